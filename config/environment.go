@@ -1,0 +1,378 @@
+// Package config holds everything that may differ between two deployments of
+// the wallet platform, as plain Go values.
+//
+// An [Environment] is one deployment: the files staging.go and production.go
+// give each number once, with its reason. [Environment.Validate] refuses what
+// AWS would refuse, before anything is synthesized; naming.go holds each
+// physical name that must be known outside the stack which owns it. The package
+// imports no CDK, so tools and tests can read it without starting Node.
+package config
+
+import "time"
+
+// Environment is one deployment of the whole platform in one AWS account.
+type Environment struct {
+	// Name is lower-case, such as "production". It names the stacks and, through
+	// naming.go, everything else that needs a name.
+	Name string
+	// Site is what a fork fills in before its first deployment.
+	Site Site
+	// Tags are set on every resource that takes tags.
+	Tags Tags
+	// Primary is where the wallet runs; Secondary is where its copies go.
+	Primary, Secondary Region
+	// Protected turns on termination protection of the stacks and deletion
+	// protection of the load balancer, the database and the user-facing log data.
+	Protected bool
+
+	Network       Network
+	Database      Database
+	Cache         Cache
+	Messaging     Messaging
+	Storage       Storage
+	Backup        Backup
+	Service       Service
+	Edge          Edge
+	Observability Observability
+	DR            DR
+}
+
+// Site is what a fork of this repository must fill in: nothing here has a
+// default that is right for somebody else.
+type Site struct {
+	// Account is the twelve-digit AWS account that holds the environment.
+	Account string
+	// APIDomain is the public host name of the wallet API.
+	APIDomain string
+	// StaticDomain is the public host name of the static content.
+	StaticDomain string
+	// HostedZone is the public Route 53 zone that holds both host names.
+	HostedZone HostedZone
+	// Alerts are the e-mail addresses that alarms reach.
+	Alerts Alerts
+	// ImageTag is the tag of the service's image in ECR. [NoImage] deploys the
+	// platform with the service scaled to zero, for the first deployment, when
+	// the repository that would hold the image does not exist yet. The context
+	// key imageTag overrides it.
+	ImageTag string
+	// Grafana says who signs in to the Grafana workspace.
+	Grafana GrafanaIdentity
+}
+
+// NoImage is the image tag of a first deployment: everything is created, and
+// the service runs no task until a deployment names a tag that exists.
+const NoImage = "none"
+
+// HostedZone names an existing public Route 53 hosted zone.
+type HostedZone struct {
+	ID   string // such as "Z0123456789EXAMPLE00"
+	Name string // such as "example.com"
+}
+
+// Alerts are the subscribers of the two severities.
+type Alerts struct {
+	Critical []string // e-mail addresses that wake somebody
+	Warning  []string // e-mail addresses that are read in working hours
+}
+
+// GrafanaIdentity says how people sign in to Grafana.
+type GrafanaIdentity struct {
+	// Provider is "AWS_SSO" (IAM Identity Center, which the account's
+	// organization must have) or "SAML".
+	Provider string
+	// SAMLMetadataURL is the identity provider's metadata document. Only for SAML.
+	SAMLMetadataURL string
+	// SAMLAdminRoles are the values of the role attribute that make an
+	// administrator. Only for SAML.
+	SAMLAdminRoles []string
+}
+
+// Tags are the cost and ownership tags of an environment.
+type Tags struct {
+	Owner      string // the team that answers for the resources
+	CostCentre string // where finance books them
+	DataClass  string // the highest class of data in the environment: "restricted" or "synthetic"
+}
+
+// Region is an AWS region with the zones that the platform uses there, written
+// down because a lookup can answer differently tomorrow and stacks without an
+// environment silently get two.
+type Region struct {
+	Name  string   // such as "sa-east-1"
+	Zones []string // full zone names, in the order of the network's CIDR lists
+}
+
+// Network is one VPC in three tiers. The lists hold one CIDR for each zone of
+// the region, in its order.
+type Network struct {
+	CIDR     string   // the VPC's IPv4 block
+	Public   []string // load balancer and NAT gateways
+	Private  []string // tasks and functions: out through NAT, not in
+	Database []string // Aurora, the cache and the brokers: no route to the internet
+	// NATGateways is 1 (cheap, one zone's failure cuts outbound traffic) or the
+	// number of zones.
+	NATGateways int
+	// InterfaceEndpoints are AWS services reached without the internet, by the
+	// last part of their endpoint name, such as "secretsmanager" or "ecr.api".
+	InterfaceEndpoints []string
+	// FlowLogRetentionDays is how long traffic metadata stays in CloudWatch Logs.
+	FlowLogRetentionDays int
+}
+
+// Database is the Aurora MySQL cluster.
+type Database struct {
+	// EngineVersion is the Aurora MySQL version, such as "3.10.4".
+	EngineVersion string
+	// InstanceType is the class of the writer and of every reader, without "db.".
+	InstanceType string
+	// Readers is the fixed number of readers beside the one writer.
+	Readers int
+	// MaxReaders is the bound of reader autoscaling, the fixed readers included.
+	MaxReaders int
+	// ReaderCPUTargetPercent is the average reader CPU that autoscaling holds.
+	ReaderCPUTargetPercent int
+	// Storage is [StorageStandard] or [StorageIOOptimized].
+	Storage StorageType
+	// MaxConnections is the server's limit per instance.
+	MaxConnections int
+	// BackupRetentionDays is the window of point-in-time recovery, 1 to 35.
+	BackupRetentionDays int
+	// BackupWindow and MaintenanceWindow are in UTC, "03:00-04:00" and
+	// "sun:04:00-sun:05:00".
+	BackupWindow, MaintenanceWindow string
+	// Insights is the mode of CloudWatch Database Insights.
+	Insights DatabaseInsights
+	// LogRetentionDays is for the audit, error and slow query logs.
+	LogRetentionDays int
+	// SlowQuery is the duration from which a statement is logged as slow.
+	SlowQuery time.Duration
+	// RotationDays is the age at which a database password is replaced.
+	RotationDays int
+}
+
+// StorageType is an Aurora storage configuration.
+type StorageType string
+
+// The storage configurations of Aurora MySQL.
+const (
+	StorageStandard    StorageType = "aurora"       // I/O is paid for each request
+	StorageIOOptimized StorageType = "aurora-iopt1" // I/O is included, instances and storage cost more
+)
+
+// DatabaseInsights is a mode of CloudWatch Database Insights.
+type DatabaseInsights string
+
+// The modes of Database Insights. Advanced keeps 15 months, standard seven days.
+const (
+	InsightsStandard DatabaseInsights = "standard"
+	InsightsAdvanced DatabaseInsights = "advanced"
+)
+
+// RetentionDays is how long Performance Insights data is kept in the mode, in
+// days: AWS couples the two and refuses other pairs.
+func (d DatabaseInsights) RetentionDays() int {
+	if d == InsightsAdvanced {
+		return 465
+	}
+	return 7
+}
+
+// Cache is the ElastiCache replication group.
+type Cache struct {
+	Engine        string // "redis" or "valkey"
+	EngineVersion string // such as "7.1"
+	NodeType      string // such as "cache.r6g.large"
+	// ClusterMode lets shards be added without downtime. AWS demands at least one
+	// replica and automatic failover with it, so a single node cannot have it.
+	ClusterMode bool
+	Shards      int // primaries; 1 without cluster mode
+	Replicas    int // for each shard; 0 means a single node without failover
+	// SnapshotRetentionDays is how long a daily snapshot stays; 0 turns them off.
+	SnapshotRetentionDays int
+	// SnapshotWindow and MaintenanceWindow are in UTC.
+	SnapshotWindow, MaintenanceWindow string
+	// LogRetentionDays is for the slow log and the engine log.
+	LogRetentionDays int
+}
+
+// Nodes is the number of nodes in all.
+func (c Cache) Nodes() int { return c.Shards * (1 + c.Replicas) }
+
+// Failover says whether another node can take over, which AWS calls automatic
+// failover and Multi-AZ.
+func (c Cache) Failover() bool { return c.Replicas > 0 }
+
+// Messaging is the MSK cluster and its topics.
+type Messaging struct {
+	KafkaVersion string // such as "3.9.x.kraft"; the metadata mode can never change on a cluster
+	BrokerType   string // such as "kafka.m5.large"
+	// Brokers is the number of brokers in all: a multiple of Zones.
+	Brokers int
+	// Zones is how many zones of the region hold brokers: 2 or 3.
+	Zones int
+	// VolumeGiB is each broker's volume at creation, MaxVolumeGiB the bound of
+	// its autoscaling. AWS never shrinks a volume.
+	VolumeGiB, MaxVolumeGiB int
+	// VolumeTargetPercent is the disk use at which autoscaling adds storage.
+	VolumeTargetPercent int
+	// ReplicationFactor and MinInSyncReplicas hold for every topic: with
+	// acks=all a write is safe when MinInSyncReplicas brokers have it.
+	ReplicationFactor, MinInSyncReplicas int
+	// Topics are created and configured as code; none appears by itself.
+	Topics []Topic
+	// LogRetentionDays is for the broker logs in CloudWatch Logs.
+	LogRetentionDays int
+}
+
+// Topic is one Kafka topic.
+type Topic struct {
+	Name       string
+	Partitions int
+	Cleanup    string        // "compact" or "delete"
+	Retention  time.Duration // how long a record stays, or may stay after compaction
+}
+
+// Storage is the S3 buckets' life cycle.
+type Storage struct {
+	// BackupRetentionDays is how long an exported backup stays.
+	BackupRetentionDays int
+	// BackupColdAfterDays moves an exported backup to Glacier Instant Retrieval.
+	BackupColdAfterDays int
+	// LogRetentionDays is how long access logs and archived broker logs stay.
+	LogRetentionDays int
+	// NoncurrentDays is how long a replaced or deleted version can be brought back.
+	NoncurrentDays int
+}
+
+// Backup is the AWS Backup plan.
+type Backup struct {
+	// RetentionDays is how long a daily recovery point stays in its vault.
+	RetentionDays int
+	// StartHourUTC is the hour of the daily backup.
+	StartHourUTC int
+	// LockMinDays and LockMaxDays bound what anyone can set as a recovery point's
+	// retention in the vault.
+	LockMinDays, LockMaxDays int
+	// LockGraceDays is the time in which the lock can still be taken back; after
+	// it not even the root user can. 0 leaves the lock in governance mode, which
+	// an administrator can remove.
+	LockGraceDays int
+	// RestoreTestDays is how often a recovery point is restored to prove that it
+	// can be.
+	RestoreTestDays int
+}
+
+// Service is the wallet service on Fargate.
+type Service struct {
+	CPU          int    // units of 1/1024 vCPU for the whole task
+	MemoryMiB    int    // of the whole task
+	Architecture string // "X86_64" or "ARM64", which the image must be built for
+	MinTasks     int
+	MaxTasks     int
+	// CPUTargetPercent, MemoryTargetPercent and RequestsPerTaskPerMinute are what
+	// autoscaling holds; whichever asks for more tasks wins.
+	CPUTargetPercent, MemoryTargetPercent, RequestsPerTaskPerMinute int
+	// StartupGrace is how long a new task may fail health checks while its JVM
+	// starts.
+	StartupGrace time.Duration
+	// StopTimeout is how long a task may drain after SIGTERM before it is killed:
+	// at most 120 s on Fargate.
+	StopTimeout time.Duration
+	// Exec allows `aws ecs execute-command` into a running task.
+	Exec bool
+	// TraceSampleRatio is the share of requests that are traced, 0 to 1.
+	TraceSampleRatio float64
+	// CollectorImage is the OpenTelemetry collector, with its tag.
+	CollectorImage string
+	// CollectorCPU and CollectorMemoryMiB are taken from the task for the collector.
+	CollectorCPU, CollectorMemoryMiB int
+	LogRetentionDays                 int
+}
+
+// AppMemoryMiB is what the collector leaves to the application.
+func (s Service) AppMemoryMiB() int { return s.MemoryMiB - s.CollectorMemoryMiB }
+
+// Edge is what stands between the internet and the service.
+type Edge struct {
+	// PublicPaths are the load balancer path patterns that reach the service from
+	// the internet. Everything else is answered with 404.
+	PublicPaths []string
+	// RateLimit is the number of requests in five minutes from one address after
+	// which the web ACL blocks it.
+	RateLimit int
+	// DeregistrationDelay is how long a leaving task may finish its requests.
+	DeregistrationDelay time.Duration
+	// IdleTimeout closes a silent connection.
+	IdleTimeout time.Duration
+	// LogRetentionDays is for the web ACL's logs.
+	LogRetentionDays int
+	// PriceClass bounds the CloudFront locations that serve static content.
+	PriceClass string
+}
+
+// Observability is alarms, dashboards, metrics and traces.
+type Observability struct {
+	// LatencyTarget is the P95 that the wallet promises its users.
+	LatencyTarget time.Duration
+	// ErrorRatePercent is the share of 5xx answers that the wallet promises to
+	// stay under.
+	ErrorRatePercent float64
+	// WAFBlocksPerMinute is the number of blocked requests in a minute that is an
+	// attack, or a rule that blocks customers.
+	WAFBlocksPerMinute int
+	// ConsumerLagRecords is the sum of a consumer group's lag at which events are
+	// late.
+	ConsumerLagRecords int
+	// MetricRetentionDays is how long Managed Prometheus keeps a series.
+	MetricRetentionDays int
+	// ScrapeInterval is how often Prometheus reads /metrics.
+	ScrapeInterval time.Duration
+}
+
+// DR is the second region.
+type DR struct {
+	Mode DRMode
+	// AllowDataOutsideBrazil is the residency switch: while it is false, nothing
+	// that holds personal data may leave sa-east-1 and Mode must be [DRNone].
+	AllowDataOutsideBrazil bool
+	// Network is the second region's VPC. Only used in [DRStandby].
+	Network Network
+	// InstanceType is the class of the secondary cluster's reader, without "db.".
+	// It must carry the whole load after a failover.
+	InstanceType string
+	// Readers is the number of instances of the secondary cluster.
+	Readers int
+	// ReplicationLag is the Aurora Global Database lag at which the recovery
+	// point objective is in danger.
+	ReplicationLag time.Duration
+}
+
+// DRMode is how much of the platform stands in the second region.
+type DRMode string
+
+// The modes of disaster recovery.
+const (
+	DRNone    DRMode = "none"    // nothing leaves the primary region
+	DRBackup  DRMode = "backup"  // copies of backups: hours to recover
+	DRStandby DRMode = "standby" // a replicated database and network: minutes to recover
+)
+
+// Copies says whether anything of the primary region is copied to the second.
+func (m DRMode) Copies() bool { return m == DRBackup || m == DRStandby }
+
+// SecondaryRegions is the number of secondary clusters of the global database.
+func (m DRMode) SecondaryRegions() int {
+	if m == DRStandby {
+		return 1
+	}
+	return 0
+}
+
+// All is every environment of the platform. A new environment is a file like
+// staging.go and a line here.
+func All() []Environment {
+	return []Environment{
+		Staging(),
+		Production(),
+	}
+}

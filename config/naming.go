@@ -1,0 +1,93 @@
+package config
+
+import "fmt"
+
+// This file holds every physical name that something outside the owning stack
+// must know: another region, an operator's command line, or a service that
+// derives a log group from it. Everything else is named by CloudFormation.
+
+// Platform prefixes every name.
+const Platform = "wallet"
+
+// Prefix is the environment's name prefix, such as "wallet-production".
+func (e Environment) Prefix() string { return Platform + "-" + e.Name }
+
+// StackName is the CloudFormation name of one of the environment's stacks.
+func (e Environment) StackName(stack string) string { return e.Prefix() + "-" + stack }
+
+// KeyAlias is the alias of a customer-managed key, without the "alias/" prefix
+// that KMS puts before it.
+func (e Environment) KeyAlias(purpose string) string { return e.Prefix() + "/" + purpose }
+
+// GlobalClusterName identifies the Aurora global database in both regions.
+func (e Environment) GlobalClusterName() string { return e.Prefix() + "-global" }
+
+// DatabaseClusterName identifies the Aurora cluster in a region: RDS derives the
+// log groups from it, and the two regions' names must differ.
+func (e Environment) DatabaseClusterName(r Region) string { return e.Prefix() + "-" + r.Name }
+
+// DatabaseLogGroup is where RDS writes an exported log of the cluster.
+func (e Environment) DatabaseLogGroup(r Region, log string) string {
+	return fmt.Sprintf("/aws/rds/cluster/%s/%s", e.DatabaseClusterName(r), log)
+}
+
+// DatabaseAdminSecret and DatabaseAppSecret hold the two database users.
+func (e Environment) DatabaseAdminSecret() string { return e.Prefix() + "/database/admin" }
+
+// DatabaseAppSecret holds the least-privilege user that the service runs as.
+func (e Environment) DatabaseAppSecret() string { return e.Prefix() + "/database/app" }
+
+// KafkaSecret holds the service's SASL/SCRAM user. MSK demands the prefix.
+func (e Environment) KafkaSecret() string { return "AmazonMSK_" + e.Prefix() + "_app" }
+
+// CacheSecret holds the service's cache user.
+func (e Environment) CacheSecret() string { return e.Prefix() + "/cache/app" }
+
+// CacheName identifies the ElastiCache replication group.
+func (e Environment) CacheName() string { return e.Prefix() }
+
+// KafkaClusterName identifies the MSK cluster.
+func (e Environment) KafkaClusterName() string { return e.Prefix() }
+
+// ECSClusterName identifies the ECS cluster; Container Insights derives its log
+// group from it.
+func (e Environment) ECSClusterName() string { return e.Prefix() }
+
+// ContainerInsightsLogGroup is where Container Insights writes performance
+// events.
+func (e Environment) ContainerInsightsLogGroup() string {
+	return "/aws/ecs/containerinsights/" + e.ECSClusterName() + "/performance"
+}
+
+// ServiceName identifies the ECS service.
+func (e Environment) ServiceName() string { return "wallet-service" }
+
+// ServiceRepository and MigrationsRepository are the ECR repositories, which
+// the build pipeline pushes to.
+func (e Environment) ServiceRepository() string { return e.Prefix() + "/service" }
+
+// MigrationsRepository holds the image that changes the schema.
+func (e Environment) MigrationsRepository() string { return e.Prefix() + "/migrations" }
+
+// Bucket is the globally unique name of a bucket of the environment: S3 names
+// are shared by all accounts, and the second region must know them.
+func (e Environment) Bucket(purpose string, r Region) string {
+	return fmt.Sprintf("%s-%s-%s-%s", e.Prefix(), purpose, e.Site.Account, r.Name)
+}
+
+// BackupVault is the AWS Backup vault in a region.
+func (e Environment) BackupVault(r Region) string { return e.Prefix() + "-" + r.Name }
+
+// BackupVaultARN is the vault's ARN: the copy rule in the primary region names
+// the vault of the second without asking that region.
+func (e Environment) BackupVaultARN(r Region) string {
+	return fmt.Sprintf("arn:aws:backup:%s:%s:backup-vault:%s", r.Name, e.Site.Account, e.BackupVault(r))
+}
+
+// WAFLogGroup is where a web ACL logs. AWS WAF demands the prefix.
+func (e Environment) WAFLogGroup(scope string) string {
+	return "aws-waf-logs-" + e.Prefix() + "-" + scope
+}
+
+// ServiceNamespace is the private DNS zone in which the tasks can be found.
+func (e Environment) ServiceNamespace() string { return e.Prefix() + ".internal" }

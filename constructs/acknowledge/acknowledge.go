@@ -1,0 +1,25 @@
+// Package acknowledge records, beside the code that causes it, why a finding of
+// cdk-nag is accepted. The record travels in the template's metadata, where an
+// auditor finds it, and the tests fail on every finding that has none.
+package acknowledge
+
+import (
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+)
+
+// Finding accepts one rule of cdk-nag, such as "AwsSolutions-IAM5", on the
+// construct and its children, for a reason that a security reviewer can judge.
+// A rule that reports several findings for a resource, such as one for each
+// wildcard, is narrowed to the findings listed in only, such as "Resource::*".
+func Finding(on constructs.IConstruct, rule, reason string, only ...string) {
+	suppression := &cdknag.NagPackSuppression{Id: new(rule), Reason: new(reason)}
+	if len(only) > 0 {
+		applies := make([]any, len(only))
+		for i, finding := range only {
+			applies[i] = finding
+		}
+		suppression.AppliesTo = &applies
+	}
+	cdknag.NagSuppressions_AddResourceSuppressions(on, &[]*cdknag.NagPackSuppression{suppression}, new(true))
+}

@@ -1,0 +1,51 @@
+// Package encryption makes the customer-managed keys of the platform.
+package encryption
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Props describe a key.
+type Props struct {
+	// Alias is the key's alias without "alias/", from config/naming.go.
+	Alias string
+	// Purpose says what the key protects; it is the key's description.
+	Purpose string
+}
+
+// NewKey makes a symmetric key that rotates every year and outlives its stack:
+// whoever loses the key loses the data. Principals of the account get access by
+// IAM statements on their own side, so that no key policy points at a consumer.
+func NewKey(scope constructs.Construct, id string, props Props) awskms.Key {
+	return awskms.NewKey(scope, new(id), &awskms.KeyProps{
+		Alias:             new(props.Alias),
+		Description:       new(props.Purpose),
+		EnableKeyRotation: new(true),
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+		// The longest time that KMS offers to notice a mistake.
+		PendingWindow: awscdk.Duration_Days(jsii.Number(30)),
+	})
+}
+
+// AllowLogs lets CloudWatch Logs encrypt log groups of the key's own region and
+// account with the key. The condition keeps the service from using it for
+// anybody else's log group.
+func AllowLogs(key awskms.Key) {
+	stack := awscdk.Stack_Of(key)
+	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        new("CloudWatchLogs"),
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new("logs."+*stack.Region()+".amazonaws.com"), nil)},
+		Actions: &[]*string{
+			new("kms:Encrypt"), new("kms:Decrypt"), new("kms:ReEncryptFrom"), new("kms:ReEncryptTo"),
+			new("kms:GenerateDataKey"), new("kms:GenerateDataKeyWithoutPlaintext"), new("kms:DescribeKey"),
+		},
+		Resources: &[]*string{new("*")}, // in a key policy, "*" is this key alone
+		Conditions: &map[string]any{"ArnLike": map[string]any{
+			"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:" + *stack.Region() + ":" + *stack.Account() + ":log-group:*",
+		}},
+	}), nil)
+}

@@ -1,0 +1,105 @@
+package function
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+)
+
+// code compiles a command of lambda/. The asset is named by the hash of its
+// sources, not of the binary, so that two versions of the Go toolchain give the
+// same template, and a run that builds nothing (`cdk ls`) does too.
+func code(command string) awslambda.Code {
+	root, err := moduleRoot()
+	if err != nil {
+		panic(err) // not configuration: the program runs outside its repository
+	}
+	hash, err := sourceHash(root)
+	if err != nil {
+		panic(err)
+	}
+	return awslambda.Code_FromAsset(new(filepath.Join(root, "lambda", command)), &awss3assets.AssetOptions{
+		AssetHashType: awscdk.AssetHashType_CUSTOM,
+		AssetHash:     new(hash + command),
+		Bundling: &awscdk.BundlingOptions{
+			// Required by CDK, used only when the local build fails.
+			Image: awscdk.DockerImage_FromRegistry(new("public.ecr.aws/docker/library/golang:1.26")),
+			Local: &compiler{root: root, command: command},
+		},
+	})
+}
+
+// compiler builds a command with the Go toolchain of this machine.
+type compiler struct{ root, command string }
+
+// TryBundle implements awscdk.ILocalBundling. It says false, with the compiler's
+// message on standard error, when the command does not build.
+func (c *compiler) TryBundle(outputDir *string, _ *awscdk.BundlingOptions) *bool {
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w -buildid=",
+		"-o", filepath.Join(*outputDir, "bootstrap"), "./lambda/"+c.command)
+	build.Dir = c.root
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	return new(build.Run() == nil)
+}
+
+// sourceHash covers every source of lambda/ and the versions of what it imports.
+func sourceHash(root string) (string, error) {
+	sum := sha256.New()
+	add := func(path string) error {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(sum, "%s %d\n", filepath.ToSlash(name), len(content))
+		_, err = sum.Write(content)
+		return err
+	}
+	err := filepath.WalkDir(filepath.Join(root, "lambda"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		if matched, _ := filepath.Match("*_test.go", entry.Name()); matched {
+			return nil
+		}
+		return add(path)
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := add(filepath.Join(root, "go.sum")); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// moduleRoot finds the repository from the directory in which the program runs:
+// the root itself for the app, a folder below it for tests.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", fmt.Errorf("no go.mod above the current directory: run the app inside its repository")
+		}
+		dir = parent
+	}
+}

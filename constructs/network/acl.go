@@ -1,0 +1,67 @@
+package network
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+)
+
+// firstEphemeralPort is where clients' source ports start, by AWS's advice for
+// network ACLs: Linux, Lambda and NAT gateways all draw from 1024 to 65535.
+const firstEphemeralPort, lastPort = 1024, 65535
+
+// servicePorts are the ports that the private tier may reach in the database
+// tier. Network ACLs are the second fence: they hold when a security group is
+// opened by mistake.
+var servicePorts = []struct {
+	first, last int
+	why         string
+}{
+	{config.MySQLPort, config.MySQLPort, "Aurora"},
+	{config.CachePort, config.CachePort, "cache"},
+	{config.KafkaSCRAMPort, config.KafkaIAMPort, "Kafka: the service and its operators"},
+	{config.KafkaJMXPort, config.KafkaNodePort, "Kafka: open monitoring"},
+}
+
+// guardDatabaseTier lets the database tier talk to itself (replication between
+// brokers and cache nodes) and to the private tier, and to nothing else.
+func guardDatabaseTier(vpc awsec2.Vpc, network config.Network) {
+	acl := awsec2.NewNetworkAcl(vpc, new("DatabaseAcl"), &awsec2.NetworkAclProps{
+		Vpc:             vpc,
+		SubnetSelection: &awsec2.SubnetSelection{SubnetGroupName: new(tierDatabase)},
+	})
+	rules := aclRules{acl: acl}
+	for _, cidr := range network.Database {
+		rules.allow(cidr, awsec2.TrafficDirection_INGRESS, awsec2.AclTraffic_TcpPortRange(jsii.Number(0), jsii.Number(lastPort)))
+		rules.allow(cidr, awsec2.TrafficDirection_EGRESS, awsec2.AclTraffic_TcpPortRange(jsii.Number(0), jsii.Number(lastPort)))
+	}
+	for _, cidr := range network.Private {
+		for _, ports := range servicePorts {
+			rules.allow(cidr, awsec2.TrafficDirection_INGRESS,
+				awsec2.AclTraffic_TcpPortRange(jsii.Number(ports.first), jsii.Number(ports.last)))
+		}
+		rules.allow(cidr, awsec2.TrafficDirection_EGRESS,
+			awsec2.AclTraffic_TcpPortRange(jsii.Number(firstEphemeralPort), jsii.Number(lastPort)))
+	}
+}
+
+// aclRules numbers the rules of one ACL in the order in which they are written.
+type aclRules struct {
+	acl     awsec2.NetworkAcl
+	written int
+}
+
+func (r *aclRules) allow(cidr string, direction awsec2.TrafficDirection, traffic awsec2.AclTraffic) {
+	r.written++
+	number := 100 + 10*r.written
+	r.acl.AddEntry(new(fmt.Sprintf("Rule%d", number)), &awsec2.CommonNetworkAclEntryOptions{
+		Cidr:       awsec2.AclCidr_Ipv4(new(cidr)),
+		Direction:  direction,
+		RuleNumber: jsii.Number(number),
+		RuleAction: awsec2.Action_ALLOW,
+		Traffic:    traffic,
+	})
+}

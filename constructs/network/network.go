@@ -1,0 +1,108 @@
+// Package network makes a VPC in three tiers: public (load balancer and NAT),
+// private (tasks and functions, outbound only) and database (no route to the
+// internet at all).
+package network
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/logging"
+)
+
+// Props describe a network.
+type Props struct {
+	Region  config.Region
+	Network config.Network
+	// LogKey encrypts the flow logs; its policy must allow CloudWatch Logs.
+	LogKey awskms.IKey
+}
+
+// Network is a VPC and the ways to select its tiers.
+type Network struct {
+	Vpc awsec2.Vpc
+}
+
+// Private selects the subnets with outbound access through NAT.
+func (n Network) Private() *awsec2.SubnetSelection {
+	return &awsec2.SubnetSelection{SubnetGroupName: new(tierPrivate)}
+}
+
+// Public selects the subnets of the load balancer.
+func (n Network) Public() *awsec2.SubnetSelection {
+	return &awsec2.SubnetSelection{SubnetGroupName: new(tierPublic)}
+}
+
+// Database selects the isolated subnets.
+func (n Network) Database() *awsec2.SubnetSelection {
+	return &awsec2.SubnetSelection{SubnetGroupName: new(tierDatabase)}
+}
+
+// New makes the network.
+func New(scope constructs.Construct, props Props) Network {
+	vpc := awsec2.NewVpc(scope, new("Vpc"), &awsec2.VpcProps{
+		IpAddresses:       &plan{region: props.Region, network: props.Network},
+		AvailabilityZones: jsii.Strings(props.Region.Zones...),
+		NatGateways:       jsii.Number(props.Network.NATGateways),
+		SubnetConfiguration: &[]*awsec2.SubnetConfiguration{
+			{Name: new(tierPublic), SubnetType: awsec2.SubnetType_PUBLIC, MapPublicIpOnLaunch: new(false)},
+			{Name: new(tierPrivate), SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS},
+			{Name: new(tierDatabase), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
+		},
+	})
+	logTraffic(vpc, props)
+	addEndpoints(vpc, props.Network.InterfaceEndpoints)
+	guardDatabaseTier(vpc, props.Network)
+	closeDefaultGroup(vpc, props.LogKey, props.Network.FlowLogRetentionDays)
+	return Network{Vpc: vpc}
+}
+
+// logTraffic records accepted and rejected flows: the evidence of who talked to
+// the database, and the first thing to look at when something cannot.
+func logTraffic(vpc awsec2.Vpc, props Props) {
+	group := logging.NewGroup(vpc, "FlowLogs", logging.Props{
+		RetentionDays: props.Network.FlowLogRetentionDays,
+		Key:           props.LogKey,
+		Keep:          true,
+	})
+	vpc.AddFlowLog(new("FlowLog"), &awsec2.FlowLogOptions{
+		Destination:            awsec2.FlowLogDestination_ToCloudWatchLogs(group, nil),
+		TrafficType:            awsec2.FlowLogTrafficType_ALL,
+		MaxAggregationInterval: awsec2.FlowLogMaxAggregationInterval_ONE_MINUTE,
+	})
+}
+
+// addEndpoints keeps traffic to AWS off the internet. S3 is free and carries the
+// image layers, so every network has it.
+func addEndpoints(vpc awsec2.Vpc, services []string) {
+	vpc.AddGatewayEndpoint(new("S3"), &awsec2.GatewayVpcEndpointOptions{
+		Service: awsec2.GatewayVpcEndpointAwsService_S3(),
+	})
+	for _, service := range services {
+		vpc.AddInterfaceEndpoint(new("Endpoint-"+service), &awsec2.InterfaceVpcEndpointOptions{
+			Service: awsec2.NewInterfaceVpcEndpointAwsService(new(service), nil, nil, nil),
+			Subnets: &awsec2.SubnetSelection{SubnetGroupName: new(tierPrivate)},
+			// Open to the VPC on 443: CDK's default adds that rule and no other.
+			Open: new(true),
+		})
+	}
+}
+
+// closeDefaultGroup empties the VPC's default security group, which would let
+// everything that forgets to name a group talk to everything else that does.
+func closeDefaultGroup(vpc awsec2.Vpc, key awskms.IKey, retentionDays int) {
+	stack := awscdk.Stack_Of(vpc)
+	provider := stack.Node().FindChild(new("Custom::VpcRestrictDefaultSGCustomResourceProvider")).(constructs.Construct)
+	handler := provider.Node().FindChild(new("Handler")).(awscdk.CfnResource)
+	group := logging.NewGroup(provider, "Logs", logging.Props{
+		Name:          "/aws/lambda/" + *handler.Ref(),
+		RetentionDays: retentionDays,
+		Key:           key,
+	})
+	// Without the explicit group, the first call would make one that never forgets.
+	vpc.Node().FindChild(new("RestrictDefaultSecurityGroupCustomResource")).Node().AddDependency(group)
+}

@@ -1,0 +1,18 @@
+// Package storage makes the S3 buckets.
+package storage
+
+import "github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+
+// Buckets are the environment's buckets in the primary region.
+type Buckets struct {
+	// Backups holds exports of the database. Logs receives access logs of the
+	// load balancer and of the other buckets, and archived broker logs. Static
+	// is what CloudFront serves.
+	Backups, Logs, Static awss3.Bucket
+}
+
+// Copies are the second region's replicas of buckets. The zero value means that
+// nothing leaves the primary region.
+type Copies struct {
+	Backups, Static awss3.IBucket
+}

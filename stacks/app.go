@@ -1,0 +1,82 @@
+package stacks
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"wallet-infra/config"
+)
+
+// NewApp builds every given environment, which must be valid, under the given
+// context. The cloud assembly goes to outdir; empty leaves it to the CDK CLI.
+func NewApp(context map[string]any, outdir string, environments []config.Environment) awscdk.App {
+	props := awscdk.AppProps{Context: &context, AnalyticsReporting: new(false)}
+	if outdir != "" {
+		props.Outdir = new(outdir)
+	}
+	app := awscdk.NewApp(&props)
+	for _, env := range environments {
+		NewEnvironment(app, env)
+	}
+	return app
+}
+
+// Run is the whole program: it reads the context (cdk.json at path, the CDK
+// CLI's and the arguments), validates the chosen environments, and writes their
+// templates. It fails, before anything is written, on bad input, and on
+// templates that CloudFormation Validate refuses.
+func Run(path string, arguments []string) error {
+	context, err := config.ReadContext(path, arguments)
+	if err != nil {
+		return err
+	}
+	choice, err := config.ReadChoice(context)
+	if err != nil {
+		return err
+	}
+	environments, err := config.Select(config.All(), choice)
+	if err != nil {
+		return err
+	}
+	outdir := ""
+	if os.Getenv("CDK_OUTDIR") == "" {
+		outdir = "cdk.out" // where the CLI would have it
+	}
+	return synthesize(func() { NewApp(context, outdir, environments).Synth(nil) })
+}
+
+// synthesize turns the panic by which jsii reports a refused template into an
+// error that a person can read.
+func synthesize(build func()) (err error) {
+	defer func() {
+		switch cause := recover().(type) {
+		case nil:
+		case error:
+			err = plainError(cause.Error())
+		case string:
+			err = plainError(cause)
+		default:
+			panic(cause)
+		}
+	}()
+	build()
+	return nil
+}
+
+// plainError drops the JavaScript stack from a message of the CDK library.
+func plainError(message string) error {
+	var kept []string
+	for line := range strings.Lines(message) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "at ") {
+			kept = append(kept, strings.TrimRight(line, "\n"))
+		}
+	}
+	if len(kept) == 0 {
+		return errors.New("the CDK library failed without a message")
+	}
+	return fmt.Errorf("synthesis failed: %s", strings.Join(kept, "\n"))
+}

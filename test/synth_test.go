@@ -1,0 +1,185 @@
+// Package test asserts on the synthesized templates of every environment.
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/aws/jsii-runtime-go"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+	"wallet-infra/stacks"
+)
+
+// platform is every environment, synthesized once for the whole test process
+// exactly as a deployment would be, strict validation included.
+var platform map[string]environment
+
+// environment is one synthesized environment and the configuration behind it.
+type environment struct {
+	config.Environment
+	stacks map[string]template // by the stack's short name, such as "data"
+}
+
+// template is one synthesized CloudFormation template.
+type template struct {
+	name      string // the stack's full name
+	region    string
+	Resources map[string]resource `json:"Resources"`
+	Outputs   map[string]any      `json:"Outputs"`
+	raw       []byte
+}
+
+// resource is one resource of a template.
+type resource struct {
+	Type                string         `json:"Type"`
+	Properties          map[string]any `json:"Properties"`
+	DependsOn           any            `json:"DependsOn"`
+	DeletionPolicy      string         `json:"DeletionPolicy"`
+	UpdateReplacePolicy string         `json:"UpdateReplacePolicy"`
+	Metadata            map[string]any `json:"Metadata"`
+}
+
+func TestMain(m *testing.M) {
+	code, err := runAll(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func runAll(m *testing.M) (int, error) {
+	defer jsii.Close()
+	outdir, err := os.MkdirTemp("", "wallet-infra-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(outdir)
+	if platform, err = synthesize(outdir); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// synthesize builds all environments with cdk.json's flags into outdir.
+func synthesize(outdir string) (map[string]environment, error) {
+	context, err := config.ReadContext("../cdk.json", nil)
+	if err != nil {
+		return nil, err
+	}
+	environments, err := config.Select(config.All(), config.Choice{})
+	if err != nil {
+		return nil, err
+	}
+	stacks.NewApp(context, outdir, environments).Synth(nil)
+	synthesized := map[string]environment{}
+	for _, env := range environments {
+		loaded, err := load(outdir, env)
+		if err != nil {
+			return nil, err
+		}
+		synthesized[env.Name] = loaded
+	}
+	return synthesized, nil
+}
+
+// load reads an environment's templates from a cloud assembly.
+func load(outdir string, env config.Environment) (environment, error) {
+	loaded := environment{Environment: env, stacks: map[string]template{}}
+	dir := filepath.Join(outdir, "assembly-"+stacks.StageName(env))
+	content, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		return loaded, err
+	}
+	var manifest struct {
+		Artifacts map[string]struct {
+			Type        string `json:"type"`
+			Environment string `json:"environment"`
+			Properties  struct {
+				TemplateFile string `json:"templateFile"`
+				StackName    string `json:"stackName"`
+			} `json:"properties"`
+		} `json:"artifacts"`
+	}
+	if err := json.Unmarshal(content, &manifest); err != nil {
+		return loaded, err
+	}
+	for _, artifact := range manifest.Artifacts {
+		if artifact.Type != "aws:cloudformation:stack" {
+			continue
+		}
+		t := template{name: artifact.Properties.StackName, region: filepath.Base(artifact.Environment)}
+		if t.raw, err = os.ReadFile(filepath.Join(dir, artifact.Properties.TemplateFile)); err != nil {
+			return loaded, err
+		}
+		if err := json.Unmarshal(t.raw, &t); err != nil {
+			return loaded, err
+		}
+		loaded.stacks[t.name[len(env.StackName("")):]] = t
+	}
+	return loaded, nil
+}
+
+// eachEnvironment runs a test for every environment, by name.
+func eachEnvironment(t *testing.T, check func(t *testing.T, env environment)) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(platform)) {
+		t.Run(name, func(t *testing.T) { check(t, platform[name]) })
+	}
+}
+
+// stack returns one of the environment's templates.
+func (e environment) stack(t *testing.T, name string) template {
+	t.Helper()
+	found, ok := e.stacks[name]
+	require.Truef(t, ok, "%s has no stack %q", e.Name, name)
+	return found
+}
+
+// ofType returns the template's resources of a type, by logical ID.
+func (t template) ofType(resourceType string) map[string]resource {
+	found := map[string]resource{}
+	for id, r := range t.Resources {
+		if r.Type == resourceType {
+			found[id] = r
+		}
+	}
+	return found
+}
+
+// only returns the single resource of a type.
+func (t template) only(test *testing.T, resourceType string) resource {
+	test.Helper()
+	found := t.ofType(resourceType)
+	require.Lenf(test, found, 1, "%s: resources of type %s", t.name, resourceType)
+	for _, r := range found {
+		return r
+	}
+	panic("unreachable")
+}
+
+// at walks into a value by map keys and list indices and returns nil where the
+// path ends early: at(r.Properties, "Tags", 0, "Key").
+func at(value any, path ...any) any {
+	for _, step := range path {
+		switch key := step.(type) {
+		case string:
+			object, _ := value.(map[string]any)
+			value = object[key]
+		case int:
+			list, _ := value.([]any)
+			if key >= len(list) {
+				return nil
+			}
+			value = list[key]
+		}
+	}
+	return value
+}
