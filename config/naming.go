@@ -89,5 +89,8 @@ func (e Environment) WAFLogGroup(scope string) string {
 	return "aws-waf-logs-" + e.Prefix() + "-" + scope
 }
 
+// WebACL names a web ACL: its metrics carry the name as a dimension.
+func (e Environment) WebACL(scope string) string { return e.Prefix() + "-" + scope }
+
 // ServiceNamespace is the private DNS zone in which the tasks can be found.
 func (e Environment) ServiceNamespace() string { return e.Prefix() + ".internal" }
