@@ -8,7 +8,10 @@
 // imports no CDK, so tools and tests can read it without starting Node.
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Environment is one deployment of the whole platform in one AWS account.
 type Environment struct {
@@ -198,6 +201,16 @@ type Cache struct {
 // Nodes is the number of nodes in all.
 func (c Cache) Nodes() int { return c.Shards * (1 + c.Replicas) }
 
+// ParameterFamily is the family of parameter groups of the engine's version,
+// such as "redis7". Redis 6 is the one engine whose family names its minor.
+func (c Cache) ParameterFamily() string {
+	major, _, _ := strings.Cut(c.EngineVersion, ".")
+	if c.Engine == "redis" && major == "6" {
+		return "redis6.x"
+	}
+	return c.Engine + major
+}
+
 // Failover says whether another node can take over, which AWS calls automatic
 // failover and Multi-AZ.
 func (c Cache) Failover() bool { return c.Replicas > 0 }
@@ -242,6 +255,8 @@ type Storage struct {
 	LogRetentionDays int
 	// NoncurrentDays is how long a replaced or deleted version can be brought back.
 	NoncurrentDays int
+	// IncompleteUploadDays is when the parts of an upload that never ended go.
+	IncompleteUploadDays int
 }
 
 // Backup is the AWS Backup plan.
@@ -250,6 +265,9 @@ type Backup struct {
 	RetentionDays int
 	// StartHourUTC is the hour of the daily backup.
 	StartHourUTC int
+	// StartWindow is how late the backup may begin, at least an hour; CompletionWindow
+	// is how long it and its copy may take.
+	StartWindow, CompletionWindow time.Duration
 	// LockMinDays and LockMaxDays bound what anyone can set as a recovery point's
 	// retention in the vault.
 	LockMinDays, LockMaxDays int
@@ -257,9 +275,18 @@ type Backup struct {
 	// it not even the root user can. 0 leaves the lock in governance mode, which
 	// an administrator can remove.
 	LockGraceDays int
-	// RestoreTestDays is how often a recovery point is restored to prove that it
-	// can be.
+	// RestoreTestDays is the longest time between two restores of a recovery
+	// point, which prove that it can be; 1 to 31.
 	RestoreTestDays int
+	// RestoreTestHold is how long a restored cluster stays for inspection before
+	// AWS Backup deletes it: 1 to 168 whole hours.
+	RestoreTestHold time.Duration
+}
+
+// RestoreTestHourUTC is the hour at which a restore test starts: when the day's
+// backup has ended even at its latest.
+func (b Backup) RestoreTestHourUTC() int {
+	return (b.StartHourUTC + int((b.StartWindow + b.CompletionWindow).Hours())) % 24
 }
 
 // Service is the wallet service on Fargate.

@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // This file holds every physical name that something outside the owning stack
 // must know: another region, an operator's command line, or a service that
@@ -46,6 +49,10 @@ func (e Environment) CacheSecret() string { return e.Prefix() + "/cache/app" }
 // CacheName identifies the ElastiCache replication group.
 func (e Environment) CacheName() string { return e.Prefix() }
 
+// CacheUserID identifies an ElastiCache user, which AWS wants unique in the
+// account and region, lower-case and without underscores.
+func (e Environment) CacheUserID(user string) string { return e.Prefix() + "-cache-" + user }
+
 // KafkaClusterName identifies the MSK cluster.
 func (e Environment) KafkaClusterName() string { return e.Prefix() }
 
@@ -82,6 +89,12 @@ func (e Environment) BackupVault(r Region) string { return e.Prefix() + "-" + r.
 // the vault of the second without asking that region.
 func (e Environment) BackupVaultARN(r Region) string {
 	return fmt.Sprintf("arn:aws:backup:%s:%s:backup-vault:%s", r.Name, e.Site.Account, e.BackupVault(r))
+}
+
+// RestoreTestName identifies the restore testing plan, in whose names AWS Backup
+// takes letters, digits and underscores only.
+func (e Environment) RestoreTestName() string {
+	return strings.ReplaceAll(e.Prefix(), "-", "_") + "_restore_test"
 }
 
 // WAFLogGroup is where a web ACL logs. AWS WAF demands the prefix.

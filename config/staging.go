@@ -77,18 +77,22 @@ func Staging() Environment {
 			LogRetentionDays:    30,
 		},
 		Storage: Storage{
-			BackupRetentionDays: 35,
-			BackupColdAfterDays: 0,
-			LogRetentionDays:    90,
-			NoncurrentDays:      30,
+			BackupRetentionDays:  35,
+			BackupColdAfterDays:  0,
+			LogRetentionDays:     90,
+			NoncurrentDays:       30,
+			IncompleteUploadDays: 7,
 		},
 		Backup: Backup{
-			RetentionDays:   35,
-			StartHourUTC:    5,
-			LockMinDays:     1,
-			LockMaxDays:     35,
-			LockGraceDays:   0, // governance mode: a staging vault can be emptied
-			RestoreTestDays: 7,
+			RetentionDays:    35,
+			StartHourUTC:     5,
+			StartWindow:      time.Hour,
+			CompletionWindow: 4 * time.Hour,
+			LockMinDays:      1,
+			LockMaxDays:      35,
+			LockGraceDays:    0, // governance mode: a staging vault can be emptied
+			RestoreTestDays:  7,
+			RestoreTestHold:  2 * time.Hour,
 		},
 		Service: Service{
 			CPU:                      2048,
