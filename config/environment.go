@@ -312,8 +312,9 @@ type Edge struct {
 
 // Observability is alarms, dashboards, metrics and traces.
 type Observability struct {
-	// LatencyTarget is the P95 that the wallet promises its users.
-	LatencyTarget time.Duration
+	// LatencyTarget is the P95 that the wallet promises its users, and
+	// TailLatencyTarget the P99.
+	LatencyTarget, TailLatencyTarget time.Duration
 	// ErrorRatePercent is the share of 5xx answers that the wallet promises to
 	// stay under.
 	ErrorRatePercent float64
@@ -327,6 +328,35 @@ type Observability struct {
 	MetricRetentionDays int
 	// ScrapeInterval is how often Prometheus reads /metrics.
 	ScrapeInterval time.Duration
+	// LogRetentionDays is for the logs of Prometheus and its collector.
+	LogRetentionDays int
+	// Limits are the thresholds that no other part of the configuration implies.
+	Limits Limits
+}
+
+// Limits are thresholds of alarms: the values from which a person should look.
+type Limits struct {
+	// DatabaseCPUPercent is the writer's and the readers' load.
+	DatabaseCPUPercent int
+	// ConnectionsPercent is the share of Database.MaxConnections in use.
+	ConnectionsPercent int
+	// ReplicaLag is how far a reader, of Aurora or of the cache, may be behind.
+	ReplicaLag time.Duration
+	// DeadlocksPerMinute is on the writer.
+	DeadlocksPerMinute int
+	// FreeMemoryMiB is what an Aurora instance should have left.
+	FreeMemoryMiB int
+	// CacheCPUPercent is of the one core that runs commands, CacheMemoryPercent of
+	// a node's memory.
+	CacheCPUPercent, CacheMemoryPercent int
+	// EvictionsPerMinute is the number of entries that a cache node may drop early.
+	EvictionsPerMinute int
+	// KafkaDiskPercent is a broker's disk use: above Messaging.VolumeTargetPercent,
+	// at which storage grows by itself.
+	KafkaDiskPercent int
+	// CertificateDays is the remaining life of a certificate. ACM starts to renew
+	// 60 days before the end.
+	CertificateDays int
 }
 
 // DR is the second region.

@@ -97,3 +97,19 @@ func (e Environment) StaticLogs() string { return e.Prefix() + "-static-access" 
 
 // ServiceNamespace is the private DNS zone in which the tasks can be found.
 func (e Environment) ServiceNamespace() string { return e.Prefix() + ".internal" }
+
+// AlarmName is the name of an alarm in CloudWatch, which people read in an
+// e-mail and type on a command line.
+func (e Environment) AlarmName(id string) string { return e.Prefix() + "-" + id }
+
+// DashboardName is the name of a CloudWatch dashboard, part of its address.
+func (e Environment) DashboardName(id string) string { return e.Prefix() + "-" + id }
+
+// PrometheusLogGroup is where Managed Prometheus and its collector log. AWS
+// asks for the prefix, under which no resource policy outgrows its limit.
+func (e Environment) PrometheusLogGroup(source string) string {
+	return "/aws/vendedlogs/prometheus/" + e.Prefix() + "/" + source
+}
+
+// TraceGroup is the X-Ray group of the wallet's traces.
+func (e Environment) TraceGroup() string { return e.Prefix() }

@@ -126,11 +126,14 @@ func Production() Environment {
 		},
 		Observability: Observability{
 			LatencyTarget:       100 * time.Millisecond,
+			TailLatencyTarget:   200 * time.Millisecond,
 			ErrorRatePercent:    0.1,
 			WAFBlocksPerMinute:  1000,
 			ConsumerLagRecords:  100_000,
 			MetricRetentionDays: 150,
 			ScrapeInterval:      30 * time.Second,
+			LogRetentionDays:    90,
+			Limits:              walletLimits(6 * 1024),
 		},
 		DR: DR{
 			Mode:                   DRStandby,

@@ -118,11 +118,14 @@ func Staging() Environment {
 		},
 		Observability: Observability{
 			LatencyTarget:       100 * time.Millisecond,
+			TailLatencyTarget:   200 * time.Millisecond,
 			ErrorRatePercent:    0.1,
 			WAFBlocksPerMinute:  1000,
 			ConsumerLagRecords:  100_000,
 			MetricRetentionDays: 30,
 			ScrapeInterval:      30 * time.Second,
+			LogRetentionDays:    30,
+			Limits:              walletLimits(1600),
 		},
 		DR: DR{
 			Mode:                   DRBackup,
