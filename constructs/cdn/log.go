@@ -43,7 +43,6 @@ func logAccess(scope constructs.Construct, distribution awscloudfront.Distributi
 		DeliveryDestinationArn: destination.AttrArn(),
 		RecordFields:           jsii.Strings(logFields...),
 	})
-	delivery.AddDependency(source)
 	delivery.Node().AddDependency(allowDelivery(scope, group, props))
 }
 
