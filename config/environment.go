@@ -331,7 +331,7 @@ type Edge struct {
 	DeregistrationDelay time.Duration
 	// IdleTimeout closes a silent connection.
 	IdleTimeout time.Duration
-	// LogRetentionDays is for the web ACL's logs.
+	// LogRetentionDays is for the logs of the web ACLs and of the distribution.
 	LogRetentionDays int
 	// PriceClass bounds the CloudFront locations that serve static content.
 	PriceClass string

@@ -105,6 +105,9 @@ func (e Environment) WAFLogGroup(scope string) string {
 // WebACL names a web ACL: its metrics carry the name as a dimension.
 func (e Environment) WebACL(scope string) string { return e.Prefix() + "-" + scope }
 
+// StaticLogs names the delivery of the static content's access logs.
+func (e Environment) StaticLogs() string { return e.Prefix() + "-static-access" }
+
 // ServiceNamespace is the private DNS zone in which the tasks can be found.
 func (e Environment) ServiceNamespace() string { return e.Prefix() + ".internal" }
 
