@@ -189,7 +189,7 @@ func TestWhatProductionKeepsSecretNeverCrossesTheInternet(t *testing.T) {
 			}
 			got := map[string]string{}
 			for id, endpoint := range network.template.ofType("AWS::EC2::VPCEndpoint") {
-				name := endpointService(endpoint.Properties["ServiceName"])
+				name := endpointService(endpoint.Properties["ServiceName"], network.region)
 				got[name] = endpoint.Properties["VpcEndpointType"].(string)
 				if got[name] == "Interface" {
 					assert.Equalf(t, true, endpoint.Properties["PrivateDnsEnabled"], "%s: SDKs would go around it", id)
@@ -206,7 +206,7 @@ func TestWhatProductionKeepsSecretNeverCrossesTheInternet(t *testing.T) {
 
 // endpointService reads a service name that may be a Fn::Join of literals and
 // the region.
-func endpointService(value any) string {
+func endpointService(value any, region config.Region) string {
 	if name, ok := value.(string); ok {
 		return name
 	}
@@ -215,6 +215,8 @@ func endpointService(value any) string {
 	for _, part := range parts {
 		if text, ok := part.(string); ok {
 			name.WriteString(text)
+		} else if at(part, "Ref") == "AWS::Region" {
+			name.WriteString(region.Name)
 		}
 	}
 	return name.String()
