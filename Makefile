@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TOOL := go tool -modfile=.ci/tools.mod
 
-.PHONY: help synth test lint docs lock update bench check clean
+.PHONY: help synth test lint lock update cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ lock: node_modules/.package-lock.json ## accept changed identities of stateful r
 
 update: ## rewrite the generated files: reference graph, diagram, golden data
 	go test ./test -update
+
+cost: ## rewrite the cost table in docs from the templates of the last synth
+	go run ./cmd/cost -write
 
 bench: node_modules/.package-lock.json ## measure builds, synthesis and tests, and rewrite docs/PERFORMANCE.md
 	go run ./cmd/bench

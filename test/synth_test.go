@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/require"
 
@@ -253,6 +255,24 @@ func at(value any, path ...any) any {
 		}
 	}
 	return value
+}
+
+// synthesizeStack synthesizes one stack of the environment on its own, for a
+// construct that the platform uses in few of its shapes.
+func synthesizeStack(t *testing.T, env environment, region config.Region, build func(stack awscdk.Stack)) template {
+	t.Helper()
+	context, err := config.ReadContext("../cdk.json", nil)
+	require.NoError(t, err)
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: new(t.TempDir()), AnalyticsReporting: new(false)})
+	stack := awscdk.NewStack(app, new("Stack"), &awscdk.StackProps{
+		Env: &awscdk.Environment{Account: new(env.Site.Account), Region: new(region.Name)},
+	})
+	build(stack)
+	built := template{name: "Stack", region: region.Name}
+	built.raw, err = json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(built.raw, &built))
+	return built
 }
 
 // sorted returns the environment's templates in the order of their names.
