@@ -145,8 +145,12 @@ type Database struct {
 	BackupWindow, MaintenanceWindow string
 	// Insights is the mode of CloudWatch Database Insights.
 	Insights DatabaseInsights
-	// LogRetentionDays is for the audit, error and slow query logs.
+	// LogRetentionDays is for the audit, error and slow query logs, and for the
+	// functions that make and rotate the users.
 	LogRetentionDays int
+	// MonitoringInterval is how often Enhanced Monitoring reads the operating
+	// system: 1, 5, 10, 15, 30 or 60 seconds.
+	MonitoringInterval time.Duration
 	// SlowQuery is the duration from which a statement is logged as slow.
 	SlowQuery time.Duration
 	// RotationDays is the age at which a database password is replaced.
@@ -331,7 +335,7 @@ type Edge struct {
 	DeregistrationDelay time.Duration
 	// IdleTimeout closes a silent connection.
 	IdleTimeout time.Duration
-	// LogRetentionDays is for the web ACL's logs.
+	// LogRetentionDays is for the logs of the web ACLs and of the distribution.
 	LogRetentionDays int
 	// PriceClass bounds the CloudFront locations that serve static content.
 	PriceClass string

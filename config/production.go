@@ -48,6 +48,7 @@ func Production() Environment {
 			MaintenanceWindow:      "sun:04:00-sun:05:00",
 			Insights:               InsightsAdvanced,
 			LogRetentionDays:       365,
+			MonitoringInterval:     time.Minute,
 			SlowQuery:              500 * time.Millisecond,
 			RotationDays:           30,
 		},

@@ -48,6 +48,7 @@ func Staging() Environment {
 			MaintenanceWindow:      "sun:04:00-sun:05:00",
 			Insights:               InsightsStandard,
 			LogRetentionDays:       30,
+			MonitoringInterval:     time.Minute,
 			SlowQuery:              500 * time.Millisecond,
 			RotationDays:           30,
 		},

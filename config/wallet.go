@@ -38,6 +38,14 @@ const (
 // DatabaseName is the schema that the wallet service uses.
 const DatabaseName = "wallet"
 
+// The two MySQL users. The administrator owns the schema and changes it in
+// migrations; the application reads and writes rows, and rotation alternates it
+// with a second user of the same rights, "wallet_app_clone".
+const (
+	DatabaseAdminUser = "wallet_admin" // at most 16 characters, by RDS
+	DatabaseAppUser   = "wallet_app"   // at most 26, which leaves room for "_clone"
+)
+
 // walletTopics are the topics of the wallet service, with its own cleanup
 // policies and retentions.
 func walletTopics(partitions int) []Topic {

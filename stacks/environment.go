@@ -17,6 +17,7 @@ import (
 func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Stage {
 	stage := newStage(app, env)
 
+	NewGlobal(stage, env)
 	NewNetwork(stage, env)
 	return stage
 }
