@@ -26,6 +26,8 @@ type Props struct {
 // Network is a VPC and the ways to select its tiers.
 type Network struct {
 	Vpc awsec2.Vpc
+	// NATGateways are the IDs of the gateways, for their alarms.
+	NATGateways []string
 }
 
 // Private selects the subnets with outbound access through NAT.
@@ -63,7 +65,7 @@ func New(scope constructs.Construct, props Props) Network {
 	addEndpoints(vpc, props.Network)
 	guardDatabaseTier(vpc, props.Network)
 	closeDefaultGroup(vpc, props.LogKey, props.Network.FlowLogRetentionDays)
-	return Network{Vpc: vpc}
+	return Network{Vpc: vpc, NATGateways: natGateways(vpc)}
 }
 
 // logTraffic records accepted and rejected flows: the evidence of who talked to
@@ -124,4 +126,16 @@ func closeDefaultGroup(vpc awsec2.Vpc, key awskms.IKey, retentionDays int) {
 	})
 	// Without the explicit group, the first call would make one that never forgets.
 	vpc.Node().FindChild(new("RestrictDefaultSecurityGroupCustomResource")).Node().AddDependency(group)
+}
+
+// natGateways finds what CDK put into the public subnets: a gateway in each, or
+// in the first few.
+func natGateways(vpc awsec2.Vpc) []string {
+	var ids []string
+	for _, subnet := range *vpc.PublicSubnets() {
+		if gateway, ok := subnet.Node().TryFindChild(new("NATGateway")).(awsec2.CfnNatGateway); ok {
+			ids = append(ids, *gateway.AttrNatGatewayId())
+		}
+	}
+	return ids
 }
