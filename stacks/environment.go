@@ -17,7 +17,8 @@ import (
 func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Stage {
 	stage := newStage(app, env)
 
-	NewNetwork(stage, env)
+	network := NewNetwork(stage, env)
+	NewData(stage, env, network, Global{})
 	return stage
 }
 
