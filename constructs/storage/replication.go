@@ -78,7 +78,7 @@ func (s site) replicationRole(from awss3.Bucket, purpose string, stream stream) 
 	own := constructs.NewConstruct(from, new("Replication"))
 	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{Statements: &statements})
 	acknowledge.Finding(policy, "AwsSolutions-IAM5", "Replication carries every object of the one bucket to its one replica",
-		"Resource::"+original+"/*", "Resource::"+replica+"/*")
+		"Resource::"+original+"/*", "Resource::arn:aws:s3:::"+s.env.Bucket(purpose, s.env.Secondary)+"/*")
 	return awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
 		AssumedBy:       awsiam.NewServicePrincipal(new("s3.amazonaws.com"), nil),
 		Description:     new("Replicates the bucket to the second region"),
