@@ -145,8 +145,12 @@ type Database struct {
 	BackupWindow, MaintenanceWindow string
 	// Insights is the mode of CloudWatch Database Insights.
 	Insights DatabaseInsights
-	// LogRetentionDays is for the audit, error and slow query logs.
+	// LogRetentionDays is for the audit, error and slow query logs, and for the
+	// functions that make and rotate the users.
 	LogRetentionDays int
+	// MonitoringInterval is how often Enhanced Monitoring reads the operating
+	// system: 1, 5, 10, 15, 30 or 60 seconds.
+	MonitoringInterval time.Duration
 	// SlowQuery is the duration from which a statement is logged as slow.
 	SlowQuery time.Duration
 	// RotationDays is the age at which a database password is replaced.
@@ -331,7 +335,7 @@ type Edge struct {
 	DeregistrationDelay time.Duration
 	// IdleTimeout closes a silent connection.
 	IdleTimeout time.Duration
-	// LogRetentionDays is for the web ACL's logs.
+	// LogRetentionDays is for the logs of the web ACLs and of the distribution.
 	LogRetentionDays int
 	// PriceClass bounds the CloudFront locations that serve static content.
 	PriceClass string
@@ -339,8 +343,9 @@ type Edge struct {
 
 // Observability is alarms, dashboards, metrics and traces.
 type Observability struct {
-	// LatencyTarget is the P95 that the wallet promises its users.
-	LatencyTarget time.Duration
+	// LatencyTarget is the P95 that the wallet promises its users, and
+	// TailLatencyTarget the P99.
+	LatencyTarget, TailLatencyTarget time.Duration
 	// ErrorRatePercent is the share of 5xx answers that the wallet promises to
 	// stay under.
 	ErrorRatePercent float64
@@ -354,6 +359,35 @@ type Observability struct {
 	MetricRetentionDays int
 	// ScrapeInterval is how often Prometheus reads /metrics.
 	ScrapeInterval time.Duration
+	// LogRetentionDays is for the logs of Prometheus and its collector.
+	LogRetentionDays int
+	// Limits are the thresholds that no other part of the configuration implies.
+	Limits Limits
+}
+
+// Limits are thresholds of alarms: the values from which a person should look.
+type Limits struct {
+	// DatabaseCPUPercent is the writer's and the readers' load.
+	DatabaseCPUPercent int
+	// ConnectionsPercent is the share of Database.MaxConnections in use.
+	ConnectionsPercent int
+	// ReplicaLag is how far a reader, of Aurora or of the cache, may be behind.
+	ReplicaLag time.Duration
+	// DeadlocksPerMinute is on the writer.
+	DeadlocksPerMinute int
+	// FreeMemoryMiB is what an Aurora instance should have left.
+	FreeMemoryMiB int
+	// CacheCPUPercent is of the one core that runs commands, CacheMemoryPercent of
+	// a node's memory.
+	CacheCPUPercent, CacheMemoryPercent int
+	// EvictionsPerMinute is the number of entries that a cache node may drop early.
+	EvictionsPerMinute int
+	// KafkaDiskPercent is a broker's disk use: above Messaging.VolumeTargetPercent,
+	// at which storage grows by itself.
+	KafkaDiskPercent int
+	// CertificateDays is the remaining life of a certificate. ACM starts to renew
+	// 60 days before the end.
+	CertificateDays int
 }
 
 // DR is the second region.

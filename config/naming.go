@@ -40,6 +40,13 @@ func (e Environment) DatabaseAdminSecret() string { return e.Prefix() + "/databa
 // DatabaseAppSecret holds the least-privilege user that the service runs as.
 func (e Environment) DatabaseAppSecret() string { return e.Prefix() + "/database/app" }
 
+// RotationFunction is the Lambda function that rotates a database secret, "admin"
+// or "app": Lambda derives the function's log group from its name.
+func (e Environment) RotationFunction(secret string) string { return e.Prefix() + "-rotate-" + secret }
+
+// FunctionLogGroup is where a Lambda function of that name logs.
+func (e Environment) FunctionLogGroup(function string) string { return "/aws/lambda/" + function }
+
 // KafkaSecret holds the service's SASL/SCRAM user. MSK demands the prefix.
 func (e Environment) KafkaSecret() string { return "AmazonMSK_" + e.Prefix() + "_app" }
 
@@ -102,5 +109,27 @@ func (e Environment) WAFLogGroup(scope string) string {
 	return "aws-waf-logs-" + e.Prefix() + "-" + scope
 }
 
+// WebACL names a web ACL: its metrics carry the name as a dimension.
+func (e Environment) WebACL(scope string) string { return e.Prefix() + "-" + scope }
+
+// StaticLogs names the delivery of the static content's access logs.
+func (e Environment) StaticLogs() string { return e.Prefix() + "-static-access" }
+
 // ServiceNamespace is the private DNS zone in which the tasks can be found.
 func (e Environment) ServiceNamespace() string { return e.Prefix() + ".internal" }
+
+// AlarmName is the name of an alarm in CloudWatch, which people read in an
+// e-mail and type on a command line.
+func (e Environment) AlarmName(id string) string { return e.Prefix() + "-" + id }
+
+// DashboardName is the name of a CloudWatch dashboard, part of its address.
+func (e Environment) DashboardName(id string) string { return e.Prefix() + "-" + id }
+
+// PrometheusLogGroup is where Managed Prometheus and its collector log. AWS
+// asks for the prefix, under which no resource policy outgrows its limit.
+func (e Environment) PrometheusLogGroup(source string) string {
+	return "/aws/vendedlogs/prometheus/" + e.Prefix() + "/" + source
+}
+
+// TraceGroup is the X-Ray group of the wallet's traces.
+func (e Environment) TraceGroup() string { return e.Prefix() }

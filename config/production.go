@@ -48,6 +48,7 @@ func Production() Environment {
 			MaintenanceWindow:      "sun:04:00-sun:05:00",
 			Insights:               InsightsAdvanced,
 			LogRetentionDays:       365,
+			MonitoringInterval:     time.Minute,
 			SlowQuery:              500 * time.Millisecond,
 			RotationDays:           30,
 		},
@@ -130,11 +131,14 @@ func Production() Environment {
 		},
 		Observability: Observability{
 			LatencyTarget:       100 * time.Millisecond,
+			TailLatencyTarget:   200 * time.Millisecond,
 			ErrorRatePercent:    0.1,
 			WAFBlocksPerMinute:  1000,
 			ConsumerLagRecords:  100_000,
 			MetricRetentionDays: 150,
 			ScrapeInterval:      30 * time.Second,
+			LogRetentionDays:    90,
+			Limits:              walletLimits(6 * 1024),
 		},
 		DR: DR{
 			Mode:                   DRStandby,

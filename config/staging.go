@@ -48,6 +48,7 @@ func Staging() Environment {
 			MaintenanceWindow:      "sun:04:00-sun:05:00",
 			Insights:               InsightsStandard,
 			LogRetentionDays:       30,
+			MonitoringInterval:     time.Minute,
 			SlowQuery:              500 * time.Millisecond,
 			RotationDays:           30,
 		},
@@ -122,11 +123,14 @@ func Staging() Environment {
 		},
 		Observability: Observability{
 			LatencyTarget:       100 * time.Millisecond,
+			TailLatencyTarget:   200 * time.Millisecond,
 			ErrorRatePercent:    0.1,
 			WAFBlocksPerMinute:  1000,
 			ConsumerLagRecords:  100_000,
 			MetricRetentionDays: 30,
 			ScrapeInterval:      30 * time.Second,
+			LogRetentionDays:    30,
+			Limits:              walletLimits(1600),
 		},
 		DR: DR{
 			Mode:                   DRBackup,
