@@ -19,6 +19,9 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 
 	NewGlobal(stage, env)
 	NewNetwork(stage, env)
+	if env.DR.Mode.Copies() {
+		NewDR(stage, env)
+	}
 	return stage
 }
 
