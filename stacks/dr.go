@@ -2,9 +2,11 @@ package stacks
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/aurora"
+	"wallet-infra/constructs/backup"
 	"wallet-infra/constructs/network"
 )
 
@@ -12,6 +14,8 @@ import (
 // gone. It names what it needs of the primary region and asks it nothing.
 type DR struct {
 	Stack awscdk.Stack
+	// Vault receives copies of the primary region's recovery points.
+	Vault awsbackup.BackupVault
 	// Network and Database are empty outside standby.
 	Network  network.Network
 	Database aurora.Secondary
@@ -22,7 +26,7 @@ type DR struct {
 func NewDR(stage awscdk.Stage, env config.Environment) DR {
 	stack := newStack(stage, env, "DR", env.Secondary,
 		"The second region's backups and, in standby, its network and replicated database")
-	dr := DR{Stack: stack}
+	dr := DR{Stack: stack, Vault: backup.NewVault(stack, env, env.Secondary)}
 	if env.DR.Mode != config.DRStandby {
 		return dr
 	}
