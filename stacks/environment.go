@@ -19,7 +19,12 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 
 	global := NewGlobal(stage, env)
 	network := NewNetwork(stage, env)
-	NewData(stage, env, network, global)
+	data := NewData(stage, env, network, global)
+	if env.DR.Mode.Copies() {
+		// The secondary joins a global database that the primary must have made, and
+		// a primary cannot be destroyed while it has a secondary.
+		NewDR(stage, env).Stack.AddStackDependency(data.Stack, nil)
+	}
 	return stage
 }
 
