@@ -151,7 +151,6 @@ type artifact struct {
 		StackName             string            `json:"stackName"`
 		TerminationProtection bool              `json:"terminationProtection"`
 		Tags                  map[string]string `json:"tags"`
-		Tags                  map[string]string `json:"tags"`
 	} `json:"properties"`
 }
 
@@ -171,7 +170,6 @@ func (m manifest) template(dir string, stack artifact) (template, error) {
 		region:    place[3],
 		protected: stack.Properties.TerminationProtection,
 		tags:      stack.Properties.Tags,
-		tags:      stack.Properties.Tags,
 	}
 	for _, id := range stack.Dependencies {
 		if required := m.Artifacts[id]; required.Type == "aws:cloudformation:stack" {
@@ -187,8 +185,8 @@ func (m manifest) template(dir string, stack artifact) (template, error) {
 			return t, err
 		}
 	}
-	for path, notes := range stack.Metadata {
-		for _, note := range notes {
+	for _, path := range slices.Sorted(maps.Keys(stack.Metadata)) {
+		for _, note := range stack.Metadata[path] {
 			note.path = path
 			t.notes = append(t.notes, note)
 		}
