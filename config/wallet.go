@@ -70,7 +70,8 @@ func walletLimits(freeMemoryMiB int) Limits {
 	return Limits{
 		// Above it a failover's reconnections no longer fit on the writer.
 		DatabaseCPUPercent: 80,
-		// The rest is one deployment's worth of extra tasks with 60 connections each.
+		// Twenty tasks with 60 connections each hold 1,200 of production's 2,000: above
+		// it something leaks, or two deployments overlap.
 		ConnectionsPercent: 80,
 		// Both replicate in milliseconds; after a second users miss their own writes.
 		ReplicaLag:         time.Second,

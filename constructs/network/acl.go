@@ -48,7 +48,7 @@ func guardDatabaseTier(vpc awsec2.Vpc, network config.Network) {
 			awsec2.AclTraffic_TcpPortRange(jsii.Number(firstEphemeralPort), jsii.Number(lastPort)))
 	}
 	acknowledge.Finding(acl, "AwsSolutions-VPC3",
-		"The rule advises against network ACLs as hard to maintain; these are generated from the same list of ports as the security groups' and fence the database tier when a group is opened by mistake.")
+		"The rule prefers security groups alone; this ACL is a second fence around the tier that holds the money, beside them")
 }
 
 // aclRules numbers the rules of one ACL in the order in which they are written.

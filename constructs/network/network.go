@@ -26,6 +26,8 @@ type Props struct {
 // Network is a VPC and the ways to select its tiers.
 type Network struct {
 	Vpc awsec2.Vpc
+	// NATGateways are the IDs of the gateways, for their alarms.
+	NATGateways []string
 }
 
 // Private selects the subnets with outbound access through NAT.
@@ -55,20 +57,15 @@ func New(scope constructs.Construct, props Props) Network {
 			{Name: new(tierDatabase), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
 		},
 	})
-	logTraffic(vpc, props)
-	addEndpoints(vpc, props.Network)
-	answerFindings(vpc)
-	guardDatabaseTier(vpc, props.Network)
-	closeDefaultGroup(vpc, props.LogKey, props.Network.FlowLogRetentionDays)
-	return Network{Vpc: vpc}
-}
-
-// answerFindings accepts what cdk-nag says about any VPC that has a public tier.
-func answerFindings(vpc awsec2.Vpc) {
 	for _, subnet := range *vpc.PublicSubnets() {
 		acknowledge.Finding(subnet, "PCI.DSS.321-VPCNoUnrestrictedRouteToIGW",
-			"The public tier holds the load balancer and the NAT gateways only; both need the internet.")
+			"The public tier holds only the load balancer, whose purpose is the internet, and the NAT gateways")
 	}
+	logTraffic(vpc, props)
+	addEndpoints(vpc, props.Network)
+	guardDatabaseTier(vpc, props.Network)
+	closeDefaultGroup(vpc, props.LogKey, props.Network.FlowLogRetentionDays)
+	return Network{Vpc: vpc, NATGateways: natGateways(vpc)}
 }
 
 // logTraffic records accepted and rejected flows: the evidence of who talked to
@@ -85,7 +82,7 @@ func logTraffic(vpc awsec2.Vpc, props Props) {
 		MaxAggregationInterval: awsec2.FlowLogMaxAggregationInterval_ONE_MINUTE,
 	})
 	acknowledge.Finding(log, "PCI.DSS.321-IAMNoInlinePolicy",
-		"The role is the flow log's alone and its policy lives and dies with it; a managed policy could be attached elsewhere.")
+		"The policy belongs to this flow log's role alone and lets it write to this one log group")
 }
 
 // addEndpoints keeps traffic to AWS off the internet. S3 is free and carries the
@@ -94,13 +91,25 @@ func addEndpoints(vpc awsec2.Vpc, network config.Network) {
 	vpc.AddGatewayEndpoint(new("S3"), &awsec2.GatewayVpcEndpointOptions{
 		Service: awsec2.GatewayVpcEndpointAwsService_S3(),
 	})
+	if len(network.InterfaceEndpoints) == 0 {
+		return
+	}
+	group := awsec2.NewSecurityGroup(vpc, new("EndpointGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              vpc,
+		Description:      new("AWS services inside the VPC"),
+		AllowAllOutbound: new(false),
+	})
+	for _, cidr := range network.Private {
+		group.AddIngressRule(awsec2.Peer_Ipv4(new(cidr)), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
+			new("Tasks and functions call AWS services without the internet"), nil)
+	}
 	for _, service := range network.InterfaceEndpoints {
-		endpoint := vpc.AddInterfaceEndpoint(new("Endpoint-"+service), &awsec2.InterfaceVpcEndpointOptions{
-			Service: awsec2.NewInterfaceVpcEndpointAwsService(new(service), nil, nil, nil),
-			Subnets: &awsec2.SubnetSelection{SubnetGroupName: new(tierPrivate)},
-			Open:    new(false), // CDK's own rule hides the network's block from the checks
+		vpc.AddInterfaceEndpoint(new("Endpoint-"+service), &awsec2.InterfaceVpcEndpointOptions{
+			Service:        awsec2.NewInterfaceVpcEndpointAwsService(new(service), nil, nil, nil),
+			Subnets:        &awsec2.SubnetSelection{SubnetGroupName: new(tierPrivate)},
+			SecurityGroups: &[]awsec2.ISecurityGroup{group},
+			Open:           new(false), // the group's rules are written above, for the private tier alone
 		})
-		endpoint.Connections().AllowDefaultPortFrom(awsec2.Peer_Ipv4(new(network.CIDR)), new("HTTPS to "+service+" from the VPC"))
 	}
 }
 
@@ -117,4 +126,16 @@ func closeDefaultGroup(vpc awsec2.Vpc, key awskms.IKey, retentionDays int) {
 	})
 	// Without the explicit group, the first call would make one that never forgets.
 	vpc.Node().FindChild(new("RestrictDefaultSecurityGroupCustomResource")).Node().AddDependency(group)
+}
+
+// natGateways finds what CDK put into the public subnets: a gateway in each, or
+// in the first few.
+func natGateways(vpc awsec2.Vpc) []string {
+	var ids []string
+	for _, subnet := range *vpc.PublicSubnets() {
+		if gateway, ok := subnet.Node().TryFindChild(new("NATGateway")).(awsec2.CfnNatGateway); ok {
+			ids = append(ids, *gateway.AttrNatGatewayId())
+		}
+	}
+	return ids
 }
