@@ -5,11 +5,14 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,59 +23,78 @@ import (
 const cdkCLI = "../node_modules/.bin/cdk"
 
 // The tests judge what they synthesize themselves; this proves that it is what
-// `go run .` writes and what the CLI deploys. Validation is off, because the
-// shared synth has it and it changes nothing.
+// `go run .` writes and what the CLI deploys, and that an environment asked for
+// alone is the same as among others. Validation is off: the shared synth has it.
 func TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates(t *testing.T) {
 	want := templatesIn(t, assembly)
 	require.NotEmpty(t, want)
-	binary := buildApp(t)
-	t.Run("binary", func(t *testing.T) {
-		outdir := t.TempDir()
-		run(t, []string{"CDK_OUTDIR=" + outdir}, binary)
-		assertSameTemplates(t, want, templatesIn(t, outdir))
+	binary := filepath.Join(t.TempDir(), "wallet-infra")
+	run(t, command("go", "build", "-o", binary, "."))
+	direct, alone, deployed := t.TempDir(), t.TempDir(), t.TempDir()
+	runs := []*exec.Cmd{
+		withOutput(direct, command(binary)),
+		withOutput(alone, command(binary, "-c", "env=staging")),
+	}
+	cli := findCLI(t)
+	if cli != "" {
+		runs = append(runs, command(cli, "synth", "--quiet", "--app", binary, "--output", deployed))
+	}
+	run(t, runs...)
+	t.Run("binary", func(t *testing.T) { assertSameTemplates(t, want, templatesIn(t, direct)) })
+	t.Run("one environment alone", func(t *testing.T) {
+		maps.DeleteFunc(want, func(name, _ string) bool { return !strings.HasPrefix(name, "assembly-Staging") })
+		assertSameTemplates(t, want, templatesIn(t, alone))
 	})
 	t.Run("cli", func(t *testing.T) {
-		cli, err := filepath.Abs(cdkCLI)
-		require.NoError(t, err)
-		if _, err := os.Stat(cli); errors.Is(err, os.ErrNotExist) {
-			if os.Getenv("CI") != "" {
-				t.Fatal("the CDK CLI is not installed: run `npm ci` before the tests")
-			}
+		if cli == "" {
 			t.Skip("the CDK CLI is not installed: `npm ci` installs it, and then this compares what it deploys")
 		}
-		outdir := t.TempDir()
-		run(t, nil, cli, "synth", "--quiet", "--app", binary, "--output", outdir)
-		assertSameTemplates(t, want, templatesIn(t, outdir))
+		assertSameTemplates(t, templatesIn(t, assembly), templatesIn(t, deployed))
 	})
-	t.Run("one environment alone", func(t *testing.T) {
-		outdir := t.TempDir()
-		run(t, []string{"CDK_OUTDIR=" + outdir}, binary, "-c", "env=staging")
-		alone := map[string]string{}
-		for name, content := range want {
-			if strings.HasPrefix(name, "assembly-Staging"+string(filepath.Separator)) {
-				alone[name] = content
+}
+
+// findCLI returns the pinned CDK CLI; empty where it is not installed, which is a
+// failure in CI alone.
+func findCLI(t *testing.T) string {
+	t.Helper()
+	cli, err := filepath.Abs(cdkCLI)
+	require.NoError(t, err)
+	_, err = os.Stat(cli)
+	if errors.Is(err, os.ErrNotExist) && os.Getenv("CI") == "" {
+		return ""
+	}
+	require.NoError(t, err, "the CDK CLI is not installed: run `npm ci` before the tests")
+	return cli
+}
+
+// command prepares a command in the repository's root.
+func command(name string, arguments ...string) *exec.Cmd {
+	prepared := exec.Command(name, arguments...)
+	prepared.Dir = ".."
+	prepared.Env = append(os.Environ(), "CDK_VALIDATION=false")
+	return prepared
+}
+
+// withOutput sends a direct run's cloud assembly to a directory.
+func withOutput(dir string, prepared *exec.Cmd) *exec.Cmd {
+	prepared.Env = append(prepared.Env, "CDK_OUTDIR="+dir)
+	return prepared
+}
+
+// run runs commands side by side: each is a process with a Node of its own.
+func run(t *testing.T, commands ...*exec.Cmd) {
+	t.Helper()
+	failures := make([]error, len(commands))
+	var all sync.WaitGroup
+	for i, each := range commands {
+		all.Go(func() {
+			if output, err := each.CombinedOutput(); err != nil {
+				failures[i] = fmt.Errorf("%s: %w:\n%s", each, err, output)
 			}
-		}
-		assertSameTemplates(t, alone, templatesIn(t, outdir))
-	})
-}
-
-// buildApp compiles the app as `go run .` would.
-func buildApp(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "wallet-infra")
-	run(t, nil, "go", "build", "-o", binary, ".")
-	return binary
-}
-
-// run runs a command in the repository's root.
-func run(t *testing.T, environment []string, name string, arguments ...string) {
-	t.Helper()
-	command := exec.Command(name, arguments...)
-	command.Dir = ".."
-	command.Env = append(os.Environ(), append([]string{"CDK_VALIDATION=false"}, environment...)...)
-	output, err := command.CombinedOutput()
-	require.NoErrorf(t, err, "%s %s:\n%s", name, strings.Join(arguments, " "), output)
+		})
+	}
+	all.Wait()
+	require.NoError(t, errors.Join(failures...))
 }
 
 // templatesIn reads every template of a cloud assembly, by path.
