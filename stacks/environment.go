@@ -3,6 +3,8 @@
 package stacks
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -38,8 +40,9 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 		key := "availability-zones:account=" + env.Site.Account + ":region=" + region.Name
 		stage.Node().SetContext(new(key), jsii.Strings(region.Zones...))
 	}
-	for key, value := range *tags(env) {
-		awscdk.Tags_Of(stage).Add(new(key), value, nil)
+	all := *tags(env)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		awscdk.Tags_Of(stage).Add(new(key), all[key], nil)
 	}
 	return stage
 }
