@@ -33,7 +33,7 @@ lint: node_modules/.package-lock.json ## formatting, go vet and the linters
 	$(TOOL) golangci-lint run ./...
 	markdownlint-cli2
 
-lock: ## accept changed identities of stateful resources, deliberately
+lock: node_modules/.package-lock.json ## accept changed identities of stateful resources, deliberately
 	go test ./test -run TestStatefulLock -update
 
 update: ## rewrite the generated files: reference graph, diagram, golden data

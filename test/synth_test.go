@@ -40,7 +40,8 @@ type template struct {
 	name      string // the stack's full name
 	region    string
 	account   string
-	protected bool                // against termination
+	protected bool // against termination
+	tags      map[string]string
 	requires  []string            // the full names of the stacks that must be deployed before
 	notes     []annotation        // what constructs and cdk-nag say about it
 	Resources map[string]resource `json:"Resources"`
@@ -146,9 +147,10 @@ type artifact struct {
 	Metadata       map[string][]annotation `json:"metadata"` // by construct path
 	AdditionalFile string                  `json:"additionalMetadataFile"`
 	Properties     struct {
-		TemplateFile          string `json:"templateFile"`
-		StackName             string `json:"stackName"`
-		TerminationProtection bool   `json:"terminationProtection"`
+		TemplateFile          string            `json:"templateFile"`
+		StackName             string            `json:"stackName"`
+		TerminationProtection bool              `json:"terminationProtection"`
+		Tags                  map[string]string `json:"tags"`
 	} `json:"properties"`
 }
 
@@ -167,6 +169,7 @@ func (m manifest) template(dir string, stack artifact) (template, error) {
 		account:   place[2],
 		region:    place[3],
 		protected: stack.Properties.TerminationProtection,
+		tags:      stack.Properties.Tags,
 	}
 	for _, id := range stack.Dependencies {
 		if required := m.Artifacts[id]; required.Type == "aws:cloudformation:stack" {
