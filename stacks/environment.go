@@ -42,7 +42,11 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 	}
 	all := *tags(env)
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		awscdk.Tags_Of(stage).Add(new(key), all[key], nil)
+		awscdk.Tags_Of(stage).Add(new(key), all[key], &awscdk.TagProps{
+			// CDK knows a property for tags that the regional schema does not have
+			// yet; the workspace gets the stack's tags from CloudFormation.
+			ExcludeResourceTypes: jsii.Strings("AWS::Grafana::Workspace"),
+		})
 	}
 	return stage
 }

@@ -288,6 +288,9 @@ func TestEveryTaggableResourceSaysWhoPaysAndWhatItHolds(t *testing.T) {
 	})
 	eachResource(t, func(t *testing.T, env environment, stack template, id string, r resource) {
 		property := known[r.Type].Tags
+		if r.Type == "AWS::Grafana::Workspace" {
+			return // its tags come from the stack: the regional schema has no property for them
+		}
 		if property == "" || strings.Contains(id, "CustomResourceProvider") {
 			return
 		}
