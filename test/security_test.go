@@ -440,12 +440,13 @@ func serverProperty(line string) func(properties) bool {
 	}
 }
 
-// bucketEncrypted wants our key, except where a log delivery service writes:
-// the load balancer and S3's server access logs cannot use one.
+// bucketEncrypted wants our key, except where it cannot be or protects nothing: log
+// delivery by the load balancer and by S3 cannot use one, and what CloudFront
+// serves is public.
 func bucketEncrypted(p properties) bool {
 	rule := p.get("BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault")
 	if at(rule, "SSEAlgorithm") == "AES256" {
-		return receivesLogs(p)
+		return receivesLogs(p) || strings.Contains(fmt.Sprint(bucketPolicy(p)), "cloudfront.amazonaws.com")
 	}
 	return at(rule, "SSEAlgorithm") == "aws:kms" && isOwnKey(at(rule, "KMSMasterKeyID"))
 }

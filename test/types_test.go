@@ -34,7 +34,6 @@ var classification = map[string]state{
 	"AWS::MSK::Cluster":                  keeps,
 	"AWS::MSK::Topic":                    keeps,
 	"AWS::RDS::DBCluster":                keeps,
-	"AWS::RDS::DBInstance":               keeps, // its data is the cluster's, its name is an endpoint
 	"AWS::RDS::GlobalCluster":            keeps,
 	"AWS::S3::Bucket":                    keeps,
 	"AWS::SecretsManager::Secret":        keeps,
@@ -46,6 +45,7 @@ var classification = map[string]state{
 	"AWS::ElasticLoadBalancingV2::LoadBalancer":   carries,
 	"AWS::Grafana::Workspace":                     carries,
 	"AWS::MSK::Configuration":                     carries,
+	"AWS::RDS::DBInstance":                        carries, // its data is the cluster's
 	"AWS::RDS::DBSubnetGroup":                     carries,
 	"AWS::CloudFront::Distribution":               carries,
 	"AWS::SecretsManager::SecretTargetAttachment": carries,
@@ -138,12 +138,14 @@ var classification = map[string]state{
 	"AWS::XRay::SamplingRule":                       free,
 	"AWS::XRay::TransactionSearchConfig":            free,
 	"AWS::XRay::ResourcePolicy":                     free,
+	"Custom::DatabaseUser":                          free, // the user is the database's, and running it again changes nothing
 	"Custom::VpcRestrictDefaultSG":                  free,
 }
 
 // reconsidered are the types that AWS counts as stateful and we do not, with the
 // reason.
 var reconsidered = map[string]string{
+	"AWS::RDS::DBInstance":                 "its data is the cluster's, and it must go with a cluster that goes",
 	"AWS::SNS::Topic":                      "a notification is delivered or retried, never stored",
 	"AWS::SQS::Queue":                      "holds failed notifications to look at; the events are in Kafka",
 	"AWS::Logs::LogGroup":                  "each group decides by its Keep flag; the tests ask for an explicit policy",
