@@ -18,7 +18,7 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	stage := newStage(app, env)
 
 	network := NewNetwork(stage, env)
-	NewData(stage, env, network, Global{})
+	NewData(stage, env, network, NewGlobal(stage, env))
 	return stage
 }
 

@@ -5,6 +5,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 
+	"wallet-infra/config"
+	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/storage"
 )
 
@@ -17,4 +19,19 @@ type Global struct {
 	Copies storage.Copies
 	// SecretsKey encrypts the secrets' replicas; nil outside standby.
 	SecretsKey awskms.IKey
+}
+
+// NewGlobal builds what the primary region's stacks need from the second region.
+func NewGlobal(stage awscdk.Stage, env config.Environment) Global {
+	if env.DR.Mode.SecondaryRegions() == 0 {
+		return Global{}
+	}
+	stack := newStack(stage, env, "Global", env.Secondary, "What must stand in the second region before the first")
+	return Global{
+		Stack: stack,
+		SecretsKey: encryption.NewKey(stack, "SecretsKey", encryption.Props{
+			Alias:   env.KeyAlias("secrets"),
+			Purpose: "Encrypts the replicas of the primary region's secrets",
+		}),
+	}
 }
