@@ -173,6 +173,11 @@ func TestNoTypeThatAWSCountsAsStatefulIsTreatedAsDisposable(t *testing.T) {
 
 func TestWhatKeepsDataOutlivesItsStack(t *testing.T) {
 	eachResource(t, func(t *testing.T, env environment, stack template, id string, r resource) {
+		if r.Type == "AWS::SecretsManager::Secret" && !env.Protected {
+			// A password can be set anew on a restored snapshot, while a retained secret
+			// would hold its name against the environment's next creation.
+			return
+		}
 		survives := []string{"Retain", "Snapshot", "RetainExceptOnCreate"}
 		if classification[r.Type] == keeps {
 			assert.Containsf(t, survives, r.DeletionPolicy, "%s %s (%s): removing it from the code would destroy its data", stack.name, id, r.Type)
