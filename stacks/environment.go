@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -17,7 +18,8 @@ import (
 func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Stage {
 	stage := newStage(app, env)
 
-	NewNetwork(stage, env)
+	network := NewNetwork(stage, env)
+	NewMessaging(stage, env, network, awss3.Bucket_FromBucketName(network.Stack, new("Logs"), new(env.Bucket("logs", env.Primary))))
 	return stage
 }
 
