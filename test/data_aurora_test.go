@@ -550,7 +550,7 @@ func TestTheUserFunctionReadsTheTwoSecretsAndNothingElse(t *testing.T) {
 			}
 			statements := at(policy.Properties, "PolicyDocument", "Statement").([]any)
 			require.Len(t, statements, 2)
-			assert.Equal(t, []any{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, at(statements[0], "Action"))
+			assert.Equal(t, []any{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"}, at(statements[0], "Action"))
 			assert.Len(t, at(statements[0], "Resource"), 2)
 			assert.Equal(t, "kms:Decrypt", at(statements[1], "Action"))
 			assert.Equal(t, auroraKey(t, env), at(statements[1], "Resource"))
