@@ -3,6 +3,8 @@
 package stacks
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -17,7 +19,14 @@ import (
 func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Stage {
 	stage := newStage(app, env)
 
-	NewNetwork(stage, env)
+	global := NewGlobal(stage, env)
+	network := NewNetwork(stage, env)
+	data := NewData(stage, env, network, global)
+	if env.DR.Mode.Copies() {
+		// The secondary joins a global database that the primary must have made, and
+		// a primary cannot be destroyed while it has a secondary.
+		NewDR(stage, env).Stack.AddStackDependency(data.Stack, nil)
+	}
 	return stage
 }
 
@@ -31,13 +40,27 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 		key := "availability-zones:account=" + env.Site.Account + ":region=" + region.Name
 		stage.Node().SetContext(new(key), jsii.Strings(region.Zones...))
 	}
-	tags := awscdk.Tags_Of(stage)
-	tags.Add(new("Environment"), new(env.Name), nil)
-	tags.Add(new("Service"), new(config.Platform), nil)
-	tags.Add(new("Owner"), new(env.Tags.Owner), nil)
-	tags.Add(new("CostCentre"), new(env.Tags.CostCentre), nil)
-	tags.Add(new("DataClass"), new(env.Tags.DataClass), nil)
+	all := *tags(env)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		awscdk.Tags_Of(stage).Add(new(key), all[key], &awscdk.TagProps{
+			// CDK knows a property for tags that the regional schema does not have
+			// yet; the workspace gets the stack's tags from CloudFormation.
+			ExcludeResourceTypes: jsii.Strings("AWS::Grafana::Workspace"),
+		})
+	}
 	return stage
+}
+
+// tags go on every resource, and on the stacks too: CloudFormation hands a stack's
+// tags to the resources that CDK makes by itself and leaves untagged.
+func tags(env config.Environment) *map[string]*string {
+	return &map[string]*string{
+		"Environment": new(env.Name),
+		"Service":     new(config.Platform),
+		"Owner":       new(env.Tags.Owner),
+		"CostCentre":  new(env.Tags.CostCentre),
+		"DataClass":   new(env.Tags.DataClass),
+	}
 }
 
 // StageName is the name by which the CDK CLI selects an environment, as in
@@ -53,5 +76,6 @@ func newStack(stage awscdk.Stage, env config.Environment, id string, region conf
 		Description:           new(description),
 		Env:                   &awscdk.Environment{Account: new(env.Site.Account), Region: new(region.Name)},
 		TerminationProtection: new(env.Protected),
+		Tags:                  tags(env),
 	})
 }
