@@ -82,13 +82,18 @@ func TestRegionsAndNamesThatAWSLacks(t *testing.T) {
 		}, `Primary.Name: want another region than Secondary.Name, got "sa-east-1"
 			Secondary.Name: want "us-east-1", the only region of CloudFront's certificates and web ACLs, which has Managed Grafana besides, got "sa-east-1"`},
 		"name with a hyphen": {func(e *Environment) { e.Name = "pre-production" }, `Name: want lower-case letters and digits, a letter first, two or more, got "pre-production"`},
-		"name too long": {func(e *Environment) { e.Name = strings.Repeat("x", 34) },
-			`Name: want a name short enough for the cache "wallet-` + strings.Repeat("x", 34) + `" (at most 40 characters, not 41), got "` + strings.Repeat("x", 34) + `"
-			Name: want a name short enough for the backup vault in sa-east-1 "wallet-` + strings.Repeat("x", 34) + `-sa-east-1" (at most 50 characters, not 51), got "` + strings.Repeat("x", 34) + `"
-			Name: want a name short enough for the backup vault in us-east-1 "wallet-` + strings.Repeat("x", 34) + `-us-east-1" (at most 50 characters, not 51), got "` + strings.Repeat("x", 34) + `"
-			Name: want a name short enough for the backups bucket "wallet-` + strings.Repeat("x", 34) + `-backups-222222222222-sa-east-1" (at most 63 characters, not 72), got "` + strings.Repeat("x", 34) + `"
-			Name: want a name short enough for the static bucket "wallet-` + strings.Repeat("x", 34) + `-static-222222222222-sa-east-1" (at most 63 characters, not 71), got "` + strings.Repeat("x", 34) + `"`},
+		"name too long": {func(e *Environment) { e.Name = "productionofthewallet" },
+			`Name: want a name short enough for the cache's user "wallet-productionofthewallet-cache-default" (at most 40 characters, not 42), got "productionofthewallet"`},
 	})
+}
+
+func TestTheLongestValidNameFitsEverywhere(t *testing.T) {
+	env := Production()
+	env.Name = strings.Repeat("x", 19)
+	assert.NoError(t, env.Validate())
+	for _, name := range env.limitedNames() {
+		assert.LessOrEqual(t, len(name.value), name.limit, name.what)
+	}
 }
 
 func TestTooFewZonesInARegion(t *testing.T) {
@@ -147,6 +152,7 @@ func TestDatabaseThatAuroraRefuses(t *testing.T) {
 		"maintenance malformed":    {func(e *Environment) { e.Database.MaintenanceWindow = "Sun:04:00-Sun:05:00" }, `Database.MaintenanceWindow: want ddd:hh:mm-ddd:hh:mm in UTC, 30 minutes or longer, got "Sun:04:00-Sun:05:00"`},
 		"windows overlap":          {func(e *Environment) { e.Database.MaintenanceWindow = "sun:03:30-sun:04:30" }, `Database.MaintenanceWindow: want a time apart from Database.BackupWindow 03:00-04:00, got "sun:03:30-sun:04:30"`},
 		"insights":                 {func(e *Environment) { e.Database.Insights = "off" }, `Database.Insights: want one of standard, advanced, got "off"`},
+		"monitoring":               {func(e *Environment) { e.Database.MonitoringInterval = 20 * time.Second }, `Database.MonitoringInterval: want one of [1 5 10 15 30 60] seconds, got 20s`},
 		"every statement slow":     {func(e *Environment) { e.Database.SlowQuery = 0 }, `Database.SlowQuery: want more than 0s, which would log every statement, got 0s`},
 		"rotation":                 {func(e *Environment) { e.Database.RotationDays = 0 }, `Database.RotationDays: want 1 to 1000, got 0`},
 		"log retention":            {func(e *Environment) { e.Database.LogRetentionDays = 0 }, `Database.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 0`},
@@ -251,7 +257,11 @@ func TestStorageAndBackupsThatCannotKeepTheirPromise(t *testing.T) {
 		"shorter than the lock":   {func(e *Environment) { e.Backup.RetentionDays = 6 }, `Backup.RetentionDays: want the vault lock's 7 to 365, got 6`},
 		"longer than the lock":    {func(e *Environment) { e.Backup.RetentionDays = 366 }, `Backup.RetentionDays: want the vault lock's 7 to 365, got 366`},
 		"no time for regret":      {func(e *Environment) { e.Backup.LockGraceDays = 2 }, `Backup.LockGraceDays: want 0, or 3 to 36500, got 2`},
-		"restore never tested":    {func(e *Environment) { e.Backup.RestoreTestDays = 0 }, `Backup.RestoreTestDays: want 1 to 365, got 0`},
+		"restore never tested":    {func(e *Environment) { e.Backup.RestoreTestDays = 0 }, `Backup.RestoreTestDays: want 1 to 31, got 0`},
+		"uploads for ever":        {func(e *Environment) { e.Storage.IncompleteUploadDays = 0 }, `Storage.IncompleteUploadDays: want at least 1, got 0`},
+		"start within minutes":    {func(e *Environment) { e.Backup.StartWindow = 30 * time.Minute }, `Backup.StartWindow: want 1 to 168 whole hours, got 30m0s`},
+		"end before the start":    {func(e *Environment) { e.Backup.CompletionWindow = time.Hour }, `Backup.CompletionWindow: want whole hours, more than Backup.StartWindow, 1h0m0s, got 1h0m0s`},
+		"restore test for ever":   {func(e *Environment) { e.Backup.RestoreTestHold = 169 * time.Hour }, `Backup.RestoreTestHold: want 1 to 168 whole hours, got 169h0m0s`},
 	})
 }
 
@@ -311,11 +321,29 @@ func TestEdgeThatExposesOrRefusesTooMuch(t *testing.T) {
 func TestObservabilityThatSeesNothing(t *testing.T) {
 	assertRefused(t, Production, map[string]refusal{
 		"latency":           {func(e *Environment) { e.Observability.LatencyTarget = 0 }, `Observability.LatencyTarget: want more than 0s, got 0s`},
+		"tail under P95":    {func(e *Environment) { e.Observability.TailLatencyTarget = time.Millisecond }, `Observability.TailLatencyTarget: want at least Observability.LatencyTarget, 100ms, got 1ms`},
+		"log retention":     {func(e *Environment) { e.Observability.LogRetentionDays = 91 }, `Observability.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 91`},
 		"errors":            {func(e *Environment) { e.Observability.ErrorRatePercent = 0 }, `Observability.ErrorRatePercent: want more than 0, at most 100, got 0`},
 		"blocks":            {func(e *Environment) { e.Observability.WAFBlocksPerMinute = 0 }, `Observability.WAFBlocksPerMinute: want at least 1, got 0`},
 		"lag":               {func(e *Environment) { e.Observability.ConsumerLagRecords = 0 }, `Observability.ConsumerLagRecords: want at least 1, got 0`},
 		"metric retention":  {func(e *Environment) { e.Observability.MetricRetentionDays = 1096 }, `Observability.MetricRetentionDays: want 1 to 1095, got 1096`},
 		"scrapes too often": {func(e *Environment) { e.Observability.ScrapeInterval = 15 * time.Second }, `Observability.ScrapeInterval: want whole seconds, 30s to 5m0s, got 15s`},
+	})
+}
+
+func TestThresholdsThatAreNeverOrAlwaysCrossed(t *testing.T) {
+	limits := func(e *Environment) *Limits { return &e.Observability.Limits }
+	assertRefused(t, Production, map[string]refusal{
+		"database CPU": {func(e *Environment) { limits(e).DatabaseCPUPercent = 100 }, `Observability.Limits.DatabaseCPUPercent: want 1 to 99, got 100`},
+		"connections":  {func(e *Environment) { limits(e).ConnectionsPercent = 0 }, `Observability.Limits.ConnectionsPercent: want 1 to 99, got 0`},
+		"replica lag":  {func(e *Environment) { limits(e).ReplicaLag = 0 }, `Observability.Limits.ReplicaLag: want more than 0s, got 0s`},
+		"deadlocks":    {func(e *Environment) { limits(e).DeadlocksPerMinute = 0 }, `Observability.Limits.DeadlocksPerMinute: want at least 1, got 0`},
+		"free memory":  {func(e *Environment) { limits(e).FreeMemoryMiB = 0 }, `Observability.Limits.FreeMemoryMiB: want at least 1, got 0`},
+		"cache CPU":    {func(e *Environment) { limits(e).CacheCPUPercent = 0 }, `Observability.Limits.CacheCPUPercent: want 1 to 99, got 0`},
+		"cache memory": {func(e *Environment) { limits(e).CacheMemoryPercent = 100 }, `Observability.Limits.CacheMemoryPercent: want 1 to 99, got 100`},
+		"evictions":    {func(e *Environment) { limits(e).EvictionsPerMinute = 0 }, `Observability.Limits.EvictionsPerMinute: want at least 1, got 0`},
+		"disk grows":   {func(e *Environment) { limits(e).KafkaDiskPercent = 60 }, `Observability.Limits.KafkaDiskPercent: want more than Messaging.VolumeTargetPercent, 60, and less than 100, got 60`},
+		"certificate":  {func(e *Environment) { limits(e).CertificateDays = 60 }, `Observability.Limits.CertificateDays: want 1 to 59, got 60`},
 	})
 }
 
