@@ -306,6 +306,30 @@ func TestTheKafkaFunctionAdministersThisClusterOnly(t *testing.T) {
 	})
 }
 
+func TestTheKafkaFunctionWritesItsOwnLogAlone(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		function := stack.only(t, "AWS::Lambda::Function").Properties
+		group := at(function, "LoggingConfig", "LogGroup", "Ref")
+		written := false
+		for _, policy := range stack.ofType("AWS::IAM::ManagedPolicy") {
+			statements, _ := at(policy.Properties, "PolicyDocument", "Statement").([]any)
+			for _, statement := range statements {
+				if strings.Contains(fmt.Sprint(at(statement, "Action")), "logs:") {
+					assert.Equal(t, map[string]any{"Fn::GetAtt": []any{group, "Arn"}}, at(statement, "Resource"))
+					written = true
+				}
+			}
+		}
+		assert.True(t, written, "the function has no log")
+		attached, _ := stack.only(t, "AWS::IAM::Role").Properties["ManagedPolicyArns"].([]any)
+		assert.Len(t, attached, 2)
+		for _, policy := range attached {
+			assert.NotEmpty(t, at(policy, "Ref"), "a policy of AWS's, which covers every log group of the account")
+		}
+	})
+}
+
 func TestOnlyTheAccessFunctionReachesTheBrokersFromThisStack(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		stack, _ := messaging(t, env)

@@ -5,13 +5,13 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
-	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
 )
@@ -39,12 +39,16 @@ func newAppUser(scope constructs.Construct, to cluster, key awskms.IKey, admin, 
 		SecurityGroup:    group,
 		LogKey:           props.LogKey,
 		LogRetentionDays: props.Environment.Database.LogRetentionDays,
+		Policies: []awsiam.IManagedPolicy{awsiam.NewManagedPolicy(scope, new("UserPolicy"), &awsiam.ManagedPolicyProps{
+			Statements: &[]awsiam.PolicyStatement{
+				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Actions:   jsii.Strings("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
+					Resources: &[]*string{admin.SecretArn(), app.SecretArn()},
+				}),
+				encryption.SecretsStatement(key),
+			},
+		})},
 	})
-	admin.GrantRead(maker, nil)
-	app.GrantRead(maker, nil)
-	encryption.AllowSecrets(maker, key)
-	acknowledge.Finding(maker.Role(), "PCI.DSS.321-IAMNoInlinePolicy",
-		"The policy names the two secrets that this one function reads and goes with it; a managed policy could be attached elsewhere.")
 	user := awscdk.NewCustomResource(scope, new("AppUser"), &awscdk.CustomResourceProps{
 		ServiceToken:   maker.FunctionArn(),
 		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(userDeadline.Seconds())),

@@ -55,10 +55,15 @@ func AllowLogs(key awskms.Key) {
 // write the principal into the key's policy, and so make the stack of the key
 // depend on the stack of its consumer.
 func AllowSecrets(reader awsiam.IGrantable, key awskms.IKey) {
+	reader.GrantPrincipal().AddToPrincipalPolicy(SecretsStatement(key))
+}
+
+// SecretsStatement is what [AllowSecrets] adds.
+func SecretsStatement(key awskms.IKey) awsiam.PolicyStatement {
 	region := *awscdk.Stack_Of(key).Region()
-	reader.GrantPrincipal().AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    &[]*string{new("kms:Decrypt")},
 		Resources:  &[]*string{key.KeyArn()},
 		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:ViaService": "secretsmanager." + region + ".amazonaws.com"}},
-	}))
+	})
 }

@@ -85,25 +85,11 @@ func newBrokers(scope constructs.Construct, props Props, group awsec2.ISecurityG
 	})
 	configuration := newConfiguration(scope, env)
 	logging, delivery := newLogging(scope, props)
-	subnets := props.Vpc.SelectSubnets(&awsec2.SubnetSelection{
-		SubnetGroupName:   props.Brokers.SubnetGroupName,
-		AvailabilityZones: jsii.Strings(env.Primary.Zones[:messaging.Zones]...),
-	})
 	cluster := awsmsk.NewCfnCluster(scope, new("Cluster"), &awsmsk.CfnClusterProps{
 		ClusterName:         new(env.KafkaClusterName()),
 		KafkaVersion:        new(messaging.KafkaVersion),
 		NumberOfBrokerNodes: jsii.Number(messaging.Brokers),
-		BrokerNodeGroupInfo: &awsmsk.CfnCluster_BrokerNodeGroupInfoProperty{
-			InstanceType:   new(messaging.BrokerType),
-			ClientSubnets:  subnets.SubnetIds,
-			SecurityGroups: &[]*string{group.SecurityGroupId()},
-			StorageInfo: &awsmsk.CfnCluster_StorageInfoProperty{
-				EbsStorageInfo: &awsmsk.CfnCluster_EBSStorageInfoProperty{VolumeSize: jsii.Number(messaging.VolumeGiB)},
-			},
-			ConnectivityInfo: &awsmsk.CfnCluster_ConnectivityInfoProperty{
-				PublicAccess: &awsmsk.CfnCluster_PublicAccessProperty{Type: new("DISABLED")},
-			},
-		},
+		BrokerNodeGroupInfo: brokerNodes(props, group),
 		ConfigurationInfo: &awsmsk.CfnCluster_ConfigurationInfoProperty{
 			Arn: configuration.AttrArn(),
 			// Changed properties make a revision, which the brokers then roll to.
@@ -128,6 +114,27 @@ func newBrokers(scope constructs.Construct, props Props, group awsec2.ISecurityG
 	cluster.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
 	cluster.Node().AddDependency(delivery)
 	return cluster
+}
+
+// brokerNodes spreads the brokers over the first zones of the region, unreachable
+// from the internet.
+func brokerNodes(props Props, group awsec2.ISecurityGroup) *awsmsk.CfnCluster_BrokerNodeGroupInfoProperty {
+	messaging := props.Env.Messaging
+	subnets := props.Vpc.SelectSubnets(&awsec2.SubnetSelection{
+		SubnetGroupName:   props.Brokers.SubnetGroupName,
+		AvailabilityZones: jsii.Strings(props.Env.Primary.Zones[:messaging.Zones]...),
+	})
+	return &awsmsk.CfnCluster_BrokerNodeGroupInfoProperty{
+		InstanceType:   new(messaging.BrokerType),
+		ClientSubnets:  subnets.SubnetIds,
+		SecurityGroups: &[]*string{group.SecurityGroupId()},
+		StorageInfo: &awsmsk.CfnCluster_StorageInfoProperty{
+			EbsStorageInfo: &awsmsk.CfnCluster_EBSStorageInfoProperty{VolumeSize: jsii.Number(messaging.VolumeGiB)},
+		},
+		ConnectivityInfo: &awsmsk.CfnCluster_ConnectivityInfoProperty{
+			PublicAccess: &awsmsk.CfnCluster_PublicAccessProperty{Type: new("DISABLED")},
+		},
+	}
 }
 
 // monitoringLevel gives every alarm its metric. Disk use, offline and
