@@ -61,6 +61,7 @@ var everywhereActions = map[string]string{
 	"ec2:DescribeSubnets":                 "no resource type; read only",
 	"ec2:UnassignPrivateIpAddresses":      "a function in a VPC: the interface does not exist before",
 	"ecr:GetAuthorizationToken":           "no resource type",
+	"kafka:GetBootstrapBrokers":           "no resource type; reads host names",
 	"logs:DescribeLogGroups":              "needed across groups by Grafana; read only",
 	"logs:CreateLogDelivery":              "no resource type",
 	"logs:GetLogDelivery":                 "no resource type",
@@ -184,7 +185,10 @@ func eachStatement(t *testing.T, check func(t *testing.T, s statement)) {
 			for _, each := range listOf(document["Statement"]) {
 				visited++
 				s := readStatement(each)
-				s.where = fmt.Sprintf("%s %s (%s) %s", stack.name, id, r.Type, at(each, "Sid"))
+				s.where = fmt.Sprintf("%s %s (%s)", stack.name, id, r.Type)
+				if sid, ok := at(each, "Sid").(string); ok {
+					s.where += " " + sid
+				}
 				s.resourceType = r.Type
 				s.trust = path[len(path)-1] == "AssumeRolePolicyDocument"
 				check(t, s)
