@@ -17,10 +17,13 @@ import (
 func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Stage {
 	stage := newStage(app, env)
 
-	NewGlobal(stage, env)
-	NewNetwork(stage, env)
+	global := NewGlobal(stage, env)
+	network := NewNetwork(stage, env)
+	data := NewData(stage, env, network, global)
 	if env.DR.Mode.Copies() {
-		NewDR(stage, env)
+		// After Data, and destroyed before it: AWS refuses to delete a primary cluster
+		// while the global database has another member.
+		NewDR(stage, env).Stack.AddStackDependency(data.Stack, new("the secondary cluster joins the primary's global database"))
 	}
 	return stage
 }
