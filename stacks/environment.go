@@ -3,6 +3,8 @@
 package stacks
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -21,9 +23,9 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network, global)
 	if env.DR.Mode.Copies() {
-		// After Data, and destroyed before it: AWS refuses to delete a primary cluster
-		// while the global database has another member.
-		NewDR(stage, env).Stack.AddStackDependency(data.Stack, new("the secondary cluster joins the primary's global database"))
+		// The secondary joins a global database that the primary must have made, and
+		// a primary cannot be destroyed while it has a secondary.
+		NewDR(stage, env).Stack.AddStackDependency(data.Stack, nil)
 	}
 	return stage
 }
@@ -38,8 +40,13 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 		key := "availability-zones:account=" + env.Site.Account + ":region=" + region.Name
 		stage.Node().SetContext(new(key), jsii.Strings(region.Zones...))
 	}
-	for key, value := range *tags(env) {
-		awscdk.Tags_Of(stage).Add(new(key), value, nil)
+	all := *tags(env)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		awscdk.Tags_Of(stage).Add(new(key), all[key], &awscdk.TagProps{
+			// CDK knows a property for tags that the regional schema does not have
+			// yet; the workspace gets the stack's tags from CloudFormation.
+			ExcludeResourceTypes: jsii.Strings("AWS::Grafana::Workspace"),
+		})
 	}
 	return stage
 }
