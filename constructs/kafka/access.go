@@ -44,8 +44,8 @@ func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, env config.E
 		Purpose: "Encrypts the Kafka credentials of " + env.Name,
 	})
 	secret := awssecretsmanager.NewSecret(scope, new("Secret"), &awssecretsmanager.SecretProps{
-		SecretName:    new(env.KafkaSecret()),
-		Description:   new("The SASL/SCRAM user of the wallet service"),
+		SecretName:  new(env.KafkaSecret()),
+		Description: new("The SASL/SCRAM user of the wallet service"),
 		// By ARN: CDK would write each reader of the secret into the key's policy,
 		// and so make this stack depend on its consumers.
 		EncryptionKey: awskms.Key_FromKeyArn(scope, new("SecretKeyByArn"), key.KeyArn()),
