@@ -90,6 +90,10 @@ func Staging() Environment {
 			LockGraceDays:   0, // governance mode: a staging vault can be emptied
 			RestoreTestDays: 7,
 		},
+		Registry: Registry{
+			Releases:     10,
+			UntaggedDays: 7,
+		},
 		Service: Service{
 			CPU:                      2048,
 			MemoryMiB:                4096,
@@ -99,19 +103,27 @@ func Staging() Environment {
 			CPUTargetPercent:         70,
 			MemoryTargetPercent:      80,
 			RequestsPerTaskPerMinute: 18000, // half of production's, for half the CPU
-			StartupGrace:             120 * time.Second,
-			StopTimeout:              90 * time.Second,
-			Exec:                     true,
-			TraceSampleRatio:         1,
-			CollectorImage:           collectorImage,
-			CollectorCPU:             256,
-			CollectorMemoryMiB:       512,
-			LogRetentionDays:         30,
+			// Out at once, a minute being a JVM's start; in only when the peak is over.
+			ScaleOutCooldown: time.Minute,
+			ScaleInCooldown:  5 * time.Minute,
+			// The service's own default; it fits the smaller server many times over.
+			DatabasePoolSize:   20,
+			HeapPercent:        70,
+			StartupGrace:       120 * time.Second,
+			StopTimeout:        90 * time.Second,
+			Exec:               true,
+			TraceSampleRatio:   1,
+			CollectorImage:     collectorImage,
+			CollectorCPU:       256,
+			CollectorMemoryMiB: 512,
+			LogRetentionDays:   30,
 		},
 		Edge: Edge{
 			PublicPaths:         walletPaths(),
 			RateLimit:           2000,
 			DeregistrationDelay: 60 * time.Second,
+			SlowStart:           60 * time.Second,
+			Health:              walletHealth(),
 			IdleTimeout:         60 * time.Second,
 			LogRetentionDays:    30,
 			PriceClass:          "PriceClass_All",

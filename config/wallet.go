@@ -8,7 +8,7 @@ const (
 	// auroraLTS is the newest minor of the long-term support line 3.10.
 	auroraLTS = "3.10.4"
 	// collectorImage is AWS's distribution of the OpenTelemetry collector.
-	collectorImage = "public.ecr.aws/aws-observability/aws-otel-collector:v0.43.1"
+	collectorImage = "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0"
 	// productionPartitions carries 15,000 events a second. A partition of an
 	// m5.large broker with acks=all and three copies takes about 1,000 small
 	// records a second with room to spare, so 15 would do; 24 divides evenly over
@@ -37,6 +37,28 @@ const (
 
 // DatabaseName is the schema that the wallet service uses.
 const DatabaseName = "wallet"
+
+// DatabasePools is the number of connection pools in one task of the wallet
+// service: default, write and read.
+const DatabasePools = 3
+
+// CachePoolSize is the number of connections of one task to the cache.
+const CachePoolSize = 20
+
+// AppUser is the user that the service's image runs as.
+const AppUser = 185
+
+// ReadyPath answers whether a task can take requests. The whole-service check,
+// one level up, has been seen to fail while the service worked.
+const ReadyPath = "/q/health/ready"
+
+// walletHealth asks for readiness. The answer waits for the database (3 s at
+// most), the cache and the broker, so the time limit is above that; and since a
+// short loss of one of them makes every task unready at once, it takes nearly a
+// minute of it before tasks are replaced.
+func walletHealth() HealthCheck {
+	return HealthCheck{Interval: 10 * time.Second, Timeout: 5 * time.Second, Healthy: 2, Unhealthy: 5}
+}
 
 // walletTopics are the topics of the wallet service, with its own cleanup
 // policies and retentions.
