@@ -8,7 +8,10 @@
 // imports no CDK, so tools and tests can read it without starting Node.
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Environment is one deployment of the whole platform in one AWS account.
 type Environment struct {
@@ -143,8 +146,12 @@ type Database struct {
 	BackupWindow, MaintenanceWindow string
 	// Insights is the mode of CloudWatch Database Insights.
 	Insights DatabaseInsights
-	// LogRetentionDays is for the audit, error and slow query logs.
+	// LogRetentionDays is for the audit, error and slow query logs, and for the
+	// functions that make and rotate the users.
 	LogRetentionDays int
+	// MonitoringInterval is how often Enhanced Monitoring reads the operating
+	// system: 1, 5, 10, 15, 30 or 60 seconds.
+	MonitoringInterval time.Duration
 	// SlowQuery is the duration from which a statement is logged as slow.
 	SlowQuery time.Duration
 	// RotationDays is the age at which a database password is replaced.
@@ -199,6 +206,16 @@ type Cache struct {
 // Nodes is the number of nodes in all.
 func (c Cache) Nodes() int { return c.Shards * (1 + c.Replicas) }
 
+// ParameterFamily is the family of parameter groups of the engine's version,
+// such as "redis7". Redis 6 is the one engine whose family names its minor.
+func (c Cache) ParameterFamily() string {
+	major, _, _ := strings.Cut(c.EngineVersion, ".")
+	if c.Engine == "redis" && major == "6" {
+		return "redis6.x"
+	}
+	return c.Engine + major
+}
+
 // Failover says whether another node can take over, which AWS calls automatic
 // failover and Multi-AZ.
 func (c Cache) Failover() bool { return c.Replicas > 0 }
@@ -243,6 +260,8 @@ type Storage struct {
 	LogRetentionDays int
 	// NoncurrentDays is how long a replaced or deleted version can be brought back.
 	NoncurrentDays int
+	// IncompleteUploadDays is when the parts of an upload that never ended go.
+	IncompleteUploadDays int
 }
 
 // Backup is the AWS Backup plan.
@@ -251,6 +270,9 @@ type Backup struct {
 	RetentionDays int
 	// StartHourUTC is the hour of the daily backup.
 	StartHourUTC int
+	// StartWindow is how late the backup may begin, at least an hour; CompletionWindow
+	// is how long it and its copy may take.
+	StartWindow, CompletionWindow time.Duration
 	// LockMinDays and LockMaxDays bound what anyone can set as a recovery point's
 	// retention in the vault.
 	LockMinDays, LockMaxDays int
@@ -258,9 +280,18 @@ type Backup struct {
 	// it not even the root user can. 0 leaves the lock in governance mode, which
 	// an administrator can remove.
 	LockGraceDays int
-	// RestoreTestDays is how often a recovery point is restored to prove that it
-	// can be.
+	// RestoreTestDays is the longest time between two restores of a recovery
+	// point, which prove that it can be; 1 to 31.
 	RestoreTestDays int
+	// RestoreTestHold is how long a restored cluster stays for inspection before
+	// AWS Backup deletes it: 1 to 168 whole hours.
+	RestoreTestHold time.Duration
+}
+
+// RestoreTestHourUTC is the hour at which a restore test starts: when the day's
+// backup has ended even at its latest.
+func (b Backup) RestoreTestHourUTC() int {
+	return (b.StartHourUTC + int((b.StartWindow + b.CompletionWindow).Hours())) % 24
 }
 
 // Registry is how long images stay in ECR.
@@ -338,7 +369,7 @@ type Edge struct {
 	Health HealthCheck
 	// IdleTimeout closes a silent connection.
 	IdleTimeout time.Duration
-	// LogRetentionDays is for the web ACL's logs.
+	// LogRetentionDays is for the logs of the web ACLs and of the distribution.
 	LogRetentionDays int
 	// PriceClass bounds the CloudFront locations that serve static content.
 	PriceClass string
@@ -353,8 +384,9 @@ type HealthCheck struct {
 
 // Observability is alarms, dashboards, metrics and traces.
 type Observability struct {
-	// LatencyTarget is the P95 that the wallet promises its users.
-	LatencyTarget time.Duration
+	// LatencyTarget is the P95 that the wallet promises its users, and
+	// TailLatencyTarget the P99.
+	LatencyTarget, TailLatencyTarget time.Duration
 	// ErrorRatePercent is the share of 5xx answers that the wallet promises to
 	// stay under.
 	ErrorRatePercent float64
@@ -368,6 +400,35 @@ type Observability struct {
 	MetricRetentionDays int
 	// ScrapeInterval is how often Prometheus reads /metrics.
 	ScrapeInterval time.Duration
+	// LogRetentionDays is for the logs of Prometheus and its collector.
+	LogRetentionDays int
+	// Limits are the thresholds that no other part of the configuration implies.
+	Limits Limits
+}
+
+// Limits are thresholds of alarms: the values from which a person should look.
+type Limits struct {
+	// DatabaseCPUPercent is the writer's and the readers' load.
+	DatabaseCPUPercent int
+	// ConnectionsPercent is the share of Database.MaxConnections in use.
+	ConnectionsPercent int
+	// ReplicaLag is how far a reader, of Aurora or of the cache, may be behind.
+	ReplicaLag time.Duration
+	// DeadlocksPerMinute is on the writer.
+	DeadlocksPerMinute int
+	// FreeMemoryMiB is what an Aurora instance should have left.
+	FreeMemoryMiB int
+	// CacheCPUPercent is of the one core that runs commands, CacheMemoryPercent of
+	// a node's memory.
+	CacheCPUPercent, CacheMemoryPercent int
+	// EvictionsPerMinute is the number of entries that a cache node may drop early.
+	EvictionsPerMinute int
+	// KafkaDiskPercent is a broker's disk use: above Messaging.VolumeTargetPercent,
+	// at which storage grows by itself.
+	KafkaDiskPercent int
+	// CertificateDays is the remaining life of a certificate. ACM starts to renew
+	// 60 days before the end.
+	CertificateDays int
 }
 
 // DR is the second region.

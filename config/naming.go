@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // This file holds every physical name that something outside the owning stack
 // must know: another region, an operator's command line, or a service that
@@ -37,6 +40,13 @@ func (e Environment) DatabaseAdminSecret() string { return e.Prefix() + "/databa
 // DatabaseAppSecret holds the least-privilege user that the service runs as.
 func (e Environment) DatabaseAppSecret() string { return e.Prefix() + "/database/app" }
 
+// RotationFunction is the Lambda function that rotates a database secret, "admin"
+// or "app": Lambda derives the function's log group from its name.
+func (e Environment) RotationFunction(secret string) string { return e.Prefix() + "-rotate-" + secret }
+
+// FunctionLogGroup is where a Lambda function of that name logs.
+func (e Environment) FunctionLogGroup(function string) string { return "/aws/lambda/" + function }
+
 // KafkaSecret holds the service's SASL/SCRAM user. MSK demands the prefix.
 func (e Environment) KafkaSecret() string { return "AmazonMSK_" + e.Prefix() + "_app" }
 
@@ -45,6 +55,10 @@ func (e Environment) CacheSecret() string { return e.Prefix() + "/cache/app" }
 
 // CacheName identifies the ElastiCache replication group.
 func (e Environment) CacheName() string { return e.Prefix() }
+
+// CacheUserID identifies an ElastiCache user, which AWS wants unique in the
+// account and region, lower-case and without underscores.
+func (e Environment) CacheUserID(user string) string { return e.Prefix() + "-cache-" + user }
 
 // KafkaClusterName identifies the MSK cluster.
 func (e Environment) KafkaClusterName() string { return e.Prefix() }
@@ -84,10 +98,38 @@ func (e Environment) BackupVaultARN(r Region) string {
 	return fmt.Sprintf("arn:aws:backup:%s:%s:backup-vault:%s", r.Name, e.Site.Account, e.BackupVault(r))
 }
 
+// RestoreTestName identifies the restore testing plan, in whose names AWS Backup
+// takes letters, digits and underscores only.
+func (e Environment) RestoreTestName() string {
+	return strings.ReplaceAll(e.Prefix(), "-", "_") + "_restore_test"
+}
+
 // WAFLogGroup is where a web ACL logs. AWS WAF demands the prefix.
 func (e Environment) WAFLogGroup(scope string) string {
 	return "aws-waf-logs-" + e.Prefix() + "-" + scope
 }
 
+// WebACL names a web ACL: its metrics carry the name as a dimension.
+func (e Environment) WebACL(scope string) string { return e.Prefix() + "-" + scope }
+
+// StaticLogs names the delivery of the static content's access logs.
+func (e Environment) StaticLogs() string { return e.Prefix() + "-static-access" }
+
 // ServiceNamespace is the private DNS zone in which the tasks can be found.
 func (e Environment) ServiceNamespace() string { return e.Prefix() + ".internal" }
+
+// AlarmName is the name of an alarm in CloudWatch, which people read in an
+// e-mail and type on a command line.
+func (e Environment) AlarmName(id string) string { return e.Prefix() + "-" + id }
+
+// DashboardName is the name of a CloudWatch dashboard, part of its address.
+func (e Environment) DashboardName(id string) string { return e.Prefix() + "-" + id }
+
+// PrometheusLogGroup is where Managed Prometheus and its collector log. AWS
+// asks for the prefix, under which no resource policy outgrows its limit.
+func (e Environment) PrometheusLogGroup(source string) string {
+	return "/aws/vendedlogs/prometheus/" + e.Prefix() + "/" + source
+}
+
+// TraceGroup is the X-Ray group of the wallet's traces.
+func (e Environment) TraceGroup() string { return e.Prefix() }

@@ -38,27 +38,13 @@ const (
 // DatabaseName is the schema that the wallet service uses.
 const DatabaseName = "wallet"
 
-// DatabasePools is the number of connection pools in one task of the wallet
-// service: default, write and read.
-const DatabasePools = 3
-
-// CachePoolSize is the number of connections of one task to the cache.
-const CachePoolSize = 20
-
-// AppUser is the user that the service's image runs as.
-const AppUser = 185
-
-// ReadyPath answers whether a task can take requests. The whole-service check,
-// one level up, has been seen to fail while the service worked.
-const ReadyPath = "/q/health/ready"
-
-// walletHealth asks for readiness. The answer waits for the database (3 s at
-// most), the cache and the broker, so the time limit is above that; and since a
-// short loss of one of them makes every task unready at once, it takes nearly a
-// minute of it before tasks are replaced.
-func walletHealth() HealthCheck {
-	return HealthCheck{Interval: 10 * time.Second, Timeout: 5 * time.Second, Healthy: 2, Unhealthy: 5}
-}
+// The two MySQL users. The administrator owns the schema and changes it in
+// migrations; the application reads and writes rows, and rotation alternates it
+// with a second user of the same rights, "wallet_app_clone".
+const (
+	DatabaseAdminUser = "wallet_admin" // at most 16 characters, by RDS
+	DatabaseAppUser   = "wallet_app"   // at most 26, which leaves room for "_clone"
+)
 
 // walletTopics are the topics of the wallet service, with its own cleanup
 // policies and retentions.
@@ -75,4 +61,26 @@ func walletTopics(partitions int) []Topic {
 // (/q/*, /metrics) are not among them.
 func walletPaths() []string {
 	return []string{"/api/v1/wallets", "/api/v1/wallets/*"}
+}
+
+// walletLimits are the alarm thresholds that hold for every size of the
+// platform. freeMemoryMiB is a tenth of an Aurora instance's memory, which is
+// what Aurora leaves free after its buffer pool when nothing is wrong.
+func walletLimits(freeMemoryMiB int) Limits {
+	return Limits{
+		// Above it a failover's reconnections no longer fit on the writer.
+		DatabaseCPUPercent: 80,
+		// Twenty tasks with 45 connections each hold 900 of production's 2,000: above
+		// it something leaks, or readers are lost in the middle of a deployment.
+		ConnectionsPercent: 80,
+		// Both replicate in milliseconds; after a second users miss their own writes.
+		ReplicaLag:         time.Second,
+		DeadlocksPerMinute: 6, // one in ten seconds is a pattern, not an accident
+		FreeMemoryMiB:      freeMemoryMiB,
+		CacheCPUPercent:    80,
+		CacheMemoryPercent: 80, // a snapshot's fork needs the rest
+		EvictionsPerMinute: 100,
+		KafkaDiskPercent:   85, // AWS's own advice for MSK
+		CertificateDays:    30,
+	}
 }

@@ -17,6 +17,7 @@ import (
 func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Stage {
 	stage := newStage(app, env)
 
+	NewGlobal(stage, env)
 	NewNetwork(stage, env)
 	return stage
 }
@@ -31,13 +32,22 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 		key := "availability-zones:account=" + env.Site.Account + ":region=" + region.Name
 		stage.Node().SetContext(new(key), jsii.Strings(region.Zones...))
 	}
-	tags := awscdk.Tags_Of(stage)
-	tags.Add(new("Environment"), new(env.Name), nil)
-	tags.Add(new("Service"), new(config.Platform), nil)
-	tags.Add(new("Owner"), new(env.Tags.Owner), nil)
-	tags.Add(new("CostCentre"), new(env.Tags.CostCentre), nil)
-	tags.Add(new("DataClass"), new(env.Tags.DataClass), nil)
+	for key, value := range *tags(env) {
+		awscdk.Tags_Of(stage).Add(new(key), value, nil)
+	}
 	return stage
+}
+
+// tags go on every resource, and on the stacks too: CloudFormation hands a stack's
+// tags to the resources that CDK makes by itself and leaves untagged.
+func tags(env config.Environment) *map[string]*string {
+	return &map[string]*string{
+		"Environment": new(env.Name),
+		"Service":     new(config.Platform),
+		"Owner":       new(env.Tags.Owner),
+		"CostCentre":  new(env.Tags.CostCentre),
+		"DataClass":   new(env.Tags.DataClass),
+	}
 }
 
 // StageName is the name by which the CDK CLI selects an environment, as in
@@ -53,5 +63,6 @@ func newStack(stage awscdk.Stage, env config.Environment, id string, region conf
 		Description:           new(description),
 		Env:                   &awscdk.Environment{Account: new(env.Site.Account), Region: new(region.Name)},
 		TerminationProtection: new(env.Protected),
+		Tags:                  tags(env),
 	})
 }

@@ -5,7 +5,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 
+	"wallet-infra/config"
+	"wallet-infra/constructs/cdn"
+	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/grafana"
 	"wallet-infra/constructs/storage"
+	"wallet-infra/constructs/waf"
 )
 
 // Global holds what must stand in us-east-1 before the primary region's stacks:
@@ -13,8 +18,31 @@ import (
 type Global struct {
 	Stack        awscdk.Stack
 	Distribution awscloudfront.Distribution
+	Grafana      grafana.Workspace
 	// Copies are the replica buckets; empty when nothing may leave Brazil.
 	Copies storage.Copies
 	// SecretsKey encrypts the secrets' replicas; nil outside standby.
 	SecretsKey awskms.IKey
+}
+
+// NewGlobal builds the stack of us-east-1 that the primary region's stacks point
+// at. It reads nothing of theirs.
+func NewGlobal(stage awscdk.Stage, env config.Environment) Global {
+	stack := newStack(stage, env, "Global", env.Secondary,
+		"What AWS has only in us-east-1, and the buckets and keys that copies of the primary region are sent to")
+	logKey := newLogKey(stack, env, "global-logs")
+	global := Global{Stack: stack, Grafana: grafana.New(stack, env)}
+	if env.DR.Mode == config.DRStandby {
+		global.SecretsKey = encryption.NewKey(stack, "SecretsKey", encryption.Props{
+			Alias:   env.KeyAlias("secrets-replica"),
+			Purpose: "Encrypts the replicas of the secrets of " + env.Prefix(),
+		})
+	}
+	global.Distribution = cdn.New(stack, cdn.Props{
+		Env:     env,
+		WebACL:  waf.New(stack, "WebAcl", waf.Props{Env: env, Scope: waf.CloudFront, LogKey: logKey}),
+		Replica: global.Copies.Static,
+		LogKey:  logKey,
+	})
+	return global
 }

@@ -8,8 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/stretchr/testify/require"
 
@@ -18,8 +21,13 @@ import (
 )
 
 // platform is every environment, synthesized once for the whole test process
-// exactly as a deployment would be, strict validation included.
+// exactly as a deployment would be, strict validation included. cdk-nag looks on;
+// TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates proves that it changes
+// nothing.
 var platform map[string]environment
+
+// assembly is the cloud assembly that platform was read from.
+var assembly string
 
 // environment is one synthesized environment and the configuration behind it.
 type environment struct {
@@ -31,6 +39,11 @@ type environment struct {
 type template struct {
 	name      string // the stack's full name
 	region    string
+	account   string
+	protected bool // against termination
+	tags      map[string]string
+	requires  []string            // the full names of the stacks that must be deployed before
+	notes     []annotation        // what constructs and cdk-nag say about it
 	Resources map[string]resource `json:"Resources"`
 	Outputs   map[string]any      `json:"Outputs"`
 	raw       []byte
@@ -62,6 +75,7 @@ func runAll(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(outdir)
+	assembly = outdir
 	if platform, err = synthesize(outdir); err != nil {
 		return 1, err
 	}
@@ -78,7 +92,12 @@ func synthesize(outdir string) (map[string]environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	stacks.NewApp(context, outdir, environments).Synth(nil)
+	// The app would panic on the first finding and take every test with it; the
+	// report is judged by TestCloudFormationValidateAcceptsEveryTemplate instead.
+	context["@aws-cdk/core:failSynthOnValidationErrors"] = false
+	app := stacks.NewApp(context, outdir, environments)
+	inspect(app)
+	app.Synth(nil)
 	synthesized := map[string]environment{}
 	for _, env := range environments {
 		loaded, err := load(outdir, env)
@@ -98,33 +117,87 @@ func load(outdir string, env config.Environment) (environment, error) {
 	if err != nil {
 		return loaded, err
 	}
-	var manifest struct {
-		Artifacts map[string]struct {
-			Type        string `json:"type"`
-			Environment string `json:"environment"`
-			Properties  struct {
-				TemplateFile string `json:"templateFile"`
-				StackName    string `json:"stackName"`
-			} `json:"properties"`
-		} `json:"artifacts"`
-	}
-	if err := json.Unmarshal(content, &manifest); err != nil {
+	var assembled manifest
+	if err := json.Unmarshal(content, &assembled); err != nil {
 		return loaded, err
 	}
-	for _, artifact := range manifest.Artifacts {
+	for _, artifact := range assembled.Artifacts {
 		if artifact.Type != "aws:cloudformation:stack" {
 			continue
 		}
-		t := template{name: artifact.Properties.StackName, region: filepath.Base(artifact.Environment)}
-		if t.raw, err = os.ReadFile(filepath.Join(dir, artifact.Properties.TemplateFile)); err != nil {
-			return loaded, err
-		}
-		if err := json.Unmarshal(t.raw, &t); err != nil {
+		t, err := assembled.template(dir, artifact)
+		if err != nil {
 			return loaded, err
 		}
 		loaded.stacks[t.name[len(env.StackName("")):]] = t
 	}
 	return loaded, nil
+}
+
+// manifest is what the tests read of a stage's cloud assembly.
+type manifest struct {
+	Artifacts map[string]artifact `json:"artifacts"`
+}
+
+// artifact is one entry of a manifest.
+type artifact struct {
+	Type           string                  `json:"type"`
+	Environment    string                  `json:"environment"` // "aws://account/region"
+	Dependencies   []string                `json:"dependencies"`
+	Metadata       map[string][]annotation `json:"metadata"` // by construct path
+	AdditionalFile string                  `json:"additionalMetadataFile"`
+	Properties     struct {
+		TemplateFile          string            `json:"templateFile"`
+		StackName             string            `json:"stackName"`
+		TerminationProtection bool              `json:"terminationProtection"`
+		Tags                  map[string]string `json:"tags"`
+		Tags                  map[string]string `json:"tags"`
+	} `json:"properties"`
+}
+
+// annotation is something that was said about a construct.
+type annotation struct {
+	Level string `json:"type"` // such as "aws:cdk:error"
+	Text  any    `json:"data"`
+	path  string // the construct's
+}
+
+// template reads a stack's template and what the manifest says about it.
+func (m manifest) template(dir string, stack artifact) (template, error) {
+	place := strings.Split(stack.Environment, "/")
+	t := template{
+		name:      stack.Properties.StackName,
+		account:   place[2],
+		region:    place[3],
+		protected: stack.Properties.TerminationProtection,
+		tags:      stack.Properties.Tags,
+		tags:      stack.Properties.Tags,
+	}
+	for _, id := range stack.Dependencies {
+		if required := m.Artifacts[id]; required.Type == "aws:cloudformation:stack" {
+			t.requires = append(t.requires, required.Properties.StackName)
+		}
+	}
+	if stack.AdditionalFile != "" {
+		content, err := os.ReadFile(filepath.Join(dir, stack.AdditionalFile))
+		if err != nil {
+			return t, err
+		}
+		if err := json.Unmarshal(content, &stack.Metadata); err != nil {
+			return t, err
+		}
+	}
+	for path, notes := range stack.Metadata {
+		for _, note := range notes {
+			note.path = path
+			t.notes = append(t.notes, note)
+		}
+	}
+	var err error
+	if t.raw, err = os.ReadFile(filepath.Join(dir, stack.Properties.TemplateFile)); err != nil {
+		return t, err
+	}
+	return t, json.Unmarshal(t.raw, &t)
 }
 
 // eachEnvironment runs a test for every environment, by name.
@@ -182,4 +255,31 @@ func at(value any, path ...any) any {
 		}
 	}
 	return value
+}
+
+// synthesizeStack synthesizes one stack of the environment on its own, for a
+// construct that the platform uses in few of its shapes.
+func synthesizeStack(t *testing.T, env environment, region config.Region, build func(stack awscdk.Stack)) template {
+	t.Helper()
+	context, err := config.ReadContext("../cdk.json", nil)
+	require.NoError(t, err)
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: new(t.TempDir()), AnalyticsReporting: new(false)})
+	stack := awscdk.NewStack(app, new("Stack"), &awscdk.StackProps{
+		Env: &awscdk.Environment{Account: new(env.Site.Account), Region: new(region.Name)},
+	})
+	build(stack)
+	built := template{name: "Stack", region: region.Name}
+	built.raw, err = json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(built.raw, &built))
+	return built
+}
+
+// sorted returns the environment's templates in the order of their names.
+func (e environment) sorted() []template {
+	var all []template
+	for _, name := range slices.Sorted(maps.Keys(e.stacks)) {
+		all = append(all, e.stacks[name])
+	}
+	return all
 }

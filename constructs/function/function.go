@@ -6,11 +6,14 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/logging"
 )
 
@@ -22,6 +25,9 @@ type Props struct {
 	Timeout     time.Duration // at most 15 minutes
 	MemoryMiB   int
 	Environment map[string]string
+	// Statements are what the function may do beside writing its log and joining
+	// the network.
+	Statements []awsiam.PolicyStatement
 	// Vpc, Subnets and SecurityGroup place the function in the network: the
 	// private tier, since functions get no public address.
 	Vpc           awsec2.IVpc
@@ -42,25 +48,51 @@ func New(scope constructs.Construct, id string, props Props) awslambda.Function 
 	}
 	// A scope of its own, so that the log group outlives no more than the function.
 	own := constructs.NewConstruct(scope, new(id))
+	logs := logging.NewGroup(own, "Logs", logging.Props{RetentionDays: props.LogRetentionDays, Key: props.LogKey})
 	return awslambda.NewFunction(own, new("Function"), &awslambda.FunctionProps{
-		Description:  new(props.Description),
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: awslambda.Architecture_ARM_64(),
-		Handler:      new("bootstrap"),
-		Code:         code(props.Command),
-		Timeout:      awscdk.Duration_Seconds(jsii.Number(props.Timeout.Seconds())),
-		MemorySize:   jsii.Number(props.MemoryMiB),
-		Environment:  &environment,
-		Vpc:          props.Vpc,
-		VpcSubnets:   props.Subnets,
-		SecurityGroups: &[]awsec2.ISecurityGroup{
-			props.SecurityGroup,
-		},
+		Description:           new(props.Description),
+		Runtime:               awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture:          awslambda.Architecture_ARM_64(),
+		Handler:               new("bootstrap"),
+		Code:                  code(props.Command),
+		Timeout:               awscdk.Duration_Seconds(jsii.Number(props.Timeout.Seconds())),
+		MemorySize:            jsii.Number(props.MemoryMiB),
+		Environment:           &environment,
+		Role:                  role(own, logs, props.Statements),
+		Vpc:                   props.Vpc,
+		VpcSubnets:            props.Subnets,
+		SecurityGroups:        &[]awsec2.ISecurityGroup{props.SecurityGroup},
 		EnvironmentEncryption: props.LogKey,
-		LogGroup: logging.NewGroup(own, "Logs", logging.Props{
-			RetentionDays: props.LogRetentionDays,
-			Key:           props.LogKey,
+		LogGroup:              logs,
+		LoggingFormat:         awslambda.LoggingFormat_JSON,
+	})
+}
+
+// role lets the function write its own log, join the network and do what the
+// statements say. CDK's own role would carry AWS's managed policies, which cover
+// every log group of the account. The permissions are one managed policy, made
+// before the role and gone after it, so that they are there when the function
+// makes its first network interface and when it drops its last.
+func role(own constructs.Construct, logs awslogs.LogGroup, statements []awsiam.PolicyStatement) awsiam.Role {
+	all := []awsiam.PolicyStatement{
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
+			Resources: &[]*string{logs.LogGroupArn()},
 		}),
-		LoggingFormat: awslambda.LoggingFormat_JSON,
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions: jsii.Strings(
+				"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+				"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
+			Resources: jsii.Strings("*"),
+		}),
+	}
+	all = append(all, statements...)
+	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{Statements: &all})
+	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+		"Lambda makes the network interfaces of a function in a VPC with the function's role and checks that these actions are allowed on any resource before it accepts the function.",
+		"Resource::*")
+	return awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
+		AssumedBy:       awsiam.NewServicePrincipal(new("lambda.amazonaws.com"), nil),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
 	})
 }

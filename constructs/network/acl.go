@@ -7,6 +7,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
 )
 
 // firstEphemeralPort is where clients' source ports start, by AWS's advice for
@@ -46,6 +47,8 @@ func guardDatabaseTier(vpc awsec2.Vpc, network config.Network) {
 		rules.allow(cidr, awsec2.TrafficDirection_EGRESS,
 			awsec2.AclTraffic_TcpPortRange(jsii.Number(firstEphemeralPort), jsii.Number(lastPort)))
 	}
+	acknowledge.Finding(acl, "AwsSolutions-VPC3",
+		"The rule prefers security groups alone; this ACL is a second fence around the tier that holds the money, beside them")
 }
 
 // aclRules numbers the rules of one ACL in the order in which they are written.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/logging"
 )
 
@@ -25,6 +26,8 @@ type Props struct {
 // Network is a VPC and the ways to select its tiers.
 type Network struct {
 	Vpc awsec2.Vpc
+	// NATGateways are the IDs of the gateways, for their alarms.
+	NATGateways []string
 }
 
 // Private selects the subnets with outbound access through NAT.
@@ -54,11 +57,15 @@ func New(scope constructs.Construct, props Props) Network {
 			{Name: new(tierDatabase), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
 		},
 	})
+	for _, subnet := range *vpc.PublicSubnets() {
+		acknowledge.Finding(subnet, "PCI.DSS.321-VPCNoUnrestrictedRouteToIGW",
+			"The public tier holds only the load balancer, whose purpose is the internet, and the NAT gateways")
+	}
 	logTraffic(vpc, props)
-	addEndpoints(vpc, props.Network.InterfaceEndpoints)
+	addEndpoints(vpc, props.Network)
 	guardDatabaseTier(vpc, props.Network)
 	closeDefaultGroup(vpc, props.LogKey, props.Network.FlowLogRetentionDays)
-	return Network{Vpc: vpc}
+	return Network{Vpc: vpc, NATGateways: natGateways(vpc)}
 }
 
 // logTraffic records accepted and rejected flows: the evidence of who talked to
@@ -69,25 +76,39 @@ func logTraffic(vpc awsec2.Vpc, props Props) {
 		Key:           props.LogKey,
 		Keep:          true,
 	})
-	vpc.AddFlowLog(new("FlowLog"), &awsec2.FlowLogOptions{
+	log := vpc.AddFlowLog(new("FlowLog"), &awsec2.FlowLogOptions{
 		Destination:            awsec2.FlowLogDestination_ToCloudWatchLogs(group, nil),
 		TrafficType:            awsec2.FlowLogTrafficType_ALL,
 		MaxAggregationInterval: awsec2.FlowLogMaxAggregationInterval_ONE_MINUTE,
 	})
+	acknowledge.Finding(log, "PCI.DSS.321-IAMNoInlinePolicy",
+		"The policy belongs to this flow log's role alone and lets it write to this one log group")
 }
 
 // addEndpoints keeps traffic to AWS off the internet. S3 is free and carries the
 // image layers, so every network has it.
-func addEndpoints(vpc awsec2.Vpc, services []string) {
+func addEndpoints(vpc awsec2.Vpc, network config.Network) {
 	vpc.AddGatewayEndpoint(new("S3"), &awsec2.GatewayVpcEndpointOptions{
 		Service: awsec2.GatewayVpcEndpointAwsService_S3(),
 	})
-	for _, service := range services {
+	if len(network.InterfaceEndpoints) == 0 {
+		return
+	}
+	group := awsec2.NewSecurityGroup(vpc, new("EndpointGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              vpc,
+		Description:      new("AWS services inside the VPC"),
+		AllowAllOutbound: new(false),
+	})
+	for _, cidr := range network.Private {
+		group.AddIngressRule(awsec2.Peer_Ipv4(new(cidr)), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
+			new("Tasks and functions call AWS services without the internet"), nil)
+	}
+	for _, service := range network.InterfaceEndpoints {
 		vpc.AddInterfaceEndpoint(new("Endpoint-"+service), &awsec2.InterfaceVpcEndpointOptions{
-			Service: awsec2.NewInterfaceVpcEndpointAwsService(new(service), nil, nil, nil),
-			Subnets: &awsec2.SubnetSelection{SubnetGroupName: new(tierPrivate)},
-			// Open to the VPC on 443: CDK's default adds that rule and no other.
-			Open: new(true),
+			Service:        awsec2.NewInterfaceVpcEndpointAwsService(new(service), nil, nil, nil),
+			Subnets:        &awsec2.SubnetSelection{SubnetGroupName: new(tierPrivate)},
+			SecurityGroups: &[]awsec2.ISecurityGroup{group},
+			Open:           new(false), // the group's rules are written above, for the private tier alone
 		})
 	}
 }
@@ -105,4 +126,16 @@ func closeDefaultGroup(vpc awsec2.Vpc, key awskms.IKey, retentionDays int) {
 	})
 	// Without the explicit group, the first call would make one that never forgets.
 	vpc.Node().FindChild(new("RestrictDefaultSecurityGroupCustomResource")).Node().AddDependency(group)
+}
+
+// natGateways finds what CDK put into the public subnets: a gateway in each, or
+// in the first few.
+func natGateways(vpc awsec2.Vpc) []string {
+	var ids []string
+	for _, subnet := range *vpc.PublicSubnets() {
+		if gateway, ok := subnet.Node().TryFindChild(new("NATGateway")).(awsec2.CfnNatGateway); ok {
+			ids = append(ids, *gateway.AttrNatGatewayId())
+		}
+	}
+	return ids
 }

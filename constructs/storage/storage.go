@@ -1,7 +1,11 @@
-// Package storage makes the S3 buckets.
+// Package storage makes the S3 buckets, in both regions, and the replication
+// between them.
 package storage
 
-import "github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+)
 
 // Buckets are the environment's buckets in the primary region.
 type Buckets struct {
@@ -15,4 +19,14 @@ type Buckets struct {
 // nothing leaves the primary region.
 type Copies struct {
 	Backups, Static awss3.IBucket
+	// Key encrypts the replica of the backups.
+	Key awskms.IKey
 }
+
+// The prefixes of the log bucket. Its policy accepts a writer under its own
+// prefix alone.
+const (
+	LoadBalancerPrefix = "load-balancer" // access logs of the load balancer
+	BrokerPrefix       = "brokers"       // archived broker logs of MSK
+	accessPrefix       = "s3"            // access logs of the other buckets, by purpose
+)

@@ -1,0 +1,86 @@
+// Command summary prints what a synthesis wrote: the stacks of each environment
+// with their sizes beside CloudFormation's limits, the validator's findings, and
+// what to run next.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"wallet-infra/internal/assembly"
+)
+
+// CloudFormation's limits for one stack:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+const (
+	maxResources     = 500
+	maxTemplateBytes = 1_000_000 // for a template in S3, where the CDK CLI puts it
+)
+
+func main() {
+	dir := flag.String("assembly", "cdk.out", "the `directory` that synthesis wrote")
+	flag.Parse()
+	if err := summarize(os.Stdout, *dir); err != nil {
+		fmt.Fprintf(os.Stderr, "summary: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// summarize writes the summary. It fails when there is no assembly, when a stack is
+// over a limit of CloudFormation, or when the validator has an open finding.
+func summarize(out io.Writer, dir string) error {
+	stacks, err := assembly.Read(dir)
+	if err != nil {
+		return err
+	}
+	var problems []string
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "\nSTACK\tREGION\tRESOURCES of %d\tTEMPLATE KB of %d\t\n", maxResources, maxTemplateBytes/1000)
+	environments, total, last := []string{}, 0, ""
+	for _, stack := range stacks {
+		environment, _, _ := strings.Cut(stack.ID, "/")
+		if environment != last {
+			environments, last = append(environments, environment), environment
+		}
+		resources := len(stack.Template.Resources)
+		total += resources
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t\n", stack.ID, stack.Region, resources, len(stack.Raw)/1000)
+		if resources > maxResources || len(stack.Raw) > maxTemplateBytes {
+			problems = append(problems, stack.ID+" is over a limit of CloudFormation")
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	findings, err := openFindings(dir)
+	if err != nil {
+		return err
+	}
+	problems = append(problems, findings...)
+	fmt.Fprintf(out, "\n%d environments, %d stacks, %d resources. The templates are in %s.\n",
+		len(environments), len(stacks), total, filepath.Join(dir, "assembly-*"))
+	if len(problems) > 0 {
+		return fmt.Errorf("%s", strings.Join(problems, "\n"))
+	}
+	fmt.Fprintf(out, "CloudFormation Validate has no open finding.\n\n")
+	fmt.Fprintf(out, "Next: make test, then, with credentials, npx cdk diff '%s/*' (docs/DEPLOYMENT.md)\n", environments[0])
+	return nil
+}
+
+// openFindings renders the validator's findings, one line each.
+func openFindings(dir string) ([]string, error) {
+	findings, err := assembly.Findings(dir)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, finding := range findings {
+		lines = append(lines, fmt.Sprintf("%s %s: %s (%s)", finding.Severity, finding.Rule, finding.Description, finding.Construct))
+	}
+	return lines, nil
+}

@@ -1,0 +1,109 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+func validateDatabase(p *problems, e Environment) {
+	db := e.Database
+	oneOf(p, "Database.EngineVersion", db.EngineVersion, auroraVersions...)
+	validateDatabaseClass(p, "Database.InstanceType", db.InstanceType, e.Primary, e.DR.Mode)
+	validateReaders(p, db, e.DR.Mode)
+	oneOf(p, "Database.Storage", db.Storage, StorageStandard, StorageIOOptimized)
+	between(p, "Database.MaxConnections", db.MaxConnections, 1, 16000)
+	between(p, "Database.BackupRetentionDays", db.BackupRetentionDays, 1, 35)
+	validateWindows(p, windows{
+		dailyField: "Database.BackupWindow", daily: db.BackupWindow,
+		weeklyField: "Database.MaintenanceWindow", weekly: db.MaintenanceWindow,
+		least: 30 * time.Minute,
+	})
+	oneOf(p, "Database.Insights", db.Insights, InsightsStandard, InsightsAdvanced)
+	p.logRetention("Database.LogRetentionDays", db.LogRetentionDays)
+	p.check(db.SlowQuery > 0, "Database.SlowQuery", db.SlowQuery, "more than 0s, which would log every statement")
+	between(p, "Database.RotationDays", db.RotationDays, 1, 1000) // Secrets Manager's bounds
+}
+
+// validateDatabaseClass checks the class in the region where it would run. A
+// global database takes no burstable class.
+func validateDatabaseClass(p *problems, field, class string, region Region, mode DRMode) {
+	if offer, known := offers[region.Name]; known {
+		p.check(offered(offer.databases, class), field, class,
+			"an Aurora MySQL class offered in %s, without \"db.\" (families %s)", region.Name, familyNames(offer.databases))
+	}
+	p.check(mode != DRStandby || !strings.HasPrefix(class, "t"), field, class, "a class that is not burstable in a global database")
+}
+
+// validateReaders bounds autoscaling by what a cluster can have: fifteen readers,
+// and each secondary region takes the place of one.
+func validateReaders(p *problems, db Database, mode DRMode) {
+	between(p, "Database.ReaderCPUTargetPercent", db.ReaderCPUTargetPercent, 1, 100)
+	p.atLeast("Database.Readers", db.Readers, 1)
+	p.check(db.Readers <= db.MaxReaders, "Database.Readers", db.Readers, "at most Database.MaxReaders, %d", db.MaxReaders)
+	const most = 15
+	secondaries := mode.SecondaryRegions()
+	switch {
+	case db.MaxReaders <= most-secondaries:
+	case secondaries == 0:
+		p.add("Database.MaxReaders", db.MaxReaders, "at most %d", most)
+	default:
+		p.add("Database.MaxReaders", db.MaxReaders, "at most %d (%d less %d secondary region)", most-secondaries, most, secondaries)
+	}
+}
+
+func validateCache(p *problems, cache Cache, region Region) {
+	oneOf(p, "Cache.Engine", cache.Engine, "redis", "valkey")
+	if versions, known := cacheVersions[cache.Engine]; known {
+		p.check(slices.Contains(versions, cache.EngineVersion), "Cache.EngineVersion", cache.EngineVersion,
+			"a version of %s (%s)", cache.Engine, strings.Join(versions, ", "))
+	}
+	if offer, known := offers[region.Name]; known {
+		node, prefixed := strings.CutPrefix(cache.NodeType, "cache.")
+		p.check(prefixed && offered(offer.caches, node), "Cache.NodeType", cache.NodeType,
+			"a node type offered in %s, with \"cache.\" (families %s)", region.Name, familyNames(offer.caches))
+	}
+	validateShards(p, cache)
+	between(p, "Cache.SnapshotRetentionDays", cache.SnapshotRetentionDays, 0, 35)
+	validateWindows(p, windows{
+		dailyField: "Cache.SnapshotWindow", daily: cache.SnapshotWindow,
+		weeklyField: "Cache.MaintenanceWindow", weekly: cache.MaintenanceWindow,
+		least: time.Hour,
+	})
+	p.logRetention("Cache.LogRetentionDays", cache.LogRetentionDays)
+}
+
+// validateShards holds what ElastiCache demands of a replication group. Failover
+// follows from Replicas, so a single node cannot ask for it.
+func validateShards(p *problems, cache Cache) {
+	between(p, "Cache.Replicas", cache.Replicas, 0, 5)
+	p.atLeast("Cache.Shards", cache.Shards, 1)
+	if cache.ClusterMode {
+		p.check(cache.Replicas >= 1, "Cache.Replicas", cache.Replicas, "at least 1 with Cache.ClusterMode, whose failover is mandatory")
+	} else {
+		p.check(cache.Shards <= 1, "Cache.Shards", cache.Shards, "1 without Cache.ClusterMode")
+	}
+	const most = 500
+	p.check(cache.Nodes() <= most, "Cache.Shards", cache.Shards, "at most %d nodes in all, not %d", most, cache.Nodes())
+}
+
+func validateStorage(p *problems, storage Storage) {
+	p.atLeast("Storage.BackupRetentionDays", storage.BackupRetentionDays, 1)
+	cold := storage.BackupColdAfterDays
+	p.check(cold == 0 || 0 < cold && cold < storage.BackupRetentionDays, "Storage.BackupColdAfterDays", cold,
+		"0, or less than Storage.BackupRetentionDays, %d", storage.BackupRetentionDays)
+	p.atLeast("Storage.LogRetentionDays", storage.LogRetentionDays, 1)
+	p.atLeast("Storage.NoncurrentDays", storage.NoncurrentDays, 1)
+}
+
+func validateBackup(p *problems, backup Backup) {
+	between(p, "Backup.StartHourUTC", backup.StartHourUTC, 0, 23)
+	p.atLeast("Backup.LockMinDays", backup.LockMinDays, 1)
+	between(p, "Backup.LockMaxDays", backup.LockMaxDays, backup.LockMinDays, 36500)
+	// The vault refuses a recovery point outside its lock: the backup job fails.
+	p.check(backup.LockMinDays <= backup.RetentionDays && backup.RetentionDays <= backup.LockMaxDays,
+		"Backup.RetentionDays", backup.RetentionDays, "the vault lock's %d to %d", backup.LockMinDays, backup.LockMaxDays)
+	p.check(backup.LockGraceDays == 0 || 3 <= backup.LockGraceDays && backup.LockGraceDays <= 36500,
+		"Backup.LockGraceDays", backup.LockGraceDays, "0, or 3 to 36500")
+	between(p, "Backup.RestoreTestDays", backup.RestoreTestDays, 1, 365)
+}

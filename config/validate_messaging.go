@@ -1,0 +1,78 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Kafka's own rule for a topic's name.
+var topicPattern = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+func validateMessaging(p *problems, m Messaging, region Region) {
+	oneOf(p, "Messaging.KafkaVersion", m.KafkaVersion, kafkaVersions...)
+	if offer, known := offers[region.Name]; known {
+		broker, prefixed := strings.CutPrefix(m.BrokerType, "kafka.")
+		p.check(prefixed && offered(offer.brokers, broker), "Messaging.BrokerType", m.BrokerType,
+			"a broker type offered in %s, with \"kafka.\" (families %s)", region.Name, familyNames(offer.brokers))
+	}
+	kraft := strings.HasSuffix(m.KafkaVersion, ".kraft")
+	p.check(!kraft || m.BrokerType != "kafka.t3.small", "Messaging.KafkaVersion", m.KafkaVersion,
+		"a version with ZooKeeper on kafka.t3.small, such as 3.9.x")
+	validateBrokers(p, m, region)
+	validateVolumes(p, m)
+	validateTopics(p, m)
+	p.logRetention("Messaging.LogRetentionDays", m.LogRetentionDays)
+}
+
+// validateBrokers holds MSK's arithmetic: the same number of brokers in each of
+// two or three zones.
+func validateBrokers(p *problems, m Messaging, region Region) {
+	p.check(m.Zones == 2 || m.Zones == 3, "Messaging.Zones", m.Zones, "2 or 3")
+	p.check(m.Zones <= len(region.Zones), "Messaging.Zones", m.Zones, "at most the %d zones of %s", len(region.Zones), region.Name)
+	zones := max(m.Zones, 1)
+	p.check(m.Brokers >= zones && m.Brokers%zones == 0, "Messaging.Brokers", m.Brokers, "a multiple of Messaging.Zones, %d", m.Zones)
+	// MSK restarts one broker after the other when it patches them: with one copy,
+	// or with every copy needed, each restart is an outage of its partitions.
+	p.check(2 <= m.ReplicationFactor && m.ReplicationFactor <= m.Brokers, "Messaging.ReplicationFactor", m.ReplicationFactor,
+		"at least 2 and at most Messaging.Brokers, %d", m.Brokers)
+	p.check(1 <= m.MinInSyncReplicas && m.MinInSyncReplicas < m.ReplicationFactor, "Messaging.MinInSyncReplicas", m.MinInSyncReplicas,
+		"at least 1 and less than Messaging.ReplicationFactor, %d", m.ReplicationFactor)
+}
+
+func validateVolumes(p *problems, m Messaging) {
+	const most = 16384 // MSK's bound for a broker's volume
+	between(p, "Messaging.VolumeGiB", m.VolumeGiB, 1, most)
+	between(p, "Messaging.MaxVolumeGiB", m.MaxVolumeGiB, m.VolumeGiB, most)
+	between(p, "Messaging.VolumeTargetPercent", m.VolumeTargetPercent, 10, 80)
+}
+
+func validateTopics(p *problems, m Messaging) {
+	var names []string
+	replicas := 0
+	for i, topic := range m.Topics {
+		field := fmt.Sprintf("Messaging.Topics[%d]", i)
+		wellFormed := topicPattern.MatchString(topic.Name) && topic.Name != "." && topic.Name != ".." && !strings.HasPrefix(topic.Name, "__")
+		p.check(wellFormed, field+".Name", topic.Name, "1 to 249 letters, digits, '.', '_' and '-', without Kafka's own prefix \"__\"")
+		p.atLeast(field+".Partitions", topic.Partitions, 1)
+		oneOf(p, field+".Cleanup", topic.Cleanup, "compact", "delete")
+		p.check(topic.Retention > 0, field+".Retention", topic.Retention, "more than 0s")
+		names = append(names, topic.Name)
+		replicas += topic.Partitions * m.ReplicationFactor
+	}
+	p.unique("Messaging.Topics", names)
+	if m.Brokers > 0 {
+		onEach, most := (replicas+m.Brokers-1)/m.Brokers, brokerReplicas(m.BrokerType)
+		p.check(onEach <= most, "Messaging.Topics", onEach, "at most %d partition replicas on each %s", most, m.BrokerType)
+	}
+}
+
+// brokerReplicas is the bound for a broker type.
+func brokerReplicas(brokerType string) int {
+	parts := strings.Split(brokerType, ".")
+	size := parts[len(parts)-1]
+	if most, small := replicasPerBroker[size]; small {
+		return most
+	}
+	return replicasPerLargeBroker
+}

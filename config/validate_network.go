@@ -1,0 +1,122 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+const (
+	// The sizes that AWS allows to a VPC and to a subnet, in bits of the prefix.
+	widestBlock, narrowestBlock = 16, 28
+	// AWS keeps five addresses of every subnet: the first four and the last.
+	reservedAddresses = 5
+	// A load balancer's subnet is at least a /27 with eight free addresses.
+	publicAddresses = 32
+	// functionAddresses is for the network interfaces of the Lambda functions
+	// (rotation, migration, metrics), of which each subnet and security group
+	// shares one.
+	functionAddresses = 8
+)
+
+// block is a network's CIDR and the field that gives it.
+type block struct {
+	field  string
+	prefix netip.Prefix
+}
+
+// blocks are the environment's well-formed networks.
+func (e Environment) blocks() []block {
+	fields := []struct{ field, cidr string }{{"Network.CIDR", e.Network.CIDR}}
+	if e.DR.Mode == DRStandby {
+		fields = append(fields, struct{ field, cidr string }{"DR.Network.CIDR", e.DR.Network.CIDR})
+	}
+	var blocks []block
+	for _, f := range fields {
+		if prefix, ok := parseBlock(f.cidr); ok {
+			blocks = append(blocks, block{f.field, prefix})
+		}
+	}
+	return blocks
+}
+
+// parseBlock reads an IPv4 block of a size that AWS allows.
+func parseBlock(cidr string) (netip.Prefix, bool) {
+	prefix, err := netip.ParsePrefix(cidr)
+	ok := err == nil && prefix.Addr().Is4() && prefix == prefix.Masked() &&
+		widestBlock <= prefix.Bits() && prefix.Bits() <= narrowestBlock
+	return prefix, ok
+}
+
+// validateNetwork checks the primary region's network and the second one's,
+// which must be able to hold the same platform.
+func validateNetwork(p *problems, field string, network Network, region Region, e Environment) {
+	vpc, ok := parseBlock(network.CIDR)
+	p.check(ok, field+".CIDR", network.CIDR, "an IPv4 block of /%d to /%d that starts at its first address", widestBlock, narrowestBlock)
+	tiers := []tier{
+		{field + ".Public", network.Public, publicAddresses},
+		{field + ".Private", network.Private, privateAddresses(e.Service, network, len(region.Zones))},
+		{field + ".Database", network.Database, databaseAddresses(e)},
+	}
+	var subnets []block
+	for _, tier := range tiers {
+		subnets = append(subnets, validateTier(p, tier, len(region.Zones))...)
+	}
+	for i, subnet := range subnets {
+		if ok {
+			inside := vpc.Bits() <= subnet.prefix.Bits() && vpc.Contains(subnet.prefix.Addr())
+			p.check(inside, subnet.field, subnet.prefix, "a block inside %v", vpc)
+		}
+		for _, other := range subnets[:i] {
+			p.check(!subnet.prefix.Overlaps(other.prefix), subnet.field, subnet.prefix, "a block apart from %s %v", other.field, other.prefix)
+		}
+	}
+	nat := network.NATGateways
+	p.check(nat == 1 || nat == len(region.Zones), field+".NATGateways", nat, "1, or %d for one in each zone", len(region.Zones))
+	for _, service := range network.InterfaceEndpoints {
+		p.check(slices.Contains(endpointServices, service), field+".InterfaceEndpoints", service,
+			"a service of endpointServices in config/catalog.go, such as secretsmanager")
+	}
+	p.unique(field+".InterfaceEndpoints", network.InterfaceEndpoints)
+	p.logRetention(field+".FlowLogRetentionDays", network.FlowLogRetentionDays)
+}
+
+// tier is one subnet for each zone, each with room for a number of addresses.
+type tier struct {
+	field string
+	cidrs []string
+	room  int
+}
+
+// validateTier checks each subnet by itself and returns the well-formed ones.
+func validateTier(p *problems, t tier, zones int) []block {
+	p.check(len(t.cidrs) == zones, t.field, len(t.cidrs), "one block for each of the %d zones", zones)
+	var subnets []block
+	for i, cidr := range t.cidrs {
+		field := fmt.Sprintf("%s[%d]", t.field, i)
+		prefix, ok := parseBlock(cidr)
+		if !ok {
+			p.add(field, cidr, "an IPv4 block of /%d to /%d that starts at its first address", widestBlock, narrowestBlock)
+			continue
+		}
+		size := 1 << (32 - prefix.Bits())
+		p.check(size >= t.room, field, prefix, "a block of at least %d addresses", t.room)
+		subnets = append(subnets, block{field, prefix})
+	}
+	return subnets
+}
+
+// privateAddresses is what a private subnet must hold when another zone is down
+// in the middle of a blue/green deployment: its share of twice the tasks, an
+// address of each endpoint, and the functions.
+func privateAddresses(service Service, network Network, zones int) int {
+	left := max(zones-1, 1)
+	tasks := (2*service.MaxTasks + left - 1) / left
+	return reservedAddresses + tasks + len(network.InterfaceEndpoints) + functionAddresses
+}
+
+// databaseAddresses is what a database subnet must hold at the worst, when every
+// instance, node and broker that can be placed elsewhere has come to it.
+func databaseAddresses(e Environment) int {
+	return reservedAddresses + 1 + e.Database.MaxReaders + e.Cache.Nodes() + e.Messaging.Brokers
+}

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"fmt"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// The only region of CloudFront's certificates and web ACLs.
+const globalRegion = "us-east-1"
+
+// The only AWS region in Brazil.
+const brazil = "sa-east-1"
+
+var (
+	// No hyphen: IAM policies and names match on the prefix "wallet-<name>-", which
+	// an environment "staging" and another "staging-eu" would share.
+	namePattern    = regexp.MustCompile(`^[a-z][a-z0-9]+$`)
+	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+	zonePattern    = regexp.MustCompile(`^Z[A-Z0-9]{1,31}$`)
+	// A label of a host name; Route 53 and ACM take two or more of them.
+	hostPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	// The OCI distribution specification's tag.
+	imageTagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	// What AWS takes in a tag's value.
+	tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$`)
+)
+
+func validateSite(p *problems, e Environment) {
+	site := e.Site
+	p.check(accountPattern.MatchString(site.Account), "Site.Account", site.Account, "12 digits")
+	validateHosts(p, site)
+	validateAddresses(p, "Site.Alerts.Critical", site.Alerts.Critical)
+	validateAddresses(p, "Site.Alerts.Warning", site.Alerts.Warning)
+	validateImageTag(p, site.ImageTag)
+	validateGrafana(p, site.Grafana)
+}
+
+func validateHosts(p *problems, site Site) {
+	zone := site.HostedZone
+	p.check(zonePattern.MatchString(zone.ID), "Site.HostedZone.ID", zone.ID, "the ID of a Route 53 zone, such as Z0123456789EXAMPLE00")
+	p.check(isHost(zone.Name), "Site.HostedZone.Name", zone.Name, "a lower-case domain name without a dot at its end")
+	for _, host := range []struct{ field, name string }{
+		{"Site.APIDomain", site.APIDomain},
+		{"Site.StaticDomain", site.StaticDomain},
+	} {
+		if !isHost(host.name) {
+			p.add(host.field, host.name, "a lower-case host name without a dot at its end")
+			continue
+		}
+		inside := host.name == zone.Name || strings.HasSuffix(host.name, "."+zone.Name)
+		p.check(inside, host.field, host.name, "a host name in the hosted zone %q", zone.Name)
+	}
+	p.check(site.StaticDomain != site.APIDomain, "Site.StaticDomain", site.StaticDomain, "another host name than Site.APIDomain")
+}
+
+func isHost(name string) bool { return len(name) <= 253 && hostPattern.MatchString(name) }
+
+// validateAddresses wants somebody to hear of an alarm, and each of them once:
+// SNS keeps one subscription for an address.
+func validateAddresses(p *problems, field string, addresses []string) {
+	p.check(len(addresses) > 0, field, addresses, "at least one e-mail address")
+	for _, address := range addresses {
+		parsed, err := mail.ParseAddress(address)
+		p.check(err == nil && parsed.Address == address, field, address, "a bare e-mail address")
+	}
+	p.unique(field, addresses)
+}
+
+func validateImageTag(p *problems, tag string) {
+	const field = "Site.ImageTag"
+	switch {
+	case tag == "":
+		p.add(field, tag, "the tag of the image to run, in config or as -c %s=…, or %q for a first deployment", contextImageTag, NoImage)
+	case tag == "latest":
+		p.add(field, tag, "a tag that names one image for ever (the repository's tags are immutable)")
+	default:
+		p.check(imageTagPattern.MatchString(tag), field, tag,
+			"a tag of at most 128 letters, digits, '_', '.' and '-', which starts with none of the last two")
+	}
+}
+
+func validateGrafana(p *problems, grafana GrafanaIdentity) {
+	oneOf(p, "Site.Grafana.Provider", grafana.Provider, "AWS_SSO", "SAML")
+	if grafana.Provider != "SAML" {
+		p.check(grafana.SAMLMetadataURL == "", "Site.Grafana.SAMLMetadataURL", grafana.SAMLMetadataURL, "nothing without Provider SAML")
+		p.check(len(grafana.SAMLAdminRoles) == 0, "Site.Grafana.SAMLAdminRoles", grafana.SAMLAdminRoles, "nothing without Provider SAML")
+		return
+	}
+	metadata, err := url.Parse(grafana.SAMLMetadataURL)
+	p.check(err == nil && metadata.Scheme == "https" && metadata.Host != "",
+		"Site.Grafana.SAMLMetadataURL", grafana.SAMLMetadataURL, "the https address of the identity provider's metadata")
+	roles := grafana.SAMLAdminRoles
+	p.check(len(roles) > 0 && !slices.Contains(roles, ""), "Site.Grafana.SAMLAdminRoles", roles, "at least one role, none empty")
+}
+
+func validateTags(p *problems, tags Tags) {
+	for _, tag := range []struct{ field, value string }{
+		{"Tags.Owner", tags.Owner},
+		{"Tags.CostCentre", tags.CostCentre},
+	} {
+		ok := tagPattern.MatchString(tag.value) && utf8.RuneCountInString(tag.value) <= 256 && !strings.HasPrefix(tag.value, "aws:")
+		p.check(ok, tag.field, tag.value, "1 to 256 letters, digits, spaces and _.:/=+-@, which do not start with \"aws:\"")
+	}
+	oneOf(p, "Tags.DataClass", tags.DataClass, "restricted", "synthetic")
+}
+
+func validateRegions(p *problems, e Environment) {
+	oneOf(p, "Primary.Name", e.Primary.Name, regionNames()...)
+	p.check(e.Primary.Name != e.Secondary.Name, "Primary.Name", e.Primary.Name, "another region than Secondary.Name")
+	p.check(e.Primary.Name == brazil || e.DR.AllowDataOutsideBrazil, "Primary.Name", e.Primary.Name,
+		"%q while DR.AllowDataOutsideBrazil is false", brazil)
+	p.check(e.Secondary.Name == globalRegion, "Secondary.Name", e.Secondary.Name,
+		"%q, the only region of CloudFront's certificates and web ACLs, which has Managed Grafana besides", globalRegion)
+	// Three zones: a broker, a cache node and a database instance in each, so that
+	// the loss of one leaves a majority.
+	validateZones(p, "Primary.Zones", e.Primary, 3)
+	validateZones(p, "Secondary.Zones", e.Secondary, 2)
+}
+
+func validateZones(p *problems, field string, region Region, least int) {
+	p.check(len(region.Zones) >= least, field, region.Zones, "at least %d zones", least)
+	p.unique(field, region.Zones)
+	offer, known := offers[region.Name]
+	if !known {
+		return // reported with the region's name
+	}
+	for _, zone := range region.Zones {
+		letter, inside := strings.CutPrefix(zone, region.Name)
+		p.check(inside && len(letter) == 1 && strings.Contains(offer.zones, letter), field, zone,
+			"zones of %s (letters %s to %s)", region.Name, offer.zones[:1], offer.zones[len(offer.zones)-1:])
+	}
+}
+
+// validateNames holds the names of naming.go against the services' limits. Only
+// the environment's name can make one too long.
+func validateNames(p *problems, e Environment) {
+	if !namePattern.MatchString(e.Name) {
+		p.add("Name", e.Name, "lower-case letters and digits, a letter first, two or more")
+		return
+	}
+	for _, name := range e.limitedNames() {
+		p.check(len(name.value) <= name.limit, "Name", e.Name, "a name short enough for %s %q (at most %d characters, not %d)",
+			name.what, name.value, name.limit, len(name.value))
+	}
+}
+
+// limitedName is a physical name and the length that its service allows.
+type limitedName struct {
+	what  string
+	value string
+	limit int
+}
+
+// limitedNames are the names of the environment that could become too long, the
+// longest of each kind.
+func (e Environment) limitedNames() []limitedName {
+	names := []limitedName{
+		{"the cache", e.CacheName(), 40},
+		{"the MSK cluster", e.KafkaClusterName(), 64},
+		{"the global database", e.GlobalClusterName(), 63},
+	}
+	for _, region := range []Region{e.Primary, e.Secondary} {
+		names = append(names,
+			limitedName{"the database in " + region.Name, e.DatabaseClusterName(region), 63},
+			limitedName{"the backup vault in " + region.Name, e.BackupVault(region), 50},
+		)
+	}
+	for _, purpose := range []string{"backups", "static"} {
+		names = append(names, limitedName{fmt.Sprintf("the %s bucket", purpose), e.Bucket(purpose, e.Primary), 63})
+	}
+	return names
+}

@@ -1,0 +1,123 @@
+// Package alarms makes the topics that reach people, and the alarms and event
+// rules that write to them. The alarms are one table (rows.go): each has a
+// threshold, a reason and an entry in the runbook, docs/MONITORING.md.
+package alarms
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/encryption"
+)
+
+// Severity says how soon somebody must act.
+type Severity string
+
+// The severities. Critical wakes somebody: users are hurt, or will be within the
+// hour. Warning waits for working hours.
+const (
+	Critical Severity = "critical"
+	Warning  Severity = "warning"
+)
+
+// Topics are one topic for each severity.
+type Topics struct {
+	Critical, Warning awssns.Topic
+}
+
+// Of is the topic of a severity.
+func (t Topics) Of(severity Severity) awssns.Topic {
+	if severity == Critical {
+		return t.Critical
+	}
+	return t.Warning
+}
+
+// publisher is an AWS service that writes to the topics.
+type publisher struct {
+	sid, service string
+	// source limits the resources of the service by ARN, after "arn:aws:".
+	source string
+}
+
+// publishers are all that may write to the topics. AWS Backup is not one of them:
+// its failures arrive as EventBridge events, so that the vaults need not know
+// the topics.
+func publishers(region, account string) []publisher {
+	return []publisher{
+		{"Alarms", "cloudwatch.amazonaws.com", "cloudwatch:" + region + ":" + account + ":alarm:*"},
+		{"Events", "events.amazonaws.com", "events:" + region + ":" + account + ":rule/*"},
+		{"Prometheus", "aps.amazonaws.com", "aps:" + region + ":" + account + ":workspace/*"},
+	}
+}
+
+// NewTopics makes the topics of the scope's region with their key, and
+// subscribes the environment's addresses. Each address gets one mail to confirm.
+func NewTopics(scope constructs.Construct, env config.Environment) Topics {
+	own := constructs.NewConstruct(scope, new("Alerts"))
+	stack := awscdk.Stack_Of(own)
+	services := publishers(*stack.Region(), *stack.Account())
+	key := encryption.NewKey(own, "Key", encryption.Props{
+		Alias:   env.KeyAlias("alerts"),
+		Purpose: "Encrypts the alarm topics of " + *stack.StackName(),
+	})
+	for _, service := range services {
+		allowEncryption(key, service, *stack.Account())
+	}
+	topics := Topics{
+		Critical: newTopic(own, "Critical", key, env.Site.Alerts.Critical),
+		Warning:  newTopic(own, "Warning", key, env.Site.Alerts.Warning),
+	}
+	for _, topic := range []awssns.Topic{topics.Critical, topics.Warning} {
+		for _, service := range services {
+			allowPublishing(topic, service, *stack.Account())
+		}
+	}
+	return topics
+}
+
+func newTopic(scope constructs.Construct, id string, key awskms.IKey, addresses []string) awssns.Topic {
+	topic := awssns.NewTopic(scope, new(id), &awssns.TopicProps{
+		MasterKey:  key,
+		EnforceSSL: new(true),
+	})
+	for _, address := range addresses {
+		awssns.NewSubscription(topic, new(address), &awssns.SubscriptionProps{
+			Topic:    topic,
+			Protocol: awssns.SubscriptionProtocol_EMAIL,
+			Endpoint: new(address),
+		})
+	}
+	return topic
+}
+
+// allowEncryption lets a service use the key for messages of its own. AWS
+// services do not say on whose behalf beyond the account when they ask KMS.
+func allowEncryption(key awskms.Key, service publisher, account string) {
+	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        new(service.sid),
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new(service.service), nil)},
+		Actions:    &[]*string{new("kms:Decrypt"), new("kms:GenerateDataKey")},
+		Resources:  &[]*string{new("*")}, // in a key policy, "*" is this key alone
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": account}},
+	}), nil)
+}
+
+// allowPublishing lets the account's own alarms, rules and workspaces publish.
+func allowPublishing(topic awssns.Topic, service publisher, account string) {
+	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        new(service.sid),
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new(service.service), nil)},
+		// Prometheus checks that the topic exists before it publishes.
+		Actions:   &[]*string{new("sns:Publish"), new("sns:GetTopicAttributes")},
+		Resources: &[]*string{topic.TopicArn()},
+		Conditions: &map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": account},
+			"ArnLike":      map[string]any{"aws:SourceArn": "arn:aws:" + service.source},
+		},
+	}))
+}

@@ -1,0 +1,82 @@
+package backup
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/encryption"
+)
+
+// NewVault makes a region's vault of recovery points, with a key of its own, so
+// that whoever can use the database's key cannot read its backups, and with a
+// lock on the retention of everything inside.
+func NewVault(scope constructs.Construct, env config.Environment, region config.Region) awsbackup.BackupVault {
+	own := constructs.NewConstruct(scope, new("Vault"))
+	return awsbackup.NewBackupVault(own, new("Vault"), &awsbackup.BackupVaultProps{
+		BackupVaultName: new(env.BackupVault(region)),
+		EncryptionKey: encryption.NewKey(own, "Key", encryption.Props{
+			Alias:   env.KeyAlias("backup"),
+			Purpose: "Encrypts the recovery points in the vault " + env.BackupVault(region),
+		}),
+		LockConfiguration: lock(env.Backup),
+		AccessPolicy:      guard(own),
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+	})
+}
+
+// lock bounds the retention of recovery points. Without a time of grace the lock
+// is in governance mode: an administrator can still remove it. With one, nobody
+// can once the grace is over, the root user included.
+func lock(backup config.Backup) *awsbackup.LockConfiguration {
+	lock := awsbackup.LockConfiguration{
+		MinRetention: days(backup.LockMinDays),
+		MaxRetention: days(backup.LockMaxDays),
+	}
+	if backup.LockGraceDays > 0 {
+		lock.ChangeableFor = days(backup.LockGraceDays)
+	}
+	return &lock
+}
+
+// guard keeps people and programs from removing recovery points, which only
+// their age does, and from changing the rules of the vault, which only a
+// deployment does.
+func guard(scope constructs.Construct) awsiam.PolicyDocument {
+	anyone := []awsiam.IPrincipal{awsiam.NewAnyPrincipal()}
+	// A vault's policy names the vault as "*" and speaks of nothing else.
+	vault := jsii.Strings("*")
+	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:        new("OnlyAgeRemovesRecoveryPoints"),
+			Effect:     awsiam.Effect_DENY,
+			Principals: &anyone,
+			Actions:    jsii.Strings("backup:DeleteRecoveryPoint", "backup:UpdateRecoveryPointLifecycle"),
+			Resources:  vault,
+		}),
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:        new("OnlyDeploymentsChangeTheVault"),
+			Effect:     awsiam.Effect_DENY,
+			Principals: &anyone,
+			Actions: jsii.Strings("backup:DeleteBackupVault", "backup:DeleteBackupVaultAccessPolicy",
+				"backup:DeleteBackupVaultLockConfiguration", "backup:PutBackupVaultAccessPolicy",
+				"backup:PutBackupVaultLockConfiguration"),
+			Resources: vault,
+			Conditions: &map[string]any{"ArnNotLike": map[string]any{
+				"aws:PrincipalArn": deploymentRole(scope),
+			}},
+		}),
+	}})
+}
+
+// deploymentRole is the role by which CloudFormation deploys the stack: it keeps
+// the vault's rules changeable by a reviewed change and by nothing else.
+func deploymentRole(scope constructs.Construct) *string {
+	synthesizer := awscdk.Stack_Of(scope).Synthesizer().(awscdk.DefaultStackSynthesizer)
+	return awscdk.Fn_Sub(synthesizer.CloudFormationExecutionRoleArn(), nil)
+}
+
+func days(n int) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }

@@ -1,0 +1,161 @@
+// Package dashboards makes the CloudWatch dashboards of an environment: business
+// (what users get), technical (how the service does it) and infrastructure (what
+// it stands on). The three are lists of panels (panels.go); this file turns a
+// list into CloudWatch's JSON, which is one resource instead of some hundred
+// constructs.
+//
+// Wallets, transfers and money are counted by the service itself, in Prometheus,
+// which CloudWatch cannot read: those panels are Grafana's
+// (constructs/grafana/dashboards).
+package dashboards
+
+import (
+	"encoding/json"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/alarms"
+	"wallet-infra/constructs/signals"
+)
+
+// panel is one graph, a list of alarms, or a text.
+type panel struct {
+	title  string
+	lines  []line
+	limits []limit
+	text   string   // Markdown, over the whole width
+	alarms []string // ARNs, over the whole width
+}
+
+// line is a metric, or metric math over the other lines by their id.
+type line struct {
+	label      string
+	metric     signals.Metric
+	expression string
+	id         string // needed only to be named in an expression
+	hidden     bool
+}
+
+// limit is a horizontal line where an alarm begins.
+type limit struct {
+	label string
+	value float64
+}
+
+// New makes the three dashboards. The rows are those of the alarms, so that the
+// technical dashboard begins with their state.
+func New(scope constructs.Construct, env config.Environment, p signals.Platform, rows []alarms.Row) {
+	own := constructs.NewConstruct(scope, new("Dashboards"))
+	for _, dashboard := range []struct {
+		id     string
+		panels []panel
+	}{
+		{"business", business(env, p)},
+		{"technical", append([]panel{states(env, rows)}, technical(env, p)...)},
+		{"infrastructure", infrastructure(env, p)},
+	} {
+		awscloudwatch.NewCfnDashboard(own, new(dashboard.id), &awscloudwatch.CfnDashboardProps{
+			DashboardName: new(env.DashboardName(dashboard.id)),
+			DashboardBody: new(body(dashboard.panels, p.Region)),
+		})
+	}
+}
+
+// states shows every alarm's colour.
+func states(env config.Environment, rows []alarms.Row) panel {
+	states := panel{title: "Alarms"}
+	for _, row := range rows {
+		states.alarms = append(states.alarms,
+			"arn:aws:cloudwatch:"+env.Primary.Name+":"+env.Site.Account+":alarm:"+env.AlarmName(row.ID))
+	}
+	return states
+}
+
+// The grid of a CloudWatch dashboard is 24 units wide; three graphs fill a row.
+const (
+	gridWidth, graphWidth  = 24, 8
+	graphHeight, barHeight = 6, 3
+)
+
+// widget is CloudWatch's own form of a panel.
+type widget struct {
+	Type       string         `json:"type"`
+	X          int            `json:"x"`
+	Y          int            `json:"y"`
+	Width      int            `json:"width"`
+	Height     int            `json:"height"`
+	Properties map[string]any `json:"properties"`
+}
+
+// body lays the panels out from left to right and encodes them.
+func body(panels []panel, region string) string {
+	var widgets []widget
+	x, y := 0, 0
+	for _, p := range panels {
+		w := widget{Type: "metric", Width: graphWidth, Height: graphHeight}
+		switch {
+		case p.text != "":
+			w.Type, w.Width, w.Height, w.Properties = "text", gridWidth, barHeight, map[string]any{"markdown": p.text}
+		case p.alarms != nil:
+			w.Type, w.Width, w.Properties = "alarm", gridWidth, map[string]any{"title": p.title, "alarms": p.alarms}
+		default:
+			w.Properties = graph(p, region)
+		}
+		if x+w.Width > gridWidth {
+			x, y = 0, y+graphHeight
+		}
+		w.X, w.Y = x, y
+		x += w.Width
+		widgets = append(widgets, w)
+	}
+	encoded, err := json.Marshal(map[string]any{"widgets": widgets})
+	if err != nil {
+		panic(err) // texts and numbers always encode
+	}
+	return string(encoded)
+}
+
+func graph(p panel, region string) map[string]any {
+	var metrics []any
+	for _, l := range p.lines {
+		metrics = append(metrics, encode(l))
+	}
+	properties := map[string]any{
+		"title": p.title, "region": region, "view": "timeSeries", "period": 60, "metrics": metrics,
+		"yAxis": map[string]any{"left": map[string]any{"min": 0}},
+	}
+	var limits []any
+	for _, l := range p.limits {
+		limits = append(limits, map[string]any{"label": l.label, "value": l.value})
+	}
+	if limits != nil {
+		properties["annotations"] = map[string]any{"horizontal": limits}
+	}
+	return properties
+}
+
+// encode gives CloudWatch's list form: namespace, name, dimensions, options.
+func encode(l line) []any {
+	options := map[string]any{"label": l.label}
+	if l.id != "" {
+		options["id"] = l.id
+	}
+	if l.hidden {
+		options["visible"] = false
+	}
+	if l.expression != "" {
+		options["expression"] = l.expression
+		return []any{options}
+	}
+	options["stat"] = l.metric.Statistic
+	if l.metric.Period != 0 {
+		options["period"] = l.metric.Seconds()
+	}
+	encoded := []any{l.metric.Namespace, l.metric.Name}
+	for _, name := range l.metric.SortedDimensions() {
+		encoded = append(encoded, name, l.metric.Dimensions[name])
+	}
+	return append(encoded, options)
+}

@@ -1,0 +1,135 @@
+// Package grafana makes the Managed Grafana workspace. It stands in us-east-1,
+// because AWS does not offer Managed Grafana in sa-east-1, and reads Prometheus
+// and CloudWatch there. What people look at therefore leaves Brazil: metrics
+// carry no personal data (no wallet ID, name or document in a label), logs are
+// not readable from here at all, and traces, which name wallets in their URLs,
+// are readable only where config lets data leave.
+//
+// CloudFormation cannot put a dashboard into a workspace, so the models in
+// dashboards/ are imported by hand or through Grafana's API: docs/MONITORING.md.
+package grafana
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsgrafana"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
+)
+
+// version is pinned, because AWS never takes a workspace back to an older one.
+const version = "10.4"
+
+// Workspace is the Grafana workspace.
+type Workspace struct {
+	// URL is where people sign in.
+	URL string
+}
+
+// New makes the workspace and the role through which it reads.
+func New(scope constructs.Construct, env config.Environment) Workspace {
+	own := constructs.NewConstruct(scope, new("Grafana"))
+	identity := env.Site.Grafana
+	workspace := awsgrafana.NewCfnWorkspace(own, new("Workspace"), &awsgrafana.CfnWorkspaceProps{
+		Name:                    new(env.Prefix()),
+		Description:             new("Business and technical metrics of the wallet, " + env.Name),
+		AccountAccessType:       new("CURRENT_ACCOUNT"),
+		AuthenticationProviders: &[]*string{new(identity.Provider)},
+		// Service-managed roles are made by the console alone; this one is reviewed
+		// with the rest of the platform.
+		PermissionType:     new("CUSTOMER_MANAGED"),
+		RoleArn:            newRole(own, env).RoleArn(),
+		DataSources:        dataSources(env),
+		GrafanaVersion:     new(version),
+		PluginAdminEnabled: new(false), // a plugin would run beside the role's credentials
+		SamlConfiguration:  samlConfiguration(identity),
+	})
+	return Workspace{URL: "https://" + *workspace.AttrEndpoint()}
+}
+
+// dataSources are the sources that people may add in the workspace.
+func dataSources(env config.Environment) *[]*string {
+	sources := []*string{new("PROMETHEUS"), new("CLOUDWATCH")}
+	if env.DR.AllowDataOutsideBrazil {
+		sources = append(sources, new("XRAY"))
+	}
+	return &sources
+}
+
+// samlConfiguration is nil for IAM Identity Center, where people are assigned to
+// the workspace in its console.
+func samlConfiguration(identity config.GrafanaIdentity) any {
+	if identity.Provider != "SAML" {
+		return nil
+	}
+	var admins []*string
+	for _, role := range identity.SAMLAdminRoles {
+		admins = append(admins, new(role))
+	}
+	return &awsgrafana.CfnWorkspace_SamlConfigurationProperty{
+		IdpMetadata:         &awsgrafana.CfnWorkspace_IdpMetadataProperty{Url: new(identity.SAMLMetadataURL)},
+		AssertionAttributes: &awsgrafana.CfnWorkspace_AssertionAttributesProperty{Role: new("role"), Login: new("mail"), Email: new("mail"), Name: new("displayName")},
+		RoleValues:          &awsgrafana.CfnWorkspace_RoleValuesProperty{Admin: &admins},
+	}
+}
+
+// newRole lets this account's workspaces read metrics.
+func newRole(scope constructs.Construct, env config.Environment) awsiam.Role {
+	stack := awscdk.Stack_Of(scope)
+	role := awsiam.NewRole(scope, new("Role"), &awsiam.RoleProps{
+		Description: new("What the Grafana workspace of " + env.Name + " may read"),
+		AssumedBy: awsiam.NewServicePrincipal(new("grafana.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{
+				"StringEquals": map[string]any{"aws:SourceAccount": *stack.Account()},
+				"ArnLike":      map[string]any{"aws:SourceArn": "arn:aws:grafana:" + *stack.Region() + ":" + *stack.Account() + ":/workspaces/*"},
+			},
+		}),
+	})
+	workspaces := "arn:aws:aps:" + env.Primary.Name + ":" + env.Site.Account + ":workspace/*"
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: new("QueryPrometheus"),
+		Actions: &[]*string{
+			new("aps:QueryMetrics"), new("aps:GetLabels"), new("aps:GetSeries"), new("aps:GetMetricMetadata"),
+		},
+		// Prometheus is made after this stack, with an ID that AWS draws: its tag is
+		// what is known of it here.
+		Resources:  &[]*string{new(workspaces)},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:ResourceTag/Environment": env.Name}},
+	}))
+	role.AddToPolicy(readEverywhere("ReadMetrics", env,
+		"cloudwatch:ListMetrics", "cloudwatch:GetMetricData",
+		"cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmsForMetric", "cloudwatch:DescribeAlarmHistory"))
+	if env.DR.AllowDataOutsideBrazil {
+		role.AddToPolicy(readEverywhere("ReadTraces", env,
+			"xray:BatchGetTraces", "xray:GetTraceSummaries", "xray:GetTraceGraph", "xray:GetGroups",
+			"xray:GetServiceGraph", "xray:GetTimeSeriesServiceStatistics", "xray:GetInsightSummaries", "xray:GetInsight"))
+	}
+	acknowledge.Finding(role, "AwsSolutions-IAM5",
+		"The metric and trace read actions take no resource in IAM; the statement is bound to the platform's two regions",
+		"Resource::*")
+	acknowledge.Finding(role, "AwsSolutions-IAM5",
+		"AWS draws the Prometheus workspace's ID after this stack exists; the condition on its Environment tag leaves this environment's workspace alone",
+		"Resource::"+workspaces)
+	acknowledge.Finding(role, "PCI.DSS.321-IAMNoInlinePolicy",
+		"The policy belongs to this one role and is reviewed and removed with it")
+	return role
+}
+
+// readEverywhere allows read actions for which IAM offers no resource, in the
+// platform's regions.
+func readEverywhere(sid string, env config.Environment, actions ...string) awsiam.PolicyStatement {
+	var list []*string
+	for _, action := range actions {
+		list = append(list, new(action))
+	}
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       new(sid),
+		Actions:   &list,
+		Resources: &[]*string{new("*")},
+		Conditions: &map[string]any{"StringEquals": map[string]any{
+			"aws:RequestedRegion": []string{env.Primary.Name, env.Secondary.Name},
+		}},
+	})
+}

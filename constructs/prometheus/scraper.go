@@ -1,0 +1,96 @@
+package prometheus
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsaps"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+)
+
+// brokerSeries are the Kafka series that are kept. A broker exports some
+// thousands, most of them for each partition, and every sample is paid for.
+const brokerSeries = "kafka_(controller_KafkaController|server_BrokerTopicMetrics|server_ReplicaManager)_.*"
+
+// newScraper makes AWS's managed collector inside the VPC. It is not the sidecar
+// that collects traces, because a sidecar would have to know the workspace, and
+// nothing may depend on the Observability stack; and one collector reads the
+// brokers too. AWS makes its service-linked role, so there is no role here.
+func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWorkspace) {
+	group := awsec2.NewSecurityGroup(scope, new("Collector"), &awsec2.SecurityGroupProps{
+		Vpc:              props.Network.Vpc,
+		Description:      new("The Prometheus collector: reads the service and the brokers, and nothing else"),
+		AllowAllOutbound: new(false),
+	})
+	group.Connections().AllowTo(props.Tasks, tcp(config.AppPort), new("Prometheus reads the tasks' /metrics"))
+	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaJMXPort), new("Prometheus reads Kafka's own metrics"))
+	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaNodePort), new("Prometheus reads the brokers' machines"))
+	// The subnets' IDs as a list, of which AWS wants two in different zones.
+	subnets := props.Network.Vpc.SelectSubnets(props.Network.Private()).SubnetIds
+	scraper := awsaps.NewCfnScraper(scope, new("Scraper"), &awsaps.CfnScraperProps{
+		Alias:       new(props.Environment.Prefix()),
+		Destination: &awsaps.CfnScraper_DestinationProperty{AmpConfiguration: &awsaps.CfnScraper_AmpConfigurationProperty{WorkspaceArn: workspace.AttrArn()}},
+		Source: &awsaps.CfnScraper_SourceProperty{VpcConfiguration: &awsaps.CfnScraper_VpcConfigurationProperty{
+			SecurityGroupIds: &[]*string{group.SecurityGroupId()},
+			SubnetIds:        subnets,
+		}},
+		ScrapeConfiguration: &awsaps.CfnScraper_ScrapeConfigurationProperty{
+			// The addresses are known only at deployment, so CloudFormation encodes.
+			ConfigurationBlob: awscdk.Fn_Base64(new(scrapeConfiguration(props))),
+		},
+		ScraperLoggingConfiguration: &awsaps.CfnScraper_ScraperLoggingConfigurationProperty{
+			LoggingDestination: &awsaps.CfnScraper_ScraperLoggingDestinationProperty{
+				CloudWatchLogs: &awsaps.CfnScraper_CloudWatchLogDestinationProperty{LogGroupArn: newLogs(scope, "ScraperLogs", "collector", props)},
+			},
+			ScraperComponents: []*awsaps.CfnScraper_ScraperComponentProperty{
+				{Type: new("SERVICE_DISCOVERY")}, {Type: new("COLLECTOR")}, {Type: new("EXPORTER")},
+			},
+		},
+	})
+	// A collector that starts before the doors are open reports every target down.
+	scraper.Node().AddDependency(group)
+}
+
+func tcp(port int) awsec2.Port { return awsec2.Port_Tcp(jsii.Number(port)) }
+
+// job is a list of hosts that Prometheus finds by DNS and reads alike.
+type job struct {
+	name  string
+	hosts []string
+	port  int
+	keep  string // the series that are kept, by name; empty keeps all
+}
+
+// scrapeConfiguration is Prometheus's own configuration file.
+func scrapeConfiguration(props Props) string {
+	type object = map[string]any
+	var configs []object
+	for _, j := range []job{
+		{name: ServiceJob, hosts: []string{props.TaskHost}, port: config.AppPort},
+		{name: "kafka", hosts: props.BrokerHosts, port: config.KafkaJMXPort, keep: brokerSeries},
+		{name: "kafka-node", hosts: props.BrokerHosts, port: config.KafkaNodePort},
+	} {
+		described := object{
+			"job_name":       j.name,
+			"metrics_path":   "/metrics",
+			"dns_sd_configs": []object{{"names": j.hosts, "type": "A", "port": j.port}},
+		}
+		if j.keep != "" {
+			described["metric_relabel_configs"] = []object{{
+				"source_labels": []string{"__name__"}, "regex": j.keep, "action": "keep",
+			}}
+		}
+		configs = append(configs, described)
+	}
+	return encode(object{
+		"global": object{
+			"scrape_interval": fmt.Sprintf("%ds", int(props.Environment.Observability.ScrapeInterval.Seconds())),
+			"external_labels": object{"environment": props.Environment.Name},
+		},
+		"scrape_configs": configs,
+	})
+}

@@ -1,0 +1,170 @@
+// Package signals names the CloudWatch metrics of the platform. Alarms and
+// dashboards both draw from it, so that what is shown is what is watched.
+//
+// Names, dimensions and units are those of each service's page on CloudWatch
+// metrics in AWS's documentation.
+package signals
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"wallet-infra/config"
+)
+
+// Platform says which resources the signals belong to. The fields are values of
+// dimensions: names and IDs, which may be tokens.
+type Platform struct {
+	LoadBalancer string // full name, "app/name/id"
+	TargetGroup  string // full name, "targetgroup/name/id"
+	WebACL       string
+	Certificate  string // ARN
+	ECSCluster   string
+	ECSService   string
+	Aurora       string // cluster identifier
+	CacheNodes   []string
+	Kafka        string // cluster name
+	Brokers      int    // their IDs are 1 to Brokers
+	NATGateways  []string
+	Region       string
+}
+
+// Metric is one CloudWatch metric with the way to read it.
+type Metric struct {
+	Namespace, Name string
+	Dimensions      map[string]string
+	Statistic       string        // "Average", "Sum", "Minimum", "Maximum" or "p95"
+	Period          time.Duration // 0 means a minute
+}
+
+// Seconds is the metric's period.
+func (m Metric) Seconds() int {
+	if m.Period == 0 {
+		return 60
+	}
+	return int(m.Period.Seconds())
+}
+
+// CacheNodes are the IDs of the cache's nodes. ElastiCache forms them from the
+// replication group's ID: with cluster mode, shard and node; without, the node.
+func CacheNodes(name string, cache config.Cache) []string {
+	var nodes []string
+	for shard := 1; shard <= cache.Shards; shard++ {
+		for node := 1; node <= 1+cache.Replicas; node++ {
+			if cache.ClusterMode {
+				nodes = append(nodes, fmt.Sprintf("%s-%04d-%03d", name, shard, node))
+			} else {
+				nodes = append(nodes, fmt.Sprintf("%s-%03d", name, node))
+			}
+		}
+	}
+	return nodes
+}
+
+// Edge is a metric of the load balancer as a whole.
+func (p Platform) Edge(name, statistic string) Metric {
+	return Metric{
+		Namespace: "AWS/ApplicationELB", Name: name, Statistic: statistic,
+		Dimensions: map[string]string{"LoadBalancer": p.LoadBalancer},
+	}
+}
+
+// Targets is a metric of the service behind the load balancer.
+func (p Platform) Targets(name, statistic string) Metric {
+	m := p.Edge(name, statistic)
+	m.Dimensions["TargetGroup"] = p.TargetGroup
+	return m
+}
+
+// Firewall is a metric of the web ACL over all its rules.
+func (p Platform) Firewall(name string) Metric {
+	return Metric{
+		Namespace: "AWS/WAFV2", Name: name, Statistic: "Sum",
+		Dimensions: map[string]string{"WebACL": p.WebACL, "Region": p.Region, "Rule": "ALL"},
+	}
+}
+
+// CertificateDays is the number of days until the API's certificate expires.
+// ACM publishes it once a day.
+func (p Platform) CertificateDays() Metric {
+	return Metric{
+		Namespace: "AWS/CertificateManager", Name: "DaysToExpiry", Statistic: "Minimum",
+		Dimensions: map[string]string{"CertificateArn": p.Certificate}, Period: 24 * time.Hour,
+	}
+}
+
+// Service is a metric that ECS itself measures: utilization in percent of what
+// the tasks have.
+func (p Platform) Service(name, statistic string) Metric {
+	return Metric{
+		Namespace: "AWS/ECS", Name: name, Statistic: statistic,
+		Dimensions: map[string]string{"ClusterName": p.ECSCluster, "ServiceName": p.ECSService},
+	}
+}
+
+// Tasks is a metric of Container Insights.
+func (p Platform) Tasks(name, statistic string) Metric {
+	m := p.Service(name, statistic)
+	m.Namespace = "ECS/ContainerInsights"
+	return m
+}
+
+// The roles of Aurora instances. A metric by role follows a failover; one by
+// instance would not.
+const (
+	Writer = "WRITER"
+	Reader = "READER"
+)
+
+// Database is a metric over the instances of a role.
+func (p Platform) Database(role, name, statistic string) Metric {
+	m := p.Volume(name, statistic)
+	m.Dimensions["Role"] = role
+	return m
+}
+
+// Volume is a metric of the cluster, or over all of its instances.
+func (p Platform) Volume(name, statistic string) Metric {
+	return Metric{
+		Namespace: "AWS/RDS", Name: name, Statistic: statistic,
+		Dimensions: map[string]string{"DBClusterIdentifier": p.Aurora},
+	}
+}
+
+// Cache is a metric of one cache node.
+func (p Platform) Cache(node, name, statistic string) Metric {
+	return Metric{
+		Namespace: "AWS/ElastiCache", Name: name, Statistic: statistic,
+		Dimensions: map[string]string{"CacheClusterId": node},
+	}
+}
+
+// KafkaCluster is a metric of the MSK cluster.
+func (p Platform) KafkaCluster(name, statistic string) Metric {
+	return Metric{
+		Namespace: "AWS/Kafka", Name: name, Statistic: statistic,
+		Dimensions: map[string]string{"Cluster Name": p.Kafka},
+	}
+}
+
+// Broker is a metric of one broker. Each that the platform uses exists at MSK's
+// free monitoring level, DEFAULT.
+func (p Platform) Broker(id int, name, statistic string) Metric {
+	m := p.KafkaCluster(name, statistic)
+	m.Dimensions["Broker ID"] = fmt.Sprint(id)
+	return m
+}
+
+// NAT is a metric of one NAT gateway.
+func (p Platform) NAT(gateway, name, statistic string) Metric {
+	return Metric{
+		Namespace: "AWS/NATGateway", Name: name, Statistic: statistic,
+		Dimensions: map[string]string{"NatGatewayId": gateway},
+	}
+}
+
+// SortedDimensions are the names of the metric's dimensions in a fixed order,
+// without which two runs would give two templates.
+func (m Metric) SortedDimensions() []string { return slices.Sorted(maps.Keys(m.Dimensions)) }

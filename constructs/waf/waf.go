@@ -1,0 +1,156 @@
+// Package waf makes the web ACLs: one for the API's load balancer and one for
+// the distribution of static content, both from the same table of rules.
+package waf
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awswafv2"
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/logging"
+)
+
+// Scope is what a web ACL protects.
+type Scope string
+
+// The scopes of a web ACL. One for CloudFront exists in us-east-1 only.
+const (
+	Regional   Scope = "REGIONAL"
+	CloudFront Scope = "CLOUDFRONT"
+)
+
+// purpose is the scope's word in names: what the web ACL stands in front of.
+func (s Scope) purpose() string {
+	if s == CloudFront {
+		return "static"
+	}
+	return "api"
+}
+
+// Props describe a web ACL.
+type Props struct {
+	Env   config.Environment
+	Scope Scope
+	// LogKey encrypts the log group; its policy must allow CloudWatch Logs.
+	LogKey awskms.IKey
+}
+
+// ACL is a web ACL.
+type ACL struct {
+	Arn string
+	// Name is the dimension WebACL of its metrics.
+	Name string
+}
+
+// secretHeaders carry credentials. They appear neither in the logs nor in the
+// samples that the console shows.
+var secretHeaders = []string{"authorization", "cookie"}
+
+// New makes a web ACL that allows what no rule blocks, and its log.
+func New(scope constructs.Construct, id string, props Props) ACL {
+	own := constructs.NewConstruct(scope, new(id))
+	name := props.Env.WebACL(props.Scope.purpose())
+	var rules []any
+	for priority, rule := range table(props.Env, props.Scope) {
+		rules = append(rules, rule.property(priority))
+	}
+	acl := awswafv2.NewCfnWebACL(own, new("WebAcl"), &awswafv2.CfnWebACLProps{
+		Name:                 new(name),
+		Scope:                new(string(props.Scope)),
+		DefaultAction:        &awswafv2.CfnWebACL_DefaultActionProperty{Allow: map[string]any{}},
+		Rules:                &rules,
+		VisibilityConfig:     visibility(name),
+		DataProtectionConfig: hideSecrets(),
+	})
+	logRequests(own, acl, props)
+	return ACL{Arn: *acl.AttrArn(), Name: name}
+}
+
+// hideSecrets takes credentials out of everything that AWS WAF shows. Redacted
+// log fields alone would leave them in the sampled requests.
+func hideSecrets() *awswafv2.CfnWebACL_DataProtectionConfigProperty {
+	keys := make([]*string, len(secretHeaders))
+	for i, header := range secretHeaders {
+		keys[i] = new(header)
+	}
+	return &awswafv2.CfnWebACL_DataProtectionConfigProperty{DataProtections: &[]any{
+		&awswafv2.CfnWebACL_DataProtectProperty{
+			Action: new("SUBSTITUTION"),
+			Field: &awswafv2.CfnWebACL_FieldToProtectProperty{
+				FieldType: new("SINGLE_HEADER"),
+				FieldKeys: &keys,
+			},
+		},
+	}}
+}
+
+// logRequests records the requests that a rule matched. The rest stands in the
+// access logs of the load balancer and of CloudFront, which cost a fraction: at
+// 500 requests a second these logs alone would be 2 TB a month.
+func logRequests(scope constructs.Construct, acl awswafv2.CfnWebACL, props Props) {
+	group := logging.NewGroup(scope, "Logs", logging.Props{
+		Name:          props.Env.WAFLogGroup(props.Scope.purpose()),
+		RetentionDays: props.Env.Edge.LogRetentionDays,
+		Key:           props.LogKey,
+		Keep:          props.Env.Protected,
+	})
+	var redacted []any
+	for _, header := range secretHeaders {
+		redacted = append(redacted, &awswafv2.CfnLoggingConfiguration_FieldToMatchProperty{
+			// Free-form JSON to CDK: its typed form would keep lower-case keys.
+			SingleHeader: map[string]any{"Name": header},
+		})
+	}
+	stack := awscdk.Stack_Of(scope)
+	configuration := awswafv2.NewCfnLoggingConfiguration(scope, new("Logging"), &awswafv2.CfnLoggingConfigurationProps{
+		ResourceArn: acl.AttrArn(),
+		// The group's own ARN attribute ends in ":*", which AWS WAF refuses.
+		LogDestinationConfigs: &[]any{stack.FormatArn(&awscdk.ArnComponents{
+			Service:      new("logs"),
+			Resource:     new("log-group"),
+			ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
+			ResourceName: group.LogGroupName(),
+		})},
+		RedactedFields: &redacted,
+		LoggingFilter: map[string]any{
+			"DefaultBehavior": "DROP",
+			"Filters": []any{map[string]any{
+				"Behavior":    "KEEP",
+				"Requirement": "MEETS_ANY",
+				"Conditions":  []any{onAction("BLOCK"), onAction("COUNT")},
+			}},
+		},
+	})
+	configuration.Node().AddDependency(allowDelivery(scope, group, props))
+}
+
+// onAction is the condition that a rule took the action.
+func onAction(action string) map[string]any {
+	return map[string]any{"ActionCondition": map[string]any{"Action": action}}
+}
+
+// allowDelivery lets the log delivery service write to the group. AWS would add
+// the permission to a policy of the account by itself, one shared by every
+// service that delivers logs, for every web ACL and never removed again.
+func allowDelivery(scope constructs.Construct, group awslogs.LogGroup, props Props) awslogs.ResourcePolicy {
+	stack := awscdk.Stack_Of(scope)
+	return awslogs.NewResourcePolicy(scope, new("LogDelivery"), &awslogs.ResourcePolicyProps{
+		ResourcePolicyName: new(props.Env.WAFLogGroup(props.Scope.purpose())),
+		PolicyStatements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:        new("LogDelivery"),
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new("delivery.logs.amazonaws.com"), nil)},
+			Actions:    &[]*string{new("logs:CreateLogStream"), new("logs:PutLogEvents")},
+			Resources:  &[]*string{group.LogGroupArn()},
+			Conditions: &map[string]any{
+				"StringEquals": map[string]any{"aws:SourceAccount": props.Env.Site.Account},
+				"ArnLike": map[string]any{
+					"aws:SourceArn": "arn:aws:logs:" + *stack.Region() + ":" + props.Env.Site.Account + ":*",
+				},
+			},
+		})},
+	})
+}

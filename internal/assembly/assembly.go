@@ -1,0 +1,153 @@
+// Package assembly reads a synthesized cloud assembly: the stacks, their
+// templates and the findings that CloudFormation Validate wrote beside them.
+package assembly
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Stack is one stack of an assembly with its template.
+type Stack struct {
+	ID                    string // as the CDK CLI selects it, such as "Production/Network"
+	Name                  string // in CloudFormation, such as "wallet-production-network"
+	Account, Region       string
+	TerminationProtection bool
+	DependsOn             []string // the IDs of the stacks that are deployed before it
+	Path                  string   // of the template
+	Template              Template
+	Raw                   []byte // the template's bytes
+}
+
+// Template is the part of a CloudFormation template that this repository reads.
+type Template struct {
+	Resources map[string]Resource `json:"Resources"`
+	Outputs   map[string]any      `json:"Outputs"`
+}
+
+// Resource is one resource of a template.
+type Resource struct {
+	Type                string         `json:"Type"`
+	Properties          map[string]any `json:"Properties"`
+	DependsOn           any            `json:"DependsOn"`
+	DeletionPolicy      string         `json:"DeletionPolicy"`
+	UpdateReplacePolicy string         `json:"UpdateReplacePolicy"`
+	Metadata            map[string]any `json:"Metadata"`
+}
+
+// artifact is an entry of an assembly's manifest.
+type artifact struct {
+	Type         string   `json:"type"`
+	Environment  string   `json:"environment"` // "aws://account/region"
+	DisplayName  string   `json:"displayName"`
+	Dependencies []string `json:"dependencies"`
+	Properties   struct {
+		TemplateFile          string `json:"templateFile"`
+		StackName             string `json:"stackName"`
+		DirectoryName         string `json:"directoryName"`
+		TerminationProtection bool   `json:"terminationProtection"`
+	} `json:"properties"`
+}
+
+// Read loads every stack of the assembly in dir and of the assemblies nested in
+// it, in the order of their IDs. It fails where there is no assembly or a file
+// of it cannot be read.
+func Read(dir string) ([]Stack, error) {
+	artifacts, err := readManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	var stacks []Stack
+	for _, id := range slices.Sorted(maps.Keys(artifacts)) {
+		entry := artifacts[id]
+		switch entry.Type {
+		case "cdk:cloud-assembly":
+			nested, err := Read(filepath.Join(dir, entry.Properties.DirectoryName))
+			if err != nil {
+				return nil, err
+			}
+			stacks = append(stacks, nested...)
+		case "aws:cloudformation:stack":
+			stack, err := readStack(dir, entry, artifacts)
+			if err != nil {
+				return nil, err
+			}
+			stacks = append(stacks, stack)
+		}
+	}
+	slices.SortFunc(stacks, func(a, b Stack) int { return cmp.Compare(a.ID, b.ID) })
+	return stacks, nil
+}
+
+func readManifest(dir string) (map[string]artifact, error) {
+	var manifest struct {
+		Artifacts map[string]artifact `json:"artifacts"`
+	}
+	if err := readJSON(filepath.Join(dir, "manifest.json"), &manifest); err != nil {
+		return nil, fmt.Errorf("no cloud assembly in %s: %w", dir, err)
+	}
+	return manifest.Artifacts, nil
+}
+
+func readStack(dir string, entry artifact, siblings map[string]artifact) (Stack, error) {
+	place := strings.Split(strings.TrimPrefix(entry.Environment, "aws://"), "/")
+	if len(place) != 2 {
+		return Stack{}, fmt.Errorf("%s: want aws://account/region, got %q", entry.DisplayName, entry.Environment)
+	}
+	stack := Stack{
+		ID:                    stackID(entry),
+		Name:                  entry.Properties.StackName,
+		Account:               place[0],
+		Region:                place[1],
+		TerminationProtection: entry.Properties.TerminationProtection,
+		Path:                  filepath.Join(dir, entry.Properties.TemplateFile),
+	}
+	for _, id := range entry.Dependencies {
+		if sibling := siblings[id]; sibling.Type == entry.Type {
+			stack.DependsOn = append(stack.DependsOn, stackID(sibling))
+		}
+	}
+	raw, err := os.ReadFile(stack.Path)
+	if err != nil {
+		return Stack{}, err
+	}
+	stack.Raw = raw
+	if err := json.Unmarshal(raw, &stack.Template); err != nil {
+		return Stack{}, fmt.Errorf("%s: not valid JSON: %w", stack.Path, err)
+	}
+	return stack, nil
+}
+
+// stackID drops the stack's name, which the CLI shows in brackets behind the ID.
+func stackID(entry artifact) string {
+	id, _, _ := strings.Cut(entry.DisplayName, " ")
+	return id
+}
+
+// OfType returns the template's resources of a type, by logical ID.
+func (t Template) OfType(resourceType string) map[string]Resource {
+	found := map[string]Resource{}
+	for id, resource := range t.Resources {
+		if resource.Type == resourceType {
+			found[id] = resource
+		}
+	}
+	return found
+}
+
+func readJSON(path string, into any) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		return fmt.Errorf("%s: not valid JSON: %w", path, err)
+	}
+	return nil
+}

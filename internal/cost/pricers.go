@@ -1,0 +1,158 @@
+package cost
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"wallet-infra/internal/assembly"
+)
+
+// priceService prices Fargate tasks between the bounds of autoscaling.
+func priceService(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	const component = "Compute"
+	task, ok := c.stack.Template.Resources[reference(r.Properties["TaskDefinition"])]
+	if !ok {
+		return component, 0, 0, "", errors.New("its task definition is not in the stack")
+	}
+	item := "Linux x86"
+	if architecture := walk(task.Properties, "RuntimePlatform", "CpuArchitecture"); architecture == "ARM64" {
+		item = "Linux ARM64"
+	}
+	cpu, err := number(task.Properties["Cpu"])
+	if err != nil {
+		return component, 0, 0, "", err
+	}
+	memory, err := number(task.Properties["Memory"])
+	if err != nil {
+		return component, 0, 0, "", err
+	}
+	cpuPrice, err := c.prices.of(c.region, "Fargate", item+" vCPU")
+	if err != nil {
+		return component, 0, 0, "", err
+	}
+	memoryPrice, err := c.prices.of(c.region, "Fargate", item+" memory")
+	if err != nil {
+		return component, 0, 0, "", err
+	}
+	taskMonth := (cpu/1024*cpuPrice + memory/1024*memoryPrice) * hoursPerMonth
+	for _, target := range c.stack.Template.OfType("AWS::ApplicationAutoScaling::ScalableTarget") {
+		low, lowErr := number(target.Properties["MinCapacity"])
+		high, highErr := number(target.Properties["MaxCapacity"])
+		unit := fmt.Sprintf("%g to %g tasks of %g vCPU and %g GB, %s", low, high, cpu/1024, memory/1024, item)
+		return component, low * taskMonth, high * taskMonth, unit, errors.Join(lowErr, highErr)
+	}
+	return component, 0, 0, "no task yet", nil
+}
+
+func priceInstance(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	class, _ := r.Properties["DBInstanceClass"].(string)
+	storage := "Standard"
+	for _, cluster := range c.stack.Template.OfType("AWS::RDS::DBCluster") {
+		if cluster.Properties["StorageType"] == "aurora-iopt1" {
+			storage = "I/O-Optimized"
+		}
+	}
+	usd, err := c.prices.of(c.region, "Aurora MySQL", class+" on-demand, "+storage)
+	return "Database", usd * hoursPerMonth, usd * hoursPerMonth, class, err
+}
+
+func priceVolume(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	item := "cluster storage, Standard"
+	if r.Properties["StorageType"] == "aurora-iopt1" {
+		item = "cluster storage, I/O-Optimized"
+	}
+	usd, err := c.prices.of(c.region, "Aurora MySQL", item)
+	month := usd * Assumed.DatabaseGB
+	return "Database", month, month, fmt.Sprintf("%g GB (assumed)", Assumed.DatabaseGB), err
+}
+
+func priceCache(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	nodes, _ := number(r.Properties["NumCacheClusters"])
+	if groups, err := number(r.Properties["NumNodeGroups"]); err == nil {
+		replicas, err := number(r.Properties["ReplicasPerNodeGroup"])
+		if err != nil {
+			return "Cache", 0, 0, "", err
+		}
+		nodes = groups * (1 + replicas)
+	}
+	class, _ := r.Properties["CacheNodeType"].(string)
+	engine := "Redis OSS"
+	if r.Properties["Engine"] == "valkey" {
+		engine = "Valkey"
+	}
+	usd, err := c.prices.of(c.region, "ElastiCache", class+" "+engine)
+	month := nodes * usd * hoursPerMonth
+	return "Cache", month, month, fmt.Sprintf("%g nodes of %s", nodes, class), err
+}
+
+func priceBrokers(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	const component = "Messaging"
+	brokers, err := number(r.Properties["NumberOfBrokerNodes"])
+	if err != nil {
+		return component, 0, 0, "", err
+	}
+	class, _ := walk(r.Properties, "BrokerNodeGroupInfo", "InstanceType").(string)
+	volume, err := number(walk(r.Properties, "BrokerNodeGroupInfo", "StorageInfo", "EBSStorageInfo", "VolumeSize"))
+	if err != nil {
+		return component, 0, 0, "", err
+	}
+	hour, err := c.prices.of(c.region, "MSK", class+" broker")
+	if err != nil {
+		return component, 0, 0, "", err
+	}
+	gigabyte, err := c.prices.of(c.region, "MSK", "broker EBS storage (GP2)")
+	month := brokers * (hour*hoursPerMonth + volume*gigabyte)
+	return component, month, month, fmt.Sprintf("%g brokers of %s with %g GB", brokers, class, volume), err
+}
+
+// priceEndpoint prices an interface endpoint in each of its zones; gateway
+// endpoints are free.
+func priceEndpoint(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	if r.Properties["VpcEndpointType"] != "Interface" {
+		return "Networking", 0, 0, "gateway endpoint", nil
+	}
+	subnets, _ := r.Properties["SubnetIds"].([]any)
+	usd, err := c.prices.of(c.region, "VPC", "interface endpoint per AZ")
+	month := float64(len(subnets)) * usd * hoursPerMonth
+	return "Networking", month, month, fmt.Sprintf("interface endpoint in %d zones", len(subnets)), err
+}
+
+// priceWebACL prices the list and its rules. CloudFront's lists are priced in
+// us-east-1, where they live.
+func priceWebACL(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	rules, _ := r.Properties["Rules"].([]any)
+	list, err := c.prices.of(c.region, "WAF", "web ACL")
+	if err != nil {
+		return "Web ACL", 0, 0, "", err
+	}
+	rule, err := c.prices.of(c.region, "WAF", "rule or managed rule group")
+	month := list + float64(len(rules))*rule
+	return "Web ACL", month, month, fmt.Sprintf("web ACL with %d rules", len(rules)), err
+}
+
+// reference returns the logical ID that a Ref names.
+func reference(value any) string {
+	id, _ := walk(value, "Ref").(string)
+	return id
+}
+
+func walk(value any, path ...string) any {
+	for _, step := range path {
+		object, _ := value.(map[string]any)
+		value = object[step]
+	}
+	return value
+}
+
+// number reads a JSON number, or a text that CloudFormation takes for one.
+func number(value any) (float64, error) {
+	switch v := value.(type) {
+	case float64:
+		return v, nil
+	case string:
+		return strconv.ParseFloat(strings.TrimSpace(v), 64)
+	}
+	return 0, fmt.Errorf("want a number, got %v", value)
+}

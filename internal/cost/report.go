@@ -1,0 +1,77 @@
+package cost
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"wallet-infra/internal/assembly"
+)
+
+// budget is the seed's own estimate for production, USD a month. It is shown
+// beside the computed cost and never adjusted to it, nor the cost to it.
+var budget = map[string]string{
+	"Compute": "800 to 2,400", "Database": "1,200", "Cache": "400", "Messaging": "600",
+	"Networking": "200", "Monitoring": "300", "Keys and secrets": "in storage's 200", "Web ACL": "none",
+}
+
+// Report renders the fixed monthly cost of every environment as Markdown.
+func Report(stacks []assembly.Stack, prices *Prices) (string, error) {
+	lines, err := Lines(stacks, prices)
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	out.WriteString("| environment | region | component | what | USD a month | seed's budget (production) |\n")
+	out.WriteString("| --- | --- | --- | --- | ---: | --- |\n")
+	type total struct{ low, high float64 }
+	totals, order := map[string]total{}, []string{}
+	for _, line := range lines {
+		seed := ""
+		if line.Environment == "Production" && line.Region == "sa-east-1" {
+			seed = budget[line.Component]
+		}
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", line.Environment, line.Region, line.Component,
+			strings.Join(line.Units, ", "), dollars(line.Low, line.High), seed)
+		at := line.Environment + " | " + line.Region
+		if _, seen := totals[at]; !seen {
+			order = append(order, at)
+		}
+		totals[at] = total{totals[at].low + line.Low, totals[at].high + line.High}
+	}
+	for _, at := range order {
+		fmt.Fprintf(&out, "| **%s** | **total** | | **%s** | |\n", strings.ReplaceAll(at, " | ", "** | **"), dollars(totals[at].low, totals[at].high))
+	}
+	out.WriteString("\nPrices of less than high confidence that these figures rest on:\n\n")
+	for _, at := range slices.Sorted(maps.Keys(prices.weak)) {
+		price := prices.weak[at]
+		fmt.Fprintf(&out, "- %s, %s, %s: %g USD a %s (%s confidence, %s)\n",
+			price.Service, price.Item, price.Region, price.USD, price.Unit, price.Confidence, price.SourceDate)
+	}
+	return out.String(), nil
+}
+
+func dollars(low, high float64) string {
+	if low == high {
+		return fmt.Sprintf("%.0f", low)
+	}
+	return fmt.Sprintf("%.0f to %.0f", low, high)
+}
+
+// The markers between which a document holds the report.
+const (
+	beginMarker = "<!-- cost:begin -->"
+	endMarker   = "<!-- cost:end -->"
+)
+
+// Replace puts a rendered table between the document's markers. It fails where
+// the document has none.
+func Replace(document, table string) (string, error) {
+	before, rest, found := strings.Cut(document, beginMarker)
+	_, after, ended := strings.Cut(rest, endMarker)
+	if !found || !ended {
+		return "", fmt.Errorf("want the markers %s and %s", beginMarker, endMarker)
+	}
+	return before + beginMarker + "\n\n" + table + "\n" + endMarker + after, nil
+}

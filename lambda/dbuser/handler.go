@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/go-sql-driver/mysql"
+)
+
+// A new cluster's name takes a moment to resolve, and a rotation can replace the
+// administrator's password between reading and using it: 6 attempts 10 seconds
+// apart outlast both and stay well within the function's timeout.
+const (
+	attempts = 6
+	pause    = 10 * time.Second
+)
+
+// cloneSuffix is what Secrets Manager appends to the name of the second user
+// when it alternates between two.
+const cloneSuffix = "_clone"
+
+// plainName is what may stand in a statement where MySQL takes no parameter.
+var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+
+// grantable are the privileges that an application may have. Everything else
+// changes the schema or the server and belongs to the administrator.
+var grantable = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
+
+// secretReader is the part of Secrets Manager that the function uses.
+type secretReader interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+// handler creates the application's user.
+type handler struct {
+	secrets secretReader
+	// open prepares a connection to the database as a user.
+	open     func(credentials) (*sql.DB, error)
+	attempts int
+	pause    time.Duration
+}
+
+// request is what the stack asks for.
+type request struct {
+	AdminSecret string   // the secret of the user that connects
+	AppSecret   string   // the secret of the user to create
+	Schema      string   // the schema that the user works in
+	Privileges  []string // what the user may do there
+}
+
+// credentials are the fields of a database secret that matter here.
+type credentials struct {
+	Username string      `json:"username"`
+	Password string      `json:"password"`
+	Host     string      `json:"host"`
+	Port     json.Number `json:"port"`
+}
+
+// handle answers CloudFormation. Creation and update do the same, since every
+// step can be repeated; deletion does nothing, because the data outlives the
+// stack and so must the user that reads it.
+func (h handler) handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
+	wanted, err := parse(event.ResourceProperties)
+	if err != nil {
+		return event.PhysicalResourceID, nil, err
+	}
+	// The ID stays what it is through every update: a new one would make
+	// CloudFormation delete the old resource.
+	id := event.PhysicalResourceID
+	if id == "" {
+		id = wanted.Schema + "-application-user"
+	}
+	if event.RequestType == cfn.RequestDelete {
+		return id, nil, nil
+	}
+	for attempt := 1; ; attempt++ {
+		err = h.apply(ctx, wanted)
+		if err == nil || attempt >= h.attempts {
+			return id, nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return id, nil, errors.Join(err, ctx.Err())
+		case <-time.After(h.pause):
+		}
+	}
+}
+
+// parse reads the resource's properties and refuses what must not reach a
+// statement.
+func parse(properties map[string]any) (request, error) {
+	var wanted request
+	content, err := json.Marshal(properties)
+	if err == nil {
+		err = json.Unmarshal(content, &wanted)
+	}
+	if err != nil {
+		return wanted, fmt.Errorf("resource properties: %w", err)
+	}
+	var problems []error
+	if wanted.AdminSecret == "" || wanted.AppSecret == "" {
+		problems = append(problems, errors.New("resource properties: AdminSecret and AppSecret: want two secrets' ARNs"))
+	}
+	if !plainName.MatchString(wanted.Schema) {
+		problems = append(problems, fmt.Errorf("resource property Schema: want %s, got %q", plainName, wanted.Schema))
+	}
+	if len(wanted.Privileges) == 0 {
+		problems = append(problems, errors.New("resource property Privileges: want at least one, got none"))
+	}
+	for _, privilege := range wanted.Privileges {
+		if !slices.Contains(grantable, privilege) {
+			problems = append(problems, fmt.Errorf("resource property Privileges: want some of %v, got %q", grantable, privilege))
+		}
+	}
+	return wanted, errors.Join(problems...)
+}
+
+// apply reads both secrets as they are now and brings the database to what they
+// and the request say.
+func (h handler) apply(ctx context.Context, wanted request) error {
+	admin, err := h.read(ctx, wanted.AdminSecret)
+	if err != nil {
+		return fmt.Errorf("the administrator's secret: %w", err)
+	}
+	app, err := h.read(ctx, wanted.AppSecret)
+	if err != nil {
+		return fmt.Errorf("the application's secret: %w", err)
+	}
+	db, err := h.open(admin)
+	if err != nil {
+		return fmt.Errorf("connect to %s as %s: %w", admin.Host, admin.Username, withoutText(err))
+	}
+	defer db.Close()
+	return ensure(ctx, db, app, wanted)
+}
+
+// read returns the current version of a secret.
+func (h handler) read(ctx context.Context, arn string) (credentials, error) {
+	var found credentials
+	value, err := h.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: new(arn)})
+	if err != nil {
+		return found, fmt.Errorf("cannot be read: %w", err)
+	}
+	// The parser's error can quote the secret, so it is not passed on.
+	if value.SecretString == nil || json.Unmarshal([]byte(*value.SecretString), &found) != nil {
+		return found, errors.New("want a JSON object with text fields")
+	}
+	if found.Username == "" || found.Password == "" || found.Host == "" || found.Port == "" {
+		return found, errors.New("want username, password, host and port, got one of them empty")
+	}
+	return found, nil
+}
+
+// ensure creates the schema and the user if they are missing, and grants the
+// privileges to the user and to the second user that rotation has made of it.
+//
+// An existing user keeps its password: rotation owns it from the first moment
+// on, and whoever sets it again can lock out running tasks.
+func ensure(ctx context.Context, db *sql.DB, app credentials, wanted request) error {
+	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS `"+wanted.Schema+"`"); err != nil {
+		return fmt.Errorf("create the schema %s: %w", wanted.Schema, withoutText(err))
+	}
+	// REQUIRE SSL holds even where somebody relaxes the cluster's own rule.
+	if _, err := db.ExecContext(ctx, "CREATE USER IF NOT EXISTS ?@'%' IDENTIFIED BY ? REQUIRE SSL", app.Username, app.Password); err != nil {
+		return fmt.Errorf("create the user %s: %w", app.Username, withoutText(err))
+	}
+	users, err := alternates(ctx, db, app.Username)
+	if err != nil {
+		return fmt.Errorf("find the users of %s: %w", app.Username, withoutText(err))
+	}
+	grant := "GRANT " + strings.Join(wanted.Privileges, ", ") + " ON `" + wanted.Schema + "`.* TO ?@'%'"
+	for _, user := range users {
+		if _, err := db.ExecContext(ctx, grant, user); err != nil {
+			return fmt.Errorf("grant to the user %s: %w", user, withoutText(err))
+		}
+	}
+	return nil
+}
+
+// alternates returns those of a user and its clone that exist: the secret names
+// the one of the two that is current.
+func alternates(ctx context.Context, db *sql.DB, current string) ([]string, error) {
+	base := strings.TrimSuffix(current, cloneSuffix)
+	rows, err := db.QueryContext(ctx, "SELECT user FROM mysql.user WHERE host = '%' AND user IN (?, ?) ORDER BY user", base, base+cloneSuffix)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var users []string
+	for rows.Next() {
+		var user string
+		if err := rows.Scan(&user); err != nil {
+			return nil, err
+		}
+		users = append(users, user)
+	}
+	return users, rows.Err()
+}
+
+// withoutText keeps the number of a server's error and drops its message, which
+// can quote a statement and with it a password.
+func withoutText(err error) error {
+	var refused *mysql.MySQLError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("MySQL error %d", refused.Number)
+	}
+	return err
+}

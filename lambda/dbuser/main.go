@@ -1,0 +1,28 @@
+// Command dbuser is the Lambda function behind the custom resource that creates
+// the application's MySQL user: CloudFormation can make a cluster and a secret,
+// but not a user in the database.
+package main
+
+import (
+	"context"
+	"log"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+)
+
+func main() {
+	settings, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		log.Fatalf("dbuser: the function's AWS settings: %v", err)
+	}
+	h := handler{
+		secrets:  secretsmanager.NewFromConfig(settings),
+		open:     open,
+		attempts: attempts,
+		pause:    pause,
+	}
+	lambda.Start(cfn.LambdaWrap(h.handle))
+}

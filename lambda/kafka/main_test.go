@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/service/kafka"
+	"github.com/aws/aws-sdk-go-v2/service/kafka/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+const (
+	clusterArn = "arn:aws:kafka:sa-east-1:111111111111:cluster/wallet/0"
+	user       = "wallet-service"
+)
+
+// msk answers as MSK does: lists in no order, controllers among the nodes, one
+// node on a page.
+type msk struct {
+	failures int // of the first calls
+	nodes    []types.NodeInfo
+}
+
+func (m *msk) GetBootstrapBrokers(context.Context, *kafka.GetBootstrapBrokersInput, ...func(*kafka.Options)) (*kafka.GetBootstrapBrokersOutput, error) {
+	if m.failures > 0 {
+		m.failures--
+		return nil, errors.New("AccessDenied")
+	}
+	return &kafka.GetBootstrapBrokersOutput{
+		BootstrapBrokerStringSaslIam:   new("b-2.wallet:9098,b-1.wallet:9098"),
+		BootstrapBrokerStringSaslScram: new("b-2.wallet:9096,b-1.wallet:9096"),
+	}, nil
+}
+
+func (m *msk) ListNodes(_ context.Context, in *kafka.ListNodesInput, _ ...func(*kafka.Options)) (*kafka.ListNodesOutput, error) {
+	i := 0
+	if in.NextToken != nil {
+		i = len(*in.NextToken)
+	}
+	out := &kafka.ListNodesOutput{NodeInfoList: m.nodes[i : i+1]}
+	if i+1 < len(m.nodes) {
+		out.NextToken = new("xxxxxxxx"[:i+1])
+	}
+	return out, nil
+}
+
+func broker(host string) types.NodeInfo {
+	return types.NodeInfo{BrokerNodeInfo: &types.BrokerNodeInfo{Endpoints: []string{host}}}
+}
+
+// newCluster starts a Kafka that lets nobody do anything without an ACL, with an
+// administrator as the function's role is on MSK, and the service's user.
+func newCluster(t *testing.T) *kfake.Cluster {
+	t.Helper()
+	cluster, err := kfake.NewCluster(
+		kfake.EnableSASL(), kfake.EnableACLs(),
+		kfake.Superuser("SCRAM-SHA-512", "admin", "admin"),
+		kfake.User("SCRAM-SHA-512", user, "password"),
+		kfake.SeedTopics(1, "wallet-events", "payroll"),
+	)
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	return cluster
+}
+
+func client(t *testing.T, cluster *kfake.Cluster, name, password string, options ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	made, err := kgo.NewClient(append(options,
+		kgo.SeedBrokers(cluster.ListenAddrs()...),
+		kgo.SASL(scram.Auth{User: name, Pass: password}.AsSha512Mechanism()),
+		kgo.RetryTimeout(2*time.Second),
+		kgo.UnknownTopicRetries(0),
+	)...)
+	require.NoError(t, err)
+	t.Cleanup(made.Close)
+	return made
+}
+
+func newHandler(t *testing.T, cluster *kfake.Cluster, api *msk) handler {
+	if api.nodes == nil {
+		api.nodes = []types.NodeInfo{broker("b-2.wallet"), {ControllerNodeInfo: &types.ControllerNodeInfo{}}, broker("b-1.wallet")}
+	}
+	return handler{
+		msk: api,
+		connect: func(seeds []string) (*kadm.Client, error) {
+			assert.Equal(t, []string{"b-1.wallet:9098", "b-2.wallet:9098"}, seeds)
+			return kadm.NewClient(client(t, cluster, "admin", "admin")), nil
+		},
+		pause: 20 * time.Millisecond,
+	}
+}
+
+// request is what CloudFormation sends: every scalar is a string.
+func request(kind cfn.RequestType) cfn.Event {
+	return cfn.Event{
+		RequestType: kind, LogicalResourceID: "Access", PhysicalResourceID: clusterArn,
+		ResourceProperties: map[string]any{
+			"ServiceToken": "arn:aws:lambda:sa-east-1:111111111111:function:kafka",
+			"Cluster":      clusterArn, "User": user, "Brokers": "2",
+			"Grants": []any{
+				map[string]any{"Resource": "topic", "Name": "wallet-events", "Pattern": "literal", "Operations": []any{"DESCRIBE", "READ", "WRITE"}},
+				map[string]any{"Resource": "group", "Name": "wallet-", "Pattern": "prefixed", "Operations": []any{"READ"}},
+				map[string]any{"Resource": "transactional-id", "Name": "wallet-", "Pattern": "prefixed", "Operations": []any{"DESCRIBE", "WRITE"}},
+				map[string]any{"Resource": "cluster", "Name": "", "Pattern": "literal", "Operations": []any{"IDEMPOTENT_WRITE"}},
+			},
+		},
+	}
+}
+
+func TestTheUserCanWriteAndReadItsTopicsAndNothingElse(t *testing.T) {
+	ctx := t.Context()
+	cluster := newCluster(t)
+	producer := client(t, cluster, user, "password", kgo.DisableIdempotentWrite(), kgo.RecordRetries(0))
+	event := &kgo.Record{Topic: "wallet-events", Value: []byte("{}")}
+	require.Error(t, producer.ProduceSync(ctx, event).FirstErr(), "the cluster must refuse a user without ACLs")
+
+	id, _, err := newHandler(t, cluster, &msk{}).handle(ctx, request(cfn.RequestCreate))
+	require.NoError(t, err)
+	assert.Equal(t, clusterArn, id)
+
+	transactional := client(t, cluster, user, "password", kgo.TransactionalID("wallet-events-1"))
+	require.NoError(t, transactional.BeginTransaction())
+	require.NoError(t, transactional.ProduceSync(ctx, &kgo.Record{Topic: "wallet-events", Value: []byte("{}")}).FirstErr())
+	require.NoError(t, transactional.EndTransaction(ctx, kgo.TryCommit))
+	idempotent := client(t, cluster, user, "password")
+	require.NoError(t, idempotent.ProduceSync(ctx, &kgo.Record{Topic: "wallet-events", Value: []byte("{}")}).FirstErr())
+
+	consumer := client(t, cluster, user, "password", kgo.ConsumerGroup("wallet-service"), kgo.ConsumeTopics("wallet-events"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	fetches := consumer.PollRecords(ctx, 1)
+	require.NoError(t, fetches.Err())
+	assert.Equal(t, 1, fetches.NumRecords())
+
+	service := kadm.NewClient(client(t, cluster, user, "password"))
+	assert.Error(t, idempotent.ProduceSync(ctx, &kgo.Record{Topic: "payroll", Value: []byte("{}")}).FirstErr())
+	created, err := service.CreateTopic(ctx, 1, 1, nil, "wallet-new")
+	assert.ErrorIs(t, errors.Join(err, created.Err), kerr.TopicAuthorizationFailed)
+}
+
+func TestASecondRunChangesNothing(t *testing.T) {
+	cluster := newCluster(t)
+	h := newHandler(t, cluster, &msk{})
+	admin := kadm.NewClient(client(t, cluster, "admin", "admin"))
+	byHand := kadm.NewACLs().Allow("User:auditor").Topics("wallet-events").ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpRead)
+	_, err := admin.CreateACLs(t.Context(), byHand)
+	require.NoError(t, err)
+
+	var counts []int
+	for _, kind := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate, cfn.RequestDelete} {
+		id, _, err := h.handle(t.Context(), request(kind))
+		require.NoError(t, err)
+		assert.Equal(t, clusterArn, id, "another physical ID would replace the resource")
+		counts = append(counts, countACLs(t, admin))
+	}
+	assert.Equal(t, []int{8, 8, 8}, counts, "7 of the service and 1 made by hand")
+}
+
+func countACLs(t *testing.T, admin *kadm.Client) int {
+	t.Helper()
+	everything := kadm.NewACLs().AnyResource().Allow().AllowHosts().Operations(kadm.OpAny).ResourcePatternType(kadm.ACLPatternAny)
+	results, err := admin.DescribeACLs(t.Context(), everything)
+	require.NoError(t, err)
+	count := 0
+	for _, result := range results {
+		require.NoError(t, result.Err)
+		count += len(result.Described)
+	}
+	return count
+}
+
+func TestAddressesAreSortedAndComplete(t *testing.T) {
+	_, data, err := newHandler(t, newCluster(t), &msk{}).handle(t.Context(), request(cfn.RequestCreate))
+	require.NoError(t, err)
+	assert.Equal(t, map[string]any{
+		"Bootstrap":   "b-1.wallet:9096,b-2.wallet:9096",
+		"BrokerHost1": "b-1.wallet",
+		"BrokerHost2": "b-2.wallet",
+	}, data)
+}
+
+func TestAPolicyThatIsNotYetKnownIsWaitedFor(t *testing.T) {
+	_, _, err := newHandler(t, newCluster(t), &msk{failures: 3}).handle(t.Context(), request(cfn.RequestCreate))
+	assert.NoError(t, err)
+}
+
+func TestFailuresNameWhatFailed(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), reportReserve+100*time.Millisecond)
+	defer cancel()
+	fails := func(api *msk, change func(properties map[string]any)) string {
+		event := request(cfn.RequestCreate)
+		change(event.ResourceProperties)
+		id, _, err := newHandler(t, newCluster(t), api).handle(ctx, event)
+		require.Error(t, err)
+		assert.NotEmpty(t, id, "CloudFormation refuses an answer without a physical ID")
+		return err.Error()
+	}
+	nothing := func(map[string]any) {}
+	grants := func(one map[string]any) func(map[string]any) {
+		return func(properties map[string]any) { properties["Grants"] = []any{one} }
+	}
+	assert.Contains(t, fails(&msk{failures: 1_000_000}, nothing), "get the bootstrap brokers of "+clusterArn+": AccessDenied")
+	assert.Contains(t, fails(&msk{nodes: []types.NodeInfo{broker("b-1.wallet")}}, nothing), "want 2 brokers")
+	assert.Contains(t, fails(&msk{}, func(p map[string]any) { p["Brokers"] = "many" }), "properties")
+	assert.Contains(t, fails(&msk{}, func(p map[string]any) { delete(p, "User") }), "want Cluster, User and Brokers")
+	assert.Contains(t, fails(&msk{}, grants(map[string]any{"Resource": "queue", "Name": "x"})), `got "queue"`)
+	assert.Contains(t, fails(&msk{}, grants(map[string]any{"Resource": "topic", "Pattern": "literal"})), "want a name")
+	assert.Contains(t, fails(&msk{}, grants(map[string]any{"Resource": "topic", "Name": "x", "Pattern": "regex"})), `got "regex"`)
+	assert.Contains(t, fails(&msk{}, grants(map[string]any{"Resource": "topic", "Name": "x", "Pattern": "literal"})), "got none")
+	assert.Contains(t, fails(&msk{}, grants(map[string]any{"Resource": "topic", "Name": "x", "Pattern": "literal", "Operations": []any{"ALL"}})), `unknown operation "ALL"`)
+}
+
+func TestTheAdministratorMustBeAllowedToChangeACLs(t *testing.T) {
+	cluster := newCluster(t)
+	h := newHandler(t, cluster, &msk{})
+	h.connect = func([]string) (*kadm.Client, error) {
+		return kadm.NewClient(client(t, cluster, user, "password")), nil
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), reportReserve+100*time.Millisecond)
+	defer cancel()
+	_, _, err := h.handle(ctx, request(cfn.RequestCreate))
+	require.ErrorIs(t, err, kerr.ClusterAuthorizationFailed)
+	assert.Contains(t, err.Error(), `allow User:wallet-service to DESCRIBE, READ, WRITE literal topic "wallet-events"`)
+}

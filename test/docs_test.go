@@ -1,0 +1,97 @@
+package test
+
+import (
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/text"
+)
+
+func TestEveryLinkInTheDocumentsLeadsSomewhere(t *testing.T) {
+	for path, page := range documents(t) {
+		for _, link := range page.links {
+			target, err := url.Parse(link)
+			require.NoErrorf(t, err, "%s: %s", path, link)
+			if target.Scheme != "" {
+				continue // the network is not asked
+			}
+			file := path
+			if target.Path != "" {
+				file = filepath.Join(filepath.Dir(path), target.Path)
+			}
+			if _, err := os.Stat(filepath.Join("..", file)); !assert.NoErrorf(t, err, "%s links to %s", path, link) {
+				continue
+			}
+			if target.Fragment != "" {
+				assert.Containsf(t, documents(t)[file].anchors, target.Fragment, "%s links to %s", path, link)
+			}
+		}
+	}
+}
+
+// page is what the tests need of a Markdown file.
+type page struct {
+	links   []string
+	anchors map[string]bool
+}
+
+// documents reads the README and everything in docs/, by path from the root.
+func documents(t *testing.T) map[string]page {
+	t.Helper()
+	pages := map[string]page{}
+	root := os.DirFS("..")
+	paths, err := fs.Glob(root, "*.md")
+	require.NoError(t, err)
+	inDocs, err := fs.Glob(root, "docs/*.md")
+	require.NoError(t, err)
+	for _, path := range append(paths, inDocs...) {
+		source, err := fs.ReadFile(root, path)
+		require.NoError(t, err)
+		pages[path] = readPage(source)
+	}
+	return pages
+}
+
+func readPage(source []byte) page {
+	found := page{anchors: map[string]bool{}}
+	document := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(text.NewReader(source))
+	_ = ast.Walk(document, func(node ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := node.(type) {
+		case *ast.Link:
+			found.links = append(found.links, string(n.Destination))
+		case *ast.Image:
+			found.links = append(found.links, string(n.Destination))
+		case *ast.Heading:
+			base := slug(string(n.Lines().Value(source)))
+			anchor := base
+			for i := 1; found.anchors[anchor]; i++ {
+				anchor = fmt.Sprintf("%s-%d", base, i)
+			}
+			found.anchors[anchor] = true
+		}
+		return ast.WalkContinue, nil
+	})
+	return found
+}
+
+var notInSlug = regexp.MustCompile(`[^\p{L}\p{N}\- _]`)
+
+// slug is the anchor that GitHub gives to a heading.
+func slug(heading string) string {
+	kept := notInSlug.ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), "")
+	return strings.ReplaceAll(kept, " ", "-")
+}

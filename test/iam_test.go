@@ -1,0 +1,246 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// statement is one statement of a policy of any kind, and where it stands.
+type statement struct {
+	where        string // stack, logical ID and type
+	resourceType string // of the resource that holds the policy
+	trust        bool   // who may take a role, rather than what may be done
+	effect       string
+	actions      []string
+	resources    []any
+	principals   any
+	negated      []string // NotAction, NotResource, NotPrincipal
+	condition    any
+}
+
+// wildcardActions are the actions with a wildcard that may be allowed, by the type
+// of the resource whose policy allows them, with the reason.
+var wildcardActions = map[string]map[string]string{
+	"AWS::KMS::Key": {
+		"kms:*": "the account's own administrators: without it a key can become unmanageable for ever, and IAM policies would not count",
+	},
+	"AWS::IAM::Policy": {
+		"kms:GenerateDataKey*": "two actions, with and without the plaintext; CDK grants them together",
+		"kms:ReEncrypt*":       "from and to: one is useless without the other",
+		"s3:GetObject*":        "an object, its tags, its version: CDK's read grant",
+		"s3:GetBucket*":        "CDK's read grant: properties of the bucket, no content",
+		"s3:List*":             "CDK's read grant on a named bucket",
+		"s3:Abort*":            "ends a multipart upload; CDK's write grant",
+		"s3:DeleteObject*":     "an object and its version; CDK's write grant",
+	},
+}
+
+// everywhereActions may be allowed on Resource "*", because AWS knows nothing
+// narrower for them. The source is the Service Authorization Reference: each has
+// an empty "Resource types" column, except where the reason says otherwise.
+var everywhereActions = map[string]string{
+	"cloudwatch:GetMetricData":           "no resource type; read only",
+	"cloudwatch:GetMetricStatistics":     "no resource type; read only",
+	"cloudwatch:ListMetrics":             "no resource type; read only",
+	"cloudwatch:PutMetricData":           "no resource type; narrowed by the condition cloudwatch:namespace",
+	"ec2:AssignPrivateIpAddresses":       "a function in a VPC: the interface does not exist before",
+	"ec2:CreateNetworkInterface":         "a function in a VPC: the interface does not exist before",
+	"ec2:DeleteNetworkInterface":         "a function in a VPC: the interface has no name before it exists",
+	"ec2:DescribeNetworkInterfaces":      "no resource type; read only",
+	"ec2:DescribeRegions":                "no resource type; read only",
+	"ec2:DescribeSubnets":                "no resource type; read only",
+	"ec2:UnassignPrivateIpAddresses":     "a function in a VPC: the interface does not exist before",
+	"ecr:GetAuthorizationToken":          "no resource type",
+	"logs:DescribeLogGroups":             "needed across groups by Grafana; read only",
+	"logs:CreateLogDelivery":             "no resource type",
+	"logs:GetLogDelivery":                "no resource type",
+	"logs:UpdateLogDelivery":             "no resource type",
+	"logs:DeleteLogDelivery":             "no resource type",
+	"logs:ListLogDeliveries":             "no resource type",
+	"secretsmanager:GetRandomPassword":   "no resource type; makes a password, reads none",
+	"ssmmessages:CreateControlChannel":   "ECS Exec; no resource type",
+	"ssmmessages:CreateDataChannel":      "ECS Exec; no resource type",
+	"ssmmessages:OpenControlChannel":     "ECS Exec; no resource type",
+	"ssmmessages:OpenDataChannel":        "ECS Exec; no resource type",
+	"tag:GetResources":                   "no resource type; read only",
+	"xray:BatchGetTraces":                "no resource type; read only",
+	"xray:GetSamplingRules":              "no resource type; read only",
+	"xray:GetSamplingStatisticSummaries": "no resource type; read only",
+	"xray:GetSamplingTargets":            "no resource type; read only",
+	"xray:GetServiceGraph":               "no resource type; read only",
+	"xray:GetTraceGraph":                 "no resource type; read only",
+	"xray:GetTraceSummaries":             "no resource type; read only",
+	"xray:PutSpans":                      "no resource type; traces only go in",
+	"xray:PutSpansForIndexing":           "no resource type; traces only go in",
+	"xray:PutTelemetryRecords":           "no resource type; traces only go in",
+	"xray:PutTraceSegments":              "no resource type; traces only go in",
+}
+
+// ownPolicies are the types whose policy stands on the resource itself, where
+// Resource "*" is that resource alone.
+var ownPolicies = []string{"AWS::KMS::Key", "AWS::KMS::ReplicaKey", "AWS::ECR::Repository", "AWS::SecretsManager::ResourcePolicy", "AWS::EC2::VPCEndpoint"}
+
+func TestNobodyMayDoEverything(t *testing.T) {
+	eachStatement(t, func(t *testing.T, s statement) {
+		if s.effect != "Allow" {
+			return
+		}
+		for _, action := range s.actions {
+			if strings.Contains(action, "*") {
+				if wildcardActions[s.resourceType][action] == "" {
+					t.Errorf("%s: allows %s: name the actions, or give the reason in wildcardActions", s.where, action)
+				}
+			}
+		}
+	})
+}
+
+func TestNobodyMayActOnEverything(t *testing.T) {
+	eachStatement(t, func(t *testing.T, s statement) {
+		if s.effect != "Allow" || s.trust || !slices.Contains(s.resources, any("*")) || slices.Contains(ownPolicies, s.resourceType) {
+			return
+		}
+		for _, action := range s.actions {
+			if everywhereActions[action] == "" {
+				t.Errorf("%s: allows %s on every resource: name them, or give the reason in everywhereActions", s.where, action)
+			}
+		}
+	})
+}
+
+// What a statement excludes grows with every service that AWS adds.
+func TestNoPolicyAllowsWhatItDoesNotName(t *testing.T) {
+	eachStatement(t, func(t *testing.T, s statement) {
+		if s.effect == "Allow" {
+			assert.Emptyf(t, s.negated, "%s", s.where)
+		}
+	})
+}
+
+func TestNoPolicyOpensAResourceToStrangers(t *testing.T) {
+	eachStatement(t, func(t *testing.T, s statement) {
+		if s.effect != "Allow" || s.principals == nil {
+			return
+		}
+		walk(map[string]any{"Principal": s.principals}, nil, func(path []string, value any) {
+			assert.NotEqualf(t, "*", value, "%s: allows anybody (%s)", s.where, strings.Join(path, "."))
+		})
+	})
+}
+
+func TestOnlyServicesTakeRoles(t *testing.T) {
+	eachStatement(t, func(t *testing.T, s statement) {
+		if !s.trust {
+			return
+		}
+		principals, _ := s.principals.(map[string]any)
+		assert.Lenf(t, principals, 1, "%s: trust", s.where)
+		assert.Containsf(t, principals, "Service", "%s: a role that is not for an AWS service", s.where)
+	})
+}
+
+// Without a condition, any other customer of the service could make it act on our
+// resource (the confused deputy).
+func TestServicesActOnlyForThisAccount(t *testing.T) {
+	eachStatement(t, func(t *testing.T, s statement) {
+		if s.effect != "Allow" || s.trust || at(s.principals, "Service") == nil {
+			return
+		}
+		content, _ := json.Marshal(s.condition)
+		text := strings.ToLower(string(content))
+		narrowed := slices.ContainsFunc([]string{
+			"aws:sourceaccount", "aws:sourcearn", "kms:encryptioncontext", "kms:viaservice", "kms:calleraccount", "aws:principalaccount",
+		}, func(key string) bool { return strings.Contains(text, key) })
+		if !narrowed {
+			t.Errorf("%s: lets %v act for anybody: add aws:SourceAccount or aws:SourceArn", s.where, at(s.principals, "Service"))
+		}
+	})
+}
+
+// eachStatement visits every policy statement of every template.
+func eachStatement(t *testing.T, check func(t *testing.T, s statement)) {
+	t.Helper()
+	visited := 0
+	eachResource(t, func(t *testing.T, _ environment, stack template, id string, r resource) {
+		walk(r.Properties, nil, func(path []string, value any) {
+			document := policyDocument(value)
+			if document == nil {
+				return
+			}
+			for _, each := range listOf(document["Statement"]) {
+				visited++
+				s := readStatement(each)
+				s.where = fmt.Sprintf("%s %s (%s) %s", stack.name, id, r.Type, at(each, "Sid"))
+				s.resourceType = r.Type
+				s.trust = path[len(path)-1] == "AssumeRolePolicyDocument"
+				check(t, s)
+			}
+		})
+	})
+	assert.NotZero(t, visited, "no policy was found")
+}
+
+func readStatement(value any) statement {
+	s := statement{
+		effect:     fmt.Sprint(at(value, "Effect")),
+		resources:  listOf(at(value, "Resource")),
+		principals: at(value, "Principal"),
+		condition:  at(value, "Condition"),
+	}
+	for _, action := range listOf(at(value, "Action")) {
+		s.actions = append(s.actions, fmt.Sprint(action))
+	}
+	for _, key := range []string{"NotAction", "NotResource", "NotPrincipal"} {
+		if at(value, key) != nil {
+			s.negated = append(s.negated, key)
+		}
+	}
+	return s
+}
+
+// policyDocument recognizes a policy: an object with statements, or a text that
+// holds one (CloudWatch Logs' resource policies), possibly joined of pieces.
+func policyDocument(value any) map[string]any {
+	switch form := value.(type) {
+	case map[string]any:
+		if form["Statement"] != nil {
+			return form
+		}
+		if pieces := listOf(at(form, "Fn::Join", 1)); len(pieces) > 0 {
+			var text strings.Builder
+			for _, piece := range pieces {
+				if literal, ok := piece.(string); ok {
+					text.WriteString(literal)
+				} else {
+					text.WriteString("reference")
+				}
+			}
+			return policyDocument(text.String())
+		}
+	case string:
+		if strings.HasPrefix(form, "{") && strings.Contains(form, `"Statement"`) {
+			var document map[string]any
+			if json.Unmarshal([]byte(form), &document) == nil {
+				return document
+			}
+		}
+	}
+	return nil
+}
+
+// listOf makes one of a value that may stand alone.
+func listOf(value any) []any {
+	switch form := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		return form
+	default:
+		return []any{form}
+	}
+}

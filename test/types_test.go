@@ -1,0 +1,207 @@
+package test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// state says what is lost when a resource of a type is deleted or replaced.
+type state string
+
+const (
+	// keeps: the resource holds data, credentials or keys. It must outlive its
+	// stack, and the lock watches it.
+	keeps state = "keeps data"
+	// carries: it holds nothing, but replacing it replaces or cuts off what does,
+	// or a name that others know. The lock watches it.
+	carries state = "carries what keeps data"
+	// evidence: logs. Each group says whether it outlives its stack.
+	evidence state = "is evidence"
+	// free: it can be made again from the template.
+	free state = "can be made again"
+)
+
+// classification is the decision for every resource type of the platform.
+var classification = map[string]state{
+	"AWS::Backup::BackupVault":           keeps,
+	"AWS::ECR::Repository":               keeps, // the image of a rollback
+	"AWS::ElastiCache::ReplicationGroup": keeps,
+	"AWS::KMS::Key":                      keeps, // whoever loses the key loses the data
+	"AWS::KMS::ReplicaKey":               keeps,
+	"AWS::MSK::Cluster":                  keeps,
+	"AWS::MSK::Topic":                    keeps,
+	"AWS::RDS::DBCluster":                keeps,
+	"AWS::RDS::DBInstance":               keeps, // its data is the cluster's, its name is an endpoint
+	"AWS::RDS::GlobalCluster":            keeps,
+	"AWS::S3::Bucket":                    keeps,
+	"AWS::SecretsManager::Secret":        keeps,
+	"AWS::APS::Workspace":                keeps, // months of metrics
+
+	"AWS::EC2::Subnet":                            carries,
+	"AWS::EC2::VPC":                               carries,
+	"AWS::ElastiCache::SubnetGroup":               carries,
+	"AWS::ElasticLoadBalancingV2::LoadBalancer":   carries,
+	"AWS::Grafana::Workspace":                     carries,
+	"AWS::MSK::Configuration":                     carries,
+	"AWS::RDS::DBSubnetGroup":                     carries,
+	"AWS::CloudFront::Distribution":               carries,
+	"AWS::SecretsManager::SecretTargetAttachment": carries,
+
+	"AWS::Logs::LogGroup": evidence,
+
+	"AWS::APS::RuleGroupsNamespace":                 free,
+	"AWS::APS::Scraper":                             free,
+	"AWS::APS::AlertManagerDefinition":              free,
+	"AWS::ApplicationAutoScaling::ScalableTarget":   free,
+	"AWS::ApplicationAutoScaling::ScalingPolicy":    free,
+	"AWS::Backup::BackupPlan":                       free, // its recovery points are the vault's
+	"AWS::Backup::BackupSelection":                  free,
+	"AWS::Backup::RestoreTestingPlan":               free,
+	"AWS::Backup::RestoreTestingSelection":          free,
+	"AWS::CertificateManager::Certificate":          free,
+	"AWS::CloudFront::CachePolicy":                  free,
+	"AWS::CloudFront::OriginAccessControl":          free,
+	"AWS::CloudFront::ResponseHeadersPolicy":        free,
+	"AWS::CloudWatch::Alarm":                        free,
+	"AWS::CloudWatch::CompositeAlarm":               free,
+	"AWS::CloudWatch::Dashboard":                    free,
+	"AWS::EC2::EIP":                                 free, // no partner lists the NAT addresses
+	"AWS::EC2::FlowLog":                             free,
+	"AWS::EC2::InternetGateway":                     free,
+	"AWS::EC2::NatGateway":                          free,
+	"AWS::EC2::NetworkAcl":                          free,
+	"AWS::EC2::NetworkAclEntry":                     free,
+	"AWS::EC2::Route":                               free,
+	"AWS::EC2::RouteTable":                          free,
+	"AWS::EC2::SecurityGroup":                       free,
+	"AWS::EC2::SecurityGroupEgress":                 free,
+	"AWS::EC2::SecurityGroupIngress":                free,
+	"AWS::EC2::SubnetNetworkAclAssociation":         free,
+	"AWS::EC2::SubnetRouteTableAssociation":         free,
+	"AWS::EC2::VPCEndpoint":                         free,
+	"AWS::EC2::VPCGatewayAttachment":                free,
+	"AWS::ECR::RegistryPolicy":                      free,
+	"AWS::ECR::ReplicationConfiguration":            free,
+	"AWS::ECS::Cluster":                             free,
+	"AWS::ECS::ClusterCapacityProviderAssociations": free,
+	"AWS::ECS::Service":                             free,
+	"AWS::ECS::TaskDefinition":                      free,
+	"AWS::ElastiCache::ParameterGroup":              free,
+	"AWS::ElastiCache::User":                        free, // its password is the secret's
+	"AWS::ElastiCache::UserGroup":                   free,
+	"AWS::ElasticLoadBalancingV2::Listener":         free,
+	"AWS::ElasticLoadBalancingV2::ListenerRule":     free,
+	"AWS::ElasticLoadBalancingV2::TargetGroup":      free,
+	"AWS::Events::Rule":                             free,
+	"AWS::IAM::ManagedPolicy":                       free,
+	"AWS::IAM::Policy":                              free,
+	"AWS::IAM::Role":                                free,
+	"AWS::KMS::Alias":                               free,
+	"AWS::Lambda::Function":                         free,
+	"AWS::Lambda::Permission":                       free,
+	"AWS::Logs::MetricFilter":                       free,
+	"AWS::Logs::QueryDefinition":                    free,
+	"AWS::Logs::ResourcePolicy":                     free,
+	"AWS::MSK::BatchScramSecret":                    free,
+	"AWS::MSK::ClusterPolicy":                       free,
+	"AWS::RDS::DBClusterParameterGroup":             free,
+	"AWS::RDS::DBParameterGroup":                    free,
+	"AWS::RDS::EventSubscription":                   free,
+	"AWS::Route53::RecordSet":                       free,
+	"AWS::Route53::HealthCheck":                     free,
+	"AWS::S3::BucketPolicy":                         free,
+	"AWS::SNS::Subscription":                        free,
+	"AWS::SNS::TopicPolicy":                         free,
+	"AWS::SNS::TopicInlinePolicy":                   free,
+	"AWS::SNS::Topic":                               free,
+	"AWS::SQS::Queue":                               free, // the queues hold failures to look at, not events
+	"AWS::SQS::QueuePolicy":                         free,
+	"AWS::SSM::Parameter":                           free,
+	"AWS::SecretsManager::ResourcePolicy":           free,
+	"AWS::SecretsManager::RotationSchedule":         free,
+	"AWS::Serverless::Application":                  free,
+	"AWS::CloudFormation::Stack":                    free,
+	"AWS::ServiceDiscovery::PrivateDnsNamespace":    free,
+	"AWS::ServiceDiscovery::Service":                free,
+	"AWS::WAFv2::IPSet":                             free,
+	"AWS::WAFv2::LoggingConfiguration":              free,
+	"AWS::WAFv2::RegexPatternSet":                   free,
+	"AWS::WAFv2::WebACL":                            free,
+	"AWS::WAFv2::WebACLAssociation":                 free,
+	"AWS::XRay::Group":                              free,
+	"AWS::XRay::SamplingRule":                       free,
+	"AWS::XRay::TransactionSearchConfig":            free,
+	"AWS::XRay::ResourcePolicy":                     free,
+	"Custom::VpcRestrictDefaultSG":                  free,
+}
+
+// reconsidered are the types that AWS counts as stateful and we do not, with the
+// reason.
+var reconsidered = map[string]string{
+	"AWS::SNS::Topic":                      "a notification is delivered or retried, never stored",
+	"AWS::SQS::Queue":                      "holds failed notifications to look at; the events are in Kafka",
+	"AWS::Logs::LogGroup":                  "each group decides by its Keep flag; the tests ask for an explicit policy",
+	"AWS::CertificateManager::Certificate": "issued again by DNS validation",
+}
+
+func TestEveryResourceTypeIsClassified(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(typesInUse())) {
+		_, known := classification[name]
+		assert.Truef(t, known, "%s is new here. Decide in classification (test/types_test.go) what is lost when one is deleted or replaced: "+
+			"keeps (data, credentials, keys: needs RemovalPolicy RETAIN and is locked), carries (holds none, but its replacement replaces or cuts off what does: locked), "+
+			"evidence (logs) or free; then give its security invariants in test/security_test.go and run `make lock`", name)
+	}
+}
+
+func TestNoTypeThatAWSCountsAsStatefulIsTreatedAsDisposable(t *testing.T) {
+	known := knownTypes(t)
+	for _, name := range slices.Sorted(maps.Keys(typesInUse())) {
+		_, answered := reconsidered[name]
+		if known[name].Stateful && !answered {
+			assert.Equalf(t, keeps, classification[name], "%s is stateful in CloudFormation's own model; give the reason in reconsidered or keep it", name)
+		}
+	}
+}
+
+func TestWhatKeepsDataOutlivesItsStack(t *testing.T) {
+	eachResource(t, func(t *testing.T, env environment, stack template, id string, r resource) {
+		survives := []string{"Retain", "Snapshot", "RetainExceptOnCreate"}
+		if classification[r.Type] == keeps {
+			assert.Containsf(t, survives, r.DeletionPolicy, "%s %s (%s): removing it from the code would destroy its data", stack.name, id, r.Type)
+			assert.Containsf(t, survives, r.UpdateReplacePolicy, "%s %s (%s): replacing it would destroy its data", stack.name, id, r.Type)
+		}
+		if classification[r.Type] == evidence {
+			assert.NotEmptyf(t, r.DeletionPolicy, "%s %s (%s): say whether the logs outlive the stack", stack.name, id, r.Type)
+			assert.Equalf(t, r.DeletionPolicy, r.UpdateReplacePolicy, "%s %s (%s): deletion and replacement disagree", stack.name, id, r.Type)
+		}
+	})
+}
+
+// typesInUse are all resource types of all templates.
+func typesInUse() map[string]bool {
+	types := map[string]bool{}
+	for _, env := range platform {
+		for _, stack := range env.stacks {
+			for _, r := range stack.Resources {
+				types[r.Type] = true
+			}
+		}
+	}
+	return types
+}
+
+// eachResource runs a check on every resource of every template, as one test for
+// each environment.
+func eachResource(t *testing.T, check func(t *testing.T, env environment, stack template, id string, r resource)) {
+	t.Helper()
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, stack := range env.sorted() {
+			for _, id := range slices.Sorted(maps.Keys(stack.Resources)) {
+				check(t, env, stack, id, stack.Resources[id])
+			}
+		}
+	})
+}
