@@ -33,10 +33,14 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 		stage.Node().SetContext(new(key), jsii.Strings(region.Zones...))
 	}
 	for key, value := range *tags(env) {
-		awscdk.Tags_Of(stage).Add(new(key), value, nil)
+		awscdk.Tags_Of(stage).Add(new(key), value, &awscdk.TagProps{ExcludeResourceTypes: untaggable})
 	}
 	return stage
 }
+
+// untaggable are resources that CDK would tag and that sa-east-1's schema, by
+// cfn-lint, refuses tags on.
+var untaggable = jsii.Strings("AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::ListenerRule")
 
 // tags go on every resource, and on the stacks too: CloudFormation hands a stack's
 // tags to the resources that CDK makes by itself and leaves untagged.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"wallet-infra/config"
 )
@@ -108,8 +108,10 @@ func databaseEnvironment(props Props) map[string]string {
 // without it.
 func cacheEnvironment(props Props) map[string]string {
 	variables := map[string]string{
-		"QUARKUS_REDIS_HOSTS": fmt.Sprintf("rediss://${CACHE_USERNAME}:${CACHE_PASSWORD}@%s:%d",
-			props.Cache.Host, config.CachePort),
+		// Alone, because CloudFormation cannot replace a name in a text that also
+		// asks another stack for its output.
+		"CACHE_HOST":                  props.Cache.Host,
+		"QUARKUS_REDIS_HOSTS":         deferred(fmt.Sprintf("rediss://${CACHE_USERNAME}:${CACHE_PASSWORD}@${CACHE_HOST}:%d", config.CachePort)),
 		"QUARKUS_REDIS_TIMEOUT":       "1S",
 		"QUARKUS_REDIS_MAX_POOL_SIZE": strconv.Itoa(config.CachePoolSize),
 	}
@@ -126,8 +128,8 @@ func kafkaEnvironment(props Props) map[string]string {
 		"KAFKA_BOOTSTRAP_SERVERS": props.Kafka.Bootstrap,
 		"KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
 		"KAFKA_SASL_MECHANISM":    "SCRAM-SHA-512",
-		"KAFKA_SASL_JAAS_CONFIG": "org.apache.kafka.common.security.scram.ScramLoginModule required " +
-			`username="${BROKER_USERNAME}" password="${BROKER_PASSWORD}";`,
+		"KAFKA_SASL_JAAS_CONFIG": deferred("org.apache.kafka.common.security.scram.ScramLoginModule required " +
+			`username="${BROKER_USERNAME}" password="${BROKER_PASSWORD}";`),
 	}
 }
 
@@ -142,21 +144,10 @@ func telemetryEnvironment(env config.Environment) map[string]string {
 	}
 }
 
-// secrets are read by ECS when a task starts. User names are among them because
-// rotation changes the user together with the password.
-func secrets(props Props) *map[string]awsecs.Secret {
-	variables := map[string]awsecs.Secret{
-		"CACHE_USERNAME":  awsecs.Secret_FromSecretsManager(props.Cache.Secret, new("username")),
-		"CACHE_PASSWORD":  awsecs.Secret_FromSecretsManager(props.Cache.Secret, new("password")),
-		"BROKER_USERNAME": awsecs.Secret_FromSecretsManager(props.Kafka.Secret, new("username")),
-		"BROKER_PASSWORD": awsecs.Secret_FromSecretsManager(props.Kafka.Secret, new("password")),
-	}
-	for _, source := range datasources {
-		prefix := "QUARKUS_DATASOURCE_" + source.variable
-		variables[prefix+"USERNAME"] = awsecs.Secret_FromSecretsManager(props.Database.AppSecret, new("username"))
-		variables[prefix+"PASSWORD"] = awsecs.Secret_FromSecretsManager(props.Database.AppSecret, new("password"))
-	}
-	return &variables
+// deferred keeps CloudFormation, and its linters, from taking the application's
+// ${NAME} for their own, which they would write in the same way.
+func deferred(value string) string {
+	return *awscdk.Fn_Sub(new(strings.ReplaceAll(value, "${", "${!")), nil)
 }
 
 // seconds writes a duration as Quarkus reads it.
