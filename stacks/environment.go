@@ -17,8 +17,9 @@ import (
 func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Stage {
 	stage := newStage(app, env)
 
-	NewGlobal(stage, env)
-	NewNetwork(stage, env)
+	global := NewGlobal(stage, env)
+	network := NewNetwork(stage, env)
+	NewData(stage, env, network, global)
 	return stage
 }
 

@@ -151,7 +151,6 @@ type artifact struct {
 		StackName             string            `json:"stackName"`
 		TerminationProtection bool              `json:"terminationProtection"`
 		Tags                  map[string]string `json:"tags"`
-		Tags                  map[string]string `json:"tags"`
 	} `json:"properties"`
 }
 
@@ -170,7 +169,6 @@ func (m manifest) template(dir string, stack artifact) (template, error) {
 		account:   place[2],
 		region:    place[3],
 		protected: stack.Properties.TerminationProtection,
-		tags:      stack.Properties.Tags,
 		tags:      stack.Properties.Tags,
 	}
 	for _, id := range stack.Dependencies {
