@@ -21,7 +21,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 	stack := newStack(stage, env, "Compute", env.Primary,
 		"The image repositories, the wallet service on Fargate, its load balancer, web ACL and DNS record")
 	logKey := newLogKey(stack, env, "compute-logs")
-	wallet := service.New(stack, "Wallet", service.Props{
+	wallet := service.New(stack, service.Props{
 		Env:        env,
 		Network:    network.Network,
 		Repository: registry.New(stack, env).Service,
@@ -30,7 +30,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 		Kafka:      messaging.Kafka,
 		LogKey:     logKey,
 	})
-	entrance := edge.New(stack, "Edge", edge.Props{
+	entrance := edge.New(stack, edge.Props{
 		Env:        env,
 		Network:    network.Network,
 		Service:    wallet.Fargate,

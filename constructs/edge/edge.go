@@ -18,6 +18,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/storage"
 	"wallet-infra/constructs/waf"
 )
 
@@ -44,8 +45,8 @@ type Props struct {
 }
 
 // New makes the entrance.
-func New(scope constructs.Construct, id string, props Props) Edge {
-	own := constructs.NewConstruct(scope, new(id))
+func New(scope constructs.Construct, props Props) Edge {
+	own := constructs.NewConstruct(scope, new("Edge"))
 	zone := awsroute53.HostedZone_FromHostedZoneAttributes(own, new("Zone"), &awsroute53.HostedZoneAttributes{
 		HostedZoneId: new(props.Env.Site.HostedZone.ID),
 		ZoneName:     new(props.Env.Site.HostedZone.Name),
@@ -95,7 +96,7 @@ func newLoadBalancer(scope constructs.Construct, props Props) awselasticloadbala
 	// the bucket's policy: the bucket's own stack has it, narrower.
 	balancer.SetAttribute(new("access_logs.s3.enabled"), new("true"))
 	balancer.SetAttribute(new("access_logs.s3.bucket"), props.AccessLogs.BucketName())
-	balancer.SetAttribute(new("access_logs.s3.prefix"), new("load-balancer"))
+	balancer.SetAttribute(new("access_logs.s3.prefix"), new(storage.LoadBalancerPrefix))
 	return balancer
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
 )
 
 // tlsPolicy is TLS 1.3 and 1.2 with forward secrecy and authenticated
@@ -25,7 +26,7 @@ func listen(
 ) {
 	// The security group is written by hand: a listener would open its port once more.
 	closed := new(false)
-	balancer.AddListener(new("Http"), &awselasticloadbalancingv2.BaseApplicationListenerProps{
+	redirect := balancer.AddListener(new("Http"), &awselasticloadbalancingv2.BaseApplicationListenerProps{
 		Port:     jsii.Number(config.HTTPPort),
 		Protocol: awselasticloadbalancingv2.ApplicationProtocol_HTTP,
 		Open:     closed,
@@ -35,6 +36,7 @@ func listen(
 			Permanent: new(true),
 		}),
 	})
+	acknowledge.Finding(redirect, "PCI.DSS.321-ELBv2ACMCertificateRequired", "It only redirects to HTTPS, which has the certificate")
 	listener := balancer.AddListener(new("Https"), &awselasticloadbalancingv2.BaseApplicationListenerProps{
 		Port:         jsii.Number(config.HTTPSPort),
 		Protocol:     awselasticloadbalancingv2.ApplicationProtocol_HTTPS,

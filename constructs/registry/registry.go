@@ -5,10 +5,12 @@ package registry
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/encryption"
 )
 
 // Registry is the environment's repositories.
@@ -24,25 +26,29 @@ func New(scope constructs.Construct, env config.Environment) Registry {
 	if env.DR.Mode == config.DRStandby && env.DR.AllowDataOutsideBrazil {
 		replicate(own, env)
 	}
+	// One key of our own for both: ECR can never change a repository's encryption
+	// later, and pulling needs no permission on the key, since ECR holds a grant.
+	key := encryption.NewKey(own, "Key", encryption.Props{
+		Alias:   env.KeyAlias("registry"),
+		Purpose: "Encrypts the images of " + env.Prefix(),
+	})
 	return Registry{
-		Service:    newRepository(own, "Service", env.ServiceRepository(), env.Registry),
-		Migrations: newRepository(own, "Migrations", env.MigrationsRepository(), env.Registry),
+		Service:    newRepository(own, "Service", env.ServiceRepository(), key, env.Registry),
+		Migrations: newRepository(own, "Migrations", env.MigrationsRepository(), key, env.Registry),
 	}
 }
 
 // newRepository makes a repository whose tags can never be moved to another
 // image: what was tested is what runs, and a rollback finds what it names. It
 // outlives its stack, since a running service pulls from it whenever it scales.
-func newRepository(scope constructs.Construct, id, name string, lifecycle config.Registry) awsecr.Repository {
+func newRepository(scope constructs.Construct, id, name string, key awskms.IKey, lifecycle config.Registry) awsecr.Repository {
 	return awsecr.NewRepository(scope, new(id), &awsecr.RepositoryProps{
 		RepositoryName:     new(name),
 		ImageTagMutability: awsecr.TagMutability_IMMUTABLE,
 		ImageScanOnPush:    new(true),
-		// ECR's own key: an image holds code and no data of the wallet, its copy in
-		// the second region could not use this region's key, and a key of ours would
-		// be one more thing that can stop a task from starting.
-		Encryption:    awsecr.RepositoryEncryption_AES_256(),
-		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		Encryption:         awsecr.RepositoryEncryption_KMS(),
+		EncryptionKey:      key,
+		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
 		LifecycleRules: &[]*awsecr.LifecycleRule{
 			{
 				Description:  new("what an interrupted push leaves behind"),

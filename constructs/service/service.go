@@ -49,10 +49,12 @@ type Props struct {
 
 // New makes the service, without a load balancer in front of it and, until
 // [Service.Scale], without autoscaling.
-func New(scope constructs.Construct, id string, props Props) Service {
-	own := constructs.NewConstruct(scope, new(id))
+func New(scope constructs.Construct, props Props) Service {
+	own := constructs.NewConstruct(scope, new("Wallet"))
 	env := props.Env
 	app := newTask(own, props)
+	sessions := newSessionLog(own, props)
+	group := newSecurityGroup(own, props)
 	namespace := awsservicediscovery.NewPrivateDnsNamespace(own, new("Namespace"), &awsservicediscovery.PrivateDnsNamespaceProps{
 		Name:        new(env.ServiceNamespace()),
 		Description: new("Where Prometheus finds the tasks whose metrics it reads"),
@@ -60,12 +62,12 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	})
 	fargate := awsecs.NewFargateService(own, new("Service"), &awsecs.FargateServiceProps{
 		ServiceName:     new(env.ServiceName()),
-		Cluster:         newCluster(own, props),
+		Cluster:         newCluster(own, sessions, props),
 		TaskDefinition:  app.TaskDefinition(),
 		PlatformVersion: platformVersion,
 		DesiredCount:    desiredCount(env),
 		VpcSubnets:      props.Network.Private(),
-		SecurityGroups:  &[]awsec2.ISecurityGroup{newSecurityGroup(own, props)},
+		SecurityGroups:  &[]awsec2.ISecurityGroup{group},
 		AssignPublicIp:  new(false),
 		// A new version starts beside the old one and the old one leaves when the
 		// new one is ready; when it does not get ready, the old one comes back.
@@ -86,6 +88,10 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		},
 	})
 	connect(fargate, props)
+	// Tasks that start before their permissions and their way to the database are
+	// there fail, and the circuit breaker counts them.
+	fargate.Node().AddDependency(app.TaskDefinition().ExecutionRole(), group)
+	acknowledgeRoles(app.TaskDefinition(), sessions)
 	return Service{Fargate: fargate, Discovery: fargate.CloudMapService(), env: env}
 }
 

@@ -66,7 +66,8 @@ func newTask(scope constructs.Construct, props Props) awsecs.ContainerDefinition
 	addCollector(own, task, props)
 	// deferred() needs Fn::Sub for a text without variables of CloudFormation's.
 	task.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(new("cfn-lint"), map[string]any{"config": map[string]any{"ignore_checks": []string{"W1020"}}})
-	acknowledgeTask(task, env)
+	acknowledge.Finding(task, "AwsSolutions-ECS2",
+		"The plain variables are endpoints, sizes and switches; everything secret is read from Secrets Manager by key, which a test holds")
 	return app
 }
 
@@ -146,18 +147,4 @@ func logTo(scope constructs.Construct, id, prefix string, props Props) awsecs.Lo
 		Mode:          awsecs.AwsLogDriverMode_NON_BLOCKING,
 		MaxBufferSize: awscdk.Size_Mebibytes(jsii.Number(logBufferMiB)),
 	})
-}
-
-// acknowledgeTask accepts what cdk-nag finds in every task that does its work.
-func acknowledgeTask(task awsecs.FargateTaskDefinition, env config.Environment) {
-	acknowledge.Finding(task, "AwsSolutions-ECS2",
-		"The plain variables are endpoints, sizes and switches; everything secret is read from Secrets Manager by key, which a test holds")
-	acknowledge.Finding(task.TaskRole(), "AwsSolutions-IAM5",
-		"X-Ray has no resources to name: AWS allows these actions on * only", "Resource::*")
-	acknowledge.Finding(task.ExecutionRole(), "AwsSolutions-IAM5",
-		"ecr:GetAuthorizationToken exists for * only; pulling is limited to the service's repository", "Resource::*")
-	if env.Service.Exec {
-		acknowledge.Finding(task.TaskRole(), "AwsSolutions-IAM5",
-			"Sessions into tasks, which this environment allows: the channels of Session Manager have no resources to name", "Resource::*")
-	}
 }
