@@ -3,6 +3,8 @@
 package stacks
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -19,7 +21,12 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 
 	global := NewGlobal(stage, env)
 	network := NewNetwork(stage, env)
-	NewData(stage, env, network, global)
+	data := NewData(stage, env, network, global)
+	if env.DR.Mode.Copies() {
+		// The secondary joins a global database that the primary must have made, and
+		// a primary cannot be destroyed while it has a secondary.
+		NewDR(stage, env).Stack.AddStackDependency(data.Stack, nil)
+	}
 	return stage
 }
 
@@ -33,15 +40,17 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 		key := "availability-zones:account=" + env.Site.Account + ":region=" + region.Name
 		stage.Node().SetContext(new(key), jsii.Strings(region.Zones...))
 	}
-	for key, value := range *tags(env) {
-		awscdk.Tags_Of(stage).Add(new(key), value, &awscdk.TagProps{ExcludeResourceTypes: untaggable})
+	all := *tags(env)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		awscdk.Tags_Of(stage).Add(new(key), all[key], &awscdk.TagProps{
+			// CDK knows a property for tags that the regional schemas do not have
+			// yet; these get the stack's tags from CloudFormation.
+			ExcludeResourceTypes: jsii.Strings("AWS::Grafana::Workspace",
+				"AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::ListenerRule"),
+		})
 	}
 	return stage
 }
-
-// untaggable are resources that CDK would tag and that sa-east-1's schema, by
-// cfn-lint, refuses tags on.
-var untaggable = jsii.Strings("AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::ListenerRule")
 
 // tags go on every resource, and on the stacks too: CloudFormation hands a stack's
 // tags to the resources that CDK makes by itself and leaves untagged.

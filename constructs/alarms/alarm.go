@@ -142,14 +142,17 @@ func queries(row Row) []*awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 }
 
 // NewOutage makes the alarm that says the wallet is down for its users, and not
-// merely worse: nothing serves, or what is served is both failing and slow.
+// merely worse: nothing serves, or what is served is both failing and slow. It
+// comes after [New], whose alarms it is about.
 func NewOutage(scope constructs.Construct, env config.Environment, topics Topics) {
 	inAlarm := func(id string) string { return fmt.Sprintf("ALARM(%q)", env.AlarmName(id)) }
-	action := []any{*topics.Critical.TopicArn()}
+	parts := []string{edgeErrors, edgeLatency}
 	rule := inAlarm(edgeErrors) + " AND " + inAlarm(edgeLatency)
 	if env.Site.ImageTag != config.NoImage {
+		parts = append(parts, edgeHealthy)
 		rule = inAlarm(edgeHealthy) + " OR (" + rule + ")"
 	}
+	action := []any{*topics.Critical.TopicArn()}
 	outage := awscloudwatch.NewCfnCompositeAlarm(scope, new("Outage"), &awscloudwatch.CfnCompositeAlarmProps{
 		AlarmName:        new(env.AlarmName("outage")),
 		AlarmDescription: new(description("The wallet is down for its users, not merely worse.", "outage")),
@@ -157,6 +160,15 @@ func NewOutage(scope constructs.Construct, env config.Environment, topics Topics
 		AlarmActions:     &action,
 		OkActions:        &action,
 	})
-	// CloudWatch refuses a rule over alarms that do not exist yet.
-	outage.Node().AddDependency(scope.Node().FindChild(new("Alarms")))
+	for _, id := range parts {
+		// The rule names the alarms as text, and CloudWatch refuses a name that does
+		// not exist yet.
+		outage.Node().AddDependency(scope.Node().FindChild(new("Alarms")).Node().FindChild(new(id)))
+	}
+}
+
+// NewStandby makes the alarms of the second region, with topics of its own: they
+// must reach people while the primary region is down.
+func NewStandby(scope constructs.Construct, env config.Environment) {
+	New(scope, env, NewTopics(scope, env), StandbyRows(env))
 }

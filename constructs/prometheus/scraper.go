@@ -12,9 +12,12 @@ import (
 	"wallet-infra/config"
 )
 
-// brokerSeries are the Kafka series that are kept. A broker exports some
-// thousands, most of them for each partition, and every sample is paid for.
-const brokerSeries = "kafka_(controller_KafkaController|server_BrokerTopicMetrics|server_ReplicaManager)_.*"
+// The broker's series that are kept. It exports some thousands, most of them for
+// each partition, and every sample is paid for.
+const (
+	kafkaSeries = "kafka_(controller_KafkaController|server_BrokerTopicMetrics|server_ReplicaManager)_.*"
+	nodeSeries  = "node_(load1|memory_MemAvailable_bytes|filesystem_avail_bytes|disk_io_time_seconds_total|network_(receive|transmit)_bytes_total)"
+)
 
 // newScraper makes AWS's managed collector inside the VPC. It is not the sidecar
 // that collects traces, because a sidecar would have to know the workspace, and
@@ -29,7 +32,7 @@ func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWor
 	group.Connections().AllowTo(props.Tasks, tcp(config.AppPort), new("Prometheus reads the tasks' /metrics"))
 	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaJMXPort), new("Prometheus reads Kafka's own metrics"))
 	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaNodePort), new("Prometheus reads the brokers' machines"))
-	// The subnets' IDs as a list, of which AWS wants two in different zones.
+	// AWS asks for two subnets in different zones; these are all of the tier's.
 	subnets := props.Network.Vpc.SelectSubnets(props.Network.Private()).SubnetIds
 	scraper := awsaps.NewCfnScraper(scope, new("Scraper"), &awsaps.CfnScraperProps{
 		Alias:       new(props.Environment.Prefix()),
@@ -71,8 +74,8 @@ func scrapeConfiguration(props Props) string {
 	var configs []object
 	for _, j := range []job{
 		{name: ServiceJob, hosts: []string{props.TaskHost}, port: config.AppPort},
-		{name: "kafka", hosts: props.BrokerHosts, port: config.KafkaJMXPort, keep: brokerSeries},
-		{name: "kafka-node", hosts: props.BrokerHosts, port: config.KafkaNodePort},
+		{name: "kafka", hosts: props.BrokerHosts, port: config.KafkaJMXPort, keep: kafkaSeries},
+		{name: "kafka-node", hosts: props.BrokerHosts, port: config.KafkaNodePort, keep: nodeSeries},
 	} {
 		described := object{
 			"job_name":       j.name,

@@ -1,0 +1,62 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/alarms"
+	"wallet-infra/constructs/dashboards"
+	"wallet-infra/constructs/prometheus"
+	"wallet-infra/constructs/signals"
+	"wallet-infra/constructs/tracing"
+)
+
+// Observability holds what watches the others. Nothing depends on it, so it can
+// be replaced while the wallet runs.
+type Observability struct {
+	Stack  awscdk.Stack
+	Topics alarms.Topics
+}
+
+// NewObservability builds the observability stack.
+func NewObservability(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging, compute Compute) Observability {
+	stack := newStack(stage, env, "Observability", env.Primary, "Alarms, dashboards, Prometheus and tracing of the wallet")
+	topics := alarms.NewTopics(stack, env)
+	platform := watched(env, network, data, messaging, compute)
+	rows := alarms.Rows(env, platform)
+	alarms.New(stack, env, topics, rows)
+	alarms.NewOutage(stack, env, topics)
+	alarms.NewEvents(stack, env, topics, platform)
+	dashboards.New(stack, env, platform, rows)
+	discovery := compute.Service.Discovery
+	prometheus.New(stack, prometheus.Props{
+		Environment: env,
+		Network:     network.Network,
+		Topics:      topics,
+		LogKey:      newLogKey(stack, env, "observability-logs"),
+		Tasks:       compute.Service.Fargate,
+		TaskHost:    *discovery.ServiceName() + "." + *discovery.Namespace().NamespaceName(),
+		Brokers:     messaging.Kafka.SecurityGroup,
+		BrokerHosts: messaging.Kafka.BrokerHosts,
+	})
+	tracing.New(stack, env)
+	return Observability{Stack: stack, Topics: topics}
+}
+
+// watched collects what the metrics of the other stacks are named by.
+func watched(env config.Environment, network Network, data Data, messaging Messaging, compute Compute) signals.Platform {
+	return signals.Platform{
+		LoadBalancer: *compute.Edge.LoadBalancer.LoadBalancerFullName(),
+		TargetGroup:  *compute.Edge.TargetGroup.TargetGroupFullName(),
+		WebACL:       compute.Edge.WebACL,
+		Certificate:  *compute.Edge.Certificate.CertificateArn(),
+		ECSCluster:   *compute.Service.Fargate.Cluster().ClusterName(),
+		ECSService:   *compute.Service.Fargate.ServiceName(),
+		Aurora:       *data.Database.Cluster.ClusterIdentifier(),
+		CacheNodes:   signals.CacheNodes(data.Cache.Name, env.Cache),
+		Kafka:        messaging.Kafka.Name,
+		Brokers:      env.Messaging.Brokers,
+		NATGateways:  network.NATGateways,
+		Region:       env.Primary.Name,
+	}
+}
