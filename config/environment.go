@@ -246,8 +246,10 @@ type Messaging struct {
 type Topic struct {
 	Name       string
 	Partitions int
-	Cleanup    string        // "compact" or "delete"
-	Retention  time.Duration // how long a record stays, or may stay after compaction
+	Cleanup    string // "compact" or "delete"
+	// Retention is how long a record stays; in a compacted topic, how long every
+	// record stays before only the last one of its key is kept.
+	Retention time.Duration
 }
 
 // Storage is the S3 buckets' life cycle.

@@ -35,6 +35,14 @@ const (
 	HTTPPort       = 80
 )
 
+// KafkaUser is the wallet service's SASL/SCRAM user, and KafkaPrefix what its
+// consumer groups and transactional IDs begin with: Quarkus names a group after
+// the application, wallet-service.
+const (
+	KafkaUser   = "wallet-service"
+	KafkaPrefix = "wallet-"
+)
+
 // DatabaseName is the schema that the wallet service uses.
 const DatabaseName = "wallet"
 

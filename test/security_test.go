@@ -448,7 +448,7 @@ func serverProperty(line string) func(properties) bool {
 func bucketEncrypted(p properties) bool {
 	rule := p.get("BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault")
 	if at(rule, "SSEAlgorithm") == "AES256" {
-		return receivesLogs(p)
+		return receivesLogs(p) || isPublished(p)
 	}
 	return at(rule, "SSEAlgorithm") == "aws:kms" && isOwnKey(at(rule, "KMSMasterKeyID"))
 }
@@ -463,6 +463,12 @@ func receivesLogs(p properties) bool {
 		}
 	}
 	return false
+}
+
+// isPublished says that CloudFront reads the bucket, whose content is then public.
+func isPublished(p properties) bool {
+	policy, _ := json.Marshal(bucketPolicy(p))
+	return strings.Contains(string(policy), "cloudfront.amazonaws.com")
 }
 
 func bucketPolicy(p properties) any {

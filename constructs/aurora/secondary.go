@@ -84,7 +84,6 @@ func newSecondaryCluster(scope constructs.Construct, key awskms.IKey, group awse
 		StorageType:                        new(string(db.Storage)),
 		StorageEncrypted:                   new(true),
 		KmsKeyId:                           key.KeyArn(),
-		Port:                               jsii.Number(config.MySQLPort),
 		DbSubnetGroupName:                  subnets.SubnetGroupName(),
 		VpcSecurityGroupIds:                &[]any{group.SecurityGroupId()},
 		DbClusterParameterGroupName:        parameters.BindToCluster(&awsrds.ParameterGroupClusterBindOptions{}).ParameterGroupName,
