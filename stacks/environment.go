@@ -22,7 +22,8 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	global := NewGlobal(stage, env)
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network, global)
-	NewMessaging(stage, env, network, data.Buckets.Logs)
+	messaging := NewMessaging(stage, env, network, data.Buckets.Logs)
+	NewCompute(stage, env, network, data, messaging)
 	if env.DR.Mode.Copies() {
 		// The secondary joins a global database that the primary must have made, and
 		// a primary cannot be destroyed while it has a secondary.
