@@ -22,7 +22,8 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	global := NewGlobal(stage, env)
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network, global)
-	NewMessaging(stage, env, network, data.Buckets.Logs)
+	messaging := NewMessaging(stage, env, network, data.Buckets.Logs)
+	NewCompute(stage, env, network, data, messaging)
 	if env.DR.Mode.Copies() {
 		// The secondary joins a global database that the primary must have made, and
 		// a primary cannot be destroyed while it has a secondary.
@@ -44,9 +45,10 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 	all := *tags(env)
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		awscdk.Tags_Of(stage).Add(new(key), all[key], &awscdk.TagProps{
-			// CDK knows a property for tags that the regional schema does not have
-			// yet; the workspace gets the stack's tags from CloudFormation.
-			ExcludeResourceTypes: jsii.Strings("AWS::Grafana::Workspace"),
+			// CDK knows a property for tags that the regional schemas do not have
+			// yet; these get the stack's tags from CloudFormation.
+			ExcludeResourceTypes: jsii.Strings("AWS::Grafana::Workspace",
+				"AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::ListenerRule"),
 		})
 	}
 	return stage
