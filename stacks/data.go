@@ -3,6 +3,7 @@ package stacks
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
+	"wallet-infra/config"
 	"wallet-infra/constructs/aurora"
 	"wallet-infra/constructs/backup"
 	"wallet-infra/constructs/cache"
@@ -17,4 +18,26 @@ type Data struct {
 	Cache    cache.Cache
 	Buckets  storage.Buckets
 	Backup   backup.Backup
+}
+
+// NewData builds the data stack.
+func NewData(stage awscdk.Stage, env config.Environment, network Network, global Global) Data {
+	stack := newStack(stage, env, "Data", env.Primary, "The database, the cache, the buckets and the backups")
+	logKey := newLogKey(stack, env, "data-logs")
+	// S3 refuses a replication to a bucket that is not there yet, and a bucket's
+	// name says nothing to CDK about the order.
+	stack.AddStackDependency(global.Stack, nil)
+	database := aurora.New(stack, aurora.Props{
+		Environment: env,
+		Network:     network.Network,
+		LogKey:      logKey,
+		ReplicaKey:  global.SecretsKey,
+	})
+	return Data{
+		Stack:    stack,
+		Database: database,
+		Cache:    cache.New(stack, cache.Props{Env: env, Network: network.Network, LogKey: logKey}),
+		Buckets:  storage.New(stack, storage.Props{Env: env, Copies: global.Copies, Distribution: global.Distribution}),
+		Backup:   backup.New(stack, backup.Props{Env: env, Cluster: database.Cluster, Network: network.Network}),
+	}
 }

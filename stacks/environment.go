@@ -3,6 +3,8 @@
 package stacks
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -17,8 +19,14 @@ import (
 func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Stage {
 	stage := newStage(app, env)
 
-	NewGlobal(stage, env)
-	NewNetwork(stage, env)
+	global := NewGlobal(stage, env)
+	network := NewNetwork(stage, env)
+	data := NewData(stage, env, network, global)
+	if env.DR.Mode.Copies() {
+		// The secondary joins a global database that the primary must have made, and
+		// a primary cannot be destroyed while it has a secondary.
+		NewDR(stage, env).Stack.AddStackDependency(data.Stack, nil)
+	}
 	return stage
 }
 
@@ -32,8 +40,9 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 		key := "availability-zones:account=" + env.Site.Account + ":region=" + region.Name
 		stage.Node().SetContext(new(key), jsii.Strings(region.Zones...))
 	}
-	for key, value := range *tags(env) {
-		awscdk.Tags_Of(stage).Add(new(key), value, nil)
+	all := *tags(env)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		awscdk.Tags_Of(stage).Add(new(key), all[key], nil)
 	}
 	return stage
 }

@@ -31,7 +31,7 @@ func NewGlobal(stage awscdk.Stage, env config.Environment) Global {
 	stack := newStack(stage, env, "Global", env.Secondary,
 		"What AWS has only in us-east-1, and the buckets and keys that copies of the primary region are sent to")
 	logKey := newLogKey(stack, env, "global-logs")
-	global := Global{Stack: stack, Grafana: grafana.New(stack, env)}
+	global := Global{Stack: stack, Grafana: grafana.New(stack, env), Copies: storage.NewCopies(stack, env)}
 	if env.DR.Mode == config.DRStandby {
 		global.SecretsKey = encryption.NewKey(stack, "SecretsKey", encryption.Props{
 			Alias:   env.KeyAlias("secrets-replica"),

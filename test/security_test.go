@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -390,12 +391,22 @@ func (p properties) tooOpen(rule any) bool {
 	if source == nil || !literal {
 		return false // another group, a prefix list, or the VPC's own block
 	}
-	if text == p.env.Network.CIDR || text == p.env.DR.Network.CIDR {
+	if within(text, p.env.Network.CIDR) || within(text, p.env.DR.Network.CIDR) {
 		return false
 	}
 	port := at(rule, "FromPort")
 	web := (port == float64(80) || port == float64(443)) && at(rule, "ToPort") == port
 	return !web || !p.belongsToLoadBalancer(rule)
+}
+
+// within says that a block lies inside another.
+func within(block, outer string) bool {
+	inner, err := netip.ParsePrefix(block)
+	if err != nil {
+		return false
+	}
+	around, err := netip.ParsePrefix(outer)
+	return err == nil && around.Bits() <= inner.Bits() && around.Contains(inner.Addr())
 }
 
 func (p properties) belongsToLoadBalancer(rule any) bool {

@@ -185,8 +185,8 @@ func (m manifest) template(dir string, stack artifact) (template, error) {
 			return t, err
 		}
 	}
-	for path, notes := range stack.Metadata {
-		for _, note := range notes {
+	for _, path := range slices.Sorted(maps.Keys(stack.Metadata)) {
+		for _, note := range stack.Metadata[path] {
 			note.path = path
 			t.notes = append(t.notes, note)
 		}

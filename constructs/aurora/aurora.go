@@ -2,14 +2,98 @@
 package aurora
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/network"
 )
+
+// Props describe the primary region's database.
+type Props struct {
+	Environment config.Environment
+	Network     network.Network
+	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
+	LogKey awskms.IKey
+	// ReplicaKey encrypts the secrets' replicas in the second region. Needed in
+	// standby mode, where that region must log in while this one is gone; nil
+	// keeps the secrets in this region.
+	ReplicaKey awskms.IKey
+}
 
 // Database is the primary region's cluster with its two users.
 type Database struct {
 	Cluster awsrds.DatabaseCluster
+	// SecurityGroup is the cluster's: whoever connects opens it from its own stack.
+	SecurityGroup awsec2.ISecurityGroup
 	// AdminSecret is the owner of the schema: migrations and rotation use it, the
-	// service never does. AppSecret is the user that the service runs as.
+	// service never does. AppSecret is the user that the service runs as. Both
+	// have the fields username, password, host, port and dbname.
 	AdminSecret, AppSecret awssecretsmanager.ISecret
+	// Key encrypts the data, the snapshots and the secrets.
+	Key awskms.IKey
+}
+
+// New makes the database: the cluster, the application's user inside it, and
+// the rotation of both passwords.
+func New(scope constructs.Construct, props Props) Database {
+	own := constructs.NewConstruct(scope, new("Database"))
+	key := encryption.NewKey(own, "Key", encryption.Props{
+		Alias:   props.Environment.KeyAlias("database"),
+		Purpose: "Encrypts the wallet's database, its snapshots, its insights and its passwords",
+	})
+	admin := newAdminSecret(own, key, props)
+	made := newCluster(own, key, admin, props)
+	scaleReaders(made.cluster, props.Environment.Database)
+
+	adminAttached := made.cluster.Secret()
+	appAttached := newAppSecret(own, key, admin, props).Attach(made.cluster)
+	user := newAppUser(own, made, adminAttached, appAttached, props)
+	rotate(own, made, user, adminAttached, appAttached, props)
+	return Database{
+		Cluster:       made.cluster,
+		SecurityGroup: made.group,
+		AdminSecret:   adminAttached,
+		AppSecret:     appAttached,
+		Key:           key,
+	}
+}
+
+// EngineVersion is the name by which RDS knows an Aurora MySQL version.
+func EngineVersion(db config.Database) string {
+	return engineMajor + ".mysql_aurora." + db.EngineVersion
+}
+
+// engineMajor is the MySQL line of every Aurora MySQL 3 version.
+const engineMajor = "8.0"
+
+// engine is the cluster's engine.
+func engine(db config.Database) awsrds.IClusterEngine {
+	return awsrds.DatabaseClusterEngine_AuroraMysql(&awsrds.AuroraMysqlClusterEngineProps{
+		Version: awsrds.AuroraMysqlEngineVersion_Of(new(EngineVersion(db)), new(engineMajor)),
+	})
+}
+
+// removal says what becomes of something that the cluster cannot live without
+// when the stack goes. A retained cluster keeps using all of it; CDK itself
+// would delete the security group, the parameter groups and the role.
+func removal(env config.Environment) awscdk.RemovalPolicy {
+	if env.Protected {
+		return awscdk.RemovalPolicy_RETAIN
+	}
+	return awscdk.RemovalPolicy_DESTROY
+}
+
+// clusterRemoval says what becomes of the cluster itself: even an unprotected
+// environment leaves a last snapshot.
+func clusterRemoval(env config.Environment) awscdk.RemovalPolicy {
+	if env.Protected {
+		return awscdk.RemovalPolicy_RETAIN
+	}
+	return awscdk.RemovalPolicy_SNAPSHOT
 }

@@ -1,9 +1,88 @@
 // Package backup makes AWS Backup's vaults, the daily plan and the restore tests.
 package backup
 
-import "github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/network"
+)
 
 // Backup is a region's vault.
 type Backup struct {
 	Vault awsbackup.BackupVault
+}
+
+// Props describe the primary region's backups.
+type Props struct {
+	Env config.Environment
+	// Cluster is the database that is backed up.
+	Cluster awsrds.IDatabaseCluster
+	// Network holds the database tier, in which restore tests build their cluster.
+	Network network.Network
+}
+
+// New makes the vault, the daily plan and the restore tests of the primary
+// region. The second region's vault must exist before the first copy, which is
+// hours after the deployment.
+func New(scope constructs.Construct, props Props) Backup {
+	own := constructs.NewConstruct(scope, new("Backup"))
+	vault := NewVault(own, props.Env, props.Env.Primary)
+	newPlan(own, props, vault)
+	newRestoreTest(own, props, vault)
+	return Backup{Vault: vault}
+}
+
+// newPlan takes a snapshot of the database each day and copies it to the second
+// region. The snapshots are the defence against corruption and ransomware, which
+// replication would spread. They are plain ones: Aurora keeps its own continuous
+// backup, a copy of a continuous backup is a plain snapshot anyway, and AWS
+// Backup would take the cluster's retention out of its template's hands.
+func newPlan(own constructs.Construct, props Props, vault awsbackup.IBackupVault) {
+	env := props.Env
+	plan := awsbackup.NewBackupPlan(own, new("Plan"), &awsbackup.BackupPlanProps{
+		BackupPlanName: new(env.Prefix() + "-daily"),
+	})
+	plan.AddRule(awsbackup.NewBackupPlanRule(&awsbackup.BackupPlanRuleProps{
+		RuleName:    new("Daily"),
+		BackupVault: vault,
+		ScheduleExpression: awsevents.Schedule_Cron(&awsevents.CronOptions{
+			Hour: new(fmt.Sprint(env.Backup.StartHourUTC)), Minute: new("0"),
+		}),
+		StartWindow:            minutes(env.Backup.StartWindow),
+		CompletionWindow:       minutes(env.Backup.CompletionWindow),
+		DeleteAfter:            days(env.Backup.RetentionDays),
+		EnableContinuousBackup: new(false),
+		CopyActions:            copies(own, env),
+	}))
+	// By ARN, not by tag: a cluster that lost its tag would lose its backups in
+	// silence, and a restored one that kept it would be backed up for ever.
+	plan.AddSelection(new("Database"), &awsbackup.BackupSelectionOptions{
+		Resources:                  &[]awsbackup.BackupResource{awsbackup.BackupResource_FromArn(props.Cluster.ClusterArn())},
+		Role:                       newBackupRole(own, props, vault),
+		DisableDefaultBackupPolicy: new(true),
+	})
+}
+
+// copies sends each snapshot to the second region's vault, if it may leave.
+func copies(own constructs.Construct, env config.Environment) *[]*awsbackup.BackupPlanCopyActionProps {
+	if !env.DR.Mode.Copies() {
+		return nil
+	}
+	return &[]*awsbackup.BackupPlanCopyActionProps{{
+		DestinationBackupVault: awsbackup.BackupVault_FromBackupVaultArn(own, new("SecondVault"), new(env.BackupVaultARN(env.Secondary))),
+		DeleteAfter:            days(env.Backup.RetentionDays),
+	}}
+}
+
+func minutes(duration time.Duration) awscdk.Duration {
+	return awscdk.Duration_Minutes(jsii.Number(duration.Minutes()))
 }

@@ -1,0 +1,164 @@
+package aurora
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/logging"
+)
+
+// writerID is the construct of the instance that is the writer at creation.
+const writerID = "Writer"
+
+// cluster is the DB cluster and what is needed to reach it.
+type cluster struct {
+	cluster awsrds.DatabaseCluster
+	group   awsec2.SecurityGroup
+}
+
+// writer is the instance that must be there before anybody can log in.
+func (c cluster) writer() constructs.IConstruct {
+	return c.cluster.Node().FindChild(new(writerID))
+}
+
+// storageTypes and insights translate config into CDK's names.
+var (
+	storageTypes = map[config.StorageType]awsrds.DBClusterStorageType{
+		config.StorageStandard:    awsrds.DBClusterStorageType_AURORA,
+		config.StorageIOOptimized: awsrds.DBClusterStorageType_AURORA_IOPT1,
+	}
+	insights = map[config.DatabaseInsights]struct {
+		mode      awsrds.DatabaseInsightsMode
+		retention awsrds.PerformanceInsightRetention
+	}{
+		config.InsightsStandard: {awsrds.DatabaseInsightsMode_STANDARD, awsrds.PerformanceInsightRetention_DEFAULT},
+		config.InsightsAdvanced: {awsrds.DatabaseInsightsMode_ADVANCED, awsrds.PerformanceInsightRetention_MONTHS_15},
+	}
+)
+
+// newCluster makes the cluster with its instances, groups and logs.
+func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsmanager.ISecret, props Props) cluster {
+	env, db := props.Environment, props.Environment.Database
+	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              props.Network.Vpc,
+		Description:      new("The database: answers its clients and opens no connection itself"),
+		AllowAllOutbound: new(false),
+	})
+	group.ApplyRemovalPolicy(removal(env))
+	writer, readers := newInstances(scope, key, env)
+	made := awsrds.NewDatabaseCluster(scope, new("Cluster"), &awsrds.DatabaseClusterProps{
+		Engine:                          engine(db),
+		ClusterIdentifier:               new(env.DatabaseClusterName(env.Primary)),
+		DefaultDatabaseName:             new(config.DatabaseName),
+		Credentials:                     awsrds.Credentials_FromSecret(admin, new(config.DatabaseAdminUser)),
+		IamAuthentication:               new(true),
+		Writer:                          writer,
+		Readers:                         &readers,
+		Vpc:                             props.Network.Vpc,
+		VpcSubnets:                      props.Network.Database(),
+		SecurityGroups:                  &[]awsec2.ISecurityGroup{group},
+		ParameterGroup:                  newParameterGroup(scope, "ClusterParameters", clusterParameters(db), env),
+		StorageType:                     storageTypes[db.Storage],
+		StorageEncrypted:                new(true),
+		StorageEncryptionKey:            key,
+		Backup:                          &awsrds.BackupProps{Retention: days(db.BackupRetentionDays), PreferredWindow: new(db.BackupWindow)},
+		PreferredMaintenanceWindow:      new(db.MaintenanceWindow),
+		CopyTagsToSnapshot:              new(true),
+		DeletionProtection:              new(env.Protected),
+		RemovalPolicy:                   clusterRemoval(env),
+		CloudwatchLogsExports:           jsii.Strings(exportedLogs...),
+		DatabaseInsightsMode:            insights[db.Insights].mode,
+		PerformanceInsightRetention:     insights[db.Insights].retention,
+		PerformanceInsightEncryptionKey: key,
+		MonitoringInterval:              awscdk.Duration_Seconds(jsii.Number(db.MonitoringInterval.Seconds())),
+		MonitoringRole:                  newMonitoringRole(scope, env),
+	})
+	for _, logs := range newLogGroups(scope, props) {
+		made.Node().AddDependency(logs)
+	}
+	joinGlobal(scope, made, env)
+	accept(made, env)
+	return cluster{cluster: made, group: group}
+}
+
+// newInstances describes the writer and the readers, each in the next zone, so
+// that the loss of one zone leaves an instance to take over.
+func newInstances(scope constructs.Construct, key awskms.IKey, env config.Environment) (awsrds.IClusterInstance, []awsrds.IClusterInstance) {
+	db, zones := env.Database, env.Primary.Zones
+	parameters := newParameterGroup(scope, "InstanceParameters", instanceParameters(db), env)
+	instance := func(id string, position int) awsrds.IClusterInstance {
+		return awsrds.ClusterInstance_Provisioned(new(id), &awsrds.ProvisionedClusterInstanceProps{
+			InstanceType:       awsec2.NewInstanceType(new(db.InstanceType)),
+			AvailabilityZone:   new(zones[position%len(zones)]),
+			ParameterGroup:     parameters,
+			PubliclyAccessible: new(false),
+			// The version is pinned to a minor of the long-term support line: an
+			// upgrade behind the template's back would make the next deployment ask
+			// for a downgrade, which RDS refuses.
+			AutoMinorVersionUpgrade: new(false),
+			// The authority whose root the clients have.
+			CaCertificate: awsrds.CaCertificate_RDS_CA_RSA2048_G1(),
+			// As on the cluster: a difference would be a question, not a choice.
+			EnablePerformanceInsights:       new(true),
+			PerformanceInsightRetention:     insights[db.Insights].retention,
+			PerformanceInsightEncryptionKey: key,
+		})
+	}
+	var readers []awsrds.IClusterInstance
+	for i := range db.Readers {
+		readers = append(readers, instance(fmt.Sprintf("Reader%d", i+1), i+1))
+	}
+	return instance(writerID, 0), readers
+}
+
+// exportedLogs are the logs that leave the instances. The general log stays off:
+// it would record every statement, and with them the customers' data.
+var exportedLogs = []string{"audit", "error", "slowquery"}
+
+// newLogGroups makes the groups that RDS writes to before RDS does, which would
+// make them unencrypted and without an end.
+func newLogGroups(scope constructs.Construct, props Props) []constructs.IConstruct {
+	env := props.Environment
+	var groups []constructs.IConstruct
+	for _, log := range exportedLogs {
+		groups = append(groups, logging.NewGroup(scope, "Log-"+log, logging.Props{
+			Name:          env.DatabaseLogGroup(env.Primary, log),
+			RetentionDays: env.Database.LogRetentionDays,
+			Key:           props.LogKey,
+			Keep:          env.Protected,
+		}))
+	}
+	return groups
+}
+
+// newMonitoringRole lets RDS deliver Enhanced Monitoring, and only for this
+// account's instances.
+func newMonitoringRole(scope constructs.Construct, env config.Environment) awsiam.Role {
+	role := awsiam.NewRole(scope, new("MonitoringRole"), &awsiam.RoleProps{
+		Description: new("Delivers the database's Enhanced Monitoring"),
+		AssumedBy: awsiam.NewServicePrincipal(new("monitoring.rds.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": env.Site.Account}},
+		}),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{
+			awsiam.ManagedPolicy_FromAwsManagedPolicyName(new("service-role/AmazonRDSEnhancedMonitoringRole")),
+		},
+	})
+	role.ApplyRemovalPolicy(removal(env))
+	acknowledge.Finding(role, "AwsSolutions-IAM4",
+		"RDS documents this policy as the role's only content; it writes to the log groups RDS* and to nothing else, and AWS changes it together with the service.",
+		"Policy::arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole")
+	return role
+}
+
+// days is a duration of whole days.
+func days(count int) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(count)) }

@@ -1,0 +1,52 @@
+package aurora
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapplicationautoscaling"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+)
+
+// joinGlobal makes the cluster the first member of a global database. The global
+// cluster comes first and empty, and the member names it: the other way round,
+// the template would say who the writer is, which is wrong after a switchover.
+func joinGlobal(scope constructs.Construct, member awsrds.DatabaseCluster, env config.Environment) {
+	if env.DR.Mode.SecondaryRegions() == 0 {
+		return
+	}
+	global := awsrds.NewCfnGlobalCluster(scope, new("Global"), &awsrds.CfnGlobalClusterProps{
+		GlobalClusterIdentifier: new(env.GlobalClusterName()),
+		Engine:                  new("aurora-mysql"),
+		EngineVersion:           new(EngineVersion(env.Database)),
+		StorageEncrypted:        new(true),
+		DeletionProtection:      new(env.Protected),
+	})
+	global.ApplyRemovalPolicy(removal(env), nil)
+	// The L2 construct has no such property. The reference also orders the two.
+	resource := member.Node().DefaultChild().(awsrds.CfnDBCluster)
+	resource.SetGlobalClusterIdentifier(global.Ref())
+}
+
+// scaleReaders adds readers while the fixed ones are busy. The bounds count the
+// fixed readers too; RDS gives an added reader the lowest rank at failover.
+func scaleReaders(cluster awsrds.DatabaseCluster, db config.Database) {
+	target := awsapplicationautoscaling.NewScalableTarget(cluster, new("Readers"), &awsapplicationautoscaling.ScalableTargetProps{
+		ServiceNamespace:  awsapplicationautoscaling.ServiceNamespace_RDS,
+		ScalableDimension: new("rds:cluster:ReadReplicaCount"),
+		ResourceId:        new("cluster:" + *cluster.ClusterIdentifier()),
+		MinCapacity:       jsii.Number(db.Readers),
+		MaxCapacity:       jsii.Number(db.MaxReaders),
+	})
+	// RDS refuses to scale a cluster that has no reader yet.
+	for _, instance := range *cluster.Node().Children() {
+		if resource, ok := instance.Node().DefaultChild().(awsrds.CfnDBInstance); ok {
+			target.Node().AddDependency(resource)
+		}
+	}
+	target.ScaleToTrackMetric(new("Cpu"), &awsapplicationautoscaling.BasicTargetTrackingScalingPolicyProps{
+		PredefinedMetric: awsapplicationautoscaling.PredefinedMetric_RDS_READER_AVERAGE_CPU_UTILIZATION,
+		TargetValue:      jsii.Number(db.ReaderCPUTargetPercent),
+	})
+}

@@ -1,0 +1,147 @@
+package aurora
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/logging"
+	"wallet-infra/constructs/network"
+)
+
+// SecondaryProps describe the second region's database.
+type SecondaryProps struct {
+	Environment config.Environment
+	Network     network.Network // the second region's
+	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
+	LogKey awskms.IKey
+}
+
+// Secondary is the second region's cluster: read-only until a switchover or a
+// failover makes it the writer.
+type Secondary struct {
+	// Name is the cluster's identifier.
+	Name string
+	// SecurityGroup is the cluster's: whoever connects opens it from its own stack.
+	SecurityGroup awsec2.ISecurityGroup
+	// Key encrypts the data and the insights.
+	Key awskms.IKey
+}
+
+// NewSecondary makes the secondary cluster. It is bound to the global database
+// by name alone and has no user, password or schema of its own: it takes all
+// three from the primary, and AWS refuses them here. In everything else it is
+// the primary's equal, because after a failover it is the primary.
+func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
+	own := constructs.NewConstruct(scope, new("Database"))
+	env := props.Environment
+	key := encryption.NewKey(own, "Key", encryption.Props{
+		Alias:   env.KeyAlias("database"),
+		Purpose: "Encrypts the replica of the wallet's database and its insights",
+	})
+	group := awsec2.NewSecurityGroup(own, new("SecurityGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              props.Network.Vpc,
+		Description:      new("The replicated database: answers its clients and opens no connection itself"),
+		AllowAllOutbound: new(false),
+	})
+	group.ApplyRemovalPolicy(removal(env))
+	cluster := newSecondaryCluster(own, key, group, props)
+	for _, log := range exportedLogs {
+		cluster.Node().AddDependency(logging.NewGroup(own, "Log-"+log, logging.Props{
+			Name:          env.DatabaseLogGroup(env.Secondary, log),
+			RetentionDays: env.Database.LogRetentionDays,
+			Key:           props.LogKey,
+			Keep:          env.Protected,
+		}))
+	}
+	addSecondaryInstances(own, cluster, key, env)
+	return Secondary{Name: env.DatabaseClusterName(env.Secondary), SecurityGroup: group, Key: key}
+}
+
+// newSecondaryCluster speaks CloudFormation: CDK's own cluster insists on
+// credentials.
+func newSecondaryCluster(scope constructs.Construct, key awskms.IKey, group awsec2.ISecurityGroup, props SecondaryProps) awsrds.CfnDBCluster {
+	env, db := props.Environment, props.Environment.Database
+	subnets := awsrds.NewSubnetGroup(scope, new("Subnets"), &awsrds.SubnetGroupProps{
+		Description:   new("The database tier of the second region"),
+		Vpc:           props.Network.Vpc,
+		VpcSubnets:    props.Network.Database(),
+		RemovalPolicy: removal(env),
+	})
+	parameters := newParameterGroup(scope, "ClusterParameters", clusterParameters(db), env)
+	cluster := awsrds.NewCfnDBCluster(scope, new("Cluster"), &awsrds.CfnDBClusterProps{
+		GlobalClusterIdentifier:            new(env.GlobalClusterName()),
+		DbClusterIdentifier:                new(env.DatabaseClusterName(env.Secondary)),
+		Engine:                             new("aurora-mysql"),
+		EngineVersion:                      new(EngineVersion(db)),
+		StorageType:                        new(string(db.Storage)),
+		StorageEncrypted:                   new(true),
+		KmsKeyId:                           key.KeyArn(),
+		Port:                               jsii.Number(config.MySQLPort),
+		DbSubnetGroupName:                  subnets.SubnetGroupName(),
+		VpcSecurityGroupIds:                &[]any{group.SecurityGroupId()},
+		DbClusterParameterGroupName:        parameters.BindToCluster(&awsrds.ParameterGroupClusterBindOptions{}).ParameterGroupName,
+		EnableIamDatabaseAuthentication:    new(true),
+		EnableCloudwatchLogsExports:        jsii.Strings(exportedLogs...),
+		BackupRetentionPeriod:              jsii.Number(db.BackupRetentionDays),
+		PreferredBackupWindow:              new(db.BackupWindow),
+		PreferredMaintenanceWindow:         new(db.MaintenanceWindow),
+		CopyTagsToSnapshot:                 new(true),
+		DeletionProtection:                 new(env.Protected),
+		DatabaseInsightsMode:               new(string(db.Insights)),
+		PerformanceInsightsEnabled:         new(true),
+		PerformanceInsightsKmsKeyId:        key.KeyArn(),
+		PerformanceInsightsRetentionPeriod: jsii.Number(db.Insights.RetentionDays()),
+	})
+	cluster.ApplyRemovalPolicy(clusterRemoval(env), nil)
+	acceptSecondary(cluster)
+	return cluster
+}
+
+// addSecondaryInstances spreads the instances over the region's zones. They read
+// until the switch, and then one of them is the writer.
+func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBCluster, key awskms.IKey, env config.Environment) {
+	db, zones := env.Database, env.Secondary.Zones
+	parameters := newParameterGroup(scope, "InstanceParameters", instanceParameters(db), env).
+		BindToInstance(&awsrds.ParameterGroupInstanceBindOptions{})
+	role := newMonitoringRole(scope, env)
+	for i := range env.DR.Readers {
+		instance := awsrds.NewCfnDBInstance(scope, new(fmt.Sprintf("Reader%d", i+1)), &awsrds.CfnDBInstanceProps{
+			DbClusterIdentifier:  cluster.Ref(),
+			Engine:               new("aurora-mysql"),
+			DbInstanceClass:      new("db." + env.DR.InstanceType),
+			AvailabilityZone:     new(zones[i%len(zones)]),
+			DbParameterGroupName: parameters.ParameterGroupName,
+			PubliclyAccessible:   new(false),
+			// Pinned like the primary's; the two must be on one version to switch.
+			AutoMinorVersionUpgrade:            new(false),
+			CaCertificateIdentifier:            new("rds-ca-rsa2048-g1"),
+			MonitoringInterval:                 jsii.Number(60),
+			MonitoringRoleArn:                  role.RoleArn(),
+			EnablePerformanceInsights:          new(true),
+			PerformanceInsightsKmsKeyId:        key.KeyArn(),
+			PerformanceInsightsRetentionPeriod: jsii.Number(db.Insights.RetentionDays()),
+		})
+		instance.ApplyRemovalPolicy(removal(env), nil)
+		acknowledge.Finding(instance, "PCI.DSS.321-RDSAutomaticMinorVersionUpgradeEnabled",
+			"The minor of the long-term support line is pinned in config and must equal the primary's: an upgrade behind the template's back would make the next deployment ask for a downgrade.")
+	}
+}
+
+// acceptSecondary records the findings of cdk-nag on the cluster that are meant.
+func acceptSecondary(cluster awsrds.CfnDBCluster) {
+	acknowledge.Finding(cluster, "AwsSolutions-RDS11",
+		"The port is the one that the primary and the application use; the database tier has no route to the internet, and an unusual port would hide nothing from whoever is inside.")
+	acknowledge.Finding(cluster, "AwsSolutions-RDS14",
+		"Aurora Global Database does not support Backtrack; point-in-time recovery covers 35 days.")
+	acknowledge.Finding(cluster, "PCI.DSS.321-RDSLoggingEnabled",
+		"The general log would record every statement, and with them the customers' data. The audit log has who connected and who changed rights or schema.",
+		"LogExport::general")
+}

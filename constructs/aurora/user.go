@@ -1,0 +1,73 @@
+package aurora
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/function"
+)
+
+// The function tries six times, ten seconds and one connection timeout apart;
+// CloudFormation waits a little longer than the function may take, not its hour.
+const (
+	userTimeout  = 3 * time.Minute
+	userMemory   = 128 // MiB
+	userDeadline = 5 * time.Minute
+)
+
+// newAppUser makes the application's user in the database: nothing but the
+// rows of the wallet's schema, because migrations change it as the
+// administrator. A change of the properties updates the user.
+func newAppUser(scope constructs.Construct, to cluster, admin, app awssecretsmanager.ISecret, props Props) awscdk.CustomResource {
+	group := newClientGroup(scope, "UserGroup", to, props, "Creation of the database user of the application")
+	maker := function.New(scope, "UserFunction", function.Props{
+		Command:          "dbuser",
+		Description:      "Creates the wallet service's database user",
+		Timeout:          userTimeout,
+		MemoryMiB:        userMemory,
+		Vpc:              props.Network.Vpc,
+		Subnets:          props.Network.Private(),
+		SecurityGroup:    group,
+		LogKey:           props.LogKey,
+		LogRetentionDays: props.Environment.Database.LogRetentionDays,
+	})
+	admin.GrantRead(maker, nil)
+	app.GrantRead(maker, nil)
+	user := awscdk.NewCustomResource(scope, new("AppUser"), &awscdk.CustomResourceProps{
+		ServiceToken:   maker.FunctionArn(),
+		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(userDeadline.Seconds())),
+		ResourceType:   new("Custom::DatabaseUser"),
+		Properties: &map[string]any{
+			"AdminSecret": admin.SecretArn(),
+			"AppSecret":   app.SecretArn(),
+			"Schema":      config.DatabaseName,
+			"Privileges":  jsii.Strings("SELECT", "INSERT", "UPDATE", "DELETE"),
+		},
+	})
+	// Ready means: somebody answers, the doors between are open, and the function
+	// may read.
+	user.Node().AddDependency(to.writer(), to.group, group, maker)
+	return user
+}
+
+// newClientGroup makes the security group of a function that manages users: it
+// reaches the cluster and the APIs of AWS.
+func newClientGroup(scope constructs.Construct, id string, to cluster, props Props, purpose string) awsec2.SecurityGroup {
+	group := awsec2.NewSecurityGroup(scope, new(id), &awsec2.SecurityGroupProps{
+		Vpc:              props.Network.Vpc,
+		Description:      new(purpose),
+		AllowAllOutbound: new(false),
+	})
+	group.Connections().AllowTo(to.group, awsec2.Port_Tcp(jsii.Number(config.MySQLPort)), new(purpose+" logs in"))
+	// Addresses of AWS's APIs are not fixed: endpoints of the VPC where it has
+	// them, the internet through NAT where it has not.
+	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
+		new("APIs of AWS: Secrets Manager, and the S3 bucket that CloudFormation waits at"), nil)
+	return group
+}

@@ -1,0 +1,67 @@
+package backup
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+)
+
+// restoredPrefix begins the name of every cluster that AWS Backup restores for a
+// test (AWS Backup developer guide, restore testing inferred metadata).
+const restoredPrefix = "awsbackup-restore-test-"
+
+// newRestoreTest restores the latest snapshot every few days, into a corner of
+// the database tier that nothing can reach, and has it deleted when the time for
+// inspection is over. AWS Backup restores the cluster's volume without an
+// instance: the test proves that the snapshot and its key are good.
+func newRestoreTest(own constructs.Construct, props Props, vault awsbackup.BackupVault) {
+	env := props.Env
+	group := awsec2.NewSecurityGroup(own, new("RestoreGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              props.Network.Vpc,
+		Description:      new("Restored databases: nothing may reach them, and they reach nothing"),
+		AllowAllOutbound: new(false),
+	})
+	subnets := awsrds.NewSubnetGroup(own, new("RestoreSubnets"), &awsrds.SubnetGroupProps{
+		Vpc:           props.Network.Vpc,
+		VpcSubnets:    props.Network.Database(),
+		Description:   new("Where restore tests build their cluster"),
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY, // holds nothing between two tests
+	})
+	plan := awsbackup.NewCfnRestoreTestingPlan(own, new("RestorePlan"), &awsbackup.CfnRestoreTestingPlanProps{
+		RestoreTestingPlanName: new(env.RestoreTestName()),
+		ScheduleExpression:     new(restoreSchedule(env.Backup)),
+		StartWindowHours:       jsii.Number(env.Backup.StartWindow.Hours()),
+		RecoveryPointSelection: &awsbackup.CfnRestoreTestingPlan_RestoreTestingRecoveryPointSelectionProperty{
+			Algorithm:           new("LATEST_WITHIN_WINDOW"),
+			IncludeVaults:       &[]*string{vault.BackupVaultArn()},
+			RecoveryPointTypes:  jsii.Strings("SNAPSHOT"),
+			SelectionWindowDays: jsii.Number(env.Backup.RestoreTestDays),
+		},
+	})
+	awsbackup.NewCfnRestoreTestingSelection(own, new("RestoreDatabase"), &awsbackup.CfnRestoreTestingSelectionProps{
+		RestoreTestingPlanName:      plan.Ref(),
+		RestoreTestingSelectionName: new("database"),
+		ProtectedResourceType:       new("Aurora"),
+		ProtectedResourceArns:       &[]*string{props.Cluster.ClusterArn()},
+		IamRoleArn:                  newRestoreRole(own, props, subnets).RoleArn(),
+		ValidationWindowHours:       jsii.Number(env.Backup.RestoreTestHold.Hours()),
+		// Without these, AWS Backup restores into the default VPC.
+		RestoreMetadataOverrides: map[string]*string{
+			"dbSubnetGroupName":   subnets.SubnetGroupName(),
+			"vpcSecurityGroupIds": new(`["` + *group.SecurityGroupId() + `"]`),
+		},
+	})
+}
+
+// restoreSchedule starts on the first of a month and then every so many days. A
+// month's end cuts the last interval short, so none is longer than config says.
+func restoreSchedule(backup config.Backup) string {
+	return fmt.Sprintf("cron(0 %d 1/%d * ? *)", backup.RestoreTestHourUTC(), backup.RestoreTestDays)
+}

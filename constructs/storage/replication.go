@@ -1,0 +1,109 @@
+package storage
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/constructs/acknowledge"
+)
+
+// replicationMinutes is the one time that S3's Replication Time Control offers.
+const replicationMinutes = 15
+
+// stream is the replication of one bucket to another.
+type stream struct {
+	to awss3.IBucket
+	// fromKey and toKey are the keys at both ends; nil for S3's own. An encrypted
+	// stream is on the clock: it carries what a recovery needs.
+	fromKey, toKey awskms.IKey
+	// deletions replicates delete markers, so that the copy shows what the
+	// original shows. Without it, whoever deletes everything here deletes nothing
+	// there.
+	deletions bool
+}
+
+// replicate copies every new object of a bucket to the second region. The
+// configuration is written out, because CDK's own would add grants to the
+// replica's key, which belongs to a stack that is made before this one.
+func (s site) replicate(from awss3.Bucket, purpose string, stream stream) {
+	rule := &awss3.CfnBucket_ReplicationRuleProperty{
+		Id:                      new("SecondRegion"),
+		Status:                  new("Enabled"),
+		Priority:                jsii.Number(1),
+		Filter:                  &awss3.CfnBucket_ReplicationRuleFilterProperty{Prefix: new("")},
+		DeleteMarkerReplication: &awss3.CfnBucket_DeleteMarkerReplicationProperty{Status: status(stream.deletions)},
+	}
+	destination := &awss3.CfnBucket_ReplicationDestinationProperty{Bucket: stream.to.BucketArn()}
+	if stream.toKey != nil {
+		limit := &awss3.CfnBucket_ReplicationTimeValueProperty{Minutes: jsii.Number(replicationMinutes)}
+		destination.EncryptionConfiguration = &awss3.CfnBucket_EncryptionConfigurationProperty{ReplicaKmsKeyId: keyARN(stream.toKey)}
+		destination.ReplicationTime = &awss3.CfnBucket_ReplicationTimeProperty{Status: status(true), Time: limit}
+		destination.Metrics = &awss3.CfnBucket_MetricsProperty{Status: status(true), EventThreshold: limit}
+		rule.SourceSelectionCriteria = &awss3.CfnBucket_SourceSelectionCriteriaProperty{
+			SseKmsEncryptedObjects: &awss3.CfnBucket_SseKmsEncryptedObjectsProperty{Status: status(true)},
+		}
+	}
+	rule.Destination = destination
+	from.Node().DefaultChild().(awss3.CfnBucket).SetReplicationConfiguration(&awss3.CfnBucket_ReplicationConfigurationProperty{
+		Role:  s.replicationRole(from, purpose, stream).RoleArn(),
+		Rules: &[]any{rule},
+	})
+}
+
+// replicationRole may read one bucket and write one replica, nothing else. It
+// names the original, not asks it, because the bucket is made after its role.
+func (s site) replicationRole(from awss3.Bucket, purpose string, stream stream) awsiam.Role {
+	original := "arn:aws:s3:::" + s.env.Bucket(purpose, s.region)
+	replica := *stream.to.BucketArn()
+	write := jsii.Strings("s3:ReplicateObject", "s3:ReplicateTags")
+	if stream.deletions {
+		write = jsii.Strings("s3:ReplicateObject", "s3:ReplicateTags", "s3:ReplicateDelete")
+	}
+	statements := []awsiam.PolicyStatement{
+		allow("ReadBucket", jsii.Strings("s3:GetReplicationConfiguration", "s3:ListBucket"), new(original), ""),
+		allow("ReadObjects", jsii.Strings("s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl",
+			"s3:GetObjectVersionTagging"), new(original+"/*"), ""),
+		allow("WriteReplica", write, new(replica+"/*"), ""),
+	}
+	if stream.fromKey != nil {
+		statements = append(statements, allow("Decrypt", jsii.Strings("kms:Decrypt"), stream.fromKey.KeyArn(), s.region.Name))
+	}
+	if stream.toKey != nil {
+		statements = append(statements, allow("Encrypt", jsii.Strings("kms:Encrypt", "kms:GenerateDataKey"),
+			keyARN(stream.toKey), s.env.Secondary.Name))
+	}
+	own := constructs.NewConstruct(from, new("Replication"))
+	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{Statements: &statements})
+	acknowledge.Finding(policy, "AwsSolutions-IAM5", "Replication carries every object of the one bucket to its one replica",
+		"Resource::"+original+"/*", "Resource::arn:aws:s3:::"+s.env.Bucket(purpose, s.env.Secondary)+"/*")
+	return awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
+		AssumedBy:       awsiam.NewServicePrincipal(new("s3.amazonaws.com"), nil),
+		Description:     new("Replicates the bucket to the second region"),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+	})
+}
+
+// allow states a permission; with a region, one that holds for S3 there alone.
+func allow(sid string, actions *[]*string, resource *string, throughS3In string) awsiam.PolicyStatement {
+	props := &awsiam.PolicyStatementProps{Sid: new(sid), Actions: actions, Resources: &[]*string{resource}}
+	if throughS3In != "" {
+		props.Conditions = &map[string]any{"StringEquals": map[string]any{"kms:ViaService": "s3." + throughS3In + ".amazonaws.com"}}
+	}
+	return awsiam.NewPolicyStatement(props)
+}
+
+// keyARN is a key's ARN as a plain reference: a key has no physical name, by
+// which CDK would want to know it in another region.
+func keyARN(key awskms.IKey) *string {
+	return key.Node().DefaultChild().(awskms.CfnKey).AttrArn()
+}
+
+func status(on bool) *string {
+	if on {
+		return new("Enabled")
+	}
+	return new("Disabled")
+}

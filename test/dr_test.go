@@ -1,0 +1,194 @@
+package test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+)
+
+// standby runs a test for every environment whose second region stands by.
+func standby(t *testing.T, check func(t *testing.T, env environment, dr template)) {
+	t.Helper()
+	checked := 0
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		if env.DR.Mode == config.DRStandby {
+			checked++
+			check(t, env, env.stack(t, "dr"))
+		}
+	})
+	assert.NotZero(t, checked, "no environment stands by")
+}
+
+func TestTheSecondRegionAsksTheFirstNothing(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		dr := env.stack(t, "dr")
+		assert.Equal(t, "us-east-1", dr.region)
+		for _, forbidden := range []string{"Fn::GetStackOutput", "Fn::ImportValue", "Custom::CrossRegion", env.Primary.Name} {
+			assert.NotContainsf(t, string(dr.raw), forbidden, "the stack must deploy while %s is down", env.Primary.Name)
+		}
+	})
+}
+
+func TestBackupsHaveAVaultInTheSecondRegion(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		vault := env.stack(t, "dr").only(t, "AWS::Backup::BackupVault")
+		assert.Equal(t, env.BackupVault(env.Secondary), vault.Properties["BackupVaultName"])
+		assert.NotNil(t, vault.Properties["EncryptionKeyArn"], "a copy between regions needs the destination's own key")
+		assert.Equal(t, "Retain", vault.DeletionPolicy)
+		assert.EqualValues(t, env.Backup.LockMinDays, at(vault.Properties, "LockConfiguration", "MinRetentionDays"))
+		assert.EqualValues(t, env.Backup.LockMaxDays, at(vault.Properties, "LockConfiguration", "MaxRetentionDays"))
+	})
+}
+
+func TestBackupModePaysForNoStandby(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		if env.DR.Mode != config.DRBackup {
+			t.Skip("not in backup mode")
+		}
+		dr := env.stack(t, "dr")
+		for _, idle := range []string{"AWS::EC2::VPC", "AWS::EC2::NatGateway", "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"} {
+			assert.Empty(t, dr.ofType(idle), idle)
+		}
+	})
+}
+
+func TestTheSecondaryJoinsTheGlobalDatabaseWithoutCredentials(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, dr template) {
+		cluster := dr.only(t, "AWS::RDS::DBCluster").Properties
+		assert.Equal(t, env.GlobalClusterName(), cluster["GlobalClusterIdentifier"])
+		assert.Equal(t, env.DatabaseClusterName(env.Secondary), cluster["DBClusterIdentifier"])
+		assert.NotEqual(t, env.DatabaseClusterName(env.Primary), cluster["DBClusterIdentifier"])
+		assert.Equal(t, "aurora-mysql", cluster["Engine"])
+		assert.Equal(t, "8.0.mysql_aurora."+env.Database.EngineVersion, cluster["EngineVersion"])
+		for _, refused := range []string{
+			"MasterUsername", "MasterUserPassword", "ManageMasterUserPassword", "DatabaseName",
+			"SnapshotIdentifier", "ReplicationSourceIdentifier", "BacktrackWindow",
+		} {
+			assert.NotContainsf(t, cluster, refused, "AWS refuses %s on a secondary cluster", refused)
+		}
+	})
+}
+
+func TestTheSecondaryIsAsSafeAsThePrimary(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, dr template) {
+		resource := dr.only(t, "AWS::RDS::DBCluster")
+		cluster := resource.Properties
+		assert.Equal(t, "Retain", resource.DeletionPolicy)
+		assert.Equal(t, "Retain", resource.UpdateReplacePolicy)
+		assert.Equal(t, env.Protected, cluster["DeletionProtection"])
+		assert.Equal(t, true, cluster["StorageEncrypted"])
+		key := at(cluster, "KmsKeyId", "Fn::GetAtt", 0).(string)
+		assert.Equal(t, "AWS::KMS::Key", dr.Resources[key].Type, "AWS refuses the key of another region")
+		assert.Equal(t, cluster["KmsKeyId"], cluster["PerformanceInsightsKmsKeyId"])
+		assert.EqualValues(t, env.Database.BackupRetentionDays, cluster["BackupRetentionPeriod"])
+		assert.EqualValues(t, config.MySQLPort, cluster["Port"])
+		assert.Equal(t, string(env.Database.Storage), cluster["StorageType"])
+		assert.Equal(t, string(env.Database.Insights), cluster["DatabaseInsightsMode"])
+		assert.EqualValues(t, env.Database.Insights.RetentionDays(), cluster["PerformanceInsightsRetentionPeriod"])
+		assert.Equal(t, true, cluster["CopyTagsToSnapshot"])
+		assert.Equal(t, true, cluster["EnableIAMDatabaseAuthentication"])
+		assert.Equal(t, []any{"audit", "error", "slowquery"}, cluster["EnableCloudwatchLogsExports"])
+		groups := map[string]string{}
+		for id, group := range dr.ofType("AWS::Logs::LogGroup") {
+			if name, ok := group.Properties["LogGroupName"].(string); ok {
+				groups[name] = id
+			}
+		}
+		for _, log := range []string{"audit", "error", "slowquery"} {
+			id := groups[env.DatabaseLogGroup(env.Secondary, log)]
+			require.NotEmptyf(t, id, "RDS would make the group of the %s log, in the clear and for ever", log)
+			assert.Contains(t, resource.DependsOn, id)
+			assert.EqualValues(t, env.Database.LogRetentionDays, dr.Resources[id].Properties["RetentionInDays"])
+		}
+	})
+}
+
+func TestTheSecondaryBehavesLikeThePrimaryAfterAFailover(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, dr template) {
+		primary := env.stack(t, "data")
+		for _, kind := range []string{"AWS::RDS::DBClusterParameterGroup", "AWS::RDS::DBParameterGroup"} {
+			there, here := primary.only(t, kind).Properties, dr.only(t, kind).Properties
+			assert.Equal(t, there["Parameters"], here["Parameters"], kind)
+			assert.Equal(t, there["Family"], here["Family"], kind)
+		}
+		was, is := primary.only(t, "AWS::RDS::DBCluster").Properties, dr.only(t, "AWS::RDS::DBCluster").Properties
+		for _, property := range []string{
+			"Engine", "EngineVersion", "Port", "StorageType", "StorageEncrypted", "BackupRetentionPeriod", "PreferredBackupWindow",
+			"PreferredMaintenanceWindow", "DeletionProtection", "CopyTagsToSnapshot", "EnableCloudwatchLogsExports",
+			"EnableIAMDatabaseAuthentication", "DatabaseInsightsMode",
+		} {
+			assert.Equal(t, was[property], is[property], property)
+		}
+		assert.Equal(t, primary.only(t, "AWS::RDS::GlobalCluster").Properties["GlobalClusterIdentifier"], is["GlobalClusterIdentifier"])
+		for _, instance := range primary.ofType("AWS::RDS::DBInstance") {
+			for _, reader := range dr.ofType("AWS::RDS::DBInstance") {
+				for _, property := range []string{"AutoMinorVersionUpgrade", "MonitoringInterval", "CACertificateIdentifier", "PubliclyAccessible"} {
+					assert.Equal(t, instance.Properties[property], reader.Properties[property], property)
+				}
+			}
+		}
+	})
+}
+
+func TestTheSecondaryCanCarryTheLoad(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, dr template) {
+		instances := dr.ofType("AWS::RDS::DBInstance")
+		assert.Len(t, instances, env.DR.Readers)
+		var cluster string
+		for id := range dr.ofType("AWS::RDS::DBCluster") {
+			cluster = id
+		}
+		zones := map[any]bool{}
+		for _, instance := range instances {
+			zones[instance.Properties["AvailabilityZone"]] = true
+			assert.Equal(t, map[string]any{"Ref": cluster}, instance.Properties["DBClusterIdentifier"])
+			assert.Equal(t, "db."+env.DR.InstanceType, instance.Properties["DBInstanceClass"])
+			assert.Equal(t, false, instance.Properties["PubliclyAccessible"])
+			assert.Equal(t, false, instance.Properties["AutoMinorVersionUpgrade"])
+			assert.EqualValues(t, 60, instance.Properties["MonitoringInterval"])
+			assert.NotNil(t, instance.Properties["MonitoringRoleArn"])
+			assert.Equal(t, true, instance.Properties["EnablePerformanceInsights"])
+			assert.Equal(t, "Retain", instance.DeletionPolicy)
+		}
+		assert.Len(t, zones, min(len(instances), len(env.Secondary.Zones)), "instances share a zone")
+		for zone := range zones {
+			assert.Contains(t, env.Secondary.Zones, zone)
+		}
+	})
+}
+
+func TestTheSecondaryIsOutOfReach(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, dr template) {
+		cluster := dr.only(t, "AWS::RDS::DBCluster").Properties
+		groups := cluster["VpcSecurityGroupIds"].([]any)
+		require.Len(t, groups, 1)
+		group := at(groups[0], "Fn::GetAtt", 0).(string)
+		assert.Nil(t, dr.Resources[group].Properties["SecurityGroupIngress"])
+		for id, rule := range dr.ofType("AWS::EC2::SecurityGroupIngress") {
+			assert.NotEqual(t, groups[0], rule.Properties["GroupId"], id)
+		}
+		subnets := dr.only(t, "AWS::RDS::DBSubnetGroup").Properties["SubnetIds"].([]any)
+		assert.Len(t, subnets, len(env.DR.Network.Database))
+		var cidrs []string
+		for _, subnet := range subnets {
+			cidrs = append(cidrs, dr.Resources[at(subnet, "Ref").(string)].Properties["CidrBlock"].(string))
+		}
+		assert.ElementsMatch(t, env.DR.Network.Database, cidrs, "the database must stand in the tier without a route to the internet")
+	})
+}
+
+func TestTheSecondNetworkDoesNotOverlapTheFirst(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, dr template) {
+		vpc := dr.only(t, "AWS::EC2::VPC").Properties["CidrBlock"]
+		assert.Equal(t, env.DR.Network.CIDR, vpc)
+		assert.NotEqual(t, env.Network.CIDR, vpc)
+		for _, subnet := range dr.ofType("AWS::EC2::Subnet") {
+			assert.True(t, strings.HasPrefix(subnet.Properties["AvailabilityZone"].(string), env.Secondary.Name))
+		}
+		assert.Len(t, dr.ofType("AWS::EC2::NatGateway"), env.DR.Network.NATGateways)
+	})
+}
