@@ -72,7 +72,7 @@ func insightsMetric(expression string) []string {
 }
 
 // render flattens a text that CloudFormation joins at deployment; each part that
-// only AWS knows becomes "?".
+// only AWS knows becomes "later".
 func render(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -89,7 +89,7 @@ func render(value any) string {
 			return render(inner)
 		}
 		if v != nil {
-			return "?"
+			return "later"
 		}
 	}
 	return ""
