@@ -643,9 +643,9 @@ func TestPrometheusComputesFromWhatTheServiceExports(t *testing.T) {
 		}
 		assert.Equal(t, fmt.Sprintf("wallet:operations_failed:ratio5m > %g", env.Observability.ErrorRatePercent/100), alerts["WalletOperationsFailing"].Expr)
 		assert.Equal(t, fmt.Sprintf("wallet:operation_duration_seconds:p95 > %g", env.Observability.LatencyTarget.Seconds()), alerts["WalletOperationSlow"].Expr)
-		for _, name := range []string{"OutboxFailing", "OutboxBehind", "MetricsMissing"} {
-			assert.Containsf(t, alerts, name, "nothing watches it")
-		}
+		assert.Equal(t, "wallet:outbox_failed:rate5m > 0", alerts["OutboxFailing"].Expr)
+		assert.Equal(t, "wallet:outbox_published:ratio15m < 0.9", alerts["OutboxBehind"].Expr)
+		assert.Equal(t, `absent(up{job="wallet-service"} == 1)`, alerts["MetricsMissing"].Expr)
 	})
 }
 
@@ -761,6 +761,7 @@ func TestGrafanaStandsWhereAWSOffersItAndReadsOnlyMetrics(t *testing.T) {
 		global := env.stack(t, "global")
 		workspace := global.only(t, "AWS::Grafana::Workspace")
 		assert.Equal(t, []any{env.Site.Grafana.Provider}, workspace.Properties["AuthenticationProviders"])
+		assert.Equal(t, "10.4", workspace.Properties["GrafanaVersion"], "AWS never takes a workspace back to an older version")
 		assert.Equal(t, "CURRENT_ACCOUNT", workspace.Properties["AccountAccessType"])
 		assert.Equal(t, false, workspace.Properties["PluginAdminEnabled"])
 		role, _ := at(workspace.Properties["RoleArn"], "Fn::GetAtt", 0).(string)
@@ -800,4 +801,161 @@ func grafanaReads(stack template, role string) map[string]any {
 		}
 	}
 	return reads
+}
+
+// numbered is the end of an ID that stands for one of several nodes.
+var numbered = regexp.MustCompile(`-\d+$`)
+
+// reading says in a line what an alarm reads and how long it waits: statistic,
+// metric, dimensions (with the value where it is fixed) and datapoints, or the
+// expression.
+func (a alarm) reading() string {
+	var b strings.Builder
+	if statistic, ok := a.Properties["Statistic"]; ok {
+		fmt.Fprint(&b, statistic)
+	} else if statistic, ok := a.Properties["ExtendedStatistic"]; ok {
+		fmt.Fprint(&b, statistic)
+	}
+	if queries, ok := a.Properties["Metrics"].([]any); ok {
+		for _, query := range queries {
+			fmt.Fprint(&b, render(at(query, "Expression")))
+		}
+	} else {
+		fmt.Fprintf(&b, " %s %s", a.Properties["Namespace"], a.Properties["MetricName"])
+	}
+	dimensions, _ := a.Properties["Dimensions"].([]any)
+	for _, dimension := range dimensions {
+		fmt.Fprintf(&b, " %s", at(dimension, "Name"))
+		if value := at(dimension, "Value"); value == "ALL" || value == signals.Writer || value == signals.Reader {
+			fmt.Fprintf(&b, "=%s", value)
+		}
+	}
+	fmt.Fprintf(&b, ", %v of %v", a.Properties["DatapointsToAlarm"], a.Properties["EvaluationPeriods"])
+	return b.String()
+}
+
+// A wrong dimension is an alarm that never sees its metric, and CloudWatch
+// accepts every name.
+func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
+	want := map[string]string{
+		"backup-copy-failed":          `SELECT SUM(NumberOfCopyJobsFailed) FROM "AWS/Backup", 1 of 1`,
+		"backup-failed":               `SELECT SUM(NumberOfBackupJobsFailed) FROM "AWS/Backup", 1 of 1`,
+		"backup-restore-failed":       `SELECT SUM(NumberOfRestoreJobsFailed) FROM "AWS/Backup", 1 of 1`,
+		"cache-cpu":                   `Average AWS/ElastiCache EngineCPUUtilization CacheClusterId, 5 of 5`,
+		"cache-evictions":             `Sum AWS/ElastiCache Evictions CacheClusterId, 5 of 5`,
+		"cache-memory":                `Maximum AWS/ElastiCache DatabaseMemoryUsagePercentage CacheClusterId, 5 of 5`,
+		"cache-replication-lag":       `Maximum AWS/ElastiCache ReplicationLag CacheClusterId, 5 of 5`,
+		"certificate-expiry":          `Minimum AWS/CertificateManager DaysToExpiry CertificateArn, 1 of 1`,
+		"database-deadlocks":          `Average AWS/RDS Deadlocks DBClusterIdentifier Role=WRITER, 5 of 10`,
+		"database-memory":             `Minimum AWS/RDS FreeableMemory DBClusterIdentifier, 10 of 10`,
+		"database-reader-connections": `Maximum AWS/RDS DatabaseConnections DBClusterIdentifier Role=READER, 5 of 5`,
+		"database-reader-cpu":         `Average AWS/RDS CPUUtilization DBClusterIdentifier Role=READER, 15 of 15`,
+		"database-replica-lag":        `Maximum AWS/RDS AuroraReplicaLag DBClusterIdentifier Role=READER, 5 of 5`,
+		"database-writer-connections": `Maximum AWS/RDS DatabaseConnections DBClusterIdentifier Role=WRITER, 5 of 5`,
+		"database-writer-cpu":         `Average AWS/RDS CPUUtilization DBClusterIdentifier Role=WRITER, 10 of 10`,
+		"edge-errors":                 `100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0)), 3 of 5`,
+		"edge-healthy-targets":        `Maximum AWS/ApplicationELB HealthyHostCount LoadBalancer TargetGroup, 2 of 2`,
+		"edge-latency":                `p95 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
+		"edge-tail-latency":           `p99 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
+		"edge-unhealthy-targets":      `Maximum AWS/ApplicationELB UnHealthyHostCount LoadBalancer TargetGroup, 10 of 10`,
+		"functions-failing":           `SELECT SUM(Errors) FROM "AWS/Lambda", 1 of 1`,
+		"kafka-consumer-lag":          `SELECT MAX(SumOffsetLag) FROM "AWS/Kafka" WHERE "Cluster Name" = 'wallet-%s', 10 of 10`,
+		"kafka-controller":            `Maximum AWS/Kafka ActiveControllerCount Cluster Name, 5 of 5`,
+		"kafka-disk":                  `Maximum AWS/Kafka KafkaDataLogsDiskUsed Broker ID Cluster Name, 5 of 5`,
+		"kafka-offline-partitions":    `Maximum AWS/Kafka OfflinePartitionsCount Cluster Name, 3 of 3`,
+		"kafka-under-minimum":         `Maximum AWS/Kafka UnderMinIsrPartitionCount Broker ID Cluster Name, 5 of 5`,
+		"kafka-under-replicated":      `Maximum AWS/Kafka UnderReplicatedPartitions Broker ID Cluster Name, 30 of 30`,
+		"nat-ports":                   `Sum AWS/NATGateway ErrorPortAllocation NatGatewayId, 3 of 5`,
+		"service-at-maximum":          `Maximum ECS/ContainerInsights RunningTaskCount ClusterName ServiceName, 15 of 15`,
+		"service-cpu":                 `Average AWS/ECS CPUUtilization ClusterName ServiceName, 10 of 10`,
+		"service-memory":              `Average AWS/ECS MemoryUtilization ClusterName ServiceName, 10 of 10`,
+		"service-tasks":               `Minimum ECS/ContainerInsights RunningTaskCount ClusterName ServiceName, 8 of 10`,
+		"standby-lag":                 `SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = 'wallet-%s-us-east-1', 5 of 5`,
+		"storage-replication":         `SELECT MAX(ReplicationLatency) FROM "AWS/S3", 3 of 3`,
+		"waf-blocks":                  `Sum AWS/WAFV2 BlockedRequests Region Rule=ALL WebACL, 3 of 5`,
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for id, a := range env.alarms() {
+			if a.Type == "AWS::CloudWatch::Alarm" {
+				known, ok := want[numbered.ReplaceAllString(id, "")]
+				require.Truef(t, ok, "%s: say here what it reads", id)
+				assert.Equalf(t, strings.ReplaceAll(known, "wallet-%s", env.Prefix()), a.reading(), "%s", id)
+			}
+		}
+	})
+}
+
+func TestTheLimitsAreTheAgreedOnes(t *testing.T) {
+	want := config.Limits{
+		DatabaseCPUPercent: 80, ConnectionsPercent: 80, ReplicaLag: time.Second, DeadlocksPerMinute: 6,
+		CacheCPUPercent: 80, CacheMemoryPercent: 80, EvictionsPerMinute: 100, KafkaDiskPercent: 85, CertificateDays: 30,
+	}
+	// A tenth of the instances' 16 and 64 GiB.
+	for name, free := range map[string]int{"staging": 1600, "production": 6144} {
+		want.FreeMemoryMiB = free
+		watch := platform[name].Observability
+		assert.Equal(t, want, watch.Limits, name)
+		assert.Equal(t, 1000, watch.WAFBlocksPerMinute, name)
+		assert.Equal(t, 100_000, watch.ConsumerLagRecords, name)
+		assert.Equal(t, 30*time.Second, watch.ScrapeInterval, name)
+	}
+	assert.Equal(t, 150, platform["production"].Observability.MetricRetentionDays)
+	assert.Equal(t, 30, platform["staging"].Observability.MetricRetentionDays)
+}
+
+func TestTheStandbyCallsForHelpWithoutThePrimaryRegion(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		if env.DR.Mode != config.DRStandby {
+			assert.NotContains(t, env.alarms(), "standby-lag", "nothing replicates")
+			return
+		}
+		dr := env.stack(t, "dr")
+		assert.Equal(t, env.Secondary.Name, dr.region, "Aurora publishes the lag beside the secondary only")
+		lag := dr.only(t, "AWS::CloudWatch::Alarm")
+		assert.InDelta(t, 60_000, lag.Properties["Threshold"], 0, "a minute, in milliseconds: the seed allows to lose five")
+		topic, _ := at(lag.Properties["AlarmActions"], 0, "Ref").(string)
+		assert.Contains(t, dr.ofType("AWS::SNS::Topic"), topic)
+		assert.Len(t, dr.ofType("AWS::SNS::Subscription"), len(env.Site.Alerts.Critical)+len(env.Site.Alerts.Warning))
+	})
+}
+
+func TestTheCollectorReachesNothingElse(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack := env.stack(t, "observability")
+		assert.Empty(t, stack.only(t, "AWS::EC2::SecurityGroup").Properties["SecurityGroupEgress"], "the collector may call anywhere")
+		var opened []any
+		for _, rule := range stack.ofType("AWS::EC2::SecurityGroupEgress") {
+			assert.NotEmpty(t, rule.Properties["DestinationSecurityGroupId"])
+			opened = append(opened, rule.Properties["FromPort"])
+		}
+		assert.ElementsMatch(t, []any{8080.0, 11001.0, 11002.0}, opened)
+	})
+}
+
+// A broker exports thousands of series, and each sample is paid for.
+func TestOnlyTheKafkaSeriesThatAreReadArePaidFor(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		scraper := env.stack(t, "observability").only(t, "AWS::APS::Scraper")
+		var scrape struct {
+			Jobs []struct {
+				Name    string `yaml:"job_name"`
+				Relabel []struct {
+					Action, Regex string
+					Labels        []string `yaml:"source_labels"`
+				} `yaml:"metric_relabel_configs"`
+			} `yaml:"scrape_configs"`
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(render(at(scraper.Properties, "ScrapeConfiguration", "ConfigurationBlob"))), &scrape))
+		for _, job := range scrape.Jobs {
+			if job.Name == "wallet-service" {
+				assert.Empty(t, job.Relabel)
+				continue
+			}
+			require.Lenf(t, job.Relabel, 1, "%s", job.Name)
+			assert.Equalf(t, "keep", job.Relabel[0].Action, "%s", job.Name)
+			assert.Equalf(t, []string{"__name__"}, job.Relabel[0].Labels, "%s", job.Name)
+			kept := regexp.MustCompile("^(?:" + job.Relabel[0].Regex + ")$")
+			assert.Falsef(t, kept.MatchString("kafka_log_Log_Size"), "%s keeps a series for each partition", job.Name)
+		}
+	})
 }
