@@ -94,16 +94,30 @@ func validateStorage(p *problems, storage Storage) {
 		"0, or less than Storage.BackupRetentionDays, %d", storage.BackupRetentionDays)
 	p.atLeast("Storage.LogRetentionDays", storage.LogRetentionDays, 1)
 	p.atLeast("Storage.NoncurrentDays", storage.NoncurrentDays, 1)
+	p.atLeast("Storage.IncompleteUploadDays", storage.IncompleteUploadDays, 1)
 }
 
 func validateBackup(p *problems, backup Backup) {
 	between(p, "Backup.StartHourUTC", backup.StartHourUTC, 0, 23)
 	p.atLeast("Backup.LockMinDays", backup.LockMinDays, 1)
-	between(p, "Backup.LockMaxDays", backup.LockMaxDays, backup.LockMinDays, 36500)
+	between(p, "Backup.LockMaxDays", backup.LockMaxDays, backup.LockMinDays+1, 36500)
 	// The vault refuses a recovery point outside its lock: the backup job fails.
 	p.check(backup.LockMinDays <= backup.RetentionDays && backup.RetentionDays <= backup.LockMaxDays,
 		"Backup.RetentionDays", backup.RetentionDays, "the vault lock's %d to %d", backup.LockMinDays, backup.LockMaxDays)
 	p.check(backup.LockGraceDays == 0 || 3 <= backup.LockGraceDays && backup.LockGraceDays <= 36500,
 		"Backup.LockGraceDays", backup.LockGraceDays, "0, or 3 to 36500")
-	between(p, "Backup.RestoreTestDays", backup.RestoreTestDays, 1, 365)
+	// The schedule counts days of the month.
+	between(p, "Backup.RestoreTestDays", backup.RestoreTestDays, 1, 31)
+	wholeHours(p, "Backup.StartWindow", backup.StartWindow, 1, 168)
+	wholeHours(p, "Backup.CompletionWindow", backup.CompletionWindow, 1, 168)
+	p.check(backup.StartWindow < backup.CompletionWindow, "Backup.CompletionWindow", backup.CompletionWindow,
+		"more than Backup.StartWindow, %s", backup.StartWindow)
+	wholeHours(p, "Backup.RestoreTestHold", backup.RestoreTestHold, 1, 168)
+}
+
+// wholeHours wants a duration that AWS Backup can take as a number of hours.
+func wholeHours(p *problems, field string, got time.Duration, least, most int) {
+	hours := got / time.Hour
+	p.check(got%time.Hour == 0 && time.Duration(least) <= hours && hours <= time.Duration(most), field, got,
+		"whole hours, %d to %d", least, most)
 }
