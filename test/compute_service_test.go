@@ -121,7 +121,7 @@ func TestAFirstDeploymentWaitsForItsImageWithoutTasks(t *testing.T) {
 	env := config.Staging()
 	env.Site.ImageTag = config.NoImage
 	outdir := t.TempDir()
-	stacks.NewApp(context, outdir, []config.Environment{env}).Synth(nil)
+	require.NotPanics(t, func() { stacks.NewApp(context, outdir, []config.Environment{env}).Synth(nil) })
 	synthesized, err := load(outdir, env)
 	require.NoError(t, err)
 	compute := synthesized.stack(t, "compute")
