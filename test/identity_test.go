@@ -28,16 +28,15 @@ const cdkCLI = "../node_modules/.bin/cdk"
 func TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates(t *testing.T) {
 	want := templatesIn(t, assembly)
 	require.NotEmpty(t, want)
-	binary := filepath.Join(t.TempDir(), "wallet-infra")
-	run(t, command("go", "build", "-o", binary, "."))
+	program := binary(t)
 	direct, alone, deployed := t.TempDir(), t.TempDir(), t.TempDir()
 	runs := []*exec.Cmd{
-		withOutput(direct, command(binary)),
-		withOutput(alone, command(binary, "-c", "env=staging")),
+		withOutput(direct, command(program)),
+		withOutput(alone, command(program, "-c", "env=staging")),
 	}
 	cli := findCLI(t)
 	if cli != "" {
-		runs = append(runs, command(cli, "synth", "--quiet", "--app", binary, "--output", deployed))
+		runs = append(runs, command(cli, "synth", "--quiet", "--app", program, "--output", deployed))
 	}
 	run(t, runs...)
 	t.Run("binary", func(t *testing.T) { assertSameTemplates(t, want, templatesIn(t, direct)) })
