@@ -5,6 +5,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/aurora"
 	"wallet-infra/constructs/backup"
 	"wallet-infra/constructs/network"
@@ -33,5 +34,6 @@ func NewDR(stage awscdk.Stage, env config.Environment) DR {
 	logKey := newLogKey(stack, env, "dr-logs")
 	dr.Network = network.New(stack, network.Props{Region: env.Secondary, Network: env.DR.Network, LogKey: logKey})
 	dr.Database = aurora.NewSecondary(stack, aurora.SecondaryProps{Environment: env, Network: dr.Network, LogKey: logKey})
+	alarms.NewStandby(stack, env)
 	return dr
 }

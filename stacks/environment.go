@@ -23,7 +23,8 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network, global)
 	messaging := NewMessaging(stage, env, network, data.Buckets.Logs)
-	NewCompute(stage, env, network, data, messaging)
+	compute := NewCompute(stage, env, network, data, messaging)
+	NewObservability(stage, env, network, data, messaging, compute)
 	if env.DR.Mode.Copies() {
 		// The secondary joins a global database that the primary must have made, and
 		// a primary cannot be destroyed while it has a secondary.

@@ -6,6 +6,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/kafka"
+	"wallet-infra/constructs/storage"
 )
 
 // Messaging holds the event stream.
@@ -25,7 +26,7 @@ func NewMessaging(stage awscdk.Stage, env config.Environment, network Network, l
 			Brokers:   network.Database(),
 			Functions: network.Private(),
 			Logs:      logs,
-			LogPrefix: "brokers",
+			LogPrefix: storage.BrokerPrefix,
 			LogKey:    newLogKey(stack, env, "messaging-logs"),
 		}),
 	}

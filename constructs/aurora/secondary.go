@@ -122,7 +122,7 @@ func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBClust
 			// Pinned like the primary's; the two must be on one version to switch.
 			AutoMinorVersionUpgrade:            new(false),
 			CaCertificateIdentifier:            new("rds-ca-rsa2048-g1"),
-			MonitoringInterval:                 jsii.Number(60),
+			MonitoringInterval:                 jsii.Number(db.MonitoringInterval.Seconds()),
 			MonitoringRoleArn:                  role.RoleArn(),
 			EnablePerformanceInsights:          new(true),
 			PerformanceInsightsKmsKeyId:        key.KeyArn(),

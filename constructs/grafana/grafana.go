@@ -99,12 +99,10 @@ func newRole(scope constructs.Construct, env config.Environment) awsiam.Role {
 		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:ResourceTag/Environment": env.Name}},
 	}))
 	role.AddToPolicy(readEverywhere("ReadMetrics", env,
-		"cloudwatch:ListMetrics", "cloudwatch:GetMetricData",
-		"cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmsForMetric", "cloudwatch:DescribeAlarmHistory"))
+		"cloudwatch:ListMetrics", "cloudwatch:GetMetricData"))
 	if env.DR.AllowDataOutsideBrazil {
 		role.AddToPolicy(readEverywhere("ReadTraces", env,
-			"xray:BatchGetTraces", "xray:GetTraceSummaries", "xray:GetTraceGraph", "xray:GetGroups",
-			"xray:GetServiceGraph", "xray:GetTimeSeriesServiceStatistics", "xray:GetInsightSummaries", "xray:GetInsight"))
+			"xray:BatchGetTraces", "xray:GetTraceSummaries", "xray:GetTraceGraph", "xray:GetServiceGraph"))
 	}
 	acknowledge.Finding(role, "AwsSolutions-IAM5",
 		"The metric and trace read actions take no resource in IAM; the statement is bound to the platform's two regions",

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsmsk"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -43,9 +44,11 @@ func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, env config.E
 		Purpose: "Encrypts the Kafka credentials of " + env.Name,
 	})
 	secret := awssecretsmanager.NewSecret(scope, new("Secret"), &awssecretsmanager.SecretProps{
-		SecretName:    new(env.KafkaSecret()),
-		Description:   new("The SASL/SCRAM user of the wallet service"),
-		EncryptionKey: key,
+		SecretName:  new(env.KafkaSecret()),
+		Description: new("The SASL/SCRAM user of the wallet service"),
+		// By ARN: CDK would write each reader of the secret into the key's policy,
+		// and so make this stack depend on its consumers.
+		EncryptionKey: awskms.Key_FromKeyArn(scope, new("SecretKeyByArn"), key.KeyArn()),
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
 			SecretStringTemplate: new(string(template)),

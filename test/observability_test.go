@@ -1,0 +1,961 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/signals"
+)
+
+const monitoringPage = "docs/MONITORING.md"
+
+// anchorOf finds the runbook entry that a text sends its reader to.
+var anchorOf = regexp.MustCompile(regexp.QuoteMeta(monitoringPage) + `#([a-z0-9-]+)`)
+
+// alarm is a CloudWatch alarm as the tests need it.
+type alarm struct {
+	resource
+	id string // the name without the environment's prefix
+}
+
+// alarms lists the single and composite alarms of all of an environment's stacks.
+func (e environment) alarms() map[string]alarm {
+	found := map[string]alarm{}
+	for _, stack := range e.stacks {
+		for _, kind := range []string{"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"} {
+			for _, r := range stack.ofType(kind) {
+				name, _ := r.Properties["AlarmName"].(string)
+				id := strings.TrimPrefix(name, e.Prefix()+"-")
+				found[id] = alarm{resource: r, id: id}
+			}
+		}
+	}
+	return found
+}
+
+// metrics are the names of the metrics that the alarm compares.
+func (a alarm) metrics() []string {
+	if name, ok := a.Properties["MetricName"].(string); ok {
+		return []string{name}
+	}
+	var names []string
+	queries, _ := a.Properties["Metrics"].([]any)
+	for _, query := range queries {
+		if name, ok := at(query, "MetricStat", "Metric", "MetricName").(string); ok {
+			names = append(names, name)
+		}
+		names = append(names, insightsMetric(render(at(query, "Expression")))...)
+	}
+	return names
+}
+
+var insights = regexp.MustCompile(`SELECT [A-Z]+\((\w+)\)`)
+
+func insightsMetric(expression string) []string {
+	if found := insights.FindStringSubmatch(expression); found != nil {
+		return found[1:]
+	}
+	return nil
+}
+
+// render flattens a text that CloudFormation joins at deployment; each part that
+// only AWS knows becomes "later".
+func render(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case map[string]any:
+		if parts, ok := at(v, "Fn::Join", 1).([]any); ok {
+			var text strings.Builder
+			for _, part := range parts {
+				text.WriteString(render(part))
+			}
+			return text.String()
+		}
+		if inner, ok := v["Fn::Base64"]; ok {
+			return render(inner)
+		}
+		if v != nil {
+			return "later"
+		}
+	}
+	return ""
+}
+
+// The seed's and the issue's list of what must be watched, by the metric that
+// shows it.
+func TestNoComponentFailsUnnoticed(t *testing.T) {
+	always := map[string][]string{
+		"load balancer errors":     {"HTTPCode_ELB_5XX_Count", "HTTPCode_Target_5XX_Count"},
+		"latency":                  {"TargetResponseTime"},
+		"healthy targets":          {"HealthyHostCount", "UnHealthyHostCount"},
+		"service CPU and memory":   {"CPUUtilization", "MemoryUtilization"},
+		"running tasks":            {"RunningTaskCount"},
+		"database connections":     {"DatabaseConnections"},
+		"database replica lag":     {"AuroraReplicaLag"},
+		"database deadlocks":       {"Deadlocks"},
+		"database free memory":     {"FreeableMemory"},
+		"cache CPU":                {"EngineCPUUtilization"},
+		"cache memory":             {"DatabaseMemoryUsagePercentage"},
+		"cache evictions":          {"Evictions"},
+		"Kafka disk":               {"KafkaDataLogsDiskUsed"},
+		"Kafka partitions":         {"OfflinePartitionsCount", "UnderReplicatedPartitions", "UnderMinIsrPartitionCount"},
+		"Kafka controller":         {"ActiveControllerCount"},
+		"Kafka consumers":          {"SumOffsetLag"},
+		"NAT ports":                {"ErrorPortAllocation"},
+		"web ACL":                  {"BlockedRequests"},
+		"certificate":              {"DaysToExpiry"},
+		"backups and restores":     {"NumberOfBackupJobsFailed", "NumberOfRestoreJobsFailed"},
+		"rotations and provisions": {"Errors"},
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		want := maps.Clone(always)
+		if env.Cache.Failover() {
+			want["cache replication lag"] = []string{"ReplicationLag"}
+		}
+		if env.DR.Mode.Copies() {
+			want["copies"] = []string{"NumberOfCopyJobsFailed", "ReplicationLatency"}
+		}
+		watched := map[string]bool{}
+		for _, a := range env.alarms() {
+			for _, metric := range a.metrics() {
+				watched[metric] = true
+			}
+		}
+		for component, metrics := range want {
+			for _, metric := range metrics {
+				assert.Truef(t, watched[metric], "%s: no alarm reads %s", component, metric)
+			}
+		}
+	})
+}
+
+func TestEveryNodeHasItsOwnAlarm(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		want := map[string]int{
+			"EngineCPUUtilization":          env.Cache.Nodes(),
+			"DatabaseMemoryUsagePercentage": env.Cache.Nodes(),
+			"Evictions":                     env.Cache.Nodes(),
+			"KafkaDataLogsDiskUsed":         env.Messaging.Brokers,
+			"UnderReplicatedPartitions":     env.Messaging.Brokers,
+			"UnderMinIsrPartitionCount":     env.Messaging.Brokers,
+			"ErrorPortAllocation":           env.Network.NATGateways,
+			"ReplicationLag":                0,
+		}
+		if env.Cache.Failover() {
+			want["ReplicationLag"] = env.Cache.Nodes()
+		}
+		dimensions := map[string]map[string]bool{}
+		for _, a := range env.alarms() {
+			for _, metric := range a.metrics() {
+				if dimensions[metric] == nil {
+					dimensions[metric] = map[string]bool{}
+				}
+				encoded, err := json.Marshal(a.Properties["Dimensions"])
+				require.NoError(t, err)
+				dimensions[metric][string(encoded)] = true
+			}
+		}
+		for metric, count := range want {
+			assert.Lenf(t, dimensions[metric], count, "distinct resources of which %s is watched", metric)
+		}
+	})
+}
+
+func TestCacheNodesAreNamedAsElastiCacheNamesThem(t *testing.T) {
+	assert.Equal(t, []string{"wallet-0001-001", "wallet-0001-002", "wallet-0002-001", "wallet-0002-002"},
+		signals.CacheNodes("wallet", config.Cache{ClusterMode: true, Shards: 2, Replicas: 1}))
+	assert.Equal(t, []string{"wallet-001"}, signals.CacheNodes("wallet", config.Cache{Shards: 1}))
+}
+
+func TestAlarmsBeginWhereThePromisesEnd(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		watch, limits := env.Observability, env.Observability.Limits
+		connections := float64(env.Database.MaxConnections) * float64(limits.ConnectionsPercent) / 100
+		for id, want := range map[string]struct {
+			compare   string
+			threshold float64
+		}{
+			"edge-errors":                 {"GreaterThanThreshold", watch.ErrorRatePercent},
+			"edge-latency":                {"GreaterThanThreshold", watch.LatencyTarget.Seconds()},
+			"edge-tail-latency":           {"GreaterThanThreshold", watch.TailLatencyTarget.Seconds()},
+			"edge-unhealthy-targets":      {"GreaterThanThreshold", 0},
+			"edge-healthy-targets":        {"LessThanThreshold", 1},
+			"service-tasks":               {"LessThanThreshold", float64(env.Service.MinTasks)},
+			"service-at-maximum":          {"GreaterThanOrEqualToThreshold", float64(env.Service.MaxTasks)},
+			"service-cpu":                 {"GreaterThanThreshold", 85},
+			"service-memory":              {"GreaterThanThreshold", 90},
+			"database-writer-cpu":         {"GreaterThanThreshold", float64(limits.DatabaseCPUPercent)},
+			"database-reader-cpu":         {"GreaterThanThreshold", float64(limits.DatabaseCPUPercent)},
+			"database-writer-connections": {"GreaterThanThreshold", connections},
+			"database-reader-connections": {"GreaterThanThreshold", connections},
+			"database-replica-lag":        {"GreaterThanThreshold", 1000}, // milliseconds
+			"database-deadlocks":          {"GreaterThanThreshold", 0.1},  // a second
+			"database-memory":             {"LessThanThreshold", float64(limits.FreeMemoryMiB) * (1 << 20)},
+			"cache-cpu-1":                 {"GreaterThanThreshold", float64(limits.CacheCPUPercent)},
+			"cache-memory-1":              {"GreaterThanThreshold", float64(limits.CacheMemoryPercent)},
+			"cache-evictions-1":           {"GreaterThanThreshold", float64(limits.EvictionsPerMinute)},
+			"kafka-disk-1":                {"GreaterThanThreshold", float64(limits.KafkaDiskPercent)},
+			"kafka-offline-partitions":    {"GreaterThanThreshold", 0},
+			"kafka-under-replicated-1":    {"GreaterThanThreshold", 0},
+			"kafka-under-minimum-1":       {"GreaterThanThreshold", 0},
+			"kafka-controller":            {"LessThanThreshold", 1},
+			"kafka-consumer-lag":          {"GreaterThanThreshold", float64(watch.ConsumerLagRecords)},
+			"nat-ports-1":                 {"GreaterThanThreshold", 0},
+			"waf-blocks":                  {"GreaterThanThreshold", float64(watch.WAFBlocksPerMinute)},
+			"certificate-expiry":          {"LessThanThreshold", float64(limits.CertificateDays)},
+			"backup-failed":               {"GreaterThanThreshold", 0},
+			"backup-restore-failed":       {"GreaterThanThreshold", 0},
+			"functions-failing":           {"GreaterThanThreshold", 0},
+		} {
+			a, ok := env.alarms()[id]
+			if !assert.Truef(t, ok, "no alarm %s", id) {
+				continue
+			}
+			assert.Equalf(t, want.compare, a.Properties["ComparisonOperator"], "%s", id)
+			assert.InDeltaf(t, want.threshold, a.Properties["Threshold"], 1e-9, "%s", id)
+		}
+	})
+}
+
+func TestTheSeedsServiceLevelsAreWatched(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		assert.Equal(t, 100*time.Millisecond, env.Observability.LatencyTarget, "P95")
+		assert.Equal(t, 200*time.Millisecond, env.Observability.TailLatencyTarget, "P99")
+		assert.InDelta(t, 0.1, env.Observability.ErrorRatePercent, 0)
+		assert.Equal(t, "p95", env.alarms()["edge-latency"].Properties["ExtendedStatistic"])
+		assert.Equal(t, "p99", env.alarms()["edge-tail-latency"].Properties["ExtendedStatistic"])
+	})
+}
+
+// Silence is a failure where the metric always exists, and is not where it only
+// exists when something happens.
+func TestAlarmsDoNotSleepThroughSilence(t *testing.T) {
+	broken := []string{
+		"edge-healthy-targets", "service-tasks", "database-writer-cpu", "kafka-offline-partitions", "standby-lag",
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for id, a := range env.alarms() {
+			if a.Type == "AWS::CloudWatch::CompositeAlarm" {
+				continue
+			}
+			want := "notBreaching"
+			if slices.Contains(broken, id) || strings.HasPrefix(id, "cache-cpu-") || strings.HasPrefix(id, "kafka-disk-") {
+				want = "breaching"
+			}
+			assert.Equalf(t, want, a.Properties["TreatMissingData"], "%s", id)
+			periods, _ := a.Properties["EvaluationPeriods"].(float64)
+			datapoints, _ := a.Properties["DatapointsToAlarm"].(float64)
+			assert.Positivef(t, datapoints, "%s", id)
+			assert.LessOrEqualf(t, datapoints, periods, "%s", id)
+		}
+	})
+}
+
+func TestEveryAlarmReachesAPersonWhoFindsWhatToDo(t *testing.T) {
+	anchors := documents(t)[monitoringPage].anchors
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		require.NotEmpty(t, env.alarms())
+		for id, a := range env.alarms() {
+			assert.Lenf(t, a.Properties["AlarmActions"], 1, "%s", id)
+			assert.Equalf(t, a.Properties["AlarmActions"], a.Properties["OKActions"], "%s: the end of the incident", id)
+			description, _ := a.Properties["AlarmDescription"].(string)
+			found := anchorOf.FindStringSubmatch(description)
+			if assert.NotNilf(t, found, "%s: the description names no runbook entry", id) {
+				assert.Truef(t, anchors[found[1]], "%s: %s has no heading %q", id, monitoringPage, found[1])
+				assert.Greaterf(t, strings.Index(description, ". Runbook"), 20, "%s: no reason", id)
+			}
+		}
+	})
+}
+
+func TestWhatWakesSomebodyIsWorthIt(t *testing.T) {
+	critical := []string{
+		"outage", "edge-errors", "edge-latency", "edge-healthy-targets", "service-tasks",
+		"database-writer-cpu", "database-writer-connections", "database-reader-connections",
+		"kafka-offline-partitions", "kafka-controller", "standby-lag",
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for id, a := range env.alarms() {
+			want := "AlertsWarning"
+			if slices.Contains(critical, id) || strings.HasPrefix(id, "kafka-disk-") || strings.HasPrefix(id, "kafka-under-minimum-") {
+				want = "AlertsCritical"
+			}
+			topic, _ := at(a.Properties["AlarmActions"], 0, "Ref").(string)
+			assert.Truef(t, strings.HasPrefix(topic, want), "%s goes to %s", id, topic)
+		}
+	})
+}
+
+// An entry that nothing leads to is either a forgotten alarm or a story about a
+// platform that is gone.
+func TestEveryRunbookEntryBelongsToAnAlarm(t *testing.T) {
+	used := map[string]bool{}
+	for _, env := range platform {
+		for _, stack := range env.stacks {
+			for _, found := range anchorOf.FindAllStringSubmatch(string(stack.raw), -1) {
+				used[found[1]] = true
+			}
+		}
+	}
+	content, err := os.ReadFile(filepath.Join("..", monitoringPage))
+	require.NoError(t, err)
+	_, entries, ok := strings.Cut(string(content), "\n## Runbook\n")
+	require.True(t, ok, "no runbook")
+	for _, heading := range regexp.MustCompile(`(?m)^### (.+)$`).FindAllStringSubmatch(entries, -1) {
+		assert.Truef(t, used[slug(heading[1])], "no alarm leads to %q", heading[1])
+	}
+	anchors := documents(t)[monitoringPage].anchors
+	for anchor := range used {
+		assert.Truef(t, anchors[anchor], "%s has no heading %q", monitoringPage, anchor)
+	}
+}
+
+func TestTheOutageAlarmKnowsItsParts(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		rule, _ := env.alarms()["outage"].Properties["AlarmRule"].(string)
+		parts := regexp.MustCompile(`ALARM\("([^"]+)"\)`).FindAllStringSubmatch(rule, -1)
+		require.Len(t, parts, 3, rule)
+		for _, part := range parts {
+			id := strings.TrimPrefix(part[1], env.Prefix()+"-")
+			assert.Containsf(t, env.alarms(), id, "the outage alarm names %s", part[1])
+		}
+		assert.Len(t, env.alarms()["outage"].DependsOn, 3, "CloudWatch refuses a rule over alarms that do not exist yet")
+	})
+}
+
+func TestAlertsAreReadByNobodyElse(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack := env.stack(t, "observability")
+		topics := stack.ofType("AWS::SNS::Topic")
+		require.Len(t, topics, 2)
+		policies := stack.ofType("AWS::SNS::TopicPolicy")
+		require.Len(t, policies, 2)
+		for id, topic := range topics {
+			key, _ := at(topic.Properties["KmsMasterKeyId"], "Fn::GetAtt", 0).(string)
+			require.Contains(t, stack.Resources, key, id)
+			assert.Equal(t, "AWS::KMS::Key", stack.Resources[key].Type)
+		}
+		for id, policy := range policies {
+			plain := false
+			statements, _ := at(policy.Properties, "PolicyDocument", "Statement").([]any)
+			for _, statement := range statements {
+				if at(statement, "Effect") == "Deny" {
+					plain = plain || at(statement, "Condition", "Bool", "aws:SecureTransport") == "false"
+					continue
+				}
+				assert.Equalf(t, env.Site.Account, at(statement, "Condition", "StringEquals", "aws:SourceAccount"), "%s: another account may publish", id)
+				assert.NotEmptyf(t, at(statement, "Condition", "ArnLike", "aws:SourceArn"), "%s", id)
+			}
+			assert.Truef(t, plain, "%s: publishing without TLS is allowed", id)
+		}
+	})
+}
+
+func TestWhatWritesToTheTopicsMayUseTheirKey(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack := env.stack(t, "observability")
+		for _, service := range []string{"cloudwatch.amazonaws.com", "events.amazonaws.com", "aps.amazonaws.com"} {
+			for _, topic := range stack.ofType("AWS::SNS::TopicPolicy") {
+				assert.Truef(t, allows(at(topic.Properties, "PolicyDocument", "Statement"), service, "sns:Publish"), "%s may not publish", service)
+			}
+			for id, key := range stack.ofType("AWS::KMS::Key") {
+				if strings.HasPrefix(id, "AlertsKey") {
+					statements := at(key.Properties, "KeyPolicy", "Statement")
+					assert.Truef(t, allows(statements, service, "kms:GenerateDataKey"), "%s may not encrypt", service)
+					assert.Truef(t, allows(statements, service, "kms:Decrypt"), "%s may not decrypt", service)
+				}
+			}
+		}
+	})
+}
+
+// allows looks for a statement that names the service and the action.
+func allows(statements any, service, action string) bool {
+	list, _ := statements.([]any)
+	return slices.ContainsFunc(list, func(statement any) bool {
+		actions := fmt.Sprint(at(statement, "Action"))
+		return at(statement, "Effect") == "Allow" && at(statement, "Principal", "Service") == service &&
+			slices.Contains(strings.Fields(strings.Trim(actions, "[]")), action)
+	})
+}
+
+func TestAlertsReachEverybodyInConfig(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		got := map[string][]string{}
+		for _, subscription := range env.stack(t, "observability").ofType("AWS::SNS::Subscription") {
+			assert.Equal(t, "email", subscription.Properties["Protocol"])
+			topic, _ := at(subscription.Properties["TopicArn"], "Ref").(string)
+			severity := "critical"
+			if strings.HasPrefix(topic, "AlertsWarning") {
+				severity = "warning"
+			}
+			got[severity] = append(got[severity], subscription.Properties["Endpoint"].(string))
+		}
+		assert.ElementsMatch(t, env.Site.Alerts.Critical, got["critical"])
+		assert.ElementsMatch(t, env.Site.Alerts.Warning, got["warning"])
+	})
+}
+
+func TestEventsThatNoMetricShowsAreReported(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		sources := map[string]resource{}
+		for _, rule := range env.stack(t, "observability").ofType("AWS::Events::Rule") {
+			source, _ := at(rule.Properties, "EventPattern", "source", 0).(string)
+			sources[source] = rule
+			assert.NotEmptyf(t, at(rule.Properties, "EventPattern", "detail-type"), "%s: every event of the service would be mail", source)
+			template, _ := at(rule.Properties, "Targets", 0, "InputTransformer", "InputTemplate").(string)
+			assert.Regexp(t, anchorOf, template)
+		}
+		assert.ElementsMatch(t, []string{"aws.backup", "aws.ecs", "aws.health", "aws.rds"}, slices.Collect(maps.Keys(sources)))
+		assert.Equal(t, []any{"SERVICE_DEPLOYMENT_FAILED"}, at(sources["aws.ecs"].Properties, "EventPattern", "detail", "eventName"))
+		failed := []any{"FAILED", "ABORTED", "EXPIRED"}
+		assert.Equal(t, failed, at(sources["aws.backup"].Properties, "EventPattern", "detail", "$or", 0, "state"))
+		assert.Equal(t, failed, at(sources["aws.backup"].Properties, "EventPattern", "detail", "$or", 1, "status"), "restores say status")
+		assert.Equal(t, []any{"failover", "failure", "global-failover"}, at(sources["aws.rds"].Properties, "EventPattern", "detail", "EventCategories"))
+	})
+}
+
+// published are the metrics that AWS documents, for each namespace that the
+// platform reads. A misspelt metric is an empty graph and a silent alarm.
+var published = map[string][]string{
+	"AWS/ApplicationELB": {
+		"RequestCount", "HTTPCode_ELB_5XX_Count", "HTTPCode_Target_2XX_Count", "HTTPCode_Target_4XX_Count",
+		"HTTPCode_Target_5XX_Count", "TargetResponseTime", "HealthyHostCount", "UnHealthyHostCount",
+		"RequestCountPerTarget", "TargetConnectionErrorCount",
+	},
+	"AWS/WAFV2":              {"BlockedRequests", "AllowedRequests"},
+	"AWS/CertificateManager": {"DaysToExpiry"},
+	"AWS/ECS":                {"CPUUtilization", "MemoryUtilization"},
+	"ECS/ContainerInsights":  {"RunningTaskCount", "DesiredTaskCount", "PendingTaskCount"},
+	"AWS/RDS": {
+		"CPUUtilization", "DatabaseConnections", "Deadlocks", "FreeableMemory", "AuroraReplicaLag", "VolumeBytesUsed",
+		"SelectLatency", "DMLLatency", "CommitLatency", "AuroraGlobalDBRPOLag",
+	},
+	"AWS/ElastiCache": {
+		"EngineCPUUtilization", "DatabaseMemoryUsagePercentage", "Evictions", "ReplicationLag", "CacheHitRate",
+	},
+	"AWS/Kafka": {
+		"OfflinePartitionsCount", "ActiveControllerCount", "SumOffsetLag", "KafkaDataLogsDiskUsed",
+		"UnderReplicatedPartitions", "UnderMinIsrPartitionCount", "MessagesInPerSec", "CpuUser",
+	},
+	"AWS/NATGateway": {"ErrorPortAllocation", "BytesOutToDestination"},
+	"AWS/Backup":     {"NumberOfBackupJobsFailed", "NumberOfCopyJobsFailed", "NumberOfRestoreJobsFailed"},
+	"AWS/S3":         {"ReplicationLatency"},
+	"AWS/Lambda":     {"Errors"},
+}
+
+func TestNoAlarmWaitsForAMetricThatDoesNotExist(t *testing.T) {
+	var all []string
+	for _, names := range published {
+		all = append(all, names...)
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for id, a := range env.alarms() {
+			if namespace, ok := a.Properties["Namespace"].(string); ok {
+				assert.Containsf(t, published[namespace], a.Properties["MetricName"], "%s: %s", id, namespace)
+				assert.NotEmptyf(t, a.Properties["Dimensions"], "%s", id)
+			}
+			for _, metric := range a.metrics() {
+				assert.Containsf(t, all, metric, "%s", id)
+			}
+		}
+	})
+}
+
+func TestDashboardsShowWhatExists(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		names := map[string]bool{}
+		for _, dashboard := range env.stack(t, "observability").ofType("AWS::CloudWatch::Dashboard") {
+			name := dashboard.Properties["DashboardName"].(string)
+			names[name] = true
+			var body struct {
+				Widgets []struct {
+					Type        string
+					X, Y, Width int
+					Properties  struct {
+						Title, Region string
+						Metrics       [][]any
+						Alarms        []string
+					}
+				}
+			}
+			require.NoErrorf(t, json.Unmarshal([]byte(render(dashboard.Properties["DashboardBody"])), &body), "%s", name)
+			require.Greater(t, len(body.Widgets), 5)
+			for _, widget := range body.Widgets {
+				assert.LessOrEqual(t, widget.X+widget.Width, 24)
+				if widget.Type == "metric" {
+					assert.Equal(t, env.Primary.Name, widget.Properties.Region)
+					assert.NotEmptyf(t, widget.Properties.Metrics, "%s: %s is empty", name, widget.Properties.Title)
+				}
+				for _, metric := range widget.Properties.Metrics {
+					if len(metric) > 1 {
+						assert.Containsf(t, published[metric[0].(string)], metric[1], "%s: %s", name, widget.Properties.Title)
+					}
+				}
+				for _, arn := range widget.Properties.Alarms {
+					assert.Contains(t, env.alarms(), arn[strings.LastIndex(arn, ":")+1+len(env.Prefix())+1:])
+				}
+			}
+		}
+		assert.Equal(t, map[string]bool{
+			env.Prefix() + "-business": true, env.Prefix() + "-technical": true, env.Prefix() + "-infrastructure": true,
+		}, names)
+	})
+}
+
+func TestPrometheusReadsTheServiceAndTheBrokers(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack := env.stack(t, "observability")
+		scraper := stack.only(t, "AWS::APS::Scraper")
+		var scrape struct {
+			Global struct {
+				Interval string `yaml:"scrape_interval"`
+			} `yaml:"global"`
+			Jobs []struct {
+				Name string `yaml:"job_name"`
+				Path string `yaml:"metrics_path"`
+				DNS  []struct {
+					Names []string
+					Type  string
+					Port  int
+				} `yaml:"dns_sd_configs"`
+			} `yaml:"scrape_configs"`
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(render(at(scraper.Properties, "ScrapeConfiguration", "ConfigurationBlob"))), &scrape))
+		assert.Equal(t, fmt.Sprintf("%ds", int(env.Observability.ScrapeInterval.Seconds())), scrape.Global.Interval)
+		ports := map[string]int{}
+		for _, job := range scrape.Jobs {
+			require.Len(t, job.DNS, 1)
+			assert.Equal(t, "/metrics", job.Path)
+			assert.Equal(t, "A", job.DNS[0].Type)
+			assert.NotEmptyf(t, job.DNS[0].Names, "%s", job.Name)
+			ports[job.Name] = job.DNS[0].Port
+		}
+		assert.Equal(t, map[string]int{"wallet-service": 8080, "kafka": 11001, "kafka-node": 11002}, ports)
+		var opened []any
+		for _, rule := range stack.ofType("AWS::EC2::SecurityGroupIngress") {
+			assert.Equal(t, rule.Properties["FromPort"], rule.Properties["ToPort"])
+			assert.NotEmpty(t, rule.Properties["Description"])
+			opened = append(opened, rule.Properties["FromPort"])
+		}
+		assert.ElementsMatch(t, []any{8080.0, 11001.0, 11002.0}, opened)
+		assert.Len(t, at(scraper.Properties, "Source", "VpcConfiguration", "SubnetIds"), len(env.Primary.Zones))
+		assert.Len(t, at(scraper.Properties, "ScraperLoggingConfiguration", "ScraperComponents"), 3)
+	})
+}
+
+func TestTheServicesHistoryIsKeptAndEncrypted(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		workspace := env.stack(t, "observability").only(t, "AWS::APS::Workspace")
+		assert.InDelta(t, env.Observability.MetricRetentionDays, at(workspace.Properties, "WorkspaceConfiguration", "RetentionPeriodInDays"), 0)
+		assert.NotEmpty(t, at(workspace.Properties, "KmsKeyArn", "Fn::GetAtt"))
+		assert.Equal(t, "Retain", workspace.DeletionPolicy)
+		assert.Equal(t, "Retain", workspace.UpdateReplacePolicy)
+		for _, group := range env.stack(t, "observability").ofType("AWS::Logs::LogGroup") {
+			assert.Truef(t, strings.HasPrefix(group.Properties["LogGroupName"].(string), "/aws/vendedlogs/"), "%v", group.Properties["LogGroupName"])
+			assert.InDelta(t, env.Observability.LogRetentionDays, group.Properties["RetentionInDays"], 0)
+		}
+	})
+}
+
+// exported is what the wallet service publishes at /metrics, as its public
+// repository has it.
+var exported = regexp.MustCompile(`^(` + strings.Join([]string{
+	`wallet_operations_(created|deposits|withdrawals|transfers|queries|failed)_total`,
+	`wallet_operations_(creation|deposit|withdrawal|transfer|query)_duration_seconds_(bucket|sum|count)`,
+	`wallet_money_(deposited|withdrawn|transferred)_total`,
+	`wallet_outbox_events_(created|published|failed)_total`,
+	`wallet_outbox_publishing_duration_seconds_(bucket|sum|count)`,
+	`wallet_cqrs_\w+`, `http_server_requests_seconds_(bucket|sum|count)`, `jvm_\w+`, `process_cpu_usage`, `up`,
+}, "|") + `)$`)
+
+// The parts of a PromQL expression that are no metric.
+var (
+	promStrings  = regexp.MustCompile(`"[^"]*"`)
+	promMatchers = regexp.MustCompile(`\{[^}]*\}`)
+	promBy       = regexp.MustCompile(`\bby \([^)]*\)`)
+	promRange    = regexp.MustCompile(`\[[^\]]*\]`)
+	promName     = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*(\s*\()?`)
+)
+
+// promMetrics lists the metrics that a PromQL expression reads.
+func promMetrics(expression string) []string {
+	for _, noise := range []*regexp.Regexp{promStrings, promMatchers, promBy, promRange} {
+		expression = noise.ReplaceAllString(expression, "")
+	}
+	var names []string
+	for _, name := range promName.FindAllString(expression, -1) {
+		if !strings.HasSuffix(name, "(") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// promRule is a rule of Prometheus.
+type promRule struct {
+	Record, Alert, Expr string
+	Labels, Annotations map[string]string
+}
+
+// promRules are an environment's rules, in the order of evaluation.
+func promRules(t *testing.T, env environment) []promRule {
+	t.Helper()
+	var file struct{ Groups []struct{ Rules []promRule } }
+	data := env.stack(t, "observability").only(t, "AWS::APS::RuleGroupsNamespace").Properties["Data"]
+	require.NoError(t, yaml.Unmarshal([]byte(render(data)), &file))
+	var all []promRule
+	for _, group := range file.Groups {
+		all = append(all, group.Rules...)
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+func TestPrometheusComputesFromWhatTheServiceExports(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		known := map[string]bool{}
+		alerts := map[string]promRule{}
+		for _, rule := range promRules(t, env) {
+			for _, metric := range promMetrics(rule.Expr) {
+				assert.Truef(t, known[metric] || exported.MatchString(metric), "%s%s reads %s", rule.Record, rule.Alert, metric)
+			}
+			known[rule.Record] = true
+			if rule.Alert != "" {
+				alerts[rule.Alert] = rule
+				assert.Containsf(t, []string{"critical", "warning"}, rule.Labels["severity"], "%s", rule.Alert)
+				assert.Regexpf(t, anchorOf, rule.Annotations["runbook"], "%s", rule.Alert)
+			}
+		}
+		assert.Equal(t, fmt.Sprintf("wallet:operations_failed:ratio5m > %g", env.Observability.ErrorRatePercent/100), alerts["WalletOperationsFailing"].Expr)
+		assert.Equal(t, fmt.Sprintf("wallet:operation_duration_seconds:p95 > %g", env.Observability.LatencyTarget.Seconds()), alerts["WalletOperationSlow"].Expr)
+		assert.Equal(t, "wallet:outbox_failed:rate5m > 0", alerts["OutboxFailing"].Expr)
+		assert.Equal(t, "wallet:outbox_published:ratio15m < 0.9", alerts["OutboxBehind"].Expr)
+		assert.Equal(t, `absent(up{job="wallet-service"} == 1)`, alerts["MetricsMissing"].Expr)
+	})
+}
+
+func TestPrometheusAlertsReachTheTopicOfTheirSeverity(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		var outer struct {
+			Config string `yaml:"alertmanager_config"`
+		}
+		definition := env.stack(t, "observability").only(t, "AWS::APS::Workspace").Properties["AlertManagerDefinition"]
+		require.NoError(t, yaml.Unmarshal([]byte(render(definition)), &outer))
+		var inner struct {
+			Route struct {
+				Receiver string
+				Routes   []struct {
+					Receiver string
+					Matchers []string
+				}
+			}
+			Receivers []struct {
+				Name string
+				SNS  []struct {
+					Sigv4 struct{ Region string }
+				} `yaml:"sns_configs"`
+			}
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(outer.Config), &inner))
+		assert.Equal(t, "warning", inner.Route.Receiver)
+		require.Len(t, inner.Route.Routes, 1)
+		assert.Equal(t, "critical", inner.Route.Routes[0].Receiver)
+		assert.Equal(t, []string{`severity="critical"`}, inner.Route.Routes[0].Matchers)
+		require.Len(t, inner.Receivers, 2)
+		for _, receiver := range inner.Receivers {
+			assert.Equal(t, env.Primary.Name, receiver.SNS[0].Sigv4.Region, "Managed Prometheus refuses a receiver without its region")
+		}
+		for _, severity := range []string{"Critical", "Warning"} {
+			pattern := regexp.MustCompile(`name: ` + strings.ToLower(severity) + `\n(?s:.*?)topic_arn: $`)
+			found := false
+			for _, part := range at(definition, "Fn::Join", 1).([]any) {
+				if text, ok := part.(string); ok && pattern.MatchString(text) {
+					found = true
+				} else if found {
+					ref, _ := at(part, "Ref").(string)
+					assert.Truef(t, strings.HasPrefix(ref, "Alerts"+severity), "%s alerts go to %s", severity, ref)
+					break
+				}
+			}
+			assert.Truef(t, found, "no receiver %s", severity)
+		}
+	})
+}
+
+func TestGrafanaDashboardsReadWhatPrometheusHas(t *testing.T) {
+	recorded := map[string]bool{}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, rule := range promRules(t, env) {
+			recorded[rule.Record] = true
+		}
+	})
+	titles := map[string]bool{}
+	paths, err := filepath.Glob("../constructs/grafana/dashboards/*.json")
+	require.NoError(t, err)
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		var dashboard struct {
+			UID, Title string
+			Panels     []struct {
+				ID      int
+				Title   string
+				Targets []struct{ RefID, Expr, Namespace, MetricName, Region string }
+			}
+		}
+		require.NoErrorf(t, json.Unmarshal(content, &dashboard), "%s", path)
+		titles[dashboard.Title] = true
+		for _, panel := range dashboard.Panels {
+			assert.NotEmptyf(t, panel.Targets, "%s: %s", dashboard.Title, panel.Title)
+			for _, target := range panel.Targets {
+				for _, metric := range promMetrics(target.Expr) {
+					assert.Truef(t, recorded[metric] || exported.MatchString(metric), "%s: %s reads %s", dashboard.Title, panel.Title, metric)
+				}
+				if target.Expr == "" {
+					assert.Containsf(t, published[target.Namespace], target.MetricName, "%s: %s", dashboard.Title, panel.Title)
+					assert.Equal(t, config.Production().Primary.Name, target.Region)
+				}
+			}
+		}
+	}
+	assert.Equal(t, map[string]bool{"Wallet: business": true, "Wallet: technical": true}, titles)
+}
+
+func TestTracesAreSampledAsTheServiceSamplesThem(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack := env.stack(t, "observability")
+		rule := at(stack.only(t, "AWS::XRay::SamplingRule").Properties, "SamplingRule")
+		assert.InDelta(t, env.Service.TraceSampleRatio, at(rule, "FixedRate"), 0)
+		assert.InDelta(t, 0, at(rule, "ReservoirSize"), 0)
+		assert.Equal(t, env.ServiceName(), at(rule, "ServiceName"))
+		name, _ := at(rule, "RuleName").(string)
+		assert.LessOrEqual(t, len(name), 32, "X-Ray refuses longer names")
+		group := stack.only(t, "AWS::XRay::Group")
+		assert.Equal(t, `service("`+env.ServiceName()+`")`, group.Properties["FilterExpression"])
+		assert.Equal(t, true, at(group.Properties, "InsightsConfiguration", "InsightsEnabled"))
+	})
+}
+
+func TestGrafanaStandsWhereAWSOffersItAndReadsOnlyMetrics(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, stack := range env.stacks {
+			if stack.region != "us-east-1" {
+				assert.Empty(t, stack.ofType("AWS::Grafana::Workspace"), "Managed Grafana is not offered in %s", stack.region)
+			}
+		}
+		global := env.stack(t, "global")
+		workspace := global.only(t, "AWS::Grafana::Workspace")
+		assert.Equal(t, []any{env.Site.Grafana.Provider}, workspace.Properties["AuthenticationProviders"])
+		assert.Equal(t, "10.4", workspace.Properties["GrafanaVersion"], "AWS never takes a workspace back to an older version")
+		assert.Equal(t, "CURRENT_ACCOUNT", workspace.Properties["AccountAccessType"])
+		assert.Equal(t, false, workspace.Properties["PluginAdminEnabled"])
+		role, _ := at(workspace.Properties["RoleArn"], "Fn::GetAtt", 0).(string)
+		require.Contains(t, global.Resources, role)
+		trust := at(global.Resources[role].Properties, "AssumeRolePolicyDocument", "Statement", 0)
+		assert.Equal(t, "grafana.amazonaws.com", at(trust, "Principal", "Service"))
+		assert.Equal(t, env.Site.Account, at(trust, "Condition", "StringEquals", "aws:SourceAccount"))
+		reads := grafanaReads(global, role)
+		assert.Equal(t, env.Name, at(reads["aps:QueryMetrics"], "Condition", "StringEquals", "aws:ResourceTag/Environment"))
+		assert.Equal(t, env.DR.AllowDataOutsideBrazil, reads["xray:BatchGetTraces"] != nil, "traces name wallets")
+		assert.Equal(t, env.DR.AllowDataOutsideBrazil, slices.Contains(workspace.Properties["DataSources"].([]any), any("XRAY")))
+		for action := range reads {
+			assert.NotContains(t, action, "*")
+			service, _, _ := strings.Cut(action, ":")
+			assert.Containsf(t, []string{"aps", "cloudwatch", "xray"}, service, "logs and data stay in Brazil: %s", action)
+		}
+	})
+}
+
+// grafanaReads are the role's actions, each with its statement.
+func grafanaReads(stack template, role string) map[string]any {
+	reads := map[string]any{}
+	for _, policy := range stack.ofType("AWS::IAM::Policy") {
+		if at(policy.Properties, "Roles", 0, "Ref") != role {
+			continue
+		}
+		statements, _ := at(policy.Properties, "PolicyDocument", "Statement").([]any)
+		for _, statement := range statements {
+			switch actions := at(statement, "Action").(type) {
+			case string:
+				reads[actions] = statement
+			case []any:
+				for _, action := range actions {
+					reads[action.(string)] = statement
+				}
+			}
+		}
+	}
+	return reads
+}
+
+// numbered is the end of an ID that stands for one of several nodes.
+var numbered = regexp.MustCompile(`-\d+$`)
+
+// reading says in a line what an alarm reads and how long it waits: statistic,
+// metric, dimensions (with the value where it is fixed) and datapoints, or the
+// expression.
+func (a alarm) reading() string {
+	var b strings.Builder
+	if statistic, ok := a.Properties["Statistic"]; ok {
+		fmt.Fprint(&b, statistic)
+	} else if statistic, ok := a.Properties["ExtendedStatistic"]; ok {
+		fmt.Fprint(&b, statistic)
+	}
+	if queries, ok := a.Properties["Metrics"].([]any); ok {
+		for _, query := range queries {
+			fmt.Fprint(&b, render(at(query, "Expression")))
+		}
+	} else {
+		fmt.Fprintf(&b, " %s %s", a.Properties["Namespace"], a.Properties["MetricName"])
+	}
+	dimensions, _ := a.Properties["Dimensions"].([]any)
+	for _, dimension := range dimensions {
+		fmt.Fprintf(&b, " %s", at(dimension, "Name"))
+		if value := at(dimension, "Value"); value == "ALL" || value == signals.Writer || value == signals.Reader {
+			fmt.Fprintf(&b, "=%s", value)
+		}
+	}
+	fmt.Fprintf(&b, ", %v of %v", a.Properties["DatapointsToAlarm"], a.Properties["EvaluationPeriods"])
+	return b.String()
+}
+
+// A wrong dimension is an alarm that never sees its metric, and CloudWatch
+// accepts every name.
+func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
+	want := map[string]string{
+		"backup-copy-failed":          `SELECT SUM(NumberOfCopyJobsFailed) FROM "AWS/Backup", 1 of 1`,
+		"backup-failed":               `SELECT SUM(NumberOfBackupJobsFailed) FROM "AWS/Backup", 1 of 1`,
+		"backup-restore-failed":       `SELECT SUM(NumberOfRestoreJobsFailed) FROM "AWS/Backup", 1 of 1`,
+		"cache-cpu":                   `Average AWS/ElastiCache EngineCPUUtilization CacheClusterId, 5 of 5`,
+		"cache-evictions":             `Sum AWS/ElastiCache Evictions CacheClusterId, 5 of 5`,
+		"cache-memory":                `Maximum AWS/ElastiCache DatabaseMemoryUsagePercentage CacheClusterId, 5 of 5`,
+		"cache-replication-lag":       `Maximum AWS/ElastiCache ReplicationLag CacheClusterId, 5 of 5`,
+		"certificate-expiry":          `Minimum AWS/CertificateManager DaysToExpiry CertificateArn, 1 of 1`,
+		"database-deadlocks":          `Average AWS/RDS Deadlocks DBClusterIdentifier Role=WRITER, 5 of 10`,
+		"database-memory":             `Minimum AWS/RDS FreeableMemory DBClusterIdentifier, 10 of 10`,
+		"database-reader-connections": `Maximum AWS/RDS DatabaseConnections DBClusterIdentifier Role=READER, 5 of 5`,
+		"database-reader-cpu":         `Average AWS/RDS CPUUtilization DBClusterIdentifier Role=READER, 15 of 15`,
+		"database-replica-lag":        `Maximum AWS/RDS AuroraReplicaLag DBClusterIdentifier Role=READER, 5 of 5`,
+		"database-writer-connections": `Maximum AWS/RDS DatabaseConnections DBClusterIdentifier Role=WRITER, 5 of 5`,
+		"database-writer-cpu":         `Average AWS/RDS CPUUtilization DBClusterIdentifier Role=WRITER, 10 of 10`,
+		"edge-errors":                 `100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0)), 3 of 5`,
+		"edge-healthy-targets":        `Maximum AWS/ApplicationELB HealthyHostCount LoadBalancer TargetGroup, 2 of 2`,
+		"edge-latency":                `p95 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
+		"edge-tail-latency":           `p99 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
+		"edge-unhealthy-targets":      `Maximum AWS/ApplicationELB UnHealthyHostCount LoadBalancer TargetGroup, 10 of 10`,
+		"functions-failing":           `SELECT SUM(Errors) FROM "AWS/Lambda", 1 of 1`,
+		"kafka-consumer-lag":          `SELECT MAX(SumOffsetLag) FROM "AWS/Kafka" WHERE "Cluster Name" = 'wallet-%s', 10 of 10`,
+		"kafka-controller":            `Maximum AWS/Kafka ActiveControllerCount Cluster Name, 5 of 5`,
+		"kafka-disk":                  `Maximum AWS/Kafka KafkaDataLogsDiskUsed Broker ID Cluster Name, 5 of 5`,
+		"kafka-offline-partitions":    `Maximum AWS/Kafka OfflinePartitionsCount Cluster Name, 3 of 3`,
+		"kafka-under-minimum":         `Maximum AWS/Kafka UnderMinIsrPartitionCount Broker ID Cluster Name, 5 of 5`,
+		"kafka-under-replicated":      `Maximum AWS/Kafka UnderReplicatedPartitions Broker ID Cluster Name, 30 of 30`,
+		"nat-ports":                   `Sum AWS/NATGateway ErrorPortAllocation NatGatewayId, 3 of 5`,
+		"service-at-maximum":          `Maximum ECS/ContainerInsights RunningTaskCount ClusterName ServiceName, 15 of 15`,
+		"service-cpu":                 `Average AWS/ECS CPUUtilization ClusterName ServiceName, 10 of 10`,
+		"service-memory":              `Average AWS/ECS MemoryUtilization ClusterName ServiceName, 10 of 10`,
+		"service-tasks":               `Minimum ECS/ContainerInsights RunningTaskCount ClusterName ServiceName, 8 of 10`,
+		"standby-lag":                 `SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = 'wallet-%s-us-east-1', 5 of 5`,
+		"storage-replication":         `SELECT MAX(ReplicationLatency) FROM "AWS/S3", 3 of 3`,
+		"waf-blocks":                  `Sum AWS/WAFV2 BlockedRequests Region Rule=ALL WebACL, 3 of 5`,
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for id, a := range env.alarms() {
+			if a.Type == "AWS::CloudWatch::Alarm" {
+				known, ok := want[numbered.ReplaceAllString(id, "")]
+				require.Truef(t, ok, "%s: say here what it reads", id)
+				assert.Equalf(t, strings.ReplaceAll(known, "wallet-%s", env.Prefix()), a.reading(), "%s", id)
+			}
+		}
+	})
+}
+
+func TestTheLimitsAreTheAgreedOnes(t *testing.T) {
+	want := config.Limits{
+		DatabaseCPUPercent: 80, ConnectionsPercent: 80, ReplicaLag: time.Second, DeadlocksPerMinute: 6,
+		CacheCPUPercent: 80, CacheMemoryPercent: 80, EvictionsPerMinute: 100, KafkaDiskPercent: 85, CertificateDays: 30,
+	}
+	// A tenth of the instances' 16 and 64 GiB.
+	for name, free := range map[string]int{"staging": 1600, "production": 6144} {
+		want.FreeMemoryMiB = free
+		watch := platform[name].Observability
+		assert.Equal(t, want, watch.Limits, name)
+		assert.Equal(t, 1000, watch.WAFBlocksPerMinute, name)
+		assert.Equal(t, 100_000, watch.ConsumerLagRecords, name)
+		assert.Equal(t, 30*time.Second, watch.ScrapeInterval, name)
+	}
+	assert.Equal(t, 150, platform["production"].Observability.MetricRetentionDays)
+	assert.Equal(t, 30, platform["staging"].Observability.MetricRetentionDays)
+}
+
+func TestTheStandbyCallsForHelpWithoutThePrimaryRegion(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		if env.DR.Mode != config.DRStandby {
+			assert.NotContains(t, env.alarms(), "standby-lag", "nothing replicates")
+			return
+		}
+		dr := env.stack(t, "dr")
+		assert.Equal(t, env.Secondary.Name, dr.region, "Aurora publishes the lag beside the secondary only")
+		lag := dr.only(t, "AWS::CloudWatch::Alarm")
+		assert.InDelta(t, 60_000, lag.Properties["Threshold"], 0, "a minute, in milliseconds: the seed allows to lose five")
+		topic, _ := at(lag.Properties["AlarmActions"], 0, "Ref").(string)
+		assert.Contains(t, dr.ofType("AWS::SNS::Topic"), topic)
+		assert.Len(t, dr.ofType("AWS::SNS::Subscription"), len(env.Site.Alerts.Critical)+len(env.Site.Alerts.Warning))
+	})
+}
+
+func TestTheCollectorReachesNothingElse(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack := env.stack(t, "observability")
+		assert.Empty(t, stack.only(t, "AWS::EC2::SecurityGroup").Properties["SecurityGroupEgress"], "the collector may call anywhere")
+		var opened []any
+		for _, rule := range stack.ofType("AWS::EC2::SecurityGroupEgress") {
+			assert.NotEmpty(t, rule.Properties["DestinationSecurityGroupId"])
+			opened = append(opened, rule.Properties["FromPort"])
+		}
+		assert.ElementsMatch(t, []any{8080.0, 11001.0, 11002.0}, opened)
+	})
+}
+
+// A broker exports thousands of series, and each sample is paid for.
+func TestOnlyTheKafkaSeriesThatAreReadArePaidFor(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		scraper := env.stack(t, "observability").only(t, "AWS::APS::Scraper")
+		var scrape struct {
+			Jobs []struct {
+				Name    string `yaml:"job_name"`
+				Relabel []struct {
+					Action, Regex string
+					Labels        []string `yaml:"source_labels"`
+				} `yaml:"metric_relabel_configs"`
+			} `yaml:"scrape_configs"`
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(render(at(scraper.Properties, "ScrapeConfiguration", "ConfigurationBlob"))), &scrape))
+		for _, job := range scrape.Jobs {
+			if job.Name == "wallet-service" {
+				assert.Empty(t, job.Relabel)
+				continue
+			}
+			require.Lenf(t, job.Relabel, 1, "%s", job.Name)
+			assert.Equalf(t, "keep", job.Relabel[0].Action, "%s", job.Name)
+			assert.Equalf(t, []string{"__name__"}, job.Relabel[0].Labels, "%s", job.Name)
+			kept := regexp.MustCompile("^(?:" + job.Relabel[0].Regex + ")$")
+			assert.Falsef(t, kept.MatchString("kafka_log_Log_Size"), "%s keeps a series for each partition", job.Name)
+		}
+	})
+}
