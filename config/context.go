@@ -44,6 +44,7 @@ func ReadContext(path string, arguments []string) (map[string]any, error) {
 		key, value, ok := strings.Cut(argument, "=")
 		if !ok {
 			problems = append(problems, fmt.Errorf("context: want key=value, got %q", argument))
+			continue
 		}
 		context[key] = value
 	}
@@ -62,7 +63,7 @@ func readFlags(path string) (map[string]any, error) {
 		PathMetadata bool           `json:"pathMetadata"`
 	}
 	if err := json.Unmarshal(content, &file); err != nil {
-		return nil, fmt.Errorf("%s: not valid JSON: %w", path, err)
+		return nil, fmt.Errorf("%s: want a JSON object whose context holds the feature flags: %w", path, err)
 	}
 	if file.Context == nil {
 		return nil, fmt.Errorf("%s: context: want the feature flags, got none", path)
@@ -81,7 +82,7 @@ func readCLIContext() (map[string]any, error) {
 	context := map[string]any{}
 	if inline := os.Getenv("CDK_CONTEXT_JSON"); inline != "" {
 		if err := json.Unmarshal([]byte(inline), &context); err != nil {
-			return nil, fmt.Errorf("CDK_CONTEXT_JSON: not valid JSON: %w", err)
+			return nil, fmt.Errorf("CDK_CONTEXT_JSON: want a JSON object: %w", err)
 		}
 	}
 	if path := os.Getenv("CONTEXT_OVERFLOW_LOCATION_ENV"); path != "" {
@@ -90,7 +91,7 @@ func readCLIContext() (map[string]any, error) {
 			return nil, fmt.Errorf("the CDK CLI's context cannot be read: %w", err)
 		}
 		if err := json.Unmarshal(content, &context); err != nil {
-			return nil, fmt.Errorf("%s: not valid JSON: %w", path, err)
+			return nil, fmt.Errorf("%s: want a JSON object: %w", path, err)
 		}
 	}
 	return context, nil
@@ -112,7 +113,7 @@ func ReadChoice(context map[string]any) (Choice, error) {
 		case key == contextImageTag && isText && value != "":
 			choice.ImageTag = value
 		case key == contextEnv, key == contextImageTag:
-			problems = append(problems, fmt.Errorf("context %s: want a text, got %v", key, context[key]))
+			problems = append(problems, fmt.Errorf("context %s: want a text that is not empty, got %#v", key, context[key]))
 		default:
 			problems = append(problems, fmt.Errorf("context %s: unknown key (known: %s, %s)", key, contextEnv, contextImageTag))
 		}

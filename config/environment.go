@@ -34,6 +34,7 @@ type Environment struct {
 	Messaging     Messaging
 	Storage       Storage
 	Backup        Backup
+	Registry      Registry
 	Service       Service
 	Edge          Edge
 	Observability Observability
@@ -245,8 +246,10 @@ type Messaging struct {
 type Topic struct {
 	Name       string
 	Partitions int
-	Cleanup    string        // "compact" or "delete"
-	Retention  time.Duration // how long a record stays, or may stay after compaction
+	Cleanup    string // "compact" or "delete"
+	// Retention is how long a record stays; in a compacted topic, how long every
+	// record stays before only the last one of its key is kept.
+	Retention time.Duration
 }
 
 // Storage is the S3 buckets' life cycle.
@@ -293,6 +296,16 @@ func (b Backup) RestoreTestHourUTC() int {
 	return (b.StartHourUTC + int((b.StartWindow + b.CompletionWindow).Hours())) % 24
 }
 
+// Registry is how long images stay in ECR.
+type Registry struct {
+	// Releases is the number of tagged images that a repository keeps: as far as a
+	// rollback can reach.
+	Releases int
+	// UntaggedDays is how long an image without a tag stays: what an interrupted
+	// push leaves behind.
+	UntaggedDays int
+}
+
 // Service is the wallet service on Fargate.
 type Service struct {
 	CPU          int    // units of 1/1024 vCPU for the whole task
@@ -303,6 +316,15 @@ type Service struct {
 	// CPUTargetPercent, MemoryTargetPercent and RequestsPerTaskPerMinute are what
 	// autoscaling holds; whichever asks for more tasks wins.
 	CPUTargetPercent, MemoryTargetPercent, RequestsPerTaskPerMinute int
+	// ScaleOutCooldown and ScaleInCooldown are how long autoscaling waits after it
+	// added or removed tasks before it does so again.
+	ScaleOutCooldown, ScaleInCooldown time.Duration
+	// DatabasePoolSize is the number of connections in each of a task's
+	// [DatabasePools].
+	DatabasePoolSize int
+	// HeapPercent is the share of the application's memory that the JVM may use as
+	// heap; the rest is for class data, thread stacks and network buffers.
+	HeapPercent int
 	// StartupGrace is how long a new task may fail health checks while its JVM
 	// starts.
 	StartupGrace time.Duration
@@ -323,6 +345,15 @@ type Service struct {
 // AppMemoryMiB is what the collector leaves to the application.
 func (s Service) AppMemoryMiB() int { return s.MemoryMiB - s.CollectorMemoryMiB }
 
+// AppCPU is what the collector leaves to the application, in units of 1/1024 vCPU.
+func (s Service) AppCPU() int { return s.CPU - s.CollectorCPU }
+
+// DatabaseConnections is the most that the service can open at once: every pool
+// of every task full, and twice the tasks while a deployment replaces them.
+func (s Service) DatabaseConnections() int {
+	return 2 * s.MaxTasks * DatabasePools * s.DatabasePoolSize
+}
+
 // Edge is what stands between the internet and the service.
 type Edge struct {
 	// PublicPaths are the load balancer path patterns that reach the service from
@@ -333,12 +364,24 @@ type Edge struct {
 	RateLimit int
 	// DeregistrationDelay is how long a leaving task may finish its requests.
 	DeregistrationDelay time.Duration
+	// SlowStart is the time over which a new task's share of the requests grows to
+	// its full size, 30 to 900 s.
+	SlowStart time.Duration
+	// Health is how the load balancer asks a task whether it is ready.
+	Health HealthCheck
 	// IdleTimeout closes a silent connection.
 	IdleTimeout time.Duration
 	// LogRetentionDays is for the logs of the web ACLs and of the distribution.
 	LogRetentionDays int
 	// PriceClass bounds the CloudFront locations that serve static content.
 	PriceClass string
+}
+
+// HealthCheck is how often a target is asked and what its answers mean.
+type HealthCheck struct {
+	Interval, Timeout time.Duration
+	// Healthy and Unhealthy are the answers in a row that change the verdict.
+	Healthy, Unhealthy int
 }
 
 // Observability is alarms, dashboards, metrics and traces.

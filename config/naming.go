@@ -92,6 +92,9 @@ func (e Environment) Bucket(purpose string, r Region) string {
 // BackupVault is the AWS Backup vault in a region.
 func (e Environment) BackupVault(r Region) string { return e.Prefix() + "-" + r.Name }
 
+// BackupPlan is the AWS Backup plan; a plan must have a name.
+func (e Environment) BackupPlan() string { return e.Prefix() + "-daily" }
+
 // BackupVaultARN is the vault's ARN: the copy rule in the primary region names
 // the vault of the second without asking that region.
 func (e Environment) BackupVaultARN(r Region) string {

@@ -99,6 +99,10 @@ func Production() Environment {
 			RestoreTestDays: 7,
 			RestoreTestHold: 2 * time.Hour,
 		},
+		Registry: Registry{
+			Releases:     50,
+			UntaggedDays: 7,
+		},
 		Service: Service{
 			CPU:                 4096,
 			MemoryMiB:           8192,
@@ -110,14 +114,24 @@ func Production() Environment {
 			// 15,000 a second over 20 tasks is 45,000 a minute for each; scaling at
 			// 80 % of that leaves the time a new JVM needs to start.
 			RequestsPerTaskPerMinute: 36000,
-			StartupGrace:             120 * time.Second,
-			StopTimeout:              90 * time.Second,
-			Exec:                     false,
-			TraceSampleRatio:         0.05,
-			CollectorImage:           collectorImage,
-			CollectorCPU:             256,
-			CollectorMemoryMiB:       512,
-			LogRetentionDays:         90,
+			// Out at once, a minute being a JVM's start; in only when the peak is over.
+			ScaleOutCooldown: time.Minute,
+			ScaleInCooldown:  5 * time.Minute,
+			// The service's default of 20 would need 2,400 connections in the middle of
+			// a deployment at the bound of 20 tasks, and when the last reader is lost
+			// the writer takes all of them. 15 makes 1,800, which leaves 200 of the
+			// server's 2,000 for migrations, rotation and operators. At 5 ms a
+			// transaction the 300 connections of the write pools carry 60,000 a second.
+			DatabasePoolSize:   15,
+			HeapPercent:        70,
+			StartupGrace:       120 * time.Second,
+			StopTimeout:        90 * time.Second,
+			Exec:               false,
+			TraceSampleRatio:   0.05,
+			CollectorImage:     collectorImage,
+			CollectorCPU:       256,
+			CollectorMemoryMiB: 512,
+			LogRetentionDays:   90,
 		},
 		Edge: Edge{
 			PublicPaths: walletPaths(),
@@ -125,6 +139,8 @@ func Production() Environment {
 			// minutes is a person's traffic several hundred times over.
 			RateLimit:           2000,
 			DeregistrationDelay: 60 * time.Second,
+			SlowStart:           60 * time.Second,
+			Health:              walletHealth(),
 			IdleTimeout:         60 * time.Second,
 			LogRetentionDays:    365,
 			PriceClass:          "PriceClass_All",

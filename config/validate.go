@@ -28,8 +28,11 @@ func (e Environment) Validate() error {
 	validateStorage(p, e.Storage)
 	validateBackup(p, e.Backup)
 	validateService(p, e.Service)
+	validateRegistry(p, e.Registry)
 	validateEdge(p, e.Edge)
+	validateServiceData(p, e)
 	validateObservability(p, e.Observability)
+	validateLimits(p, e.Observability.Limits, e.Messaging)
 	validateDR(p, e)
 	return errors.Join(p.found...)
 }
@@ -102,6 +105,12 @@ func (p *problems) atLeast(field string, got, least int) {
 // which AWS has no field for.
 func (p *problems) seconds(field string, got, least, most time.Duration) {
 	p.check(least <= got && got <= most && got%time.Second == 0, field, got, "whole seconds, %v to %v", least, most)
+}
+
+// hours reports a duration outside the bounds or with a fraction of an hour.
+func (p *problems) hours(field string, got time.Duration, least, most int) {
+	ok := time.Duration(least)*time.Hour <= got && got <= time.Duration(most)*time.Hour && got%time.Hour == 0
+	p.check(ok, field, got, "%d to %d whole hours", least, most)
 }
 
 // oneOf reports a value that is not in the list.

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// monitoringSeconds are the intervals of Enhanced Monitoring. 0, which turns it
+// off, is not among them on purpose.
+var monitoringSeconds = []float64{1, 5, 10, 15, 30, 60}
+
 func validateDatabase(p *problems, e Environment) {
 	db := e.Database
 	oneOf(p, "Database.EngineVersion", db.EngineVersion, auroraVersions...)
@@ -20,6 +24,8 @@ func validateDatabase(p *problems, e Environment) {
 		least: 30 * time.Minute,
 	})
 	oneOf(p, "Database.Insights", db.Insights, InsightsStandard, InsightsAdvanced)
+	p.check(slices.Contains(monitoringSeconds, db.MonitoringInterval.Seconds()), "Database.MonitoringInterval", db.MonitoringInterval,
+		"one of %v seconds", monitoringSeconds)
 	p.logRetention("Database.LogRetentionDays", db.LogRetentionDays)
 	p.check(db.SlowQuery > 0, "Database.SlowQuery", db.SlowQuery, "more than 0s, which would log every statement")
 	between(p, "Database.RotationDays", db.RotationDays, 1, 1000) // Secrets Manager's bounds
@@ -94,6 +100,7 @@ func validateStorage(p *problems, storage Storage) {
 		"0, or less than Storage.BackupRetentionDays, %d", storage.BackupRetentionDays)
 	p.atLeast("Storage.LogRetentionDays", storage.LogRetentionDays, 1)
 	p.atLeast("Storage.NoncurrentDays", storage.NoncurrentDays, 1)
+	p.atLeast("Storage.IncompleteUploadDays", storage.IncompleteUploadDays, 1)
 }
 
 func validateBackup(p *problems, backup Backup) {
@@ -105,5 +112,9 @@ func validateBackup(p *problems, backup Backup) {
 		"Backup.RetentionDays", backup.RetentionDays, "the vault lock's %d to %d", backup.LockMinDays, backup.LockMaxDays)
 	p.check(backup.LockGraceDays == 0 || 3 <= backup.LockGraceDays && backup.LockGraceDays <= 36500,
 		"Backup.LockGraceDays", backup.LockGraceDays, "0, or 3 to 36500")
-	between(p, "Backup.RestoreTestDays", backup.RestoreTestDays, 1, 365)
+	p.hours("Backup.StartWindow", backup.StartWindow, 1, 168)
+	p.check(backup.CompletionWindow > backup.StartWindow && backup.CompletionWindow%time.Hour == 0,
+		"Backup.CompletionWindow", backup.CompletionWindow, "whole hours, more than Backup.StartWindow, %v", backup.StartWindow)
+	between(p, "Backup.RestoreTestDays", backup.RestoreTestDays, 1, 31) // a day of the month, in its schedule
+	p.hours("Backup.RestoreTestHold", backup.RestoreTestHold, 1, 168)
 }

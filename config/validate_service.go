@@ -23,6 +23,10 @@ func validateService(p *problems, s Service) {
 	between(p, "Service.CPUTargetPercent", s.CPUTargetPercent, 1, 100)
 	between(p, "Service.MemoryTargetPercent", s.MemoryTargetPercent, 1, 100)
 	p.atLeast("Service.RequestsPerTaskPerMinute", s.RequestsPerTaskPerMinute, 1)
+	p.seconds("Service.ScaleOutCooldown", s.ScaleOutCooldown, 0, time.Hour)
+	p.seconds("Service.ScaleInCooldown", s.ScaleInCooldown, 0, time.Hour)
+	p.atLeast("Service.DatabasePoolSize", s.DatabasePoolSize, 1)
+	between(p, "Service.HeapPercent", s.HeapPercent, 1, 90)
 	p.seconds("Service.StartupGrace", s.StartupGrace, time.Second, time.Hour)
 	p.seconds("Service.StopTimeout", s.StopTimeout, time.Second, 120*time.Second)
 	between(p, "Service.TraceSampleRatio", s.TraceSampleRatio, 0, 1)
@@ -49,10 +53,33 @@ func validateCollector(p *problems, s Service) {
 		"Service.CollectorMemoryMiB", s.CollectorMemoryMiB, "more than 0 and less than Service.MemoryMiB, %d", s.MemoryMiB)
 }
 
+func validateRegistry(p *problems, r Registry) {
+	p.atLeast("Registry.Releases", r.Releases, 2) // the running release and the one to return to
+	p.atLeast("Registry.UntaggedDays", r.UntaggedDays, 1)
+}
+
+// validateServiceData reports what the service asks of the database and does not
+// get.
+func validateServiceData(p *problems, e Environment) {
+	p.check(e.Service.DatabaseConnections() <= e.Database.MaxConnections, "Service.DatabasePoolSize", e.Service.DatabasePoolSize,
+		"small enough that twice Service.MaxTasks with %d pools each fit into Database.MaxConnections, %d", DatabasePools, e.Database.MaxConnections)
+	p.check(e.Primary.DatabaseAuthorities() != "", "Primary.Name", e.Primary.Name, "a region whose RDS certificates are in config/authorities")
+	// A task that is killed before the load balancer lets go of it cuts requests.
+	p.check(e.Edge.DeregistrationDelay < e.Service.StopTimeout, "Edge.DeregistrationDelay", e.Edge.DeregistrationDelay,
+		"less than Service.StopTimeout, %s", e.Service.StopTimeout)
+}
+
 func validateEdge(p *problems, e Edge) {
 	validatePaths(p, e.PublicPaths)
 	between(p, "Edge.RateLimit", e.RateLimit, 10, 2_000_000_000)
 	p.seconds("Edge.DeregistrationDelay", e.DeregistrationDelay, 0, time.Hour)
+	p.check(e.SlowStart == 0 || 30*time.Second <= e.SlowStart && e.SlowStart <= 900*time.Second,
+		"Edge.SlowStart", e.SlowStart, "0s, or 30s to 900s")
+	p.seconds("Edge.Health.Interval", e.Health.Interval, 5*time.Second, 300*time.Second)
+	p.seconds("Edge.Health.Timeout", e.Health.Timeout, 2*time.Second, 120*time.Second)
+	p.check(e.Health.Timeout < e.Health.Interval, "Edge.Health.Timeout", e.Health.Timeout, "less than Edge.Health.Interval, %s", e.Health.Interval)
+	between(p, "Edge.Health.Healthy", e.Health.Healthy, 2, 10)
+	between(p, "Edge.Health.Unhealthy", e.Health.Unhealthy, 2, 10)
 	p.seconds("Edge.IdleTimeout", e.IdleTimeout, time.Second, 4000*time.Second)
 	p.logRetention("Edge.LogRetentionDays", e.LogRetentionDays)
 	oneOf(p, "Edge.PriceClass", e.PriceClass, "PriceClass_100", "PriceClass_200", "PriceClass_All")
@@ -101,10 +128,29 @@ func patternsMeet(a, b string) bool {
 
 func validateObservability(p *problems, o Observability) {
 	p.check(o.LatencyTarget > 0, "Observability.LatencyTarget", o.LatencyTarget, "more than 0s")
+	p.check(o.TailLatencyTarget >= o.LatencyTarget, "Observability.TailLatencyTarget", o.TailLatencyTarget,
+		"at least Observability.LatencyTarget, %v", o.LatencyTarget)
 	p.check(0 < o.ErrorRatePercent && o.ErrorRatePercent <= 100, "Observability.ErrorRatePercent", o.ErrorRatePercent, "more than 0, at most 100")
 	p.atLeast("Observability.WAFBlocksPerMinute", o.WAFBlocksPerMinute, 1)
 	p.atLeast("Observability.ConsumerLagRecords", o.ConsumerLagRecords, 1)
 	between(p, "Observability.MetricRetentionDays", o.MetricRetentionDays, 1, 1095)
 	// Prometheus takes a series for gone when it has not heard of it for 5 minutes.
 	p.seconds("Observability.ScrapeInterval", o.ScrapeInterval, 30*time.Second, 5*time.Minute)
+	p.logRetention("Observability.LogRetentionDays", o.LogRetentionDays)
+}
+
+// validateLimits refuses thresholds that an alarm can never cross or always has.
+func validateLimits(p *problems, l Limits, m Messaging) {
+	const limits = "Observability.Limits."
+	between(p, limits+"DatabaseCPUPercent", l.DatabaseCPUPercent, 1, 99)
+	between(p, limits+"ConnectionsPercent", l.ConnectionsPercent, 1, 99)
+	p.check(l.ReplicaLag > 0, limits+"ReplicaLag", l.ReplicaLag, "more than 0s")
+	p.atLeast(limits+"DeadlocksPerMinute", l.DeadlocksPerMinute, 1)
+	p.atLeast(limits+"FreeMemoryMiB", l.FreeMemoryMiB, 1)
+	between(p, limits+"CacheCPUPercent", l.CacheCPUPercent, 1, 99)
+	between(p, limits+"CacheMemoryPercent", l.CacheMemoryPercent, 1, 99)
+	p.atLeast(limits+"EvictionsPerMinute", l.EvictionsPerMinute, 1)
+	p.check(m.VolumeTargetPercent < l.KafkaDiskPercent && l.KafkaDiskPercent < 100, limits+"KafkaDiskPercent", l.KafkaDiskPercent,
+		"more than Messaging.VolumeTargetPercent, %d, and less than 100", m.VolumeTargetPercent)
+	between(p, limits+"CertificateDays", l.CertificateDays, 1, 59) // ACM renews from 60 on
 }

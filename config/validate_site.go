@@ -143,10 +143,9 @@ func validateNames(p *problems, e Environment) {
 		p.add("Name", e.Name, "lower-case letters and digits, a letter first, two or more")
 		return
 	}
-	for _, name := range e.limitedNames() {
-		p.check(len(name.value) <= name.limit, "Name", e.Name, "a name short enough for %s %q (at most %d characters, not %d)",
-			name.what, name.value, name.limit, len(name.value))
-	}
+	worst := slices.MaxFunc(e.limitedNames(), func(a, b limitedName) int { return a.excess() - b.excess() })
+	p.check(worst.excess() <= 0, "Name", e.Name, "a name short enough for %s %q (at most %d characters, not %d)",
+		worst.what, worst.value, worst.limit, len(worst.value))
 }
 
 // limitedName is a physical name and the length that its service allows.
@@ -156,13 +155,19 @@ type limitedName struct {
 	limit int
 }
 
+// excess is by how much the name is too long.
+func (n limitedName) excess() int { return len(n.value) - n.limit }
+
 // limitedNames are the names of the environment that could become too long, the
 // longest of each kind.
 func (e Environment) limitedNames() []limitedName {
 	names := []limitedName{
 		{"the cache", e.CacheName(), 40},
 		{"the MSK cluster", e.KafkaClusterName(), 64},
+		{"the cache's user", e.CacheUserID("default"), 40},
 		{"the global database", e.GlobalClusterName(), 63},
+		{"the rotation function", e.RotationFunction("admin"), 64},
+		{"the restore test", e.RestoreTestName(), 50},
 	}
 	for _, region := range []Region{e.Primary, e.Secondary} {
 		names = append(names,

@@ -8,7 +8,7 @@ const (
 	// auroraLTS is the newest minor of the long-term support line 3.10.
 	auroraLTS = "3.10.4"
 	// collectorImage is AWS's distribution of the OpenTelemetry collector.
-	collectorImage = "public.ecr.aws/aws-observability/aws-otel-collector:v0.43.1"
+	collectorImage = "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0"
 	// productionPartitions carries 15,000 events a second. A partition of an
 	// m5.large broker with acks=all and three copies takes about 1,000 small
 	// records a second with room to spare, so 15 would do; 24 divides evenly over
@@ -33,6 +33,14 @@ const (
 	KafkaNodePort  = 11002 // MSK open monitoring: node exporter
 	HTTPSPort      = 443
 	HTTPPort       = 80
+)
+
+// KafkaUser is the wallet service's SASL/SCRAM user, and KafkaPrefix what its
+// consumer groups and transactional IDs begin with: Quarkus names a group after
+// the application, wallet-service.
+const (
+	KafkaUser   = "wallet-service"
+	KafkaPrefix = "wallet-"
 )
 
 // DatabaseName is the schema that the wallet service uses.
@@ -70,8 +78,8 @@ func walletLimits(freeMemoryMiB int) Limits {
 	return Limits{
 		// Above it a failover's reconnections no longer fit on the writer.
 		DatabaseCPUPercent: 80,
-		// Twenty tasks with 60 connections each hold 1,200 of production's 2,000: above
-		// it something leaks, or two deployments overlap.
+		// Twenty tasks with 45 connections each hold 900 of production's 2,000: above
+		// it something leaks, or readers are lost in the middle of a deployment.
 		ConnectionsPercent: 80,
 		// Both replicate in milliseconds; after a second users miss their own writes.
 		ReplicaLag:         time.Second,

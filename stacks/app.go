@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"runtime"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -55,6 +57,8 @@ func synthesize(build func()) (err error) {
 	defer func() {
 		switch cause := recover().(type) {
 		case nil:
+		case runtime.Error:
+			panic(cause) // a mistake in this program: its trace is what finds it
 		case error:
 			err = plainError(cause.Error())
 		case string:
@@ -67,15 +71,18 @@ func synthesize(build func()) (err error) {
 	return nil
 }
 
+// jsFrame is a line of a JavaScript stack trace.
+var jsFrame = regexp.MustCompile(`^\s+at .+:\d+:\d+\)?\s*$`)
+
 // plainError drops the JavaScript stack from a message of the CDK library.
 func plainError(message string) error {
 	var kept []string
 	for line := range strings.Lines(message) {
-		if !strings.HasPrefix(strings.TrimSpace(line), "at ") {
+		if !jsFrame.MatchString(line) {
 			kept = append(kept, strings.TrimRight(line, "\n"))
 		}
 	}
-	if len(kept) == 0 {
+	if strings.TrimSpace(message) == "" {
 		return errors.New("the CDK library failed without a message")
 	}
 	return fmt.Errorf("synthesis failed: %s", strings.Join(kept, "\n"))

@@ -3,7 +3,9 @@ package stacks
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
+	"wallet-infra/config"
 	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/registry"
 	"wallet-infra/constructs/service"
 )
 
@@ -12,4 +14,29 @@ type Compute struct {
 	Stack   awscdk.Stack
 	Service service.Service
 	Edge    edge.Edge
+}
+
+// NewCompute builds the compute stack.
+func NewCompute(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging) Compute {
+	stack := newStack(stage, env, "Compute", env.Primary,
+		"The image repositories, the wallet service on Fargate, its load balancer, web ACL and DNS record")
+	logKey := newLogKey(stack, env, "compute-logs")
+	wallet := service.New(stack, service.Props{
+		Env:        env,
+		Network:    network.Network,
+		Repository: registry.New(stack, env).Service,
+		Database:   data.Database,
+		Cache:      data.Cache,
+		Kafka:      messaging.Kafka,
+		LogKey:     logKey,
+	})
+	entrance := edge.New(stack, edge.Props{
+		Env:        env,
+		Network:    network.Network,
+		Service:    wallet.Fargate,
+		AccessLogs: data.Buckets.Logs,
+		LogKey:     logKey,
+	})
+	wallet.Scale(entrance.TargetGroup)
+	return Compute{Stack: stack, Service: wallet, Edge: entrance}
 }

@@ -22,6 +22,9 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	global := NewGlobal(stage, env)
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network, global)
+	messaging := NewMessaging(stage, env, network, data.Buckets.Logs)
+	compute := NewCompute(stage, env, network, data, messaging)
+	NewObservability(stage, env, network, data, messaging, compute)
 	if env.DR.Mode.Copies() {
 		// The secondary joins a global database that the primary must have made, and
 		// a primary cannot be destroyed while it has a secondary.
@@ -42,7 +45,12 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 	}
 	all := *tags(env)
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		awscdk.Tags_Of(stage).Add(new(key), all[key], nil)
+		awscdk.Tags_Of(stage).Add(new(key), all[key], &awscdk.TagProps{
+			// CDK knows a property for tags that the regional schemas do not have
+			// yet; these get the stack's tags from CloudFormation.
+			ExcludeResourceTypes: jsii.Strings("AWS::Grafana::Workspace",
+				"AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::ListenerRule"),
+		})
 	}
 	return stage
 }

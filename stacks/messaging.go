@@ -2,12 +2,32 @@ package stacks
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 
+	"wallet-infra/config"
 	"wallet-infra/constructs/kafka"
+	"wallet-infra/constructs/storage"
 )
 
 // Messaging holds the event stream.
 type Messaging struct {
 	Stack awscdk.Stack
 	Kafka kafka.Cluster
+}
+
+// NewMessaging builds the messaging stack; broker logs are archived in logs.
+func NewMessaging(stage awscdk.Stage, env config.Environment, network Network, logs awss3.IBucket) Messaging {
+	stack := newStack(stage, env, "Messaging", env.Primary, "The Kafka cluster, its topics and the service's access to them")
+	return Messaging{
+		Stack: stack,
+		Kafka: kafka.New(stack, kafka.Props{
+			Env:       env,
+			Vpc:       network.Vpc,
+			Brokers:   network.Database(),
+			Functions: network.Private(),
+			Logs:      logs,
+			LogPrefix: storage.BrokerPrefix,
+			LogKey:    newLogKey(stack, env, "messaging-logs"),
+		}),
+	}
 }

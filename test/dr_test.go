@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -117,7 +118,7 @@ func TestTheSecondaryBehavesLikeThePrimaryAfterAFailover(t *testing.T) {
 		}
 		was, is := primary.only(t, "AWS::RDS::DBCluster").Properties, dr.only(t, "AWS::RDS::DBCluster").Properties
 		for _, property := range []string{
-			"Engine", "EngineVersion", "Port", "StorageType", "StorageEncrypted", "BackupRetentionPeriod", "PreferredBackupWindow",
+			"Engine", "EngineVersion", "StorageType", "StorageEncrypted", "BackupRetentionPeriod", "PreferredBackupWindow",
 			"PreferredMaintenanceWindow", "DeletionProtection", "CopyTagsToSnapshot", "EnableCloudwatchLogsExports",
 			"EnableIAMDatabaseAuthentication", "DatabaseInsightsMode",
 		} {
@@ -149,7 +150,7 @@ func TestTheSecondaryCanCarryTheLoad(t *testing.T) {
 			assert.Equal(t, "db."+env.DR.InstanceType, instance.Properties["DBInstanceClass"])
 			assert.Equal(t, false, instance.Properties["PubliclyAccessible"])
 			assert.Equal(t, false, instance.Properties["AutoMinorVersionUpgrade"])
-			assert.EqualValues(t, 60, instance.Properties["MonitoringInterval"])
+			assert.EqualValues(t, env.Database.MonitoringInterval.Seconds(), instance.Properties["MonitoringInterval"])
 			assert.NotNil(t, instance.Properties["MonitoringRoleArn"])
 			assert.Equal(t, true, instance.Properties["EnablePerformanceInsights"])
 			assert.Equal(t, "Retain", instance.DeletionPolicy)
@@ -190,5 +191,22 @@ func TestTheSecondNetworkDoesNotOverlapTheFirst(t *testing.T) {
 			assert.True(t, strings.HasPrefix(subnet.Properties["AvailabilityZone"].(string), env.Secondary.Name))
 		}
 		assert.Len(t, dr.ofType("AWS::EC2::NatGateway"), env.DR.Network.NATGateways)
+	})
+}
+
+func TestSomebodyIsToldThatTheSecondRegionFallsBehind(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, dr template) {
+		// Aurora publishes the lag in the second region alone, and an alarm reads its
+		// own region alone: in any other stack it would never see a value.
+		for _, alarm := range dr.ofType("AWS::CloudWatch::Alarm") {
+			if strings.Contains(fmt.Sprint(alarm.Properties["Metrics"]), "AuroraGlobalDBRPOLag") {
+				assert.EqualValues(t, env.DR.ReplicationLag.Milliseconds(), alarm.Properties["Threshold"])
+				assert.Equal(t, "breaching", alarm.Properties["TreatMissingData"])
+				topic := at(alarm.Properties, "AlarmActions", 0, "Ref").(string)
+				assert.Equal(t, "AWS::SNS::Topic", dr.Resources[topic].Type, "an alarm cannot reach a topic of another region")
+				return
+			}
+		}
+		t.Error("nobody watches the lag")
 	})
 }

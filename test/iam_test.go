@@ -27,7 +27,9 @@ type statement struct {
 // of the resource whose policy allows them, with the reason.
 var wildcardActions = map[string]map[string]string{
 	"AWS::KMS::Key": {
-		"kms:*": "the account's own administrators: without it a key can become unmanageable for ever, and IAM policies would not count",
+		"kms:GenerateDataKey*": "CDK's grant to Secrets Manager, narrowed by kms:ViaService; two actions that belong together",
+		"kms:ReEncrypt*":       "CDK's grant to Secrets Manager, narrowed by kms:ViaService; from and to",
+		"kms:*":                "the account's own administrators: without it a key can become unmanageable for ever, and IAM policies would not count",
 	},
 	"AWS::IAM::Policy": {
 		"kms:GenerateDataKey*": "two actions, with and without the plaintext; CDK grants them together",

@@ -86,9 +86,9 @@ func shortName(t *testing.T, env environment, stack string) string {
 
 // outputName is how CDK names the output of a reference: the path of the resource
 // without separators, the logical ID's hash, the attribute and a hash of its own.
-var outputName = regexp.MustCompile(`^(?:ExportsOutput|Exports)?(?:FnGetAtt|Ref)?(.*?)(?:Resource)?[0-9A-F]{8}(.*?)(?:[0-9A-F]{8})?$`)
+var outputName = regexp.MustCompile(`^(?:PublishOutput|ExportsOutput)?(?:FnGetAtt|Ref)?(.*?)(?:Resource)?[0-9A-F]{8}(.*?)(?:[0-9A-F]{8})?$`)
 
-// purposeOf makes an output's name readable: "ExportsOutputRefVpc8378EB38…" is "Vpc".
+// purposeOf makes an output's name readable: "PublishOutputRefVpc8378EB38…" is "Vpc".
 func purposeOf(output string) string {
 	match := outputName.FindStringSubmatch(output)
 	if match == nil || match[1] == "" {

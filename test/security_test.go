@@ -188,6 +188,9 @@ var invariants = map[string][]invariant{
 		{"a container owns its host", everyContainer(func(c any) bool { return at(c, "Privileged") != true })},
 		{"a container runs as root", everyContainer(func(c any) bool {
 			user := fmt.Sprint(at(c, "User"))
+			if at(c, "Name") == "prepare" {
+				return true // TestTheOnlyRootContainerIsGoneBeforeTheServiceStarts
+			}
 			return user != "root" && user != "0" && !strings.HasPrefix(user, "0:")
 		})},
 		{"a container's output is lost", everyContainer(func(c any) bool { return at(c, "LogConfiguration", "LogDriver") != nil })},
@@ -288,7 +291,10 @@ func TestEveryTaggableResourceSaysWhoPaysAndWhatItHolds(t *testing.T) {
 	})
 	eachResource(t, func(t *testing.T, env environment, stack template, id string, r resource) {
 		property := known[r.Type].Tags
-		if property == "" || strings.Contains(id, "CustomResourceProvider") {
+		if r.Type == "AWS::Grafana::Workspace" {
+			return // its tags come from the stack: the regional schema has no property for them
+		}
+		if property == "" || tagless[r.Type] || strings.Contains(id, "CustomResourceProvider") {
 			return
 		}
 		tags := tagsOf(r.Properties[property])
@@ -299,6 +305,10 @@ func TestEveryTaggableResourceSaysWhoPaysAndWhatItHolds(t *testing.T) {
 		}
 	})
 }
+
+// tagless are types that CloudFormation can tag and CDK does not: they get the
+// stack's tags.
+var tagless = map[string]bool{"AWS::ApplicationAutoScaling::ScalableTarget": true}
 
 func wantedTags(env environment) map[string]string {
 	return map[string]string{
@@ -442,7 +452,7 @@ func serverProperty(line string) func(properties) bool {
 func bucketEncrypted(p properties) bool {
 	rule := p.get("BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault")
 	if at(rule, "SSEAlgorithm") == "AES256" {
-		return receivesLogs(p)
+		return receivesLogs(p) || isPublished(p)
 	}
 	return at(rule, "SSEAlgorithm") == "aws:kms" && isOwnKey(at(rule, "KMSMasterKeyID"))
 }
@@ -457,6 +467,12 @@ func receivesLogs(p properties) bool {
 		}
 	}
 	return false
+}
+
+// isPublished says that CloudFront reads the bucket, whose content is then public.
+func isPublished(p properties) bool {
+	policy, _ := json.Marshal(bucketPolicy(p))
+	return strings.Contains(string(policy), "cloudfront.amazonaws.com")
 }
 
 func bucketPolicy(p properties) any {

@@ -34,6 +34,9 @@ type Database struct {
 	// AdminSecret is the owner of the schema: migrations and rotation use it, the
 	// service never does. AppSecret is the user that the service runs as. Both
 	// have the fields username, password, host, port and dbname.
+	//
+	// A reader also needs Key ([encryption.AllowSecrets]): the secrets' own grant
+	// leaves it out.
 	AdminSecret, AppSecret awssecretsmanager.ISecret
 	// Key encrypts the data, the snapshots and the secrets.
 	Key awskms.IKey
@@ -47,13 +50,16 @@ func New(scope constructs.Construct, props Props) Database {
 		Alias:   props.Environment.KeyAlias("database"),
 		Purpose: "Encrypts the wallet's database, its snapshots, its insights and its passwords",
 	})
-	admin := newAdminSecret(own, key, props)
+	// The secrets know the key by its ARN only. Knowing the construct, each grant
+	// on a secret would write its reader into the key's policy.
+	secretsKey := awskms.Key_FromKeyArn(own, new("SecretsKey"), key.KeyArn())
+	admin := newAdminSecret(own, secretsKey, props)
 	made := newCluster(own, key, admin, props)
-	scaleReaders(made.cluster, props.Environment.Database)
+	scaleReaders(made.cluster, props.Environment)
 
 	adminAttached := made.cluster.Secret()
-	appAttached := newAppSecret(own, key, admin, props).Attach(made.cluster)
-	user := newAppUser(own, made, adminAttached, appAttached, props)
+	appAttached := newAppSecret(own, secretsKey, admin, props).Attach(made.cluster)
+	user := newAppUser(own, made, key, adminAttached, appAttached, props)
 	rotate(own, made, user, adminAttached, appAttached, props)
 	return Database{
 		Cluster:       made.cluster,

@@ -156,7 +156,7 @@ func newMonitoringRole(scope constructs.Construct, env config.Environment) awsia
 	role.ApplyRemovalPolicy(removal(env))
 	acknowledge.Finding(role, "AwsSolutions-IAM4",
 		"RDS documents this policy as the role's only content; it writes to the log groups RDS* and to nothing else, and AWS changes it together with the service.",
-		"Policy::arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole")
+		"Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole")
 	return role
 }
 

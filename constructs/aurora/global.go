@@ -2,6 +2,7 @@ package aurora
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapplicationautoscaling"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -31,13 +32,19 @@ func joinGlobal(scope constructs.Construct, member awsrds.DatabaseCluster, env c
 
 // scaleReaders adds readers while the fixed ones are busy. The bounds count the
 // fixed readers too; RDS gives an added reader the lowest rank at failover.
-func scaleReaders(cluster awsrds.DatabaseCluster, db config.Database) {
+func scaleReaders(cluster awsrds.DatabaseCluster, env config.Environment) {
+	db := env.Database
+	// RDS scales with its service-linked role, which the registration makes; CDK
+	// would add a role of its own that nothing uses.
+	role := awsiam.Role_FromRoleArn(cluster, new("ScalingRole"), new("arn:aws:iam::"+env.Site.Account+
+		":role/aws-service-role/rds.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_RDSCluster"), nil)
 	target := awsapplicationautoscaling.NewScalableTarget(cluster, new("Readers"), &awsapplicationautoscaling.ScalableTargetProps{
 		ServiceNamespace:  awsapplicationautoscaling.ServiceNamespace_RDS,
 		ScalableDimension: new("rds:cluster:ReadReplicaCount"),
 		ResourceId:        new("cluster:" + *cluster.ClusterIdentifier()),
 		MinCapacity:       jsii.Number(db.Readers),
 		MaxCapacity:       jsii.Number(db.MaxReaders),
+		Role:              role,
 	})
 	// RDS refuses to scale a cluster that has no reader yet.
 	for _, instance := range *cluster.Node().Children() {

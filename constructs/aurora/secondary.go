@@ -84,7 +84,6 @@ func newSecondaryCluster(scope constructs.Construct, key awskms.IKey, group awse
 		StorageType:                        new(string(db.Storage)),
 		StorageEncrypted:                   new(true),
 		KmsKeyId:                           key.KeyArn(),
-		Port:                               jsii.Number(config.MySQLPort),
 		DbSubnetGroupName:                  subnets.SubnetGroupName(),
 		VpcSecurityGroupIds:                &[]any{group.SecurityGroupId()},
 		DbClusterParameterGroupName:        parameters.BindToCluster(&awsrds.ParameterGroupClusterBindOptions{}).ParameterGroupName,
@@ -123,7 +122,7 @@ func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBClust
 			// Pinned like the primary's; the two must be on one version to switch.
 			AutoMinorVersionUpgrade:            new(false),
 			CaCertificateIdentifier:            new("rds-ca-rsa2048-g1"),
-			MonitoringInterval:                 jsii.Number(60),
+			MonitoringInterval:                 jsii.Number(db.MonitoringInterval.Seconds()),
 			MonitoringRoleArn:                  role.RoleArn(),
 			EnablePerformanceInsights:          new(true),
 			PerformanceInsightsKmsKeyId:        key.KeyArn(),

@@ -78,7 +78,7 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 	groups := &[]awsec2.ISecurityGroup{group}
 	env := props.Environment
 
-	newRotation(scope, "admin", admin, to, props, awssecretsmanager.HostedRotation_MysqlSingleUser(&awssecretsmanager.SingleUserHostedRotationOptions{
+	single := newRotation(scope, "admin", admin, to, props, awssecretsmanager.HostedRotation_MysqlSingleUser(&awssecretsmanager.SingleUserHostedRotationOptions{
 		FunctionName:      new(env.RotationFunction("admin")),
 		ExcludeCharacters: new(passwordExcludes),
 		Vpc:               vpc, VpcSubnets: subnets, SecurityGroups: groups,
@@ -89,8 +89,10 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 		ExcludeCharacters: new(passwordExcludes),
 		Vpc:               vpc, VpcSubnets: subnets, SecurityGroups: groups,
 	}))
-	// A rotation tests the login of the user, so the user comes first.
-	alternating.Node().AddDependency(user)
+	// A new schedule tests the login, so the way to the database comes first, and
+	// the user whose login it is.
+	single.Node().AddDependency(to.group, group)
+	alternating.Node().AddDependency(to.group, group, user)
 }
 
 // newRotation schedules the rotation of a secret.

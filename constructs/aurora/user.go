@@ -5,11 +5,14 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
 )
 
@@ -24,7 +27,7 @@ const (
 // newAppUser makes the application's user in the database: nothing but the
 // rows of the wallet's schema, because migrations change it as the
 // administrator. A change of the properties updates the user.
-func newAppUser(scope constructs.Construct, to cluster, admin, app awssecretsmanager.ISecret, props Props) awscdk.CustomResource {
+func newAppUser(scope constructs.Construct, to cluster, key awskms.IKey, admin, app awssecretsmanager.ISecret, props Props) awscdk.CustomResource {
 	group := newClientGroup(scope, "UserGroup", to, props, "Creation of the database user of the application")
 	maker := function.New(scope, "UserFunction", function.Props{
 		Command:          "dbuser",
@@ -36,9 +39,16 @@ func newAppUser(scope constructs.Construct, to cluster, admin, app awssecretsman
 		SecurityGroup:    group,
 		LogKey:           props.LogKey,
 		LogRetentionDays: props.Environment.Database.LogRetentionDays,
+		Policies: []awsiam.IManagedPolicy{awsiam.NewManagedPolicy(scope, new("UserPolicy"), &awsiam.ManagedPolicyProps{
+			Statements: &[]awsiam.PolicyStatement{
+				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Actions:   jsii.Strings("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
+					Resources: &[]*string{admin.SecretArn(), app.SecretArn()},
+				}),
+				encryption.SecretsStatement(key),
+			},
+		})},
 	})
-	admin.GrantRead(maker, nil)
-	app.GrantRead(maker, nil)
 	user := awscdk.NewCustomResource(scope, new("AppUser"), &awscdk.CustomResourceProps{
 		ServiceToken:   maker.FunctionArn(),
 		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(userDeadline.Seconds())),

@@ -49,7 +49,7 @@ func New(scope constructs.Construct, props Props) Backup {
 func newPlan(own constructs.Construct, props Props, vault awsbackup.IBackupVault) {
 	env := props.Env
 	plan := awsbackup.NewBackupPlan(own, new("Plan"), &awsbackup.BackupPlanProps{
-		BackupPlanName: new(env.Prefix() + "-daily"),
+		BackupPlanName: new(env.BackupPlan()),
 	})
 	plan.AddRule(awsbackup.NewBackupPlanRule(&awsbackup.BackupPlanRuleProps{
 		RuleName:    new("Daily"),

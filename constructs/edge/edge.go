@@ -3,8 +3,23 @@
 package edge
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53targets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awswafv2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/storage"
+	"wallet-infra/constructs/waf"
 )
 
 // Edge is the public entrance of the API.
@@ -14,4 +29,125 @@ type Edge struct {
 	Certificate  awscertificatemanager.ICertificate
 	// WebACL is the web ACL's name, a dimension of its metrics.
 	WebACL string
+}
+
+// Props describe the entrance.
+type Props struct {
+	Env     config.Environment
+	Network network.Network
+	// Service takes the requests, as HTTP on [config.AppPort].
+	Service awselasticloadbalancingv2.IApplicationLoadBalancerTarget
+	// AccessLogs receives a line for each request. Load balancers can write only
+	// to a bucket with S3's own key.
+	AccessLogs awss3.IBucket
+	// LogKey encrypts the web ACL's log group; its policy must allow CloudWatch Logs.
+	LogKey awskms.IKey
+}
+
+// New makes the entrance.
+func New(scope constructs.Construct, props Props) Edge {
+	own := constructs.NewConstruct(scope, new("Edge"))
+	zone := awsroute53.HostedZone_FromHostedZoneAttributes(own, new("Zone"), &awsroute53.HostedZoneAttributes{
+		HostedZoneId: new(props.Env.Site.HostedZone.ID),
+		ZoneName:     new(props.Env.Site.HostedZone.Name),
+	})
+	certificate := awscertificatemanager.NewCertificate(own, new("Certificate"), &awscertificatemanager.CertificateProps{
+		DomainName: new(props.Env.Site.APIDomain),
+		// The record that proves the domain stays, so the certificate renews itself.
+		Validation: awscertificatemanager.CertificateValidation_FromDns(zone),
+	})
+	balancer := newLoadBalancer(own, props)
+	targets := newTargetGroup(own, props)
+	listen(balancer, certificate, targets, props.Env.Edge.PublicPaths)
+	awsroute53.NewARecord(own, new("Record"), &awsroute53.ARecordProps{
+		Zone:       zone,
+		RecordName: new(props.Env.Site.APIDomain + "."), // the dot keeps CDK from adding the zone
+		Target:     awsroute53.RecordTarget_FromAlias(awsroute53targets.NewLoadBalancerTarget(balancer, nil)),
+		Comment:    new("The wallet API; the load balancer has IPv4 addresses only"),
+	})
+	return Edge{
+		LoadBalancer: balancer,
+		TargetGroup:  targets,
+		Certificate:  certificate,
+		WebACL:       protect(own, balancer, props),
+	}
+}
+
+// newLoadBalancer makes the load balancer in the public tier. Its name and the
+// target group's are left to CloudFormation, which keeps to their 32 characters.
+func newLoadBalancer(scope constructs.Construct, props Props) awselasticloadbalancingv2.ApplicationLoadBalancer {
+	balancer := awselasticloadbalancingv2.NewApplicationLoadBalancer(scope, new("LoadBalancer"),
+		&awselasticloadbalancingv2.ApplicationLoadBalancerProps{
+			Vpc:                props.Network.Vpc,
+			VpcSubnets:         props.Network.Public(),
+			InternetFacing:     new(true),
+			SecurityGroup:      newSecurityGroup(scope, props),
+			DeletionProtection: new(props.Env.Protected),
+			Http2Enabled:       new(true),
+			IdleTimeout:        awscdk.Duration_Seconds(jsii.Number(props.Env.Edge.IdleTimeout.Seconds())),
+			// Requests that two servers could read in two ways are how one customer's
+			// request gets mixed into another's.
+			DropInvalidHeaderFields: new(true),
+			DesyncMitigationMode:    awselasticloadbalancingv2.DesyncMitigationMode_STRICTEST,
+			// No answer without the web ACL's: a wallet fails closed.
+			WafFailOpen: new(false),
+		})
+	// By attribute and not by CDK's method, which would write the permission into
+	// the bucket's policy: the bucket's own stack has it, narrower.
+	balancer.SetAttribute(new("access_logs.s3.enabled"), new("true"))
+	balancer.SetAttribute(new("access_logs.s3.bucket"), props.AccessLogs.BucketName())
+	balancer.SetAttribute(new("access_logs.s3.prefix"), new(storage.LoadBalancerPrefix))
+	return balancer
+}
+
+// newSecurityGroup lets the world in on the two ports of the web.
+func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGroup {
+	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              props.Network.Vpc,
+		Description:      new("The public load balancer of the wallet API"),
+		AllowAllOutbound: new(false),
+	})
+	group.AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
+		new("The wallet API is public"), nil)
+	group.AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPPort)),
+		new("Redirect to HTTPS, nothing else"), nil)
+	acknowledge.Finding(group, "AwsSolutions-EC23",
+		"The entrance of a public API: customers' addresses are unknown, and the web ACL, the rate limit and the path rule judge what comes in")
+	return group
+}
+
+// newTargetGroup makes the group of the tasks that are ready.
+func newTargetGroup(scope constructs.Construct, props Props) awselasticloadbalancingv2.ApplicationTargetGroup {
+	health := props.Env.Edge.Health
+	return awselasticloadbalancingv2.NewApplicationTargetGroup(scope, new("Targets"),
+		&awselasticloadbalancingv2.ApplicationTargetGroupProps{
+			Vpc:                 props.Network.Vpc,
+			TargetType:          awselasticloadbalancingv2.TargetType_IP,
+			Protocol:            awselasticloadbalancingv2.ApplicationProtocol_HTTP,
+			Port:                jsii.Number(config.AppPort),
+			Targets:             &[]awselasticloadbalancingv2.IApplicationLoadBalancerTarget{props.Service},
+			DeregistrationDelay: awscdk.Duration_Seconds(jsii.Number(props.Env.Edge.DeregistrationDelay.Seconds())),
+			// A JVM that has just started compiles while it serves. Slow start works
+			// with round robin only, so tasks are not chosen by outstanding requests.
+			SlowStart:                  awscdk.Duration_Seconds(jsii.Number(props.Env.Edge.SlowStart.Seconds())),
+			LoadBalancingAlgorithmType: awselasticloadbalancingv2.TargetGroupLoadBalancingAlgorithmType_ROUND_ROBIN,
+			HealthCheck: &awselasticloadbalancingv2.HealthCheck{
+				Path:                    new(config.ReadyPath),
+				HealthyHttpCodes:        new("200"),
+				Interval:                awscdk.Duration_Seconds(jsii.Number(health.Interval.Seconds())),
+				Timeout:                 awscdk.Duration_Seconds(jsii.Number(health.Timeout.Seconds())),
+				HealthyThresholdCount:   jsii.Number(health.Healthy),
+				UnhealthyThresholdCount: jsii.Number(health.Unhealthy),
+			},
+		})
+}
+
+// protect puts the web ACL before the load balancer and returns its name.
+func protect(scope constructs.Construct, balancer awselasticloadbalancingv2.ApplicationLoadBalancer, props Props) string {
+	acl := waf.New(scope, "Firewall", waf.Props{Env: props.Env, Scope: waf.Regional, LogKey: props.LogKey})
+	awswafv2.NewCfnWebACLAssociation(scope, new("FirewallAssociation"), &awswafv2.CfnWebACLAssociationProps{
+		ResourceArn: balancer.LoadBalancerArn(),
+		WebAclArn:   new(acl.Arn),
+	})
+	return acl.Name
 }

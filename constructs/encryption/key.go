@@ -49,3 +49,21 @@ func AllowLogs(key awskms.Key) {
 		}},
 	}), nil)
 }
+
+// AllowSecrets lets a principal decrypt the secrets under a key, by way of
+// Secrets Manager alone. It stands on the principal's side: CDK's own grant would
+// write the principal into the key's policy, and so make the stack of the key
+// depend on the stack of its consumer.
+func AllowSecrets(reader awsiam.IGrantable, key awskms.IKey) {
+	reader.GrantPrincipal().AddToPrincipalPolicy(SecretsStatement(key))
+}
+
+// SecretsStatement is what [AllowSecrets] adds.
+func SecretsStatement(key awskms.IKey) awsiam.PolicyStatement {
+	region := *awscdk.Stack_Of(key).Region()
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:    &[]*string{new("kms:Decrypt")},
+		Resources:  &[]*string{key.KeyArn()},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:ViaService": "secretsmanager." + region + ".amazonaws.com"}},
+	})
+}

@@ -25,9 +25,9 @@ type Props struct {
 	Timeout     time.Duration // at most 15 minutes
 	MemoryMiB   int
 	Environment map[string]string
-	// Statements are what the function may do beside writing its log and joining
-	// the network.
-	Statements []awsiam.PolicyStatement
+	// Policies are what the function may do beside writing its log and joining the
+	// network.
+	Policies []awsiam.IManagedPolicy
 	// Vpc, Subnets and SecurityGroup place the function in the network: the
 	// private tier, since functions get no public address.
 	Vpc           awsec2.IVpc
@@ -58,7 +58,7 @@ func New(scope constructs.Construct, id string, props Props) awslambda.Function 
 		Timeout:               awscdk.Duration_Seconds(jsii.Number(props.Timeout.Seconds())),
 		MemorySize:            jsii.Number(props.MemoryMiB),
 		Environment:           &environment,
-		Role:                  role(own, logs, props.Statements),
+		Role:                  role(own, logs, props.Policies),
 		Vpc:                   props.Vpc,
 		VpcSubnets:            props.Subnets,
 		SecurityGroups:        &[]awsec2.ISecurityGroup{props.SecurityGroup},
@@ -69,30 +69,31 @@ func New(scope constructs.Construct, id string, props Props) awslambda.Function 
 }
 
 // role lets the function write its own log, join the network and do what the
-// statements say. CDK's own role would carry AWS's managed policies, which cover
-// every log group of the account. The permissions are one managed policy, made
-// before the role and gone after it, so that they are there when the function
+// policies say. CDK's own role would carry AWS's managed policies, which cover
+// every log group of the account. The policy is a managed one because it is made
+// before the role and removed after it, so that it is there when the function
 // makes its first network interface and when it drops its last.
-func role(own constructs.Construct, logs awslogs.LogGroup, statements []awsiam.PolicyStatement) awsiam.Role {
-	all := []awsiam.PolicyStatement{
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
-			Resources: &[]*string{logs.LogGroupArn()},
-		}),
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions: jsii.Strings(
-				"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
-				"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
-			Resources: jsii.Strings("*"),
-		}),
-	}
-	all = append(all, statements...)
-	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{Statements: &all})
+func role(own constructs.Construct, logs awslogs.LogGroup, policies []awsiam.IManagedPolicy) awsiam.Role {
+	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{
+		Statements: &[]awsiam.PolicyStatement{
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
+				Resources: &[]*string{logs.LogGroupArn()},
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions: jsii.Strings(
+					"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+					"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
+				Resources: jsii.Strings("*"),
+			}),
+		},
+	})
 	acknowledge.Finding(policy, "AwsSolutions-IAM5",
-		"Lambda makes the network interfaces of a function in a VPC with the function's role and checks that these actions are allowed on any resource before it accepts the function.",
+		"Lambda makes the network interfaces of a function in a VPC with the function's role and accepts the function only if these actions are allowed on every resource.",
 		"Resource::*")
+	all := append([]awsiam.IManagedPolicy{policy}, policies...)
 	return awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
 		AssumedBy:       awsiam.NewServicePrincipal(new("lambda.amazonaws.com"), nil),
-		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+		ManagedPolicies: &all,
 	})
 }

@@ -2,8 +2,17 @@
 package kafka
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsmsk"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/encryption"
 )
 
 // Cluster is the MSK cluster, as its clients and alarms need it.
@@ -16,4 +25,134 @@ type Cluster struct {
 	BrokerHosts []string
 	// Secret holds "username" and "password" of the service's Kafka user.
 	Secret awssecretsmanager.ISecret
+}
+
+// Props describe a cluster.
+type Props struct {
+	Env config.Environment
+	Vpc awsec2.IVpc
+	// Brokers selects the tier that the brokers stand in, in the region's first
+	// zones; Functions the tier from which the access function reaches them and
+	// AWS's endpoints.
+	Brokers, Functions *awsec2.SubnetSelection
+	// Logs receives the broker logs for the long term, under LogPrefix. Its policy
+	// must let delivery.logs.amazonaws.com write there.
+	Logs      awss3.IBucket
+	LogPrefix string
+	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
+	LogKey awskms.IKey
+}
+
+// New makes the cluster with its topics, and lets the service's user use them.
+func New(scope constructs.Construct, props Props) Cluster {
+	env := props.Env
+	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
+		Vpc:         props.Vpc,
+		Description: new("The Kafka brokers. Replication between them does not pass this group."),
+		// Brokers open no connection of their own.
+		AllowAllOutbound: new(false),
+	})
+	group.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN) // as long as the cluster
+	cluster := newBrokers(scope, props, group)
+	topics := addTopics(scope, cluster, env.Messaging)
+	growStorage(scope, cluster, env.Messaging)
+	secret, association := addUser(scope, cluster, env)
+	access := allowUser(scope, props, cluster, group)
+	// The listener of a user who does not exist is of no use to anybody, and a
+	// service that finds its address also finds its topics.
+	access.Node().AddDependency(association)
+	for _, topic := range topics {
+		access.Node().AddDependency(topic)
+	}
+	return Cluster{
+		Name:          env.KafkaClusterName(),
+		Arn:           *cluster.AttrArn(),
+		SecurityGroup: group,
+		Bootstrap:     *access.GetAttString(new(attributeBootstrap)),
+		BrokerHosts:   brokerHosts(access, env.Messaging.Brokers),
+		Secret:        secret,
+	}
+}
+
+// newBrokers makes the brokers themselves. Nearly everything about them, the
+// security group included, is fixed for life, and MSK has no deletion protection:
+// the cluster is retained.
+func newBrokers(scope constructs.Construct, props Props, group awsec2.ISecurityGroup) awsmsk.CfnCluster {
+	env, messaging := props.Env, props.Env.Messaging
+	key := encryption.NewKey(scope, "Key", encryption.Props{
+		Alias:   env.KeyAlias("kafka"),
+		Purpose: "Encrypts the volumes of the Kafka brokers of " + env.Name,
+	})
+	configuration := newConfiguration(scope, env)
+	logging, delivery := newLogging(scope, props)
+	cluster := awsmsk.NewCfnCluster(scope, new("Cluster"), &awsmsk.CfnClusterProps{
+		ClusterName:         new(env.KafkaClusterName()),
+		KafkaVersion:        new(messaging.KafkaVersion),
+		NumberOfBrokerNodes: jsii.Number(messaging.Brokers),
+		BrokerNodeGroupInfo: brokerNodes(props, group),
+		ConfigurationInfo: &awsmsk.CfnCluster_ConfigurationInfoProperty{
+			Arn: configuration.AttrArn(),
+			// Changed properties make a revision, which the brokers then roll to.
+			Revision: configuration.AttrLatestRevisionRevision(),
+		},
+		ClientAuthentication: clientAuthentication(),
+		EncryptionInfo: &awsmsk.CfnCluster_EncryptionInfoProperty{
+			EncryptionAtRest: &awsmsk.CfnCluster_EncryptionAtRestProperty{DataVolumeKmsKeyId: key.KeyArn()},
+			EncryptionInTransit: &awsmsk.CfnCluster_EncryptionInTransitProperty{
+				ClientBroker: new("TLS"), InCluster: new(true),
+			},
+		},
+		EnhancedMonitoring: new(monitoringLevel),
+		OpenMonitoring: &awsmsk.CfnCluster_OpenMonitoringProperty{
+			Prometheus: &awsmsk.CfnCluster_PrometheusProperty{
+				JmxExporter:  &awsmsk.CfnCluster_JmxExporterProperty{EnabledInBroker: new(true)},
+				NodeExporter: &awsmsk.CfnCluster_NodeExporterProperty{EnabledInBroker: new(true)},
+			},
+		},
+		LoggingInfo: logging,
+	})
+	cluster.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+	cluster.Node().AddDependency(delivery)
+	return cluster
+}
+
+// brokerNodes spreads the brokers over the first zones of the region, unreachable
+// from the internet.
+func brokerNodes(props Props, group awsec2.ISecurityGroup) *awsmsk.CfnCluster_BrokerNodeGroupInfoProperty {
+	messaging := props.Env.Messaging
+	subnets := props.Vpc.SelectSubnets(&awsec2.SubnetSelection{
+		SubnetGroupName:   props.Brokers.SubnetGroupName,
+		AvailabilityZones: jsii.Strings(props.Env.Primary.Zones[:messaging.Zones]...),
+	})
+	return &awsmsk.CfnCluster_BrokerNodeGroupInfoProperty{
+		InstanceType:   new(messaging.BrokerType),
+		ClientSubnets:  subnets.SubnetIds,
+		SecurityGroups: &[]*string{group.SecurityGroupId()},
+		StorageInfo: &awsmsk.CfnCluster_StorageInfoProperty{
+			EbsStorageInfo: &awsmsk.CfnCluster_EBSStorageInfoProperty{VolumeSize: jsii.Number(messaging.VolumeGiB)},
+		},
+		ConnectivityInfo: &awsmsk.CfnCluster_ConnectivityInfoProperty{
+			PublicAccess: &awsmsk.CfnCluster_PublicAccessProperty{Type: new("DISABLED")},
+		},
+	}
+}
+
+// monitoringLevel gives every alarm its metric. Disk use, offline and
+// under-replicated partitions and consumer lag come at DEFAULT; what tells why a
+// broker is slow (idle request handlers, volume queues, throttled bandwidth) comes
+// at PER_BROKER. The levels above it charge for each topic and partition.
+const monitoringLevel = "PER_BROKER"
+
+// clientAuthentication lets the service in with SASL/SCRAM and operators with
+// IAM, and says no to the rest: MSK's default for an omitted setting depends on
+// the others.
+func clientAuthentication() *awsmsk.CfnCluster_ClientAuthenticationProperty {
+	return &awsmsk.CfnCluster_ClientAuthenticationProperty{
+		Sasl: &awsmsk.CfnCluster_SaslProperty{
+			Scram: &awsmsk.CfnCluster_ScramProperty{Enabled: new(true)},
+			Iam:   &awsmsk.CfnCluster_IamProperty{Enabled: new(true)},
+		},
+		Tls:             &awsmsk.CfnCluster_TlsProperty{Enabled: new(false)},
+		Unauthenticated: &awsmsk.CfnCluster_UnauthenticatedProperty{Enabled: new(false)},
+	}
 }

@@ -1,10 +1,28 @@
-// Package service makes the wallet service on Fargate.
+// Package service makes the wallet service on Fargate: the ECS cluster, the task
+// with its telemetry collector, what the task may do and reach, and how the
+// number of tasks follows the load.
 package service
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsservicediscovery"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/aurora"
+	"wallet-infra/constructs/cache"
+	"wallet-infra/constructs/kafka"
+	"wallet-infra/constructs/network"
 )
+
+// platformVersion is pinned, so that a release of Fargate never arrives in the
+// middle of the wallet's own deployment.
+const platformVersion = awsecs.FargatePlatformVersion_VERSION1_4
 
 // Service is the running wallet, as the load balancer, the metrics and the
 // alarms need it.
@@ -12,4 +30,80 @@ type Service struct {
 	Fargate awsecs.FargateService
 	// Discovery is the private DNS name under which Prometheus finds the tasks.
 	Discovery awsservicediscovery.IService
+
+	env config.Environment
+}
+
+// Props describe the service.
+type Props struct {
+	Env     config.Environment
+	Network network.Network
+	// Repository holds the image that env.Site.ImageTag names.
+	Repository awsecr.IRepository
+	Database   aurora.Database
+	Cache      cache.Cache
+	Kafka      kafka.Cluster
+	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
+	LogKey awskms.IKey
+}
+
+// New makes the service, without a load balancer in front of it and, until
+// [Service.Scale], without autoscaling.
+func New(scope constructs.Construct, props Props) Service {
+	own := constructs.NewConstruct(scope, new("Wallet"))
+	env := props.Env
+	app := newTask(own, props)
+	sessions := newSessionLog(own, props)
+	group := newSecurityGroup(own, props)
+	namespace := awsservicediscovery.NewPrivateDnsNamespace(own, new("Namespace"), &awsservicediscovery.PrivateDnsNamespaceProps{
+		Name:        new(env.ServiceNamespace()),
+		Description: new("Where Prometheus finds the tasks whose metrics it reads"),
+		Vpc:         props.Network.Vpc,
+	})
+	fargate := awsecs.NewFargateService(own, new("Service"), &awsecs.FargateServiceProps{
+		ServiceName:     new(env.ServiceName()),
+		Cluster:         newCluster(own, sessions, props),
+		TaskDefinition:  app.TaskDefinition(),
+		PlatformVersion: platformVersion,
+		DesiredCount:    desiredCount(env),
+		VpcSubnets:      props.Network.Private(),
+		SecurityGroups:  &[]awsec2.ISecurityGroup{group},
+		AssignPublicIp:  new(false),
+		// A new version starts beside the old one and the old one leaves when the
+		// new one is ready; when it does not get ready, the old one comes back.
+		MinHealthyPercent:           jsii.Number(100),
+		MaxHealthyPercent:           jsii.Number(200),
+		CircuitBreaker:              &awsecs.DeploymentCircuitBreaker{Enable: new(true), Rollback: new(true)},
+		HealthCheckGracePeriod:      awscdk.Duration_Seconds(jsii.Number(env.Service.StartupGrace.Seconds())),
+		AvailabilityZoneRebalancing: awsecs.AvailabilityZoneRebalancing_ENABLED,
+		EnableExecuteCommand:        new(env.Service.Exec),
+		EnableECSManagedTags:        new(true),
+		PropagateTags:               awsecs.PropagatedTagSource_SERVICE,
+		CloudMapOptions: &awsecs.CloudMapOptions{
+			CloudMapNamespace: namespace,
+			Name:              new(config.Platform),
+			DnsRecordType:     awsservicediscovery.DnsRecordType_A,
+			// As often as the tasks change when the service scales.
+			DnsTtl: awscdk.Duration_Seconds(jsii.Number(10)),
+		},
+	})
+	connect(fargate, props)
+	// Tasks that start before their permissions and their way to the database are
+	// there fail, and the circuit breaker counts them.
+	fargate.Node().AddDependency(app.TaskDefinition().ExecutionRole(), group)
+	acknowledgeRoles(app.TaskDefinition(), sessions)
+	return Service{Fargate: fargate, Discovery: fargate.CloudMapService(), env: env}
+}
+
+// desiredCount is left out of the template once autoscaling owns it: a number
+// there would scale a busy service down at every deployment. Only a first
+// deployment sets it, to none: ECR is empty until the repositories exist, and
+// tasks that cannot find their image would let the deployment fail. The next
+// deployment names a tag; then autoscaling registers the service and raises it
+// to its minimum.
+func desiredCount(env config.Environment) *float64 {
+	if env.Site.ImageTag == config.NoImage {
+		return jsii.Number(0)
+	}
+	return nil
 }

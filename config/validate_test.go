@@ -1,0 +1,407 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestTheCommittedEnvironmentsAreDeployable(t *testing.T) {
+	for _, env := range All() {
+		assert.NoError(t, env.Validate(), env.Name)
+	}
+	assert.NoError(t, validateTogether(All()))
+}
+
+// refusal is one mistake in an otherwise valid environment and the whole message
+// that it must produce, without the environment's name.
+type refusal struct {
+	spoil func(e *Environment)
+	want  string
+}
+
+// assertRefused applies each mistake by itself to a fresh environment.
+func assertRefused(t *testing.T, base func() Environment, refusals map[string]refusal) {
+	t.Helper()
+	for name, r := range refusals {
+		t.Run(name, func(t *testing.T) {
+			env := base()
+			r.spoil(&env)
+			var want []string
+			for line := range strings.Lines(r.want) {
+				want = append(want, env.Name+": "+strings.TrimSpace(line))
+			}
+			assert.EqualError(t, env.Validate(), strings.Join(want, "\n"))
+		})
+	}
+}
+
+func TestSiteThatAForkFilledInBadly(t *testing.T) {
+	assertRefused(t, Production, map[string]refusal{
+		"account too short":      {func(e *Environment) { e.Site.Account = "22222222222" }, `Site.Account: want 12 digits, got "22222222222"`},
+		"zone ID":                {func(e *Environment) { e.Site.HostedZone.ID = "/hostedzone/Z1" }, `Site.HostedZone.ID: want the ID of a Route 53 zone, such as Z0123456789EXAMPLE00, got "/hostedzone/Z1"`},
+		"API domain malformed":   {func(e *Environment) { e.Site.APIDomain = "https://api.wallet.example.com" }, `Site.APIDomain: want a lower-case host name without a dot at its end, got "https://api.wallet.example.com"`},
+		"API domain elsewhere":   {func(e *Environment) { e.Site.APIDomain = "api.example.org" }, `Site.APIDomain: want a host name in the hosted zone "wallet.example.com", got "api.example.org"`},
+		"domain of a namesake":   {func(e *Environment) { e.Site.APIDomain = "notwallet.example.com" }, `Site.APIDomain: want a host name in the hosted zone "wallet.example.com", got "notwallet.example.com"`},
+		"static domain":          {func(e *Environment) { e.Site.StaticDomain = "" }, `Site.StaticDomain: want a lower-case host name without a dot at its end, got ""`},
+		"one domain for both":    {func(e *Environment) { e.Site.StaticDomain = e.Site.APIDomain }, `Site.StaticDomain: want another host name than Site.APIDomain, got "api.wallet.example.com"`},
+		"nobody to wake":         {func(e *Environment) { e.Site.Alerts.Critical = nil }, `Site.Alerts.Critical: want at least one e-mail address, got []`},
+		"nobody to warn":         {func(e *Environment) { e.Site.Alerts.Warning = nil }, `Site.Alerts.Warning: want at least one e-mail address, got []`},
+		"address malformed":      {func(e *Environment) { e.Site.Alerts.Critical = []string{"oncall"} }, `Site.Alerts.Critical: want a bare e-mail address, got "oncall"`},
+		"address with a name":    {func(e *Environment) { e.Site.Alerts.Warning = []string{"A <a@example.com>"} }, `Site.Alerts.Warning: want a bare e-mail address, got "A <a@example.com>"`},
+		"address twice":          {func(e *Environment) { e.Site.Alerts.Warning = []string{"a@b.br", "a@b.br"} }, `Site.Alerts.Warning: want each value once, got "a@b.br"`},
+		"image tag missing":      {func(e *Environment) { e.Site.ImageTag = "" }, `Site.ImageTag: want the tag of the image to run, in config or as -c imageTag=…, or "none" for a first deployment, got ""`},
+		"image tag that moves":   {func(e *Environment) { e.Site.ImageTag = "latest" }, `Site.ImageTag: want a tag that names one image for ever (the repository's tags are immutable), got "latest"`},
+		"image tag malformed":    {func(e *Environment) { e.Site.ImageTag = "-1:0" }, `Site.ImageTag: want a tag of at most 128 letters, digits, '_', '.' and '-', which starts with none of the last two, got "-1:0"`},
+		"Grafana provider":       {func(e *Environment) { e.Site.Grafana.Provider = "LDAP" }, `Site.Grafana.Provider: want one of AWS_SSO, SAML, got "LDAP"`},
+		"SAML fields for SSO":    {func(e *Environment) { e.Site.Grafana.SAMLMetadataURL = "https://id.br" }, `Site.Grafana.SAMLMetadataURL: want nothing without Provider SAML, got "https://id.br"`},
+		"SAML roles for SSO":     {func(e *Environment) { e.Site.Grafana.SAMLAdminRoles = []string{"a"} }, `Site.Grafana.SAMLAdminRoles: want nothing without Provider SAML, got [a]`},
+		"SAML without its field": {func(e *Environment) { e.Site.Grafana.Provider = "SAML" }, "Site.Grafana.SAMLMetadataURL: want the https address of the identity provider's metadata, got \"\"\nSite.Grafana.SAMLAdminRoles: want at least one role, none empty, got []"},
+		"owner missing":          {func(e *Environment) { e.Tags.Owner = "" }, `Tags.Owner: want 1 to 256 letters, digits, spaces and _.:/=+-@, which do not start with "aws:", got ""`},
+		"cost centre malformed":  {func(e *Environment) { e.Tags.CostCentre = "R&D" }, `Tags.CostCentre: want 1 to 256 letters, digits, spaces and _.:/=+-@, which do not start with "aws:", got "R&D"`},
+		"data class unknown":     {func(e *Environment) { e.Tags.DataClass = "secret" }, `Tags.DataClass: want one of restricted, synthetic, got "secret"`},
+	})
+}
+
+func TestHostedZoneMalformed(t *testing.T) {
+	env := Production()
+	env.Site.HostedZone.Name = "wallet.example.com."
+	assert.ErrorContains(t, env.Validate(), `production: Site.HostedZone.Name: want a lower-case domain name without a dot at its end, got "wallet.example.com."`)
+}
+
+func TestRegionsAndNamesThatAWSLacks(t *testing.T) {
+	assertRefused(t, Production, map[string]refusal{
+		"region unknown":      {func(e *Environment) { e.Primary.Name = "sa-west-9" }, `Primary.Name: want one of sa-east-1, us-east-1, got "sa-west-9"`},
+		"zone elsewhere":      {func(e *Environment) { e.Primary.Zones[2] = "us-east-1c" }, `Primary.Zones: want zones of sa-east-1 (letters a to c), got "us-east-1c"`},
+		"zone does not exist": {func(e *Environment) { e.Primary.Zones[2] = "sa-east-1d" }, `Primary.Zones: want zones of sa-east-1 (letters a to c), got "sa-east-1d"`},
+		"zone twice":          {func(e *Environment) { e.Primary.Zones[2] = "sa-east-1a" }, `Primary.Zones: want each value once, got "sa-east-1a"`},
+		"Grafana in São Paulo": {func(e *Environment) {
+			e.Secondary = e.Primary
+		}, `Primary.Name: want another region than Secondary.Name, got "sa-east-1"
+			Secondary.Name: want "us-east-1", the only region of CloudFront's certificates and web ACLs, which has Managed Grafana besides, got "sa-east-1"`},
+		"name with a hyphen": {func(e *Environment) { e.Name = "pre-production" }, `Name: want lower-case letters and digits, a letter first, two or more, got "pre-production"`},
+		"name too long": {func(e *Environment) { e.Name = "productionofthewallet" },
+			`Name: want a name short enough for the cache's user "wallet-productionofthewallet-cache-default" (at most 40 characters, not 42), got "productionofthewallet"`},
+	})
+}
+
+func TestTheLongestValidNameFitsEverywhere(t *testing.T) {
+	env := Production()
+	env.Name = strings.Repeat("x", 19)
+	assert.NoError(t, env.Validate())
+	for _, name := range env.limitedNames() {
+		assert.LessOrEqual(t, len(name.value), name.limit, name.what)
+	}
+}
+
+func TestTooFewZonesInARegion(t *testing.T) {
+	env := Staging()
+	env.Primary.Zones = env.Primary.Zones[:2]
+	env.Secondary.Zones = env.Secondary.Zones[:1]
+	assert.ErrorContains(t, env.Validate(), "staging: Primary.Zones: want at least 3 zones, got [sa-east-1a sa-east-1b]")
+	assert.ErrorContains(t, env.Validate(), "staging: Secondary.Zones: want at least 2 zones, got [us-east-1a]")
+}
+
+func TestPlatformOutsideBrazilAgainstTheResidencySwitch(t *testing.T) {
+	env := Staging()
+	env.Primary.Name = "us-east-1"
+	env.DR = DR{Mode: DRNone}
+	assert.ErrorContains(t, env.Validate(), `staging: Primary.Name: want "sa-east-1" while DR.AllowDataOutsideBrazil is false, got "us-east-1"`)
+}
+
+func TestNetworkThatCannotBeCreatedOrFillsUp(t *testing.T) {
+	const form = "an IPv4 block of /16 to /28 that starts at its first address"
+	assertRefused(t, Production, map[string]refusal{
+		"VPC malformed":             {func(e *Environment) { e.Network.CIDR = "10.0.0.0" }, `Network.CIDR: want ` + form + `, got "10.0.0.0"`},
+		"VPC too wide":              {func(e *Environment) { e.Network.CIDR = "10.0.0.0/15" }, `Network.CIDR: want ` + form + `, got "10.0.0.0/15"`},
+		"VPC with host bits":        {func(e *Environment) { e.Network.CIDR = "10.0.0.1/16" }, `Network.CIDR: want ` + form + `, got "10.0.0.1/16"`},
+		"VPC in IPv6":               {func(e *Environment) { e.Network.CIDR = "fd00::/24" }, `Network.CIDR: want ` + form + `, got "fd00::/24"`},
+		"subnet malformed":          {func(e *Environment) { e.Network.Public[1] = "10.0.2.0/29" }, `Network.Public[1]: want ` + form + `, got "10.0.2.0/29"`},
+		"subnet outside":            {func(e *Environment) { e.Network.Private[0] = "10.9.11.0/24" }, `Network.Private[0]: want a block inside 10.0.0.0/16, got 10.9.11.0/24`},
+		"subnets overlap":           {func(e *Environment) { e.Network.Database[0] = "10.0.13.0/25" }, `Network.Database[0]: want a block apart from Network.Private[2] 10.0.13.0/24, got 10.0.13.0/25`},
+		"zone without a subnet":     {func(e *Environment) { e.Network.Database = e.Network.Database[:2] }, `Network.Database: want one block for each of the 3 zones, got 2`},
+		"no room for load peaks":    {func(e *Environment) { e.Network.Public[0] = "10.0.1.0/28" }, `Network.Public[0]: want a block of at least 32 addresses, got 10.0.1.0/28`},
+		"no room for tasks":         {func(e *Environment) { e.Network.Private[0] = "10.0.11.0/27" }, `Network.Private[0]: want a block of at least 41 addresses, got 10.0.11.0/27`},
+		"no room for readers":       {func(e *Environment) { e.Network.Database[0] = "10.0.21.0/28" }, `Network.Database[0]: want a block of at least 26 addresses, got 10.0.21.0/28`},
+		"NAT in two of three":       {func(e *Environment) { e.Network.NATGateways = 2 }, `Network.NATGateways: want 1, or 3 for one in each zone, got 2`},
+		"endpoint unknown":          {func(e *Environment) { e.Network.InterfaceEndpoints = []string{"secretmanager"} }, `Network.InterfaceEndpoints: want a service of endpointServices in config/catalog.go, such as secretsmanager, got "secretmanager"`},
+		"endpoint twice":            {func(e *Environment) { e.Network.InterfaceEndpoints = []string{"kms", "kms"} }, `Network.InterfaceEndpoints: want each value once, got "kms"`},
+		"flow log retention":        {func(e *Environment) { e.Network.FlowLogRetentionDays = 366 }, `Network.FlowLogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 366`},
+		"DR overlaps the primary":   {func(e *Environment) { e.DR.Network = e.Network }, `DR.Network.CIDR: want a block apart from Network.CIDR 10.0.0.0/16, got 10.0.0.0/16`},
+		"DR subnet outside its own": {func(e *Environment) { e.DR.Network.Public[0] = "10.0.1.0/24" }, `DR.Network.Public[0]: want a block inside 10.1.0.0/16, got 10.0.1.0/24`},
+	})
+}
+
+func TestDatabaseThatAuroraRefuses(t *testing.T) {
+	assertRefused(t, Production, map[string]refusal{
+		"version off the LTS line": {func(e *Environment) { e.Database.EngineVersion = "3.02.0" }, `Database.EngineVersion: want one of 3.10.0, 3.10.1, 3.10.2, 3.10.3, 3.10.4, got "3.02.0"`},
+		"class does not exist":     {func(e *Environment) { e.Database.InstanceType = "r6g.medium" }, `Database.InstanceType: want an Aurora MySQL class offered in sa-east-1, without "db." (families r6g, r6i, r7g, r7i, t4g), got "r6g.medium"`},
+		"class not in São Paulo":   {func(e *Environment) { e.Database.InstanceType = "r8g.large" }, `Database.InstanceType: want an Aurora MySQL class offered in sa-east-1, without "db." (families r6g, r6i, r7g, r7i, t4g), got "r8g.large"`},
+		"burstable global":         {func(e *Environment) { e.Database.InstanceType = "t4g.large" }, `Database.InstanceType: want a class that is not burstable in a global database, got "t4g.large"`},
+		"no reader":                {func(e *Environment) { e.Database.Readers = 0 }, `Database.Readers: want at least 1, got 0`},
+		"min over max":             {func(e *Environment) { e.Database.Readers = 15 }, `Database.Readers: want at most Database.MaxReaders, 14, got 15`},
+		"max over AWS's":           {func(e *Environment) { e.Database.MaxReaders = 20 }, `Database.MaxReaders: want at most 14 (15 less 1 secondary region), got 20`},
+		"reader CPU":               {func(e *Environment) { e.Database.ReaderCPUTargetPercent = 101 }, `Database.ReaderCPUTargetPercent: want 1 to 100, got 101`},
+		"storage":                  {func(e *Environment) { e.Database.Storage = "gp3" }, `Database.Storage: want one of aurora, aurora-iopt1, got "gp3"`},
+		"connections":              {func(e *Environment) { e.Database.MaxConnections = 16001 }, `Database.MaxConnections: want 1 to 16000, got 16001`},
+		"PITR over 35":             {func(e *Environment) { e.Database.BackupRetentionDays = 36 }, `Database.BackupRetentionDays: want 1 to 35, got 36`},
+		"backup window malformed":  {func(e *Environment) { e.Database.BackupWindow = "3:00-4:00" }, `Database.BackupWindow: want hh:mm-hh:mm in UTC, 30 minutes or longer, got "3:00-4:00"`},
+		"backup window short":      {func(e *Environment) { e.Database.BackupWindow = "03:00-03:29" }, `Database.BackupWindow: want hh:mm-hh:mm in UTC, 30 minutes or longer, got "03:00-03:29"`},
+		"maintenance malformed":    {func(e *Environment) { e.Database.MaintenanceWindow = "Sun:04:00-Sun:05:00" }, `Database.MaintenanceWindow: want ddd:hh:mm-ddd:hh:mm in UTC, 30 minutes or longer, got "Sun:04:00-Sun:05:00"`},
+		"windows overlap":          {func(e *Environment) { e.Database.MaintenanceWindow = "sun:03:30-sun:04:30" }, `Database.MaintenanceWindow: want a time apart from Database.BackupWindow 03:00-04:00, got "sun:03:30-sun:04:30"`},
+		"insights":                 {func(e *Environment) { e.Database.Insights = "off" }, `Database.Insights: want one of standard, advanced, got "off"`},
+		"monitoring":               {func(e *Environment) { e.Database.MonitoringInterval = 20 * time.Second }, `Database.MonitoringInterval: want one of [1 5 10 15 30 60] seconds, got 20s`},
+		"every statement slow":     {func(e *Environment) { e.Database.SlowQuery = 0 }, `Database.SlowQuery: want more than 0s, which would log every statement, got 0s`},
+		"rotation":                 {func(e *Environment) { e.Database.RotationDays = 0 }, `Database.RotationDays: want 1 to 1000, got 0`},
+		"log retention":            {func(e *Environment) { e.Database.LogRetentionDays = 0 }, `Database.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 0`},
+	})
+	assertRefused(t, Staging, map[string]refusal{
+		"max without a secondary": {func(e *Environment) { e.Database.MaxReaders = 16 }, `Database.MaxReaders: want at most 15, got 16`},
+	})
+}
+
+func TestWindowsMeetAcrossMidnightAndTheWeeksEnd(t *testing.T) {
+	for _, test := range []struct {
+		daily, weekly string
+		meet          bool
+	}{
+		{"23:30-00:30", "sun:23:00-mon:00:00", true},
+		{"00:00-01:00", "sun:23:30-mon:00:30", true},
+		{"23:30-00:30", "mon:00:00-mon:01:00", true},
+		{"03:00-04:00", "sun:04:00-sun:05:00", false},
+		{"03:00-04:00", "sun:02:00-sun:03:00", false},
+		{"03:00-04:00", "sat:22:00-mon:02:00", true},
+	} {
+		env := Staging()
+		env.Database.BackupWindow, env.Database.MaintenanceWindow = test.daily, test.weekly
+		assert.Equal(t, test.meet, env.Validate() != nil, "%s and %s", test.daily, test.weekly)
+	}
+}
+
+func TestCacheThatElastiCacheRefuses(t *testing.T) {
+	const types = `want a node type offered in sa-east-1, with "cache." (families m6g, m7g, r6g, r7g, t3, t4g)`
+	assertRefused(t, Production, map[string]refusal{
+		"engine":                 {func(e *Environment) { e.Cache.Engine = "memcached" }, `Cache.Engine: want one of redis, valkey, got "memcached"`},
+		"version of the other":   {func(e *Environment) { e.Cache.EngineVersion = "8.0" }, `Cache.EngineVersion: want a version of redis (6.2, 7.0, 7.1), got "8.0"`},
+		"the seed's node type":   {func(e *Environment) { e.Cache.NodeType = "cache.r6g.medium" }, `Cache.NodeType: ` + types + `, got "cache.r6g.medium"`},
+		"type without prefix":    {func(e *Environment) { e.Cache.NodeType = "r6g.large" }, `Cache.NodeType: ` + types + `, got "r6g.large"`},
+		"sources disagree":       {func(e *Environment) { e.Cache.NodeType = "cache.r8g.large" }, `Cache.NodeType: ` + types + `, got "cache.r8g.large"`},
+		"replicas":               {func(e *Environment) { e.Cache.Replicas = 6 }, `Cache.Replicas: want 0 to 5, got 6`},
+		"cluster of single node": {func(e *Environment) { e.Cache.Replicas = 0 }, `Cache.Replicas: want at least 1 with Cache.ClusterMode, whose failover is mandatory, got 0`},
+		"no shard":               {func(e *Environment) { e.Cache.Shards = 0 }, `Cache.Shards: want at least 1, got 0`},
+		"snapshots":              {func(e *Environment) { e.Cache.SnapshotRetentionDays = 36 }, `Cache.SnapshotRetentionDays: want 0 to 35, got 36`},
+		"snapshot window short":  {func(e *Environment) { e.Cache.SnapshotWindow = "02:00-02:30" }, `Cache.SnapshotWindow: want hh:mm-hh:mm in UTC, 60 minutes or longer, got "02:00-02:30"`},
+		"maintenance short":      {func(e *Environment) { e.Cache.MaintenanceWindow = "sun:05:00-sun:05:30" }, `Cache.MaintenanceWindow: want ddd:hh:mm-ddd:hh:mm in UTC, 60 minutes or longer, got "sun:05:00-sun:05:30"`},
+		"windows overlap":        {func(e *Environment) { e.Cache.MaintenanceWindow = "sun:02:30-sun:03:30" }, `Cache.MaintenanceWindow: want a time apart from Cache.SnapshotWindow 02:00-03:00, got "sun:02:30-sun:03:30"`},
+		"log retention":          {func(e *Environment) { e.Cache.LogRetentionDays = 91 }, `Cache.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 91`},
+	})
+	assertRefused(t, Staging, map[string]refusal{
+		"shards without cluster mode": {func(e *Environment) { e.Cache.Shards = 2 }, `Cache.Shards: want 1 without Cache.ClusterMode, got 2`},
+	})
+}
+
+func TestCacheWithMoreNodesThanAnyGroupHas(t *testing.T) {
+	env := Production()
+	env.Cache.Shards = 167
+	assert.ErrorContains(t, env.Validate(), "production: Cache.Shards: want at most 500 nodes in all, not 501, got 167")
+}
+
+func TestBrokersThatMSKRefuses(t *testing.T) {
+	const versions = `want one of 3.8.x, 3.8.x.kraft, 3.9.x, 3.9.x.kraft, 4.0.x.kraft, 4.1.x.kraft`
+	assertRefused(t, Production, map[string]refusal{
+		"version unknown":         {func(e *Environment) { e.Messaging.KafkaVersion = "2.8.1" }, `Messaging.KafkaVersion: ` + versions + `, got "2.8.1"`},
+		"version 4 on ZooKeeper":  {func(e *Environment) { e.Messaging.KafkaVersion = "4.0.x" }, `Messaging.KafkaVersion: ` + versions + `, got "4.0.x"`},
+		"broker type unknown":     {func(e *Environment) { e.Messaging.BrokerType = "kafka.m6g.large" }, `Messaging.BrokerType: want a broker type offered in sa-east-1, with "kafka." (families m5, m7g, t3), got "kafka.m6g.large"`},
+		"broker type unprefixed":  {func(e *Environment) { e.Messaging.BrokerType = "m5.large" }, `Messaging.BrokerType: want a broker type offered in sa-east-1, with "kafka." (families m5, m7g, t3), got "m5.large"`},
+		"brokers not a multiple":  {func(e *Environment) { e.Messaging.Brokers = 4 }, `Messaging.Brokers: want a multiple of Messaging.Zones, 3, got 4`},
+		"no broker":               {func(e *Environment) { e.Messaging.Brokers = 0 }, "Messaging.Brokers: want a multiple of Messaging.Zones, 3, got 0\nMessaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 0, got 3"},
+		"one copy":                {func(e *Environment) { e.Messaging.ReplicationFactor = 1 }, "Messaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 3, got 1\nMessaging.MinInSyncReplicas: want at least 1 and less than Messaging.ReplicationFactor, 1, got 2"},
+		"more copies than broker": {func(e *Environment) { e.Messaging.ReplicationFactor = 4 }, `Messaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 3, got 4`},
+		"every copy needed":       {func(e *Environment) { e.Messaging.MinInSyncReplicas = 3 }, `Messaging.MinInSyncReplicas: want at least 1 and less than Messaging.ReplicationFactor, 3, got 3`},
+		"no volume":               {func(e *Environment) { e.Messaging.VolumeGiB = 0 }, `Messaging.VolumeGiB: want 1 to 16384, got 0`},
+		"volume min over max":     {func(e *Environment) { e.Messaging.VolumeGiB = 3000 }, `Messaging.MaxVolumeGiB: want 3000 to 16384, got 2000`},
+		"volume too large":        {func(e *Environment) { e.Messaging.MaxVolumeGiB = 16385 }, `Messaging.MaxVolumeGiB: want 500 to 16384, got 16385`},
+		"volume target":           {func(e *Environment) { e.Messaging.VolumeTargetPercent = 81 }, `Messaging.VolumeTargetPercent: want 10 to 80, got 81`},
+		"topic name":              {func(e *Environment) { e.Messaging.Topics[0].Name = "wallet events" }, `Messaging.Topics[0].Name: want 1 to 249 letters, digits, '.', '_' and '-', without Kafka's own prefix "__", got "wallet events"`},
+		"topic of Kafka's own":    {func(e *Environment) { e.Messaging.Topics[0].Name = "__consumer_offsets" }, `Messaging.Topics[0].Name: want 1 to 249 letters, digits, '.', '_' and '-', without Kafka's own prefix "__", got "__consumer_offsets"`},
+		"topic twice":             {func(e *Environment) { e.Messaging.Topics[1].Name = "wallet-events" }, `Messaging.Topics: want each value once, got "wallet-events"`},
+		"partitions":              {func(e *Environment) { e.Messaging.Topics[2].Partitions = 0 }, `Messaging.Topics[2].Partitions: want at least 1, got 0`},
+		"cleanup":                 {func(e *Environment) { e.Messaging.Topics[0].Cleanup = "compacted" }, `Messaging.Topics[0].Cleanup: want one of compact, delete, got "compacted"`},
+		"retention":               {func(e *Environment) { e.Messaging.Topics[0].Retention = 0 }, `Messaging.Topics[0].Retention: want more than 0s, got 0s`},
+		"too many replicas":       {func(e *Environment) { e.Messaging.Topics[0].Partitions = 953 }, `Messaging.Topics: want at most 1000 partition replicas on each kafka.m5.large, got 1001`},
+		"log retention":           {func(e *Environment) { e.Messaging.LogRetentionDays = 2 }, `Messaging.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 2`},
+	})
+	assertRefused(t, Staging, map[string]refusal{
+		"the seed's single broker": {func(e *Environment) { e.Messaging.Brokers = 1 }, "Messaging.Brokers: want a multiple of Messaging.Zones, 2, got 1\nMessaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 1, got 2"},
+		"single zone":              {func(e *Environment) { e.Messaging.Zones = 1 }, `Messaging.Zones: want 2 or 3, got 1`},
+		"more zones than there are": {func(e *Environment) { e.Messaging.Zones, e.Messaging.Brokers = 4, 4 },
+			"Messaging.Zones: want 2 or 3, got 4\nMessaging.Zones: want at most the 3 zones of sa-east-1, got 4"},
+		"KRaft on t3":    {func(e *Environment) { e.Messaging.KafkaVersion = "3.9.x.kraft" }, `Messaging.KafkaVersion: want a version with ZooKeeper on kafka.t3.small, such as 3.9.x, got "3.9.x.kraft"`},
+		"Kafka 4 on t3":  {func(e *Environment) { e.Messaging.KafkaVersion = "4.1.x.kraft" }, `Messaging.KafkaVersion: want a version with ZooKeeper on kafka.t3.small, such as 3.9.x, got "4.1.x.kraft"`},
+		"replicas on t3": {func(e *Environment) { e.Messaging.Topics[0].Partitions = 289 }, `Messaging.Topics: want at most 300 partition replicas on each kafka.t3.small, got 301`},
+	})
+}
+
+func TestStorageAndBackupsThatCannotKeepTheirPromise(t *testing.T) {
+	assertRefused(t, Production, map[string]refusal{
+		"backups gone at once":    {func(e *Environment) { e.Storage.BackupRetentionDays = 0 }, "Storage.BackupRetentionDays: want at least 1, got 0\nStorage.BackupColdAfterDays: want 0, or less than Storage.BackupRetentionDays, 0, got 30"},
+		"cold after it is gone":   {func(e *Environment) { e.Storage.BackupColdAfterDays = 365 }, `Storage.BackupColdAfterDays: want 0, or less than Storage.BackupRetentionDays, 365, got 365`},
+		"cold before it is there": {func(e *Environment) { e.Storage.BackupColdAfterDays = -1 }, `Storage.BackupColdAfterDays: want 0, or less than Storage.BackupRetentionDays, 365, got -1`},
+		"logs gone at once":       {func(e *Environment) { e.Storage.LogRetentionDays = 0 }, `Storage.LogRetentionDays: want at least 1, got 0`},
+		"no way back":             {func(e *Environment) { e.Storage.NoncurrentDays = 0 }, `Storage.NoncurrentDays: want at least 1, got 0`},
+		"hour":                    {func(e *Environment) { e.Backup.StartHourUTC = 24 }, `Backup.StartHourUTC: want 0 to 23, got 24`},
+		"lock without a minimum":  {func(e *Environment) { e.Backup.LockMinDays = 0 }, `Backup.LockMinDays: want at least 1, got 0`},
+		"lock without an end":     {func(e *Environment) { e.Backup.LockMaxDays = 36501 }, `Backup.LockMaxDays: want 7 to 36500, got 36501`},
+		"shorter than the lock":   {func(e *Environment) { e.Backup.RetentionDays = 6 }, `Backup.RetentionDays: want the vault lock's 7 to 365, got 6`},
+		"longer than the lock":    {func(e *Environment) { e.Backup.RetentionDays = 366 }, `Backup.RetentionDays: want the vault lock's 7 to 365, got 366`},
+		"no time for regret":      {func(e *Environment) { e.Backup.LockGraceDays = 2 }, `Backup.LockGraceDays: want 0, or 3 to 36500, got 2`},
+		"restore never tested":    {func(e *Environment) { e.Backup.RestoreTestDays = 0 }, `Backup.RestoreTestDays: want 1 to 31, got 0`},
+		"uploads for ever":        {func(e *Environment) { e.Storage.IncompleteUploadDays = 0 }, `Storage.IncompleteUploadDays: want at least 1, got 0`},
+		"start within minutes":    {func(e *Environment) { e.Backup.StartWindow = 30 * time.Minute }, `Backup.StartWindow: want 1 to 168 whole hours, got 30m0s`},
+		"end before the start":    {func(e *Environment) { e.Backup.CompletionWindow = time.Hour }, `Backup.CompletionWindow: want whole hours, more than Backup.StartWindow, 1h0m0s, got 1h0m0s`},
+		"restore test for ever":   {func(e *Environment) { e.Backup.RestoreTestHold = 169 * time.Hour }, `Backup.RestoreTestHold: want 1 to 168 whole hours, got 169h0m0s`},
+	})
+}
+
+func TestTasksThatFargateRefuses(t *testing.T) {
+	assertRefused(t, Production, map[string]refusal{
+		"memory for the CPU":    {func(e *Environment) { e.Service.MemoryMiB = 4096 }, `Service.MemoryMiB: want a Fargate size: 8192 to 30720 MiB in steps of 1024 for CPU 4096, got 4096`},
+		"memory off the step":   {func(e *Environment) { e.Service.MemoryMiB = 8200 }, `Service.MemoryMiB: want a Fargate size: 8192 to 30720 MiB in steps of 1024 for CPU 4096, got 8200`},
+		"CPU":                   {func(e *Environment) { e.Service.CPU = 3072 }, `Service.MemoryMiB: want a Fargate size: CPU 256, 512, 1024, 2048, 4096, 8192 or 16384, not 3072, got 8192`},
+		"architecture":          {func(e *Environment) { e.Service.Architecture = "amd64" }, `Service.Architecture: want one of X86_64, ARM64, got "amd64"`},
+		"no task":               {func(e *Environment) { e.Service.MinTasks = 0 }, `Service.MinTasks: want at least 1, got 0`},
+		"min over max":          {func(e *Environment) { e.Service.MinTasks = 21 }, `Service.MinTasks: want at most Service.MaxTasks, 20, got 21`},
+		"CPU target":            {func(e *Environment) { e.Service.CPUTargetPercent = 0 }, `Service.CPUTargetPercent: want 1 to 100, got 0`},
+		"memory target":         {func(e *Environment) { e.Service.MemoryTargetPercent = 101 }, `Service.MemoryTargetPercent: want 1 to 100, got 101`},
+		"requests":              {func(e *Environment) { e.Service.RequestsPerTaskPerMinute = 0 }, `Service.RequestsPerTaskPerMinute: want at least 1, got 0`},
+		"no grace":              {func(e *Environment) { e.Service.StartupGrace = 0 }, `Service.StartupGrace: want whole seconds, 1s to 1h0m0s, got 0s`},
+		"stop over two minutes": {func(e *Environment) { e.Service.StopTimeout = 121 * time.Second }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 2m1s`},
+		"stop by fractions":     {func(e *Environment) { e.Service.StopTimeout = 1500 * time.Millisecond }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 1.5s`},
+		"sample ratio":          {func(e *Environment) { e.Service.TraceSampleRatio = 5 }, `Service.TraceSampleRatio: want 0 to 1, got 5`},
+		"collector that moves":  {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:latest" }, `Service.CollectorImage: want an image with its registry and a fixed tag or digest, got "public.ecr.aws/a/b:latest"`},
+		"collector untagged":    {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b" }, `Service.CollectorImage: want an image with its registry and a fixed tag or digest, got "public.ecr.aws/a/b"`},
+		"collector takes CPU":   {func(e *Environment) { e.Service.CollectorCPU = 4096 }, `Service.CollectorCPU: want more than 0 and less than Service.CPU, 4096, got 4096`},
+		"collector takes all":   {func(e *Environment) { e.Service.CollectorMemoryMiB = 8192 }, `Service.CollectorMemoryMiB: want more than 0 and less than Service.MemoryMiB, 8192, got 8192`},
+		"log retention":         {func(e *Environment) { e.Service.LogRetentionDays = 4 }, `Service.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 4`},
+	})
+}
+
+func TestFargateSizesOfAWSAndNoOthers(t *testing.T) {
+	for _, size := range [][2]int{{256, 512}, {256, 2048}, {512, 4096}, {1024, 2048}, {2048, 16384}, {4096, 30720}, {8192, 61440}, {16384, 122880}} {
+		assert.True(t, fargateOffers(size[0], size[1]), "%v", size)
+	}
+	for _, size := range [][2]int{{256, 1536}, {256, 4096}, {512, 512}, {1024, 1024}, {2048, 17408}, {8192, 17408}, {16384, 36864}, {32768, 65536}} {
+		assert.False(t, fargateOffers(size[0], size[1]), "%v", size)
+	}
+	assert.Equal(t, "one of [512 1024 2048] MiB for CPU 256", fargateSizes(256))
+}
+
+func TestEdgeThatExposesOrRefusesTooMuch(t *testing.T) {
+	const reach = `want a pattern that reaches none of /q, /q/*, /metrics, /metrics/*`
+	assertRefused(t, Production, map[string]refusal{
+		"no path":            {func(e *Environment) { e.Edge.PublicPaths = nil }, `Edge.PublicPaths: want 1 to 5 patterns, got 0`},
+		"paths over a rule":  {func(e *Environment) { e.Edge.PublicPaths = []string{"/a", "/b", "/c", "/d", "/e", "/f"} }, `Edge.PublicPaths: want 1 to 5 patterns, got 6`},
+		"path malformed":     {func(e *Environment) { e.Edge.PublicPaths = []string{"api"} }, `Edge.PublicPaths: want a path pattern of a load balancer: "/" first, 128 characters at most, got "api"`},
+		"path twice":         {func(e *Environment) { e.Edge.PublicPaths = []string{"/a", "/a"} }, `Edge.PublicPaths: want each value once, got "/a"`},
+		"too many wildcards": {func(e *Environment) { e.Edge.PublicPaths = []string{"/a/*?*?*?*"} }, `Edge.PublicPaths: want at most 6 wildcards in all, got 7`},
+		"everything":         {func(e *Environment) { e.Edge.PublicPaths = []string{"/*"} }, `Edge.PublicPaths: ` + reach + `, got "/*"`},
+		"metrics":            {func(e *Environment) { e.Edge.PublicPaths = []string{"/metrics"} }, `Edge.PublicPaths: ` + reach + `, got "/metrics"`},
+		"health by wildcard": {func(e *Environment) { e.Edge.PublicPaths = []string{"/?/health"} }, `Edge.PublicPaths: ` + reach + `, got "/?/health"`},
+		"rate limit":         {func(e *Environment) { e.Edge.RateLimit = 9 }, `Edge.RateLimit: want 10 to 2000000000, got 9`},
+		"deregistration":     {func(e *Environment) { e.Edge.DeregistrationDelay = 2 * time.Hour }, `Edge.DeregistrationDelay: want whole seconds, 0s to 1h0m0s, got 2h0m0s`},
+		"idle":               {func(e *Environment) { e.Edge.IdleTimeout = 0 }, `Edge.IdleTimeout: want whole seconds, 1s to 1h6m40s, got 0s`},
+		"log retention":      {func(e *Environment) { e.Edge.LogRetentionDays = 6 }, `Edge.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 6`},
+		"price class":        {func(e *Environment) { e.Edge.PriceClass = "PriceClass_300" }, `Edge.PriceClass: want one of PriceClass_100, PriceClass_200, PriceClass_All, got "PriceClass_300"`},
+	})
+	assert.False(t, patternsMeet("/qr/*", "/q/*"), "a path that only begins like a management path is public")
+}
+
+func TestObservabilityThatSeesNothing(t *testing.T) {
+	assertRefused(t, Production, map[string]refusal{
+		"latency":           {func(e *Environment) { e.Observability.LatencyTarget = 0 }, `Observability.LatencyTarget: want more than 0s, got 0s`},
+		"tail under P95":    {func(e *Environment) { e.Observability.TailLatencyTarget = time.Millisecond }, `Observability.TailLatencyTarget: want at least Observability.LatencyTarget, 100ms, got 1ms`},
+		"log retention":     {func(e *Environment) { e.Observability.LogRetentionDays = 91 }, `Observability.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 91`},
+		"errors":            {func(e *Environment) { e.Observability.ErrorRatePercent = 0 }, `Observability.ErrorRatePercent: want more than 0, at most 100, got 0`},
+		"blocks":            {func(e *Environment) { e.Observability.WAFBlocksPerMinute = 0 }, `Observability.WAFBlocksPerMinute: want at least 1, got 0`},
+		"lag":               {func(e *Environment) { e.Observability.ConsumerLagRecords = 0 }, `Observability.ConsumerLagRecords: want at least 1, got 0`},
+		"metric retention":  {func(e *Environment) { e.Observability.MetricRetentionDays = 1096 }, `Observability.MetricRetentionDays: want 1 to 1095, got 1096`},
+		"scrapes too often": {func(e *Environment) { e.Observability.ScrapeInterval = 15 * time.Second }, `Observability.ScrapeInterval: want whole seconds, 30s to 5m0s, got 15s`},
+	})
+}
+
+func TestThresholdsThatAreNeverOrAlwaysCrossed(t *testing.T) {
+	limits := func(e *Environment) *Limits { return &e.Observability.Limits }
+	assertRefused(t, Production, map[string]refusal{
+		"database CPU": {func(e *Environment) { limits(e).DatabaseCPUPercent = 100 }, `Observability.Limits.DatabaseCPUPercent: want 1 to 99, got 100`},
+		"connections":  {func(e *Environment) { limits(e).ConnectionsPercent = 0 }, `Observability.Limits.ConnectionsPercent: want 1 to 99, got 0`},
+		"replica lag":  {func(e *Environment) { limits(e).ReplicaLag = 0 }, `Observability.Limits.ReplicaLag: want more than 0s, got 0s`},
+		"deadlocks":    {func(e *Environment) { limits(e).DeadlocksPerMinute = 0 }, `Observability.Limits.DeadlocksPerMinute: want at least 1, got 0`},
+		"free memory":  {func(e *Environment) { limits(e).FreeMemoryMiB = 0 }, `Observability.Limits.FreeMemoryMiB: want at least 1, got 0`},
+		"cache CPU":    {func(e *Environment) { limits(e).CacheCPUPercent = 0 }, `Observability.Limits.CacheCPUPercent: want 1 to 99, got 0`},
+		"cache memory": {func(e *Environment) { limits(e).CacheMemoryPercent = 100 }, `Observability.Limits.CacheMemoryPercent: want 1 to 99, got 100`},
+		"evictions":    {func(e *Environment) { limits(e).EvictionsPerMinute = 0 }, `Observability.Limits.EvictionsPerMinute: want at least 1, got 0`},
+		"disk grows":   {func(e *Environment) { limits(e).KafkaDiskPercent = 60 }, `Observability.Limits.KafkaDiskPercent: want more than Messaging.VolumeTargetPercent, 60, and less than 100, got 60`},
+		"certificate":  {func(e *Environment) { limits(e).CertificateDays = 60 }, `Observability.Limits.CertificateDays: want 1 to 59, got 60`},
+	})
+}
+
+func TestDRThatTheResidencySwitchOrAWSForbids(t *testing.T) {
+	assertRefused(t, Production, map[string]refusal{
+		"mode unknown": {func(e *Environment) { e.DR.Mode = "active" }, `DR.Mode: want one of none, backup, standby, got "active"`},
+		"data must stay": {func(e *Environment) { e.DR.AllowDataOutsideBrazil = false },
+			`DR.Mode: want "none" while DR.AllowDataOutsideBrazil is false: give up the copies, or allow the transfer once it has a legal basis, got "standby"`},
+		"class unknown":       {func(e *Environment) { e.DR.InstanceType = "" }, `DR.InstanceType: want an Aurora MySQL class offered in us-east-1, without "db." (families r6g, r6i, r7g, r7i, r8g, t4g), got ""`},
+		"class burstable":     {func(e *Environment) { e.DR.InstanceType = "t4g.large" }, `DR.InstanceType: want a class that is not burstable in a global database, got "t4g.large"`},
+		"nobody to take over": {func(e *Environment) { e.DR.Readers = 0 }, `DR.Readers: want 1 to 16, got 0`},
+		"alarm too late":      {func(e *Environment) { e.DR.ReplicationLag = 6 * time.Minute }, `DR.ReplicationLag: want whole seconds, 20s to 5m0s, got 6m0s`},
+		"alarm on noise":      {func(e *Environment) { e.DR.ReplicationLag = time.Second }, `DR.ReplicationLag: want whole seconds, 20s to 5m0s, got 1s`},
+	})
+	assertRefused(t, Staging, map[string]refusal{
+		"data must stay": {func(e *Environment) { e.DR.AllowDataOutsideBrazil = false },
+			`DR.Mode: want "none" while DR.AllowDataOutsideBrazil is false: give up the copies, or allow the transfer once it has a legal basis, got "backup"`},
+	})
+	env := Staging()
+	env.DR = DR{Mode: DRNone}
+	assert.NoError(t, env.Validate(), "an environment that keeps everything in Brazil")
+}
+
+func TestEveryProblemIsReportedAtOnceAndInOrder(t *testing.T) {
+	env := Production()
+	env.DR.ReplicationLag = 0
+	env.Service.MinTasks = 30
+	env.Site.Account = "1"
+	env.Database.MaxReaders = 20
+	const want = `production: Site.Account: want 12 digits, got "1"
+production: Database.MaxReaders: want at most 14 (15 less 1 secondary region), got 20
+production: Service.MinTasks: want at most Service.MaxTasks, 20, got 30
+production: DR.ReplicationLag: want whole seconds, 20s to 5m0s, got 0s`
+	assert.EqualError(t, env.Validate(), want)
+}
+
+func TestAnEmptyEnvironmentIsRefusedWithoutACrash(t *testing.T) {
+	assert.ErrorContains(t, Environment{}.Validate(), `(unnamed): Name: want lower-case letters and digits, a letter first, two or more, got ""`)
+}
+
+func TestEnvironmentsThatCannotStandTogether(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(later *Environment)
+		want  string
+	}{
+		"name":          {func(e *Environment) { e.Name = "staging" }, `staging: Name: want a name that no other environment has, got "staging"`},
+		"network":       {func(e *Environment) { e.Network.CIDR = "10.10.128.0/17" }, `production: Network.CIDR: want a block apart from staging's Network.CIDR 10.10.0.0/16, got "10.10.128.0/17"`},
+		"DR network":    {func(e *Environment) { e.DR.Network.CIDR = "10.10.0.0/16" }, `production: DR.Network.CIDR: want a block apart from staging's Network.CIDR 10.10.0.0/16, got "10.10.0.0/16"`},
+		"API domain":    {func(e *Environment) { e.Site.APIDomain = "api.staging.wallet.example.com" }, `production: Site.APIDomain: want a host name that staging does not use, got "api.staging.wallet.example.com"`},
+		"static domain": {func(e *Environment) { e.Site.StaticDomain = "api.staging.wallet.example.com" }, `production: Site.StaticDomain: want a host name that staging does not use, got "api.staging.wallet.example.com"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := []Environment{Staging(), Production()}
+			test.spoil(&all[1])
+			assert.EqualError(t, validateTogether(all), test.want)
+		})
+	}
+	shared := Production()
+	shared.Site.Account = Staging().Site.Account
+	assert.NoError(t, validateTogether([]Environment{Staging(), shared}), "two environments in one account")
+}

@@ -1,0 +1,160 @@
+package kafka
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsmsk"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/function"
+)
+
+// The attributes that lambda/kafka returns; BrokerHost is numbered from 1.
+const (
+	attributeBootstrap  = "Bootstrap"
+	attributeBrokerHost = "BrokerHost"
+)
+
+// accessTimeout leaves room for a fresh IAM policy to be known everywhere.
+const accessTimeout = 5 * time.Minute
+
+// addUser makes the service's SASL/SCRAM user. MSK demands the secret's name and
+// a customer key, and writes a resource policy of its own onto the secret: one
+// from here would overwrite it. Secret and association stay with the cluster.
+func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, env config.Environment) (awssecretsmanager.ISecret, awsmsk.CfnBatchScramSecret) {
+	template, err := json.Marshal(map[string]string{"username": config.KafkaUser})
+	if err != nil {
+		panic(err) // a map of texts always encodes
+	}
+	// Not the volumes' key: who may read the password may not read the brokers.
+	key := encryption.NewKey(scope, "SecretKey", encryption.Props{
+		Alias:   env.KeyAlias("kafka-secret"),
+		Purpose: "Encrypts the Kafka credentials of " + env.Name,
+	})
+	secret := awssecretsmanager.NewSecret(scope, new("Secret"), &awssecretsmanager.SecretProps{
+		SecretName:  new(env.KafkaSecret()),
+		Description: new("The SASL/SCRAM user of the wallet service"),
+		// By ARN: CDK would write each reader of the secret into the key's policy,
+		// and so make this stack depend on its consumers.
+		EncryptionKey: awskms.Key_FromKeyArn(scope, new("SecretKeyByArn"), key.KeyArn()),
+		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
+			SecretStringTemplate: new(string(template)),
+			GenerateStringKey:    new("password"),
+			PasswordLength:       jsii.Number(40),
+			// The password stands inside a quoted JAAS line.
+			ExcludePunctuation: new(true),
+		},
+	})
+	acknowledge.Finding(secret, "AwsSolutions-SMG4",
+		"MSK keeps one password for a SASL/SCRAM user, so a rotation cuts off every running task until it restarts; the password is replaced by hand together with a deployment, and is useless outside the private network.")
+	association := awsmsk.NewCfnBatchScramSecret(scope, new("User"), &awsmsk.CfnBatchScramSecretProps{
+		ClusterArn:    cluster.AttrArn(),
+		SecretArnList: &[]*string{secret.SecretArn()},
+	})
+	association.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+	return secret, association
+}
+
+// allowUser gives the user its ACLs, which CloudFormation cannot make, and reads
+// the addresses of the brokers, which it does not return. The grants are the
+// resource's properties, so a change to them is a diff and a new run.
+func allowUser(scope constructs.Construct, props Props, cluster awsmsk.CfnCluster, brokers awsec2.ISecurityGroup) awscdk.CustomResource {
+	env := props.Env
+	group := awsec2.NewSecurityGroup(scope, new("AccessSecurityGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              props.Vpc,
+		Description:      new("The function that makes the Kafka ACLs"),
+		AllowAllOutbound: new(false),
+	})
+	group.Connections().AllowTo(brokers, awsec2.Port_Tcp(jsii.Number(config.KafkaIAMPort)), new("Makes the Kafka ACLs as an IAM principal"))
+	group.Connections().AllowToAnyIpv4(awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)), new("Asks MSK for the brokers and answers CloudFormation"))
+	handler := function.New(scope, "AccessFunction", function.Props{
+		Command:          "kafka",
+		Description:      "Makes the Kafka ACLs of the wallet service and returns the broker addresses",
+		Timeout:          accessTimeout,
+		MemoryMiB:        256,
+		Policies:         []awsiam.IManagedPolicy{accessPolicy(scope, cluster)},
+		Vpc:              props.Vpc,
+		Subnets:          props.Functions,
+		SecurityGroup:    group,
+		LogKey:           props.LogKey,
+		LogRetentionDays: env.Messaging.LogRetentionDays,
+	})
+	access := awscdk.NewCustomResource(scope, new("Access"), &awscdk.CustomResourceProps{
+		ServiceToken: handler.FunctionArn(),
+		ResourceType: new("Custom::KafkaAccess"),
+		// CloudFormation would wait an hour for a function that died.
+		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number((accessTimeout + time.Minute).Seconds())),
+		Properties: &map[string]any{
+			"Cluster": cluster.AttrArn(),
+			"User":    config.KafkaUser,
+			"Brokers": strconv.Itoa(env.Messaging.Brokers), // CloudFormation passes texts only
+			"Grants":  grants(env.Messaging.Topics),
+		},
+	})
+	// Rules of security groups are resources of their own.
+	access.Node().AddDependency(group, brokers)
+	return access
+}
+
+// accessPolicy allows what the function does, on this cluster. Creating ACLs is
+// Alter on the cluster, which IAM allows only together with Describe.
+func accessPolicy(scope constructs.Construct, cluster awsmsk.CfnCluster) awsiam.ManagedPolicy {
+	policy := awsiam.NewManagedPolicy(scope, new("AccessPolicy"), &awsiam.ManagedPolicyProps{
+		Statements: &[]awsiam.PolicyStatement{
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions: jsii.Strings("kafka:ListNodes",
+					"kafka-cluster:Connect", "kafka-cluster:DescribeCluster", "kafka-cluster:AlterCluster"),
+				Resources: &[]*string{cluster.AttrArn()},
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions:   jsii.Strings("kafka:GetBootstrapBrokers"),
+				Resources: jsii.Strings("*"),
+			}),
+		},
+	})
+	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+		"AWS defines no resource type for kafka:GetBootstrapBrokers, which reads host names and nothing else.",
+		"Resource::*")
+	return policy
+}
+
+// grants are what the wallet service does: write and read its topics, in groups
+// and transactions of its own names, as an idempotent producer.
+func grants(topics []config.Topic) []any {
+	var all []any
+	grant := func(resource, name, pattern string, operations ...any) {
+		all = append(all, map[string]any{
+			"Resource": resource, "Name": name, "Pattern": pattern, "Operations": operations,
+		})
+	}
+	for _, topic := range topics {
+		grant("topic", topic.Name, "literal", "DESCRIBE", "READ", "WRITE")
+	}
+	grant("group", config.KafkaPrefix, "prefixed", "READ")
+	grant("transactional-id", config.KafkaPrefix, "prefixed", "DESCRIBE", "WRITE")
+	grant("cluster", "", "literal", "IDEMPOTENT_WRITE")
+	return all
+}
+
+// brokerHosts are the attributes with the brokers' names, one for each: a list
+// in one attribute would have to be split by every consumer.
+func brokerHosts(access awscdk.CustomResource, brokers int) []string {
+	var hosts []string
+	for i := range brokers {
+		hosts = append(hosts, *access.GetAttString(new(fmt.Sprintf("%s%d", attributeBrokerHost, i+1))))
+	}
+	return hosts
+}

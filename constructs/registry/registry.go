@@ -1,0 +1,89 @@
+// Package registry makes the ECR repositories and their copy in the second
+// region.
+package registry
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/encryption"
+)
+
+// Registry is the environment's repositories.
+type Registry struct {
+	// Service holds the wallet service's images, Migrations those that change the
+	// schema.
+	Service, Migrations awsecr.Repository
+}
+
+// New makes the repositories.
+func New(scope constructs.Construct, env config.Environment) Registry {
+	own := constructs.NewConstruct(scope, new("Registry"))
+	if env.DR.Mode == config.DRStandby && env.DR.AllowDataOutsideBrazil {
+		replicate(own, env)
+	}
+	// One key of our own for both: ECR can never change a repository's encryption
+	// later, and pulling needs no permission on the key, since ECR holds a grant.
+	key := encryption.NewKey(own, "Key", encryption.Props{
+		Alias:   env.KeyAlias("registry"),
+		Purpose: "Encrypts the images of " + env.Prefix(),
+	})
+	return Registry{
+		Service:    newRepository(own, "Service", env.ServiceRepository(), key, env.Registry),
+		Migrations: newRepository(own, "Migrations", env.MigrationsRepository(), key, env.Registry),
+	}
+}
+
+// newRepository makes a repository whose tags can never be moved to another
+// image: what was tested is what runs, and a rollback finds what it names. It
+// outlives its stack, since a running service pulls from it whenever it scales.
+func newRepository(scope constructs.Construct, id, name string, key awskms.IKey, lifecycle config.Registry) awsecr.Repository {
+	return awsecr.NewRepository(scope, new(id), &awsecr.RepositoryProps{
+		RepositoryName:     new(name),
+		ImageTagMutability: awsecr.TagMutability_IMMUTABLE,
+		ImageScanOnPush:    new(true),
+		Encryption:         awsecr.RepositoryEncryption_KMS(),
+		EncryptionKey:      key,
+		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
+		LifecycleRules: &[]*awsecr.LifecycleRule{
+			{
+				Description:  new("what an interrupted push leaves behind"),
+				RulePriority: jsii.Number(1),
+				TagStatus:    awsecr.TagStatus_UNTAGGED,
+				MaxImageAge:  awscdk.Duration_Days(jsii.Number(lifecycle.UntaggedDays)),
+			},
+			{
+				Description:    new("releases as far back as a rollback can reach"),
+				RulePriority:   jsii.Number(2),
+				TagStatus:      awsecr.TagStatus_TAGGED,
+				TagPatternList: jsii.Strings("*"),
+				MaxImageCount:  jsii.Number(lifecycle.Releases),
+			},
+		},
+	})
+}
+
+// replicate copies every image pushed from now on to the second region, so that
+// its standby can start while the primary region is down. An account has one
+// such configuration for each region, and this is the only place that sets it:
+// two environments in one account would overwrite each other's.
+func replicate(scope constructs.Construct, env config.Environment) {
+	awsecr.NewCfnReplicationConfiguration(scope, new("Replication"), &awsecr.CfnReplicationConfigurationProps{
+		ReplicationConfiguration: &awsecr.CfnReplicationConfiguration_ReplicationConfigurationProperty{
+			Rules: &[]any{&awsecr.CfnReplicationConfiguration_ReplicationRuleProperty{
+				Destinations: &[]any{&awsecr.CfnReplicationConfiguration_ReplicationDestinationProperty{
+					Region:     new(env.Secondary.Name),
+					RegistryId: new(env.Site.Account),
+				}},
+				RepositoryFilters: &[]any{&awsecr.CfnReplicationConfiguration_RepositoryFilterProperty{
+					Filter:     new(env.Prefix()),
+					FilterType: new("PREFIX_MATCH"),
+				}},
+			}},
+		},
+	})
+}

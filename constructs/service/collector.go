@@ -1,0 +1,87 @@
+package service
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+)
+
+// otlpPort is where OpenTelemetry's gRPC protocol is spoken, inside the task.
+const otlpPort = 4317
+
+// collectorUser is the user that the collector's image makes for itself (aoc).
+const collectorUser = "4317"
+
+// addCollector puts the OpenTelemetry collector beside the application. It sends
+// traces to X-Ray; metrics are read from the application by Prometheus. Losing
+// the collector costs traces, never the wallet: it is not essential, and ECS
+// starts it again.
+func addCollector(scope constructs.Construct, task awsecs.FargateTaskDefinition, props Props) {
+	env := props.Env
+	task.AddContainer(new("Collector"), &awsecs.ContainerDefinitionOptions{
+		ContainerName:          new("collector"),
+		Image:                  awsecs.ContainerImage_FromRegistry(new(env.Service.CollectorImage), nil),
+		Cpu:                    jsii.Number(env.Service.CollectorCPU),
+		MemoryLimitMiB:         jsii.Number(env.Service.CollectorMemoryMiB),
+		Essential:              new(false),
+		EnableRestartPolicy:    new(true),
+		RestartAttemptPeriod:   awscdk.Duration_Seconds(jsii.Number(60)),
+		User:                   new(collectorUser),
+		ReadonlyRootFilesystem: new(true),
+		LinuxParameters:        unprivileged(scope, "CollectorLimits"),
+		Environment:            &map[string]*string{"AOT_CONFIG_CONTENT": new(collectorConfig(env))},
+		HealthCheck: &awsecs.HealthCheck{
+			// The image has no shell; this program comes with it for the purpose.
+			Command:     jsii.Strings("CMD", "/healthcheck"),
+			Interval:    awscdk.Duration_Seconds(jsii.Number(30)),
+			Timeout:     awscdk.Duration_Seconds(jsii.Number(5)),
+			Retries:     jsii.Number(3),
+			StartPeriod: awscdk.Duration_Seconds(jsii.Number(15)),
+		},
+		Logging: logTo(scope, "CollectorLogs", "collector", props),
+	})
+	task.AddToTaskRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       new("SendTraces"),
+		Actions:   &[]*string{new("xray:PutTraceSegments"), new("xray:PutTelemetryRecords")},
+		Resources: &[]*string{new("*")},
+	}))
+}
+
+// object is a node of the collector's configuration.
+type object = map[string]any
+
+// collectorConfig is the collector's configuration as JSON, which is YAML too.
+func collectorConfig(env config.Environment) string {
+	content, err := json.Marshal(object{
+		"extensions": object{"health_check": object{}},
+		"receivers": object{"otlp": object{"protocols": object{
+			// The containers of a task share one network: nobody else can reach this.
+			"grpc": object{"endpoint": fmt.Sprintf("127.0.0.1:%d", otlpPort)},
+		}}},
+		"processors": object{
+			// Refuse spans before the container is out of memory and is killed.
+			"memory_limiter": object{"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 25},
+			"batch":          object{"timeout": "1s", "send_batch_size": 50},
+		},
+		"exporters": object{"awsxray": object{"region": env.Primary.Name}},
+		"service": object{
+			"extensions": []string{"health_check"},
+			"pipelines": object{"traces": object{
+				"receivers":  []string{"otlp"},
+				"processors": []string{"memory_limiter", "batch"},
+				"exporters":  []string{"awsxray"},
+			}},
+		},
+	})
+	if err != nil {
+		panic(err) // a literal that does not marshal is a mistake in this file
+	}
+	return string(content)
+}

@@ -1,0 +1,615 @@
+package test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+)
+
+// auroraCluster returns the primary cluster with its logical ID.
+func auroraCluster(t *testing.T, env environment) (string, resource) {
+	t.Helper()
+	found := env.stack(t, "data").ofType("AWS::RDS::DBCluster")
+	require.Len(t, found, 1)
+	for id, cluster := range found {
+		return id, cluster
+	}
+	panic("unreachable")
+}
+
+// auroraInstances returns the cluster's instances by logical ID.
+func auroraInstances(t *testing.T, env environment) map[string]resource {
+	t.Helper()
+	found := env.stack(t, "data").ofType("AWS::RDS::DBInstance")
+	require.NotEmpty(t, found)
+	return found
+}
+
+// auroraParameters returns the values of the cluster's and of the instances'
+// parameter group, having checked that the cluster and every instance use them.
+func auroraParameters(t *testing.T, env environment) (cluster, instance map[string]any) {
+	t.Helper()
+	data := env.stack(t, "data")
+	_, database := auroraCluster(t, env)
+	clusterGroup := data.Resources[at(database.Properties, "DBClusterParameterGroupName", "Ref").(string)]
+	require.Equal(t, "AWS::RDS::DBClusterParameterGroup", clusterGroup.Type)
+	var instanceGroup resource
+	for _, i := range auroraInstances(t, env) {
+		instanceGroup = data.Resources[at(i.Properties, "DBParameterGroupName", "Ref").(string)]
+		require.Equal(t, "AWS::RDS::DBParameterGroup", instanceGroup.Type)
+	}
+	for _, group := range []resource{clusterGroup, instanceGroup} {
+		assert.Equal(t, "aurora-mysql8.0", group.Properties["Family"])
+	}
+	return clusterGroup.Properties["Parameters"].(map[string]any), instanceGroup.Properties["Parameters"].(map[string]any)
+}
+
+// auroraKey returns the reference by which the database's key appears.
+func auroraKey(t *testing.T, env environment) any {
+	t.Helper()
+	for id, key := range env.stack(t, "data").ofType("AWS::KMS::Key") {
+		if strings.Contains(key.Properties["Description"].(string), "database") {
+			assert.Equal(t, true, key.Properties["EnableKeyRotation"])
+			return map[string]any{"Fn::GetAtt": []any{id, "Arn"}}
+		}
+	}
+	require.Fail(t, "the database has no key of its own")
+	return nil
+}
+
+// auroraSecret returns a database secret by its name, with its logical ID.
+func auroraSecret(t *testing.T, env environment, name string) (string, resource) {
+	t.Helper()
+	for id, secret := range env.stack(t, "data").ofType("AWS::SecretsManager::Secret") {
+		if secret.Properties["Name"] == name {
+			return id, secret
+		}
+	}
+	require.Failf(t, "missing", "no secret %s", name)
+	panic("unreachable")
+}
+
+// auroraRotation returns the schedule whose function is of that kind.
+func auroraRotation(t *testing.T, env environment, kind string) resource {
+	t.Helper()
+	for _, schedule := range env.stack(t, "data").ofType("AWS::SecretsManager::RotationSchedule") {
+		if at(schedule.Properties, "HostedRotationLambda", "RotationType") == kind {
+			return schedule
+		}
+	}
+	require.Failf(t, "missing", "no rotation of kind %s", kind)
+	panic("unreachable")
+}
+
+// auroraDependencies returns what a resource is created after, by explicit wish.
+func auroraDependencies(r resource) []any {
+	if one, ok := r.DependsOn.(string); ok {
+		return []any{one}
+	}
+	all, _ := r.DependsOn.([]any)
+	return all
+}
+
+// auroraLogGroup returns the log group of that name, with its logical ID.
+func auroraLogGroup(t *testing.T, env environment, name string) (string, resource) {
+	t.Helper()
+	for id, group := range env.stack(t, "data").ofType("AWS::Logs::LogGroup") {
+		if group.Properties["LogGroupName"] == name {
+			return id, group
+		}
+	}
+	require.Failf(t, "missing", "no log group %s", name)
+	panic("unreachable")
+}
+
+// auroraWriter returns the logical ID of the instance that is first in line.
+func auroraWriter(t *testing.T, env environment) string {
+	t.Helper()
+	for id, instance := range auroraInstances(t, env) {
+		if instance.Properties["PromotionTier"] == 0.0 {
+			return id
+		}
+	}
+	require.Fail(t, "no instance is the writer")
+	panic("unreachable")
+}
+
+func TestTheDatabaseHasTheInstancesOfTheSeed(t *testing.T) {
+	want := map[string]struct {
+		count int
+		class string
+	}{
+		"production": {3, "db.r6g.2xlarge"},
+		"staging":    {2, "db.r6g.large"},
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		instances := auroraInstances(t, env)
+		assert.Len(t, instances, want[env.Name].count)
+		for id, instance := range instances {
+			assert.Equal(t, want[env.Name].class, instance.Properties["DBInstanceClass"], id)
+			assert.Equal(t, "aurora-mysql", instance.Properties["Engine"], id)
+		}
+	})
+}
+
+func TestALostZoneLeavesADatabaseInstanceThatCanTakeOver(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		seen := map[any]bool{}
+		for id, instance := range auroraInstances(t, env) {
+			zone := instance.Properties["AvailabilityZone"]
+			assert.Contains(t, env.Primary.Zones, zone, id)
+			assert.Falsef(t, seen[zone], "%s: two instances in %v", id, zone)
+			seen[zone] = true
+		}
+	})
+}
+
+func TestTheDatabaseHasNoRoadToTheInternet(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for id, instance := range auroraInstances(t, env) {
+			assert.Equal(t, false, instance.Properties["PubliclyAccessible"], id)
+		}
+		subnets := env.stack(t, "data").Resources["DatabaseClusterSubnets5540150D"].Properties["SubnetIds"].([]any)
+		assert.Len(t, subnets, len(env.Primary.Zones))
+		for _, subnet := range subnets {
+			assert.Contains(t, fmt.Sprint(subnet), "VpcDatabaseSubnet")
+		}
+	})
+}
+
+func TestTheDatabaseOpensNoConnectionAndAnswersOnlyNamedClients(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		_, cluster := auroraCluster(t, env)
+		groups := cluster.Properties["VpcSecurityGroupIds"].([]any)
+		require.Len(t, groups, 1)
+		id := at(groups[0], "Fn::GetAtt", 0).(string)
+		group := data.Resources[id]
+		assert.Nil(t, group.Properties["SecurityGroupIngress"])
+		egress := group.Properties["SecurityGroupEgress"].([]any)
+		require.Len(t, egress, 1)
+		assert.Equal(t, "255.255.255.255/32", at(egress[0], "CidrIp"), "CDK's way to say nowhere")
+		for ruleID, rule := range data.ofType("AWS::EC2::SecurityGroupEgress") {
+			assert.NotEqual(t, id, at(rule.Properties, "GroupId", "Fn::GetAtt", 0), ruleID)
+		}
+		for ruleID, rule := range data.ofType("AWS::EC2::SecurityGroupIngress") {
+			if at(rule.Properties, "GroupId", "Fn::GetAtt", 0) != id {
+				continue
+			}
+			assert.Equal(t, 3306.0, rule.Properties["FromPort"], ruleID)
+			assert.Equal(t, 3306.0, rule.Properties["ToPort"], ruleID)
+			assert.NotNil(t, rule.Properties["SourceSecurityGroupId"], ruleID)
+			assert.NotEmpty(t, rule.Properties["Description"], ruleID)
+		}
+	})
+}
+
+func TestAStolenDiskSnapshotOrInsightOfTheDatabaseTellsNothing(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		key := auroraKey(t, env)
+		_, cluster := auroraCluster(t, env)
+		assert.Equal(t, true, cluster.Properties["StorageEncrypted"])
+		assert.Equal(t, key, cluster.Properties["KmsKeyId"])
+		assert.Equal(t, key, cluster.Properties["PerformanceInsightsKmsKeyId"])
+		for id, instance := range auroraInstances(t, env) {
+			assert.Equal(t, key, instance.Properties["PerformanceInsightsKMSKeyId"], id)
+		}
+		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+			_, secret := auroraSecret(t, env, name)
+			assert.Equal(t, key, secret.Properties["KmsKeyId"], name)
+		}
+	})
+}
+
+func TestTheDatabaseKeyNamesNoReader(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		id := at(auroraKey(t, env), "Fn::GetAtt", 0).(string)
+		statements := at(env.stack(t, "data").Resources[id].Properties, "KeyPolicy", "Statement").([]any)
+		require.Len(t, statements, 1, "a reader in the key's policy ties this stack to the reader's")
+		assert.Equal(t, "arn:aws:iam::"+env.Site.Account+":root", at(statements[0], "Principal", "AWS"))
+	})
+}
+
+func TestTheDatabaseCanGoBackToAnyMomentOf35Days(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, cluster := auroraCluster(t, env)
+		assert.Equal(t, 35.0, cluster.Properties["BackupRetentionPeriod"])
+		assert.Equal(t, env.Database.BackupWindow, cluster.Properties["PreferredBackupWindow"])
+		assert.Equal(t, env.Database.MaintenanceWindow, cluster.Properties["PreferredMaintenanceWindow"])
+		assert.Equal(t, true, cluster.Properties["CopyTagsToSnapshot"])
+	})
+}
+
+func TestNobodyTalksToTheDatabaseInTheClear(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		cluster, _ := auroraParameters(t, env)
+		assert.Equal(t, "ON", cluster["require_secure_transport"])
+		assert.Equal(t, "TLSv1.2,TLSv1.3", cluster["tls_version"])
+		for id, instance := range auroraInstances(t, env) {
+			assert.Equal(t, "rds-ca-rsa2048-g1", instance.Properties["CACertificateIdentifier"], id)
+		}
+	})
+}
+
+func TestAnAcknowledgedPaymentSurvivesACrash(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		cluster, _ := auroraParameters(t, env)
+		assert.Equal(t, "1", cluster["innodb_flush_log_at_trx_commit"])
+		assert.NotContains(t, cluster, "innodb_trx_commit_allow_data_loss")
+	})
+}
+
+func TestTheBinaryLogHoldsWhatWasWritten(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		cluster, _ := auroraParameters(t, env)
+		assert.Equal(t, "ROW", cluster["binlog_format"])
+		assert.Equal(t, "UTC", cluster["time_zone"])
+		assert.Equal(t, "utf8mb4", cluster["character_set_server"])
+		assert.Equal(t, "utf8mb4_0900_ai_ci", cluster["collation_server"])
+	})
+}
+
+func TestNoTaskIsTurnedAwayByTheWriterDuringBlueGreen(t *testing.T) {
+	const pools, connections, colours = 2, 20, 2 // pools of a task that reach the writer
+	limits := map[string]int{"production": 2000}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		cluster, instance := auroraParameters(t, env)
+		want := strconv.Itoa(env.Database.MaxConnections)
+		assert.Equal(t, want, instance["max_connections"])
+		assert.Equal(t, want, cluster["max_connections"], "a reader that autoscaling adds")
+		assert.GreaterOrEqual(t, env.Database.MaxConnections, pools*connections*colours*env.Service.MaxTasks)
+		if limit, ok := limits[env.Name]; ok {
+			assert.Equal(t, limit, env.Database.MaxConnections)
+		}
+	})
+}
+
+func TestSlowStatementsDeadlocksAndAdministratorsLeaveATrace(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		cluster, instance := auroraParameters(t, env)
+		for _, group := range []map[string]any{cluster, instance} {
+			assert.Equal(t, "1", group["slow_query_log"])
+			assert.Equal(t, "FILE", group["log_output"])
+			seconds, err := strconv.ParseFloat(group["long_query_time"].(string), 64)
+			require.NoError(t, err)
+			assert.Equal(t, env.Database.SlowQuery.Seconds(), seconds)
+		}
+		assert.Equal(t, "1", cluster["innodb_print_all_deadlocks"])
+		assert.Equal(t, "1", cluster["server_audit_logging"])
+		assert.Equal(t, "CONNECT,QUERY_DCL,QUERY_DDL", cluster["server_audit_events"])
+	})
+}
+
+// What AWS lists as modifiable in Aurora MySQL 3, of what a payments workload
+// could want to set. RDS refuses a group with any other name.
+var (
+	auroraClusterLevel = []string{
+		"binlog_format", "character_set_server", "collation_server", "innodb_flush_log_at_trx_commit",
+		"innodb_print_all_deadlocks", "require_secure_transport", "server_audit_events", "server_audit_logging",
+		"time_zone", "tls_version",
+	}
+	auroraInstanceLevel = []string{"log_output", "long_query_time", "max_connections", "slow_query_log"}
+)
+
+func TestRDSAcceptsEveryDatabaseParameter(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		cluster, instance := auroraParameters(t, env)
+		for name := range cluster {
+			assert.Contains(t, slices.Concat(auroraClusterLevel, auroraInstanceLevel), name)
+		}
+		for name := range instance {
+			assert.Contains(t, auroraInstanceLevel, name)
+			assert.Equal(t, instance[name], cluster[name], "an added reader must not differ: %s", name)
+		}
+	})
+}
+
+func TestDatabaseLogsGoToEncryptedGroupsThatForgetAndExistFirst(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, cluster := auroraCluster(t, env)
+		assert.ElementsMatch(t, []any{"audit", "error", "slowquery"}, cluster.Properties["EnableCloudwatchLogsExports"])
+		for _, log := range []string{"audit", "error", "slowquery"} {
+			id, group := auroraLogGroup(t, env, "/aws/rds/cluster/"+cluster.Properties["DBClusterIdentifier"].(string)+"/"+log)
+			assert.Equal(t, float64(env.Database.LogRetentionDays), group.Properties["RetentionInDays"], log)
+			assert.NotNil(t, group.Properties["KmsKeyId"], log)
+			assert.Contains(t, auroraDependencies(cluster), id, "RDS would make the group itself")
+		}
+	})
+}
+
+func TestTheDatabaseShowsWhatItWaitsFor(t *testing.T) {
+	modes := map[string]struct {
+		mode string
+		days float64
+	}{"production": {"advanced", 465}, "staging": {"standard", 7}}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		want := modes[env.Name]
+		_, cluster := auroraCluster(t, env)
+		assert.Equal(t, want.mode, cluster.Properties["DatabaseInsightsMode"])
+		assert.Equal(t, true, cluster.Properties["PerformanceInsightsEnabled"])
+		assert.Equal(t, want.days, cluster.Properties["PerformanceInsightsRetentionPeriod"])
+		for id, instance := range auroraInstances(t, env) {
+			assert.Equal(t, true, instance.Properties["EnablePerformanceInsights"], id)
+			assert.Equal(t, want.days, instance.Properties["PerformanceInsightsRetentionPeriod"], id)
+			assert.Equal(t, 60.0, instance.Properties["MonitoringInterval"], id)
+			assert.NotNil(t, instance.Properties["MonitoringRoleArn"], id)
+		}
+	})
+}
+
+func TestAnUnattendedUpgradeCannotOvertakeTheTemplate(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, cluster := auroraCluster(t, env)
+		assert.Equal(t, "8.0.mysql_aurora."+env.Database.EngineVersion, cluster.Properties["EngineVersion"])
+		assert.Regexp(t, `^3\.10\.`, env.Database.EngineVersion, "the long-term support line")
+		for id, instance := range auroraInstances(t, env) {
+			assert.Equal(t, false, instance.Properties["AutoMinorVersionUpgrade"], id)
+		}
+	})
+}
+
+func TestBusyReadersGetHelpUpToTheLimitOfAWS(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		id, _ := auroraCluster(t, env)
+		target := data.only(t, "AWS::ApplicationAutoScaling::ScalableTarget")
+		assert.Equal(t, "rds:cluster:ReadReplicaCount", target.Properties["ScalableDimension"])
+		assert.Equal(t, []any{"cluster:", map[string]any{"Ref": id}}, at(target.Properties, "ResourceId", "Fn::Join", 1))
+		assert.Equal(t, float64(len(auroraInstances(t, env))-1), target.Properties["MinCapacity"])
+		assert.Equal(t, float64(env.Database.MaxReaders), target.Properties["MaxCapacity"])
+		assert.LessOrEqual(t, env.Database.MaxReaders, 15-env.DR.Mode.SecondaryRegions())
+		for instance := range auroraInstances(t, env) {
+			assert.Contains(t, auroraDependencies(target), instance, "RDS scales no cluster without a reader")
+		}
+		policy := at(data.only(t, "AWS::ApplicationAutoScaling::ScalingPolicy").Properties, "TargetTrackingScalingPolicyConfiguration")
+		assert.Equal(t, "RDSReaderAverageCPUUtilization", at(policy, "PredefinedMetricSpecification", "PredefinedMetricType"))
+		assert.Equal(t, float64(env.Database.ReaderCPUTargetPercent), at(policy, "TargetValue"))
+	})
+	assert.Equal(t, 14, platform["production"].Database.MaxReaders, "the seed's 15, less the secondary region")
+}
+
+func TestOnlyAStandbyEnvironmentReplicatesItsDatabaseAbroad(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		globals := env.stack(t, "data").ofType("AWS::RDS::GlobalCluster")
+		_, cluster := auroraCluster(t, env)
+		if env.DR.Mode != config.DRStandby {
+			assert.Empty(t, globals)
+			assert.Nil(t, cluster.Properties["GlobalClusterIdentifier"])
+			return
+		}
+		require.Len(t, globals, 1)
+		for id, global := range globals {
+			assert.Equal(t, map[string]any{"Ref": id}, cluster.Properties["GlobalClusterIdentifier"])
+			assert.Equal(t, env.GlobalClusterName(), global.Properties["GlobalClusterIdentifier"])
+			assert.Equal(t, cluster.Properties["Engine"], global.Properties["Engine"])
+			assert.Equal(t, cluster.Properties["EngineVersion"], global.Properties["EngineVersion"])
+			assert.Equal(t, true, global.Properties["StorageEncrypted"])
+			assert.Equal(t, env.Protected, global.Properties["DeletionProtection"])
+			assert.Equal(t, "Retain", global.DeletionPolicy)
+			assert.Equal(t, "Retain", global.UpdateReplacePolicy)
+			assert.NotContains(t, global.Properties, "SourceDBClusterIdentifier", "after a switchover it would name the wrong writer")
+		}
+	})
+}
+
+func TestTheSecondRegionCanLogInWhenTheFirstIsGone(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+			_, secret := auroraSecret(t, env, name)
+			if env.DR.Mode != config.DRStandby {
+				assert.Nil(t, secret.Properties["ReplicaRegions"], "%s leaves the country", name)
+				continue
+			}
+			replicas, _ := secret.Properties["ReplicaRegions"].([]any)
+			require.Len(t, replicas, 1, name)
+			assert.Equal(t, env.Secondary.Name, at(replicas[0], "Region"), name)
+			assert.NotNil(t, at(replicas[0], "KmsKeyId"), name)
+		}
+	})
+}
+
+func TestNoDatabasePasswordStandsInATemplate(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		id, _ := auroraSecret(t, env, env.DatabaseAdminSecret())
+		_, cluster := auroraCluster(t, env)
+		assert.Equal(t, "wallet_admin", cluster.Properties["MasterUsername"])
+		assert.Equal(t,
+			[]any{"{{resolve:secretsmanager:", map[string]any{"Ref": id}, ":SecretString:password::}}"},
+			at(cluster.Properties, "MasterUserPassword", "Fn::Join", 1))
+		assert.Nil(t, cluster.Properties["ManageMasterUserPassword"], "AWS refuses it on a global database")
+		assert.Equal(t, true, cluster.Properties["EnableIAMDatabaseAuthentication"])
+		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+			_, secret := auroraSecret(t, env, name)
+			assert.Nil(t, secret.Properties["SecretString"], name)
+			assert.Equal(t, 32.0, at(secret.Properties, "GenerateSecretString", "PasswordLength"), name)
+			assert.Equal(t, "password", at(secret.Properties, "GenerateSecretString", "GenerateStringKey"), name)
+		}
+	})
+}
+
+func TestTheServiceIsNotTheAdministratorOfItsDatabase(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, admin := auroraSecret(t, env, env.DatabaseAdminSecret())
+		_, app := auroraSecret(t, env, env.DatabaseAppSecret())
+		adminFields := fmt.Sprint(at(admin.Properties, "GenerateSecretString", "SecretStringTemplate"))
+		appFields := fmt.Sprint(at(app.Properties, "GenerateSecretString", "SecretStringTemplate"))
+		assert.Contains(t, adminFields, `"username":"wallet_admin"`)
+		assert.Contains(t, appFields, `"username":"wallet_app"`)
+		assert.Contains(t, appFields, `"masterarn":`)
+		for _, fields := range []string{adminFields, appFields} {
+			assert.Contains(t, fields, `"dbname":"wallet"`)
+			assert.Contains(t, fields, `"ssl":true`, "rotation would fall back to a connection in the clear")
+		}
+		user := env.stack(t, "data").only(t, "Custom::DatabaseUser")
+		assert.Equal(t, []any{"SELECT", "INSERT", "UPDATE", "DELETE"}, user.Properties["Privileges"])
+		assert.Equal(t, config.DatabaseName, user.Properties["Schema"])
+	})
+}
+
+func TestNoPasswordBreaksTheConfigurationThatItIsExpandedInto(t *testing.T) {
+	const breaking = " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}~" // all that a URL, JSON, a shell or ${…} gives a meaning
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		var excluded []any
+		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+			_, secret := auroraSecret(t, env, name)
+			excluded = append(excluded, at(secret.Properties, "GenerateSecretString", "ExcludeCharacters"))
+		}
+		for _, kind := range []string{"MySQLSingleUser", "MySQLMultiUser"} {
+			excluded = append(excluded, at(auroraRotation(t, env, kind).Properties, "HostedRotationLambda", "ExcludeCharacters"))
+		}
+		for _, characters := range excluded {
+			for _, character := range breaking {
+				assert.Contains(t, characters, string(character))
+			}
+		}
+	})
+}
+
+func TestRunningTasksSurviveARotation(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		attachments := map[string]any{}
+		for id, attachment := range data.ofType("AWS::SecretsManager::SecretTargetAttachment") {
+			secret := data.Resources[at(attachment.Properties, "SecretId", "Ref").(string)]
+			attachments[secret.Properties["Name"].(string)] = map[string]any{"Ref": id}
+		}
+		admin, app := auroraRotation(t, env, "MySQLSingleUser"), auroraRotation(t, env, "MySQLMultiUser")
+		assert.Equal(t, attachments[env.DatabaseAdminSecret()], admin.Properties["SecretId"])
+		assert.Equal(t, attachments[env.DatabaseAppSecret()], app.Properties["SecretId"], "the service's user alternates")
+		assert.Equal(t, attachments[env.DatabaseAdminSecret()], at(app.Properties, "HostedRotationLambda", "MasterSecretArn"))
+		for _, schedule := range []resource{admin, app} {
+			assert.Equal(t, fmt.Sprintf("rate(%d days)", env.Database.RotationDays), at(schedule.Properties, "RotationRules", "ScheduleExpression"))
+			assert.Equal(t, false, schedule.Properties["RotateImmediatelyOnUpdate"])
+			assert.Contains(t, fmt.Sprint(at(schedule.Properties, "HostedRotationLambda", "VpcSubnetIds")), "VpcPrivateSubnet")
+		}
+	})
+}
+
+func TestNothingRotatesOrCreatesAUserBeforeItCanLogIn(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		users := slices.Collect(maps.Keys(data.ofType("Custom::DatabaseUser")))
+		require.Len(t, users, 1)
+		assert.Contains(t, auroraDependencies(auroraRotation(t, env, "MySQLMultiUser")), users[0], "there is no user to rotate yet")
+
+		waiting := []resource{data.Resources[users[0]], auroraRotation(t, env, "MySQLSingleUser"), auroraRotation(t, env, "MySQLMultiUser")}
+		for _, each := range waiting {
+			assert.Contains(t, auroraDependencies(each), auroraWriter(t, env))
+			for id := range data.ofType("AWS::EC2::SecurityGroupIngress") {
+				if strings.Contains(id, "DatabaseSecurityGroup") {
+					assert.Contains(t, auroraDependencies(each), id, "the database does not let it in yet")
+				}
+			}
+		}
+	})
+}
+
+func TestRotationLogsAreEncryptedForgetAndExistFirst(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, kind := range []string{"MySQLSingleUser", "MySQLMultiUser"} {
+			schedule := auroraRotation(t, env, kind)
+			id, group := auroraLogGroup(t, env, "/aws/lambda/"+at(schedule.Properties, "HostedRotationLambda", "RotationLambdaName").(string))
+			assert.Equal(t, float64(env.Database.LogRetentionDays), group.Properties["RetentionInDays"], kind)
+			assert.NotNil(t, group.Properties["KmsKeyId"], kind)
+			assert.Contains(t, auroraDependencies(schedule), id, "Lambda would make the group itself")
+		}
+	})
+}
+
+func TestTheFunctionsThatHoldPasswordsReachAWSAndTheDatabaseOnly(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		groups := 0
+		for id, group := range data.ofType("AWS::EC2::SecurityGroup") {
+			if !strings.HasPrefix(id, "DatabaseUserGroup") && !strings.HasPrefix(id, "DatabaseRotationGroup") {
+				continue
+			}
+			groups++
+			assert.Nil(t, group.Properties["SecurityGroupIngress"], id)
+			egress := group.Properties["SecurityGroupEgress"].([]any)
+			require.Len(t, egress, 1, id)
+			assert.Equal(t, []any{443.0, 443.0}, []any{at(egress[0], "FromPort"), at(egress[0], "ToPort")}, id)
+		}
+		assert.Equal(t, 2, groups)
+	})
+}
+
+func TestTheUserFunctionReadsTheTwoSecretsAndNothingElse(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for id, policy := range env.stack(t, "data").ofType("AWS::IAM::ManagedPolicy") {
+			if !strings.HasPrefix(id, "DatabaseUserPolicy") {
+				continue
+			}
+			statements := at(policy.Properties, "PolicyDocument", "Statement").([]any)
+			require.Len(t, statements, 2)
+			assert.Equal(t, []any{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"}, at(statements[0], "Action"))
+			assert.Len(t, at(statements[0], "Resource"), 2)
+			assert.Equal(t, "kms:Decrypt", at(statements[1], "Action"))
+			assert.Equal(t, auroraKey(t, env), at(statements[1], "Resource"))
+			assert.Equal(t, "secretsmanager."+env.Primary.Name+".amazonaws.com",
+				at(statements[1], "Condition", "StringEquals", "kms:ViaService"))
+			return
+		}
+		require.Fail(t, "the function has no policy")
+	})
+}
+
+func TestTheUserFunctionKnowsTheCertificatesOfItsRegion(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		assert.FileExists(t, "../lambda/dbuser/rds-"+env.Primary.Name+".pem",
+			"from truststore.pki.rds.amazonaws.com; without it no connection is trusted")
+	})
+}
+
+func TestTheDatabaseOutlivesItsStack(t *testing.T) {
+	dependents := []string{
+		"AWS::RDS::DBInstance", "AWS::RDS::DBSubnetGroup", "AWS::RDS::DBParameterGroup", "AWS::RDS::DBClusterParameterGroup",
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		_, cluster := auroraCluster(t, env)
+		assert.Equal(t, env.Protected, cluster.Properties["DeletionProtection"])
+		if !env.Protected {
+			assert.Equal(t, "Snapshot", cluster.DeletionPolicy)
+			assert.Equal(t, "Snapshot", cluster.UpdateReplacePolicy)
+			return
+		}
+		kept := map[string]resource{"cluster": cluster}
+		for _, kind := range dependents {
+			for id, r := range data.ofType(kind) {
+				if strings.HasPrefix(id, "Database") { // not the restore tests' own
+					kept[id] = r
+				}
+			}
+		}
+		kept["security group"] = data.Resources[at(cluster.Properties, "VpcSecurityGroupIds", 0, "Fn::GetAtt", 0).(string)]
+		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+			_, kept[name] = auroraSecret(t, env, name)
+		}
+		for _, log := range []string{"audit", "error", "slowquery"} {
+			_, kept[log] = auroraLogGroup(t, env, env.DatabaseLogGroup(env.Primary, log))
+		}
+		for id, r := range kept {
+			assert.Equal(t, "Retain", r.DeletionPolicy, id)
+			assert.Equal(t, "Retain", r.UpdateReplacePolicy, id)
+		}
+	})
+	assert.True(t, platform["production"].Protected)
+}
+
+func TestTheDatabaseIsBilledAsConfigured(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, cluster := auroraCluster(t, env)
+		assert.Equal(t, string(env.Database.Storage), cluster.Properties["StorageType"])
+		assert.Equal(t, env.DatabaseClusterName(env.Primary), cluster.Properties["DBClusterIdentifier"])
+		assert.Equal(t, config.DatabaseName, cluster.Properties["DatabaseName"])
+	})
+}

@@ -1,0 +1,255 @@
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/backup"
+	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/network"
+)
+
+// vault is the primary region's.
+func (e environment) vault(t *testing.T) (string, resource) {
+	t.Helper()
+	return holder(t, e.stack(t, "data"), "AWS::Backup::BackupVault", "wallet-"+e.Name+"-sa-east-1", "BackupVaultName")
+}
+
+// theDatabase says that a value is the ARN of the environment's Aurora cluster.
+func theDatabase(t *testing.T, env environment, arn any) {
+	t.Helper()
+	assert.Equal(t, "arn:aws:rds:sa-east-1:"+env.Site.Account+":cluster:", at(arn, "Fn::Join", 1, 0))
+	cluster, _ := at(arn, "Fn::Join", 1, 1, "Ref").(string)
+	assert.Equal(t, "AWS::RDS::DBCluster", env.stack(t, "data").Resources[cluster].Type)
+}
+
+func TestTheDatabaseIsBackedUpEveryDay(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		vault, _ := env.vault(t)
+		rules, _ := at(data.only(t, "AWS::Backup::BackupPlan").Properties, "BackupPlan", "BackupPlanRule").([]any)
+		require.Len(t, rules, 1)
+		// Six fields: AWS Backup ignores no mistake in them, and no linter sees one.
+		assert.Equal(t, fmt.Sprintf("cron(0 %d * * ? *)", env.Backup.StartHourUTC), at(rules, 0, "ScheduleExpression"))
+		assert.Equal(t, map[string]any{"Fn::GetAtt": []any{vault, "BackupVaultName"}}, at(rules, 0, "TargetBackupVault"))
+		assert.EqualValues(t, env.Backup.StartWindow.Minutes(), at(rules, 0, "StartWindowMinutes"))
+		assert.GreaterOrEqual(t, at(rules, 0, "StartWindowMinutes"), 60.0, "AWS Backup takes no less")
+		assert.EqualValues(t, env.Backup.CompletionWindow.Minutes(), at(rules, 0, "CompletionWindowMinutes"))
+		assert.Greater(t, at(rules, 0, "CompletionWindowMinutes"), at(rules, 0, "StartWindowMinutes"))
+		assert.Equal(t, false, at(rules, 0, "EnableContinuousBackup"), "it would take the cluster's retention out of its template's hands")
+		selection := data.only(t, "AWS::Backup::BackupSelection").Properties["BackupSelection"]
+		theDatabase(t, env, at(selection, "Resources", 0))
+		assert.Nil(t, at(selection, "Resources", 1))
+	})
+}
+
+func TestBackupsStayAsLongAsTheSeedSaysAndTheVaultAllows(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		rule := at(env.stack(t, "data").only(t, "AWS::Backup::BackupPlan").Properties, "BackupPlan", "BackupPlanRule", 0)
+		assert.Equal(t, map[string]any{"DeleteAfterDays": 35.0}, at(rule, "Lifecycle"))
+		_, vault := env.vault(t)
+		assert.GreaterOrEqual(t, 35.0, at(vault.Properties, "LockConfiguration", "MinRetentionDays"), "the vault would refuse the backup")
+		assert.LessOrEqual(t, 35.0, at(vault.Properties, "LockConfiguration", "MaxRetentionDays"), "the vault would refuse the backup")
+	})
+}
+
+func TestEachBackupIsCopiedToTheSecondRegion(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		rule := at(env.stack(t, "data").only(t, "AWS::Backup::BackupPlan").Properties, "BackupPlan", "BackupPlanRule", 0)
+		assert.Equal(t, []any{map[string]any{
+			"DestinationBackupVaultArn": "arn:aws:backup:us-east-1:" + env.Site.Account + ":backup-vault:wallet-" + env.Name + "-us-east-1",
+			"Lifecycle":                 map[string]any{"DeleteAfterDays": 35.0},
+		}}, at(rule, "CopyActions"))
+	})
+}
+
+func TestTheVaultsLockHoldsEvenAgainstTheRootUserInProduction(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, vault := env.vault(t)
+		want := map[string]any{"MinRetentionDays": float64(env.Backup.LockMinDays), "MaxRetentionDays": float64(env.Backup.LockMaxDays)}
+		if env.Name == "production" {
+			want["ChangeableForDays"] = 3.0 // AWS's minimum; without it the lock is in governance mode
+		}
+		assert.Equal(t, want, vault.Properties["LockConfiguration"])
+		assert.Equal(t, []string{"Retain", "Retain"}, []string{vault.DeletionPolicy, vault.UpdateReplacePolicy})
+		_, alias := holder(t, env.stack(t, "data"), "AWS::KMS::Alias", "alias/"+env.Prefix()+"/backup", "AliasName")
+		assert.Equal(t, alias.Properties["TargetKeyId"], vault.Properties["EncryptionKeyArn"])
+	})
+}
+
+func TestNobodyDeletesARecoveryPoint(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, vault := env.vault(t)
+		denials := map[any]any{}
+		for _, statement := range at(vault.Properties, "AccessPolicy", "Statement").([]any) {
+			assert.Equal(t, "Deny", at(statement, "Effect"))
+			assert.Equal(t, map[string]any{"AWS": "*"}, at(statement, "Principal"))
+			for _, action := range at(statement, "Action").([]any) {
+				denials[action] = at(statement, "Condition")
+			}
+		}
+		for _, action := range []any{"backup:DeleteRecoveryPoint", "backup:UpdateRecoveryPointLifecycle"} {
+			require.Contains(t, denials, action)
+			assert.Nil(t, denials[action], "no exception")
+		}
+		for _, action := range []any{"backup:DeleteBackupVault", "backup:PutBackupVaultAccessPolicy", "backup:DeleteBackupVaultAccessPolicy",
+			"backup:PutBackupVaultLockConfiguration", "backup:DeleteBackupVaultLockConfiguration"} {
+			require.Contains(t, denials, action)
+			role := at(denials[action], "ArnNotLike", "aws:PrincipalArn", "Fn::Sub")
+			assert.Equal(t, "arn:${AWS::Partition}:iam::"+env.Site.Account+":role/cdk-hnb659fds-cfn-exec-role-"+env.Site.Account+"-sa-east-1", role,
+				"a reviewed deployment must be able to change the vault, or nobody ever could")
+		}
+	})
+}
+
+func TestARestoreIsTestedEveryFewDays(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		vault, _ := env.vault(t)
+		plan := data.only(t, "AWS::Backup::RestoreTestingPlan").Properties
+		assert.Regexp(t, `^[A-Za-z0-9_]{1,50}$`, plan["RestoreTestingPlanName"], "AWS Backup refuses a hyphen")
+		// The day's backup may start an hour late and take four more.
+		assert.Equal(t, fmt.Sprintf("cron(0 10 1/%d * ? *)", env.Backup.RestoreTestDays), plan["ScheduleExpression"])
+		assert.EqualValues(t, 1, plan["StartWindowHours"])
+		assert.Equal(t, map[string]any{
+			"Algorithm":           "LATEST_WITHIN_WINDOW",
+			"IncludeVaults":       []any{map[string]any{"Fn::GetAtt": []any{vault, "BackupVaultArn"}}},
+			"RecoveryPointTypes":  []any{"SNAPSHOT"},
+			"SelectionWindowDays": float64(env.Backup.RestoreTestDays),
+		}, plan["RecoveryPointSelection"])
+		selection := data.only(t, "AWS::Backup::RestoreTestingSelection").Properties
+		assert.Regexp(t, `^[A-Za-z0-9_]{1,50}$`, selection["RestoreTestingSelectionName"])
+		assert.Equal(t, "Aurora", selection["ProtectedResourceType"])
+		assert.EqualValues(t, env.Backup.RestoreTestHold.Hours(), selection["ValidationWindowHours"])
+		theDatabase(t, env, at(selection, "ProtectedResourceArns", 0))
+	})
+}
+
+// AWS Backup restores into the default VPC unless it is told where.
+func TestARestoredDatabaseIsOutOfReach(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		overrides := data.only(t, "AWS::Backup::RestoreTestingSelection").Properties["RestoreMetadataOverrides"]
+		subnetGroup, _ := at(overrides, "dbSubnetGroupName", "Ref").(string)
+		used := fmt.Sprint(data.Resources[subnetGroup].Properties["SubnetIds"])
+		for _, subnet := range subnets(t, env.stack(t, "network")) {
+			assert.Equalf(t, subnet.tier == "Database", strings.Contains(used, subnet.id), "%s", subnet.id)
+		}
+		assert.Equal(t, `["`, at(overrides, "vpcSecurityGroupIds", "Fn::Join", 1, 0), "a JSON list in a text")
+		assert.Equal(t, `"]`, at(overrides, "vpcSecurityGroupIds", "Fn::Join", 1, 2))
+		id, _ := at(overrides, "vpcSecurityGroupIds", "Fn::Join", 1, 1, "Fn::GetAtt", 0).(string)
+		group := data.Resources[id].Properties
+		assert.Nil(t, group["SecurityGroupIngress"])
+		assert.Equal(t, "255.255.255.255/32", at(group, "SecurityGroupEgress", 0, "CidrIp"), "CDK's way to allow nothing")
+		assert.Nil(t, at(group, "SecurityGroupEgress", 1))
+		assert.NotContains(t, mentionsOf(data, id), "AWS::EC2::SecurityGroupIngress")
+	})
+}
+
+// mentionsOf lists the types of the resources that refer to a resource.
+func mentionsOf(in template, id string) []string {
+	var types []string
+	for _, r := range in.Resources {
+		if strings.Contains(fmt.Sprint(r.Properties), "[Fn::GetAtt:["+id+" ") || strings.Contains(fmt.Sprint(r.Properties), "Ref:"+id+"]") {
+			types = append(types, r.Type)
+		}
+	}
+	return types
+}
+
+// roleOf is what the role behind a reference may do, by action.
+func roleOf(t *testing.T, in template, reference any) map[string][]any {
+	t.Helper()
+	id, _ := at(reference, "Fn::GetAtt", 0).(string)
+	role := in.Resources[id].Properties
+	assert.Equal(t, "backup.amazonaws.com", at(role, "AssumeRolePolicyDocument", "Statement", 0, "Principal", "Service"))
+	policy, _ := at(role, "ManagedPolicyArns", 0, "Ref").(string)
+	assert.Nil(t, at(role, "ManagedPolicyArns", 1), "AWS's own policies reach the whole account")
+	allowed := map[string][]any{}
+	for _, statement := range at(in.Resources[policy].Properties, "PolicyDocument", "Statement").([]any) {
+		actions, list := at(statement, "Action").([]any)
+		if !list {
+			actions = []any{at(statement, "Action")}
+		}
+		resources, list := at(statement, "Resource").([]any)
+		if !list {
+			resources = []any{at(statement, "Resource")}
+		}
+		for _, action := range actions {
+			allowed[action.(string)] = resources
+			if strings.HasPrefix(action.(string), "kms:") {
+				assert.Equal(t, "alias/wallet-"+strings.Split(in.name, "-")[1]+"/*", at(statement, "Condition", "ForAnyValue:StringLike", "kms:ResourceAliases"), "%s", action)
+			}
+			if action == "kms:CreateGrant" {
+				assert.Equal(t, "true", at(statement, "Condition", "Bool", "kms:GrantIsForAWSResource"))
+			}
+		}
+	}
+	return allowed
+}
+
+func TestTheBackupRoleCopiesAndDeletesItsOwnSnapshotsOnly(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		allowed := roleOf(t, data, at(data.only(t, "AWS::Backup::BackupSelection").Properties, "BackupSelection", "IamRoleArn"))
+		var snapshots []any
+		for _, region := range []string{"sa-east-1", "us-east-1"} {
+			snapshots = append(snapshots, "arn:aws:rds:"+region+":"+env.Site.Account+":cluster-snapshot:awsbackup:*")
+		}
+		assert.Equal(t, snapshots, allowed["rds:DeleteDBClusterSnapshot"])
+		assert.Equal(t, snapshots, allowed["rds:CopyDBClusterSnapshot"])
+		require.Len(t, allowed["rds:CreateDBClusterSnapshot"], 3)
+		theDatabase(t, env, allowed["rds:CreateDBClusterSnapshot"][2])
+		vault, _ := env.vault(t)
+		assert.ElementsMatch(t, []any{"arn:aws:backup:us-east-1:" + env.Site.Account + ":backup-vault:wallet-" + env.Name + "-us-east-1",
+			map[string]any{"Fn::GetAtt": []any{vault, "BackupVaultArn"}}}, allowed["backup:CopyIntoBackupVault"])
+		for action, resources := range allowed {
+			assert.NotContains(t, action, "*")
+			assert.Equalf(t, action == "tag:GetResources", assert.ObjectsAreEqual([]any{"*"}, resources), "%s", action)
+		}
+	})
+}
+
+func TestTheRestoreRoleCannotTouchALiveCluster(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		allowed := roleOf(t, data, at(data.only(t, "AWS::Backup::RestoreTestingSelection").Properties, "IamRoleArn"))
+		require.NotEmpty(t, allowed["rds:RestoreDBClusterFromSnapshot"])
+		tests := "arn:aws:rds:sa-east-1:" + env.Site.Account + ":cluster:awsbackup-restore-test-*"
+		for action, resources := range allowed {
+			assert.NotContains(t, action, "*")
+			if strings.HasPrefix(action, "kms:") || strings.HasPrefix(action, "rds:Describe") || strings.HasPrefix(action, "rds:List") {
+				continue
+			}
+			assert.Contains(t, resources, tests, "%s", action)
+			for _, resource := range resources {
+				if strings.Contains(fmt.Sprint(resource), ":cluster:") {
+					assert.Equalf(t, tests, resource, "%s", action)
+				}
+			}
+		}
+	})
+}
+
+func TestNoBackupLeavesBrazilWhenNothingMayLeave(t *testing.T) {
+	env := platform["production"]
+	env.DR.Mode = config.DRNone
+	built := synthesizeStack(t, env, env.Primary, func(stack awscdk.Stack) {
+		key := encryption.NewKey(stack, "LogKey", encryption.Props{Alias: "logs", Purpose: "Logs"})
+		backup.New(stack, backup.Props{
+			Env: env.Environment,
+			Cluster: awsrds.DatabaseCluster_FromDatabaseClusterAttributes(stack, new("Cluster"),
+				&awsrds.DatabaseClusterAttributes{ClusterIdentifier: new("cluster")}),
+			Network: network.New(stack, network.Props{Region: env.Primary, Network: env.Network, LogKey: key}),
+		})
+	})
+	assert.Nil(t, at(built.only(t, "AWS::Backup::BackupPlan").Properties, "BackupPlan", "BackupPlanRule", 0, "CopyActions"))
+	assert.NotContains(t, string(built.raw), "us-east-1")
+}

@@ -1,0 +1,316 @@
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/storage"
+)
+
+// bucket finds a bucket by what it is for, in either region.
+func (e environment) bucket(t *testing.T, purpose string, region config.Region) (string, resource) {
+	t.Helper()
+	stack := "data"
+	if region.Name != e.Primary.Name {
+		stack = "global"
+	}
+	name := fmt.Sprintf("wallet-%s-%s-%s-%s", e.Name, purpose, e.Site.Account, region.Name)
+	return holder(t, e.stack(t, stack), "AWS::S3::Bucket", name, "BucketName")
+}
+
+// regions are the two ends of the copies.
+func (e environment) regions() []config.Region { return []config.Region{e.Primary, e.Secondary} }
+
+// bucketStatement finds a statement of a bucket's policy.
+func bucketStatement(t *testing.T, in template, bucket, property string, value any) map[string]any {
+	t.Helper()
+	_, policy := holder(t, in, "AWS::S3::BucketPolicy", map[string]any{"Ref": bucket}, "Bucket")
+	for _, candidate := range policy.Properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+		if assert.ObjectsAreEqual(value, at(candidate, property)) {
+			return candidate.(map[string]any)
+		}
+	}
+	t.Fatalf("%s %s: no statement with %s %v", in.name, bucket, property, value)
+	return nil
+}
+
+// objects is a bucket's objects under a prefix, as CDK writes it.
+func objects(bucket, prefix string) map[string]any {
+	return map[string]any{"Fn::Join": []any{"", []any{map[string]any{"Fn::GetAtt": []any{bucket, "Arn"}}, "/" + prefix + "*"}}}
+}
+
+func TestEveryBucketIsClosedVersionedAndKept(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, region := range env.regions() {
+			for _, purpose := range []string{"backups", "logs", "static"} {
+				_, bucket := env.bucket(t, purpose, region)
+				assert.Equal(t, map[string]any{"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true},
+					bucket.Properties["PublicAccessBlockConfiguration"])
+				assert.Equal(t, "Enabled", at(bucket.Properties, "VersioningConfiguration", "Status"))
+				assert.Equal(t, "BucketOwnerEnforced", at(bucket.Properties, "OwnershipControls", "Rules", 0, "ObjectOwnership"))
+				assert.Equal(t, []string{"Retain", "Retain"}, []string{bucket.DeletionPolicy, bucket.UpdateReplacePolicy})
+			}
+		}
+	})
+}
+
+func TestNoBucketSpeaksOldTLS(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, stack := range []template{env.stack(t, "data"), env.stack(t, "global")} {
+			for id := range stack.ofType("AWS::S3::Bucket") {
+				for _, condition := range []any{
+					map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
+					map[string]any{"NumericLessThan": map[string]any{"s3:TlsVersion": 1.2}},
+				} {
+					deny := bucketStatement(t, stack, id, "Condition", condition)
+					assert.Equal(t, "Deny", deny["Effect"])
+					assert.Equal(t, "s3:*", deny["Action"])
+					assert.Equal(t, map[string]any{"AWS": "*"}, deny["Principal"])
+				}
+			}
+		}
+	})
+}
+
+func TestBackupsLieUnderTheWalletsOwnKey(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for stack, region := range map[string]config.Region{"data": env.Primary, "global": env.Secondary} {
+			_, bucket := env.bucket(t, "backups", region)
+			encryption := at(bucket.Properties, "BucketEncryption", "ServerSideEncryptionConfiguration", 0)
+			_, alias := holder(t, env.stack(t, stack), "AWS::KMS::Alias", "alias/"+env.Prefix()+"/storage", "AliasName")
+			assert.Equal(t, "aws:kms", at(encryption, "ServerSideEncryptionByDefault", "SSEAlgorithm"))
+			assert.Equal(t, alias.Properties["TargetKeyId"], at(encryption, "ServerSideEncryptionByDefault", "KMSMasterKeyID"))
+			assert.Equal(t, true, at(encryption, "BucketKeyEnabled"), "else every object costs a call to KMS")
+		}
+	})
+}
+
+// The load balancer and S3 refuse to deliver access logs under a customer key.
+func TestAccessLogsCanBeDelivered(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, region := range env.regions() {
+			_, logs := env.bucket(t, "logs", region)
+			assert.Equal(t, "AES256", at(logs.Properties, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault", "SSEAlgorithm"))
+		}
+	})
+}
+
+// lifecycle is a bucket's rules by name, without the names.
+func lifecycle(bucket resource) map[string]map[string]any {
+	rules := map[string]map[string]any{}
+	for _, rule := range at(bucket.Properties, "LifecycleConfiguration", "Rules").([]any) {
+		fields := map[string]any{}
+		for key, value := range rule.(map[string]any) {
+			if key != "Id" {
+				fields[key] = value
+			}
+		}
+		rules[at(rule, "Id").(string)] = fields
+	}
+	return rules
+}
+
+func TestObjectsAgeAsConfigured(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		housekeeping := map[string]any{
+			"Status":                         "Enabled",
+			"NoncurrentVersionExpiration":    map[string]any{"NoncurrentDays": float64(env.Storage.NoncurrentDays)},
+			"AbortIncompleteMultipartUpload": map[string]any{"DaysAfterInitiation": float64(env.Storage.IncompleteUploadDays)},
+		}
+		backups := map[string]any{"Status": "Enabled", "ExpirationInDays": float64(env.Storage.BackupRetentionDays)}
+		if env.Storage.BackupColdAfterDays > 0 {
+			backups["Transitions"] = []any{map[string]any{
+				"StorageClass": "GLACIER_IR", "TransitionInDays": float64(env.Storage.BackupColdAfterDays)}}
+		}
+		want := map[string]map[string]map[string]any{
+			"backups": {"Housekeeping": housekeeping, "Expire": backups},
+			"logs": {"Housekeeping": housekeeping,
+				"Expire": {"Status": "Enabled", "ExpirationInDays": float64(env.Storage.LogRetentionDays)}},
+			"static": {"Housekeeping": housekeeping, "ForgetDeletions": {"Status": "Enabled", "ExpiredObjectDeleteMarker": true}},
+		}
+		for purpose, rules := range want {
+			for _, region := range env.regions() {
+				_, bucket := env.bucket(t, purpose, region)
+				assert.Equalf(t, rules, lifecycle(bucket), "%s in %s: S3 does not replicate life cycles", purpose, region.Name)
+			}
+		}
+	})
+	assert.Positive(t, platform["production"].Storage.BackupColdAfterDays, "the seed wants cheap long-term backups")
+}
+
+func TestNobodyErasesABackupForGood(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for stack, region := range map[string]config.Region{"data": env.Primary, "global": env.Secondary} {
+			id, _ := env.bucket(t, "backups", region)
+			deny := bucketStatement(t, env.stack(t, stack), id, "Action", "s3:DeleteObjectVersion")
+			assert.Equal(t, "Deny", deny["Effect"])
+			assert.Equal(t, map[string]any{"AWS": "*"}, deny["Principal"])
+			assert.Equal(t, objects(id, ""), deny["Resource"])
+			assert.Nil(t, deny["Condition"])
+		}
+	})
+}
+
+func TestWhoReadABucketIsOnRecord(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for stack, region := range map[string]config.Region{"data": env.Primary, "global": env.Secondary} {
+			logs, _ := env.bucket(t, "logs", region)
+			for _, purpose := range []string{"backups", "static"} {
+				id, bucket := env.bucket(t, purpose, region)
+				assert.Equal(t, map[string]any{"DestinationBucketName": map[string]any{"Ref": logs}, "LogFilePrefix": "s3/" + purpose + "/"},
+					bucket.Properties["LoggingConfiguration"])
+				allow := bucketStatement(t, env.stack(t, stack), logs, "Resource", objects(logs, "s3/"+purpose+"/"))
+				assert.Equal(t, map[string]any{"Service": "logging.s3.amazonaws.com"}, allow["Principal"])
+				assert.Equal(t, map[string]any{"Fn::GetAtt": []any{id, "Arn"}}, at(allow, "Condition", "ArnLike", "aws:SourceArn"))
+			}
+		}
+	})
+}
+
+// A log bucket that admits every account's services is written to by anybody.
+func TestLogsComeFromThisAccountsServicesAlone(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data, account := env.stack(t, "data"), env.Site.Account
+		logs, _ := env.bucket(t, "logs", env.Primary)
+		source := func(service string) map[string]any {
+			return map[string]any{"aws:SourceArn": "arn:aws:" + service + ":sa-east-1:" + account + ":*"}
+		}
+		want := map[string]map[string]any{
+			"LoadBalancerWrite": {
+				"Principal": map[string]any{"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}, "Action": "s3:PutObject",
+				"Resource":  objects(logs, "load-balancer/AWSLogs/"+account+"/"),
+				"Condition": map[string]any{"ArnLike": source("elasticloadbalancing")},
+			},
+			"AWSLogDeliveryWrite": {
+				"Principal": map[string]any{"Service": "delivery.logs.amazonaws.com"}, "Action": "s3:PutObject",
+				"Resource": objects(logs, "brokers/AWSLogs/"+account+"/"),
+				"Condition": map[string]any{"ArnLike": source("logs"),
+					"StringEquals": map[string]any{"aws:SourceAccount": account, "s3:x-amz-acl": "bucket-owner-full-control"}},
+			},
+			"AWSLogDeliveryAclCheck": {
+				"Principal": map[string]any{"Service": "delivery.logs.amazonaws.com"}, "Action": "s3:GetBucketAcl",
+				"Resource": map[string]any{"Fn::GetAtt": []any{logs, "Arn"}},
+				"Condition": map[string]any{"ArnLike": source("logs"),
+					"StringEquals": map[string]any{"aws:SourceAccount": account}},
+			},
+		}
+		for sid, statement := range want {
+			statement["Sid"], statement["Effect"] = sid, "Allow"
+			assert.Equal(t, statement, bucketStatement(t, data, logs, "Sid", sid))
+		}
+	})
+}
+
+func TestStaticContentIsReadThroughTheOneDistribution(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		id, _ := env.bucket(t, "static", env.Primary)
+		allow := bucketStatement(t, env.stack(t, "data"), id, "Principal", map[string]any{"Service": "cloudfront.amazonaws.com"})
+		assert.Equal(t, "s3:GetObject", allow["Action"])
+		source := at(allow, "Condition", "StringEquals", "AWS:SourceArn")
+		assert.Equal(t, "arn:aws:cloudfront::"+env.Site.Account+":distribution/", at(source, "Fn::Join", 1, 0))
+		output, _ := at(source, "Fn::Join", 1, 1, "Fn::GetStackOutput", "OutputName").(string)
+		global := env.stack(t, "global")
+		distribution, _ := at(global.Outputs, output, "Value", "Ref").(string)
+		assert.Equal(t, "AWS::CloudFront::Distribution", global.Resources[distribution].Type)
+	})
+}
+
+// replicationRule is the one rule of a bucket's replication.
+func replicationRule(t *testing.T, bucket resource) any {
+	t.Helper()
+	rules, _ := at(bucket.Properties, "ReplicationConfiguration", "Rules").([]any)
+	require.Len(t, rules, 1)
+	assert.Equal(t, "Enabled", at(rules, 0, "Status"))
+	assert.Equal(t, map[string]any{"Prefix": ""}, at(rules, 0, "Filter"), "every object")
+	return rules[0]
+}
+
+func TestBackupsReachTheSecondRegionWithinFifteenMinutes(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, backups := env.bucket(t, "backups", env.Primary)
+		rule := replicationRule(t, backups)
+		assert.Equal(t, "arn:aws:s3:::"+env.Bucket("backups", env.Secondary), at(rule, "Destination", "Bucket"))
+		fifteen := map[string]any{"Minutes": 15.0}
+		assert.Equal(t, map[string]any{"Status": "Enabled", "Time": fifteen}, at(rule, "Destination", "ReplicationTime"))
+		assert.Equal(t, map[string]any{"Status": "Enabled", "EventThreshold": fifteen}, at(rule, "Destination", "Metrics"))
+		assert.Equal(t, "Enabled", at(rule, "SourceSelectionCriteria", "SseKmsEncryptedObjects", "Status"), "else encrypted objects stay behind")
+		global := env.stack(t, "global")
+		_, alias := holder(t, global, "AWS::KMS::Alias", "alias/"+env.Prefix()+"/storage", "AliasName")
+		output, _ := at(rule, "Destination", "EncryptionConfiguration", "ReplicaKmsKeyID", "Fn::GetStackOutput", "OutputName").(string)
+		assert.Equal(t, alias.Properties["TargetKeyId"], at(global.Outputs, output, "Value"), "under the replica's own key")
+
+		_, static := env.bucket(t, "static", env.Primary)
+		assert.Equal(t, "arn:aws:s3:::"+env.Bucket("static", env.Secondary), at(replicationRule(t, static), "Destination", "Bucket"))
+	})
+}
+
+func TestWhoDeletesTheBackupsHereDeletesNoneThere(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, backups := env.bucket(t, "backups", env.Primary)
+		assert.Equal(t, "Disabled", at(replicationRule(t, backups), "DeleteMarkerReplication", "Status"))
+		assert.NotContains(t, fmt.Sprint(replicationPolicy(t, env, backups)), "s3:ReplicateDelete")
+		_, static := env.bucket(t, "static", env.Primary)
+		assert.Equal(t, "Enabled", at(replicationRule(t, static), "DeleteMarkerReplication", "Status"), "what is unpublished here must not stay published there")
+		assert.Contains(t, fmt.Sprint(replicationPolicy(t, env, static)), "s3:ReplicateDelete")
+	})
+}
+
+// replicationPolicy is what a bucket's replication may do.
+func replicationPolicy(t *testing.T, env environment, bucket resource) []any {
+	t.Helper()
+	data := env.stack(t, "data")
+	role, _ := at(bucket.Properties, "ReplicationConfiguration", "Role", "Fn::GetAtt", 0).(string)
+	policy, _ := at(data.Resources[role].Properties, "ManagedPolicyArns", 0, "Ref").(string)
+	statements, _ := at(data.Resources[policy].Properties, "PolicyDocument", "Statement").([]any)
+	require.NotEmpty(t, statements)
+	return statements
+}
+
+func TestReplicationReadsOneBucketAndWritesItsReplica(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, purpose := range []string{"backups", "static"} {
+			_, bucket := env.bucket(t, purpose, env.Primary)
+			from, to := "arn:aws:s3:::"+env.Bucket(purpose, env.Primary), "arn:aws:s3:::"+env.Bucket(purpose, env.Secondary)
+			resources := map[string]any{}
+			for _, statement := range replicationPolicy(t, env, bucket) {
+				sid := at(statement, "Sid").(string)
+				resources[sid] = at(statement, "Resource")
+				if region, ok := map[string]string{"Decrypt": env.Primary.Name, "Encrypt": env.Secondary.Name}[sid]; ok {
+					assert.Equal(t, "s3."+region+".amazonaws.com", at(statement, "Condition", "StringEquals", "kms:ViaService"))
+					assert.NotEqual(t, "*", resources[sid])
+					delete(resources, sid)
+				}
+			}
+			assert.Equal(t, map[string]any{"ReadBucket": from, "ReadObjects": from + "/*", "WriteReplica": to + "/*"}, resources)
+		}
+	})
+}
+
+// S3 refuses a replication to a bucket that does not exist yet.
+func TestReplicasAreMadeBeforeTheirOriginals(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		assert.Contains(t, env.stack(t, "data").requires, env.StackName("global"))
+	})
+}
+
+func TestNothingIsCopiedOutOfBrazilWhenNothingMayLeave(t *testing.T) {
+	env := platform["production"]
+	env.DR.Mode = config.DRNone
+	built := synthesizeStack(t, env, env.Primary, func(stack awscdk.Stack) {
+		copies := storage.NewCopies(stack, env.Environment)
+		assert.Equal(t, storage.Copies{}, copies)
+		storage.New(stack, storage.Props{Env: env.Environment, Copies: copies})
+	})
+	assert.Len(t, built.ofType("AWS::S3::Bucket"), 3)
+	for id, bucket := range built.ofType("AWS::S3::Bucket") {
+		assert.Nil(t, bucket.Properties["ReplicationConfiguration"], id)
+	}
+	assert.Empty(t, built.ofType("AWS::IAM::Role"))
+	assert.False(t, strings.Contains(string(built.raw), "cloudfront"), "nobody reads static content without a distribution")
+}

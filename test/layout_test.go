@@ -1,0 +1,349 @@
+package test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// source is one Go file of the repository, tests aside.
+type source struct {
+	path string // from the root, with slashes
+	file *ast.File
+	set  *token.FileSet
+}
+
+func (s source) line(node ast.Node) int { return s.set.Position(node.Pos()).Line }
+
+// lines is the length of a node in lines.
+func (s source) lines(node ast.Node) int {
+	return s.set.Position(node.End()).Line - s.line(node) + 1
+}
+
+// sources parses every Go file that is not a test.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var found []source
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() {
+			if name == "node_modules" || name == "cdk.out" || (strings.HasPrefix(name, ".") && name != "..") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel("..", path)
+		found = append(found, source{path: filepath.ToSlash(relative), file: file, set: set})
+		return err
+	})
+	require.NoError(t, err)
+	require.Greater(t, len(found), 10)
+	return found
+}
+
+// configuration must stay readable for tools that have no Node, and a construct
+// that knew its stacks could not be used in another one.
+func TestPackagesImportInOneDirection(t *testing.T) {
+	const module = "wallet-infra/"
+	forbidden := []struct{ from, to, why string }{
+		{"config", "github.com/aws/aws-cdk-go", "configuration is plain Go"},
+		{"config", "github.com/aws/jsii-runtime-go", "configuration is plain Go"},
+		{"config", module + "constructs", "configuration knows nobody"},
+		{"config", module + "stacks", "configuration knows nobody"},
+		{"constructs", module + "stacks", "constructs are composed, they do not compose"},
+		{"lambda", "github.com/aws/aws-cdk-go", "a function starts without CDK"},
+		{"lambda", module + "stacks", "a function starts without CDK"},
+		{"lambda", module + "constructs", "a function starts without CDK"},
+		{"internal", "github.com/aws/aws-cdk-go", "tools need no Node"},
+	}
+	list := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Deps \" \"}}", "./...")
+	list.Dir = ".."
+	output, err := list.Output()
+	require.NoError(t, err)
+	for line := range strings.Lines(string(output)) {
+		fields := strings.Fields(line)
+		for _, rule := range forbidden {
+			name := strings.TrimPrefix(fields[0], module)
+			if name != rule.from && !strings.HasPrefix(name, rule.from+"/") {
+				continue
+			}
+			for _, imported := range fields[1:] {
+				refuse(t, strings.HasPrefix(imported, rule.to), "%s imports %s: %s", name, imported, rule.why)
+			}
+		}
+	}
+}
+
+// Only environment.go knows that there are several stacks.
+func TestStacksDoNotBuildEachOther(t *testing.T) {
+	all := sources(t)
+	constructors := map[string]bool{}
+	for _, s := range all {
+		for _, declared := range functions(s) {
+			if filepath.Dir(s.path) == "stacks" && declared.Recv == nil && strings.HasPrefix(declared.Name.Name, "New") {
+				constructors[declared.Name.Name] = true
+			}
+		}
+	}
+	require.NotEmpty(t, constructors)
+	for _, s := range all {
+		if filepath.Dir(s.path) != "stacks" || s.path == "stacks/environment.go" || s.path == "stacks/app.go" {
+			continue
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			if call, ok := node.(*ast.CallExpr); ok {
+				if name, ok := call.Fun.(*ast.Ident); ok {
+					refuse(t, constructors[name.Name], "%s:%d builds another stack: %s", s.path, s.line(call), name.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+func TestFunctionsFitOnAScreen(t *testing.T) {
+	const longest, longestStack, longestMain = 50, 60, 40
+	for _, s := range sources(t) {
+		for _, declared := range functions(s) {
+			limit := longest
+			if filepath.Dir(s.path) == "stacks" && strings.HasPrefix(declared.Name.Name, "New") {
+				limit = longestStack
+			}
+			if isTable(declared) {
+				continue
+			}
+			refuse(t, s.lines(declared) > limit, "%s:%d: %s has %d lines, too long to read at once (%d)", s.path, s.line(declared), declared.Name.Name, s.lines(declared), limit)
+		}
+		if s.path == "app.go" {
+			assert.LessOrEqual(t, s.set.Position(s.file.End()).Line, longestMain, "app.go")
+		}
+	}
+}
+
+// isTable says that a function only returns a literal: data, which is read row by
+// row, not from top to bottom.
+func isTable(declared *ast.FuncDecl) bool {
+	if declared.Body == nil || len(declared.Body.List) != 1 {
+		return false
+	}
+	returned, ok := declared.Body.List[0].(*ast.ReturnStmt)
+	if !ok || len(returned.Results) != 1 {
+		return false
+	}
+	_, ok = returned.Results[0].(*ast.CompositeLit)
+	return ok
+}
+
+// A pointer in a value is a question at every use: is it set?
+func TestOurTypesHoldNoPointers(t *testing.T) {
+	for _, s := range sources(t) {
+		if strings.HasPrefix(s.path, "lambda/") {
+			continue // the AWS SDK's own types meet there
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			structure, ok := node.(*ast.StructType)
+			if !ok {
+				return true
+			}
+			for _, field := range structure.Fields.List {
+				pointer, ok := field.Type.(*ast.StarExpr)
+				refuse(t, ok && !belongsToCDK(pointer.X), "%s:%d: a pointer field", s.path, s.line(field))
+			}
+			return true
+		})
+	}
+}
+
+// belongsToCDK recognizes the library's property structs, which it takes as
+// pointers only.
+func belongsToCDK(expression ast.Expr) bool {
+	selector, ok := expression.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	name, ok := selector.X.(*ast.Ident)
+	return ok && strings.HasPrefix(name.Name, "aws")
+}
+
+func TestThereIsOnePointerIdiom(t *testing.T) {
+	for _, s := range sources(t) {
+		eachSelector(s, func(node ast.Node, name string) {
+			refuse(t, name == "jsii.String" || name == "jsii.Bool", "%s:%d: write new(…)", s.path, s.line(node))
+		})
+	}
+}
+
+func TestEverythingExportedIsExplained(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, declaration := range s.file.Decls {
+			switch declared := declaration.(type) {
+			case *ast.FuncDecl:
+				if declared.Name.IsExported() && exportedReceiver(declared) {
+					refuse(t, declared.Doc.Text() == "", "%s:%d: %s is exported and not explained", s.path, s.line(declared), declared.Name.Name)
+				}
+			case *ast.GenDecl:
+				for _, spec := range declared.Specs {
+					if named, ok := spec.(*ast.TypeSpec); ok && named.Name.IsExported() {
+						refuse(t, declared.Doc.Text()+named.Doc.Text() == "", "%s:%d: %s is exported and not explained", s.path, s.line(named), named.Name.Name)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	explained := map[string]bool{}
+	for _, s := range sources(t) {
+		dir := filepath.Dir(s.path)
+		explained[dir] = explained[dir] || s.file.Doc.Text() != ""
+	}
+	for dir, found := range explained {
+		refuse(t, !found, "%s: no package comment", dir)
+	}
+}
+
+// What differs between environments is a field of config; a comparison of names
+// would hide it where nobody looks, and a third environment would fall through.
+func TestNoCodeAsksWhichEnvironmentItIsIn(t *testing.T) {
+	for _, s := range sources(t) {
+		if strings.HasPrefix(s.path, "config/") {
+			continue
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			switch form := node.(type) {
+			case *ast.BinaryExpr:
+				if form.Op == token.EQL || form.Op == token.NEQ {
+					refuse(t, isEnvironmentName(form.X) || isEnvironmentName(form.Y), "%s:%d: compares the environment's name", s.path, s.line(form))
+				}
+			case *ast.SwitchStmt:
+				refuse(t, isEnvironmentName(form.Tag), "%s:%d: switches on the environment's name", s.path, s.line(form))
+			}
+			return true
+		})
+	}
+}
+
+// A name made by hand in two places is two names one day.
+func TestPhysicalNamesAreMadeInNamingAlone(t *testing.T) {
+	for _, s := range sources(t) {
+		if !strings.HasPrefix(s.path, "constructs/") && !strings.HasPrefix(s.path, "stacks/") {
+			continue
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			pair, ok := node.(*ast.KeyValueExpr)
+			if !ok {
+				return true
+			}
+			key, ok := pair.Key.(*ast.Ident)
+			if ok && (strings.HasSuffix(key.Name, "Name") || key.Name == "Alias") {
+				refuse(t, joinsPrefix(pair.Value), "%s:%d: %s: name it in config/naming.go", s.path, s.line(pair), key.Name)
+			}
+			return true
+		})
+	}
+}
+
+// joinsPrefix finds an addition to an environment's prefix.
+func joinsPrefix(expression ast.Expr) bool {
+	found := false
+	ast.Inspect(expression, func(node ast.Node) bool {
+		if sum, ok := node.(*ast.BinaryExpr); ok && sum.Op == token.ADD {
+			if call, ok := sum.X.(*ast.CallExpr); ok {
+				selector, ok := call.Fun.(*ast.SelectorExpr)
+				found = found || (ok && selector.Sel.Name == "Prefix")
+			}
+			found = found || isEnvironmentName(sum.X) || isEnvironmentName(sum.Y)
+		}
+		return true
+	})
+	return found
+}
+
+func TestNothingIsLeftForLater(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, group := range s.file.Comments {
+			text := group.Text()
+			for _, word := range []string{"TODO", "FIXME", "XXX", "HACK"} {
+				refuse(t, strings.Contains(text, word), "%s:%d: %s", s.path, s.line(group), word)
+			}
+		}
+	}
+}
+
+// refuse fails the test, in one line and without stopping it, when something holds.
+func refuse(t *testing.T, broken bool, format string, arguments ...any) {
+	t.Helper()
+	if broken {
+		t.Errorf(format, arguments...)
+	}
+}
+
+// functions are the functions and methods that a file declares.
+func functions(s source) []*ast.FuncDecl {
+	var found []*ast.FuncDecl
+	for _, declaration := range s.file.Decls {
+		if declared, ok := declaration.(*ast.FuncDecl); ok {
+			found = append(found, declared)
+		}
+	}
+	return found
+}
+
+// eachSelector visits every package.Name or value.Name of a file.
+func eachSelector(s source, visit func(node ast.Node, name string)) {
+	ast.Inspect(s.file, func(node ast.Node) bool {
+		if selector, ok := node.(*ast.SelectorExpr); ok {
+			if left, ok := selector.X.(*ast.Ident); ok {
+				visit(selector, left.Name+"."+selector.Sel.Name)
+			}
+		}
+		return true
+	})
+}
+
+// exportedReceiver says that a function, or the type of a method, is exported.
+func exportedReceiver(declared *ast.FuncDecl) bool {
+	if declared.Recv == nil {
+		return true
+	}
+	receiver := declared.Recv.List[0].Type
+	if star, ok := receiver.(*ast.StarExpr); ok {
+		receiver = star.X
+	}
+	name, ok := receiver.(*ast.Ident)
+	return ok && name.IsExported()
+}
+
+// isEnvironmentName recognizes env.Name and its like.
+func isEnvironmentName(expression ast.Expr) bool {
+	selector, ok := expression.(*ast.SelectorExpr)
+	if !ok || selector.Sel.Name != "Name" {
+		return false
+	}
+	if inner, ok := selector.X.(*ast.SelectorExpr); ok {
+		return slices.Contains([]string{"Environment", "env"}, inner.Sel.Name)
+	}
+	left, ok := selector.X.(*ast.Ident)
+	return ok && slices.Contains([]string{"env", "environment"}, left.Name)
+}

@@ -1,0 +1,441 @@
+package test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// messaging is the messaging stack with its one cluster.
+func messaging(t *testing.T, env environment) (template, map[string]any) {
+	t.Helper()
+	stack := env.stack(t, "messaging")
+	return stack, stack.only(t, "AWS::MSK::Cluster").Properties
+}
+
+// serverProperties are the brokers' settings by name.
+func serverProperties(t *testing.T, stack template) map[string]string {
+	t.Helper()
+	text, _ := stack.only(t, "AWS::MSK::Configuration").Properties["ServerProperties"].(string)
+	properties := map[string]string{}
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		key, value, ok := strings.Cut(line, "=")
+		require.True(t, ok, line)
+		properties[key] = value
+	}
+	return properties
+}
+
+// topicConfigs decodes a topic's own settings.
+func topicConfigs(t *testing.T, topic resource) map[string]string {
+	t.Helper()
+	encoded, _ := topic.Properties["Configs"].(string)
+	decoded, err := base64.StdEncoding.DecodeString(encoded)
+	require.NoError(t, err)
+	var configs map[string]string
+	require.NoError(t, json.Unmarshal(decoded, &configs))
+	return configs
+}
+
+// dependencies are the logical IDs that a resource waits for explicitly.
+func dependencies(r resource) []string {
+	switch on := r.DependsOn.(type) {
+	case string:
+		return []string{on}
+	case []any:
+		var ids []string
+		for _, id := range on {
+			ids = append(ids, fmt.Sprint(id))
+		}
+		return ids
+	}
+	return nil
+}
+
+func TestKafkaHasTheSeedsBrokersInSizesThatMSKAccepts(t *testing.T) {
+	seed := map[string]struct {
+		brokers      float64
+		brokerType   string
+		kafkaVersion string
+	}{
+		"production": {3, "kafka.m5.large", "3.9.x.kraft"},
+		"staging":    {2, "kafka.t3.small", "3.9.x"}, // one broker is refused, and KRaft on t3
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, cluster := messaging(t, env)
+		want := seed[env.Name]
+		assert.Equal(t, want.brokers, cluster["NumberOfBrokerNodes"])
+		assert.Equal(t, want.brokerType, at(cluster, "BrokerNodeGroupInfo", "InstanceType"))
+		assert.Equal(t, want.kafkaVersion, cluster["KafkaVersion"])
+		assert.Equal(t, float64(env.Messaging.VolumeGiB), at(cluster, "BrokerNodeGroupInfo", "StorageInfo", "EBSStorageInfo", "VolumeSize"))
+	})
+}
+
+func TestKafkaBrokersStandInDifferentZonesOfTheIsolatedTier(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, cluster := messaging(t, env)
+		subnets, _ := at(cluster, "BrokerNodeGroupInfo", "ClientSubnets").([]any)
+		seen := map[string]bool{}
+		for i, subnet := range subnets {
+			output := fmt.Sprint(at(subnet, "Fn::GetStackOutput", "OutputName"))
+			assert.Contains(t, output, fmt.Sprintf("VpcDatabaseSubnet%d", i+1))
+			seen[output] = true
+		}
+		brokers := int(cluster["NumberOfBrokerNodes"].(float64))
+		assert.GreaterOrEqual(t, len(seen), 2)
+		assert.Len(t, seen, brokers, "one broker for each zone")
+	})
+}
+
+func TestKafkaTrafficIsAlwaysEncrypted(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, cluster := messaging(t, env)
+		assert.Equal(t, map[string]any{"ClientBroker": "TLS", "InCluster": true}, at(cluster, "EncryptionInfo", "EncryptionInTransit"))
+	})
+}
+
+func TestNobodyReachesKafkaWithoutCredentials(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, cluster := messaging(t, env)
+		assert.Equal(t, map[string]any{
+			"Unauthenticated": map[string]any{"Enabled": false},
+			"Tls":             map[string]any{"Enabled": false},
+			"Sasl":            map[string]any{"Scram": map[string]any{"Enabled": true}, "Iam": map[string]any{"Enabled": true}},
+		}, cluster["ClientAuthentication"])
+		assert.Equal(t, "DISABLED", at(cluster, "BrokerNodeGroupInfo", "ConnectivityInfo", "PublicAccess", "Type"))
+	})
+}
+
+func TestKafkaVolumesAndPasswordAreEncryptedWithDifferentKeysOfTheWallet(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, cluster := messaging(t, env)
+		secret := stack.only(t, "AWS::SecretsManager::Secret")
+		volumes := fmt.Sprint(at(cluster, "EncryptionInfo", "EncryptionAtRest", "DataVolumeKMSKeyId", "Fn::GetAtt", 0))
+		password := fmt.Sprint(at(secret.Properties, "KmsKeyId", "Fn::GetAtt", 0))
+		keys := stack.ofType("AWS::KMS::Key")
+		assert.Contains(t, keys, volumes)
+		assert.Contains(t, keys, password)
+		assert.NotEqual(t, volumes, password)
+		for id, key := range keys {
+			assert.Equal(t, true, key.Properties["EnableKeyRotation"], id)
+		}
+	})
+}
+
+func TestKafkaRefusesWhatNobodyAskedFor(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, cluster := messaging(t, env)
+		properties := serverProperties(t, stack)
+		assert.Equal(t, "false", properties["auto.create.topics.enable"], "a misspelt topic would appear")
+		assert.Equal(t, "false", properties["allow.everyone.if.no.acl.found"], "a user without ACLs would have access")
+		assert.Equal(t, "false", properties["unclean.leader.election.enable"], "acknowledged events would be lost")
+		assert.Equal(t, strconv.FormatBool(!env.Protected), properties["delete.topic.enable"])
+		for id := range stack.ofType("AWS::MSK::Configuration") {
+			assert.Equal(t, map[string]any{
+				"Arn":      map[string]any{"Fn::GetAtt": []any{id, "Arn"}},
+				"Revision": map[string]any{"Fn::GetAtt": []any{id, "LatestRevision.Revision"}},
+			}, cluster["ConfigurationInfo"], "the brokers must follow the newest revision")
+		}
+	})
+}
+
+func TestProductionsTopicsCannotBeDeleted(t *testing.T) {
+	assert.Equal(t, "false", serverProperties(t, platform["production"].stack(t, "messaging"))["delete.topic.enable"])
+}
+
+func TestAnUpgradeOfKafkaDoesNotReplaceItsConfiguration(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		configuration := env.stack(t, "messaging").only(t, "AWS::MSK::Configuration").Properties
+		assert.NotContains(t, configuration, "KafkaVersionsList")
+		assert.Equal(t, env.KafkaClusterName(), configuration["Name"])
+	})
+}
+
+func TestAnAcknowledgedEventSurvivesABroker(t *testing.T) {
+	seed := map[string]struct{ replicas, inSync string }{"production": {"3", "2"}, "staging": {"2", "1"}}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		want, properties := seed[env.Name], serverProperties(t, stack)
+		for _, name := range []string{"default.replication.factor", "offsets.topic.replication.factor", "transaction.state.log.replication.factor"} {
+			assert.Equal(t, want.replicas, properties[name], name)
+		}
+		for _, name := range []string{"min.insync.replicas", "transaction.state.log.min.isr"} {
+			assert.Equal(t, want.inSync, properties[name], name)
+		}
+		for id, topic := range stack.ofType("AWS::MSK::Topic") {
+			assert.Equal(t, want.replicas, fmt.Sprint(topic.Properties["ReplicationFactor"]), id)
+			assert.Equal(t, want.inSync, topicConfigs(t, topic)["min.insync.replicas"], id)
+		}
+	})
+}
+
+func TestTheApplicationsTopicsExistWithItsOwnPolicies(t *testing.T) {
+	const dayMillis, weekMillis = "86400000", "604800000"
+	want := map[string]map[string]string{
+		"wallet-events":    {"cleanup.policy": "compact", "retention.ms": weekMillis, "min.compaction.lag.ms": weekMillis, "delete.retention.ms": weekMillis},
+		"wallet-commands":  {"cleanup.policy": "delete", "retention.ms": dayMillis},
+		"wallet-snapshots": {"cleanup.policy": "compact", "retention.ms": weekMillis, "min.compaction.lag.ms": weekMillis, "delete.retention.ms": weekMillis},
+	}
+	partitions := map[string]float64{"production": 24, "staging": 6}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		got := map[string]map[string]string{}
+		for id, topic := range env.stack(t, "messaging").ofType("AWS::MSK::Topic") {
+			configs := topicConfigs(t, topic)
+			delete(configs, "min.insync.replicas") // asserted with the replicas
+			got[topic.Properties["TopicName"].(string)] = configs
+			assert.Equal(t, partitions[env.Name], topic.Properties["PartitionCount"], id)
+		}
+		assert.Equal(t, want, got)
+	})
+}
+
+func TestTheTopicsCarryFifteenThousandEventsASecond(t *testing.T) {
+	const (
+		peak = 15_000
+		// Small records with acks=all and three copies on an m5.large; the broker
+		// does several times as much.
+		perPartition = 1_000
+		// AWS's advice for an m5.large, replicas included.
+		replicasOfABroker = 1_000
+	)
+	env := platform["production"]
+	replicas := 0
+	for id, topic := range env.stack(t, "messaging").ofType("AWS::MSK::Topic") {
+		partitions := int(topic.Properties["PartitionCount"].(float64))
+		assert.GreaterOrEqual(t, partitions*perPartition, peak, id)
+		assert.Zero(t, partitions%env.Messaging.Brokers, "%s: some broker would lead more partitions than another", id)
+		replicas += partitions * int(topic.Properties["ReplicationFactor"].(float64))
+	}
+	assert.Less(t, replicas/env.Messaging.Brokers, replicasOfABroker)
+}
+
+func TestTheKafkaPasswordIsOneThatMSKAndJAASAccept(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		secret := stack.only(t, "AWS::SecretsManager::Secret").Properties
+		assert.Equal(t, env.KafkaSecret(), secret["Name"])
+		assert.True(t, strings.HasPrefix(secret["Name"].(string), "AmazonMSK_"), "MSK refuses other names")
+		assert.Equal(t, map[string]any{
+			"SecretStringTemplate": `{"username":"wallet-service"}`,
+			"GenerateStringKey":    "password",
+			"PasswordLength":       40.0,
+			"ExcludePunctuation":   true, // a quote would end the JAAS line
+		}, secret["GenerateSecretString"])
+		assert.Empty(t, stack.ofType("AWS::SecretsManager::ResourcePolicy"), "it would overwrite the policy that MSK writes")
+		assert.Equal(t, "wallet-service", stack.only(t, "Custom::KafkaAccess").Properties["User"])
+	})
+}
+
+func TestTheKafkaUserIsCompleteBeforeAnyoneLearnsTheAddress(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		association := stack.only(t, "AWS::MSK::BatchScramSecret")
+		for id := range stack.ofType("AWS::SecretsManager::Secret") {
+			assert.Equal(t, []any{map[string]any{"Ref": id}}, association.Properties["SecretArnList"])
+		}
+		waits := dependencies(stack.only(t, "Custom::KafkaAccess"))
+		for _, before := range []string{"AWS::MSK::BatchScramSecret", "AWS::MSK::Topic", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"} {
+			ids := slices.Sorted(maps.Keys(stack.ofType(before)))
+			assert.NotEmpty(t, ids, before)
+			assert.Subset(t, waits, ids, before)
+		}
+	})
+}
+
+func TestTheKafkaUserMayUseItsTopicsAndNothingElse(t *testing.T) {
+	grant := func(resource, name, pattern string, operations ...any) any {
+		return map[string]any{"Resource": resource, "Name": name, "Pattern": pattern, "Operations": operations}
+	}
+	want := []any{
+		grant("topic", "wallet-events", "literal", "DESCRIBE", "READ", "WRITE"),
+		grant("topic", "wallet-commands", "literal", "DESCRIBE", "READ", "WRITE"),
+		grant("topic", "wallet-snapshots", "literal", "DESCRIBE", "READ", "WRITE"),
+		grant("group", "wallet-", "prefixed", "READ"),
+		grant("transactional-id", "wallet-", "prefixed", "DESCRIBE", "WRITE"),
+		grant("cluster", "", "literal", "IDEMPOTENT_WRITE"),
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		access := stack.only(t, "Custom::KafkaAccess").Properties
+		assert.Equal(t, want, access["Grants"])
+		assert.Equal(t, strconv.Itoa(env.Messaging.Brokers), access["Brokers"])
+		for id := range stack.ofType("AWS::MSK::Cluster") {
+			assert.Equal(t, map[string]any{"Fn::GetAtt": []any{id, "Arn"}}, access["Cluster"])
+		}
+	})
+}
+
+func TestTheKafkaFunctionAdministersThisClusterOnly(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		allowed := map[string]any{}
+		for _, policy := range stack.ofType("AWS::IAM::ManagedPolicy") {
+			statements, _ := at(policy.Properties, "PolicyDocument", "Statement").([]any)
+			for _, statement := range statements {
+				actions, many := at(statement, "Action").([]any)
+				if !many {
+					actions = []any{at(statement, "Action")}
+				}
+				for _, action := range actions {
+					if name := action.(string); strings.HasPrefix(name, "kafka") {
+						allowed[name] = at(statement, "Resource")
+					}
+				}
+			}
+		}
+		for id := range stack.ofType("AWS::MSK::Cluster") {
+			cluster := map[string]any{"Fn::GetAtt": []any{id, "Arn"}}
+			assert.Equal(t, map[string]any{
+				"kafka:GetBootstrapBrokers":     "*", // AWS has no narrower resource
+				"kafka:ListNodes":               cluster,
+				"kafka-cluster:Connect":         cluster,
+				"kafka-cluster:DescribeCluster": cluster,
+				"kafka-cluster:AlterCluster":    cluster,
+			}, allowed)
+		}
+		assert.Empty(t, stack.ofType("AWS::IAM::Policy"), "an inline policy")
+	})
+}
+
+func TestTheKafkaFunctionWritesItsOwnLogAlone(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		function := stack.only(t, "AWS::Lambda::Function").Properties
+		group := at(function, "LoggingConfig", "LogGroup", "Ref")
+		written := false
+		for _, policy := range stack.ofType("AWS::IAM::ManagedPolicy") {
+			statements, _ := at(policy.Properties, "PolicyDocument", "Statement").([]any)
+			for _, statement := range statements {
+				if strings.Contains(fmt.Sprint(at(statement, "Action")), "logs:") {
+					assert.Equal(t, map[string]any{"Fn::GetAtt": []any{group, "Arn"}}, at(statement, "Resource"))
+					written = true
+				}
+			}
+		}
+		assert.True(t, written, "the function has no log")
+		attached, _ := stack.only(t, "AWS::IAM::Role").Properties["ManagedPolicyArns"].([]any)
+		assert.Len(t, attached, 2)
+		for _, policy := range attached {
+			assert.NotEmpty(t, at(policy, "Ref"), "a policy of AWS's, which covers every log group of the account")
+		}
+	})
+}
+
+func TestOnlyTheAccessFunctionReachesTheBrokersFromThisStack(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		rule := stack.only(t, "AWS::EC2::SecurityGroupIngress").Properties
+		assert.Equal(t, 9098.0, rule["FromPort"])
+		assert.Equal(t, 9098.0, rule["ToPort"])
+		assert.NotEmpty(t, rule["SourceSecurityGroupId"])
+		assert.NotContains(t, rule, "CidrIp")
+		for id, group := range stack.ofType("AWS::EC2::SecurityGroup") {
+			assert.NotContains(t, group.Properties, "SecurityGroupIngress", id)
+		}
+	})
+}
+
+func TestBrokerVolumesGrowBeforeTheyAreFull(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		target := stack.only(t, "AWS::ApplicationAutoScaling::ScalableTarget").Properties
+		assert.Equal(t, "kafka", target["ServiceNamespace"])
+		assert.Equal(t, "kafka:broker-storage:VolumeSize", target["ScalableDimension"])
+		assert.Equal(t, float64(env.Messaging.MaxVolumeGiB), target["MaxCapacity"])
+		assert.Equal(t, 1.0, target["MinCapacity"])
+		assert.NotContains(t, target, "RoleARN", "AWS's service-linked role does it")
+		for id := range stack.ofType("AWS::MSK::Cluster") {
+			assert.Equal(t, map[string]any{"Fn::GetAtt": []any{id, "Arn"}}, target["ResourceId"])
+		}
+		policy := at(stack.only(t, "AWS::ApplicationAutoScaling::ScalingPolicy").Properties, "TargetTrackingScalingPolicyConfiguration")
+		assert.Equal(t, "KafkaBrokerStorageUtilization", at(policy, "PredefinedMetricSpecification", "PredefinedMetricType"))
+		assert.Equal(t, float64(env.Messaging.VolumeTargetPercent), at(policy, "TargetValue"))
+		assert.Equal(t, true, at(policy, "DisableScaleIn"), "AWS cannot shrink a volume")
+	})
+}
+
+func TestBrokerLogsReachCloudWatchAndTheLogBucket(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, cluster := messaging(t, env)
+		logs := at(cluster, "LoggingInfo", "BrokerLogs")
+		assert.Equal(t, true, at(logs, "S3", "Enabled"))
+		assert.NotNil(t, at(logs, "S3", "Bucket"))
+		// The bucket's policy accepts brokers under this prefix alone.
+		assert.Equal(t, "brokers", at(logs, "S3", "Prefix"))
+		assert.Equal(t, true, at(logs, "CloudWatchLogs", "Enabled"))
+		id := fmt.Sprint(at(logs, "CloudWatchLogs", "LogGroup", "Ref"))
+		group := stack.ofType("AWS::Logs::LogGroup")[id]
+		assert.Equal(t, float64(env.Messaging.LogRetentionDays), group.Properties["RetentionInDays"])
+		assert.NotNil(t, group.Properties["KmsKeyId"])
+		policy := stack.only(t, "AWS::Logs::ResourcePolicy")
+		document, err := json.Marshal(policy.Properties["PolicyDocument"])
+		require.NoError(t, err)
+		assert.Contains(t, string(document), "delivery.logs.amazonaws.com")
+		assert.Contains(t, string(document), id)
+		assert.Contains(t, string(document), env.Site.Account)
+		for policyID := range stack.ofType("AWS::Logs::ResourcePolicy") {
+			assert.Contains(t, dependencies(stack.only(t, "AWS::MSK::Cluster")), policyID)
+		}
+	})
+}
+
+func TestEveryLogGroupOfMessagingForgetsAndIsEncrypted(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		groups := stack.ofType("AWS::Logs::LogGroup")
+		assert.Len(t, groups, 2, "the brokers' and the access function's")
+		for id, group := range groups {
+			assert.Equal(t, float64(env.Messaging.LogRetentionDays), group.Properties["RetentionInDays"], id)
+			assert.NotNil(t, group.Properties["KmsKeyId"], id)
+		}
+	})
+}
+
+func TestTheKafkaAlarmsHaveTheirMetrics(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		_, cluster := messaging(t, env)
+		assert.Equal(t, "PER_BROKER", cluster["EnhancedMonitoring"])
+		on := map[string]any{"EnabledInBroker": true}
+		assert.Equal(t, map[string]any{"Prometheus": map[string]any{"JmxExporter": on, "NodeExporter": on}}, cluster["OpenMonitoring"])
+	})
+}
+
+func TestKafkaOutlivesItsStack(t *testing.T) {
+	kept := []string{
+		"AWS::MSK::Cluster", "AWS::MSK::Configuration", "AWS::MSK::Topic", "AWS::MSK::BatchScramSecret",
+		"AWS::SecretsManager::Secret", "AWS::KMS::Key",
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, cluster := messaging(t, env)
+		for _, kind := range kept {
+			for id, r := range stack.ofType(kind) {
+				assert.Equal(t, "Retain", r.DeletionPolicy, id)
+				assert.Equal(t, "Retain", r.UpdateReplacePolicy, id)
+			}
+		}
+		group := fmt.Sprint(at(cluster, "BrokerNodeGroupInfo", "SecurityGroups", 0, "Fn::GetAtt", 0))
+		assert.Equal(t, "Retain", stack.Resources[group].DeletionPolicy, "the brokers' security group")
+	})
+}
+
+func TestADeadAccessFunctionDoesNotHoldADeploymentForAnHour(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack, _ := messaging(t, env)
+		wait, err := strconv.Atoi(fmt.Sprint(stack.only(t, "Custom::KafkaAccess").Properties["ServiceTimeout"]))
+		require.NoError(t, err)
+		function := stack.only(t, "AWS::Lambda::Function").Properties
+		run := int(function["Timeout"].(float64))
+		assert.Greater(t, wait, run)
+		assert.LessOrEqual(t, wait, int((10 * time.Minute).Seconds()))
+		assert.NotNil(t, function["VpcConfig"], "the brokers are reachable from inside alone")
+	})
+}
