@@ -106,7 +106,7 @@ func validateStorage(p *problems, storage Storage) {
 func validateBackup(p *problems, backup Backup) {
 	between(p, "Backup.StartHourUTC", backup.StartHourUTC, 0, 23)
 	p.atLeast("Backup.LockMinDays", backup.LockMinDays, 1)
-	between(p, "Backup.LockMaxDays", backup.LockMaxDays, backup.LockMinDays, 36500)
+	between(p, "Backup.LockMaxDays", backup.LockMaxDays, backup.LockMinDays+1, 36500)
 	// The vault refuses a recovery point outside its lock: the backup job fails.
 	p.check(backup.LockMinDays <= backup.RetentionDays && backup.RetentionDays <= backup.LockMaxDays,
 		"Backup.RetentionDays", backup.RetentionDays, "the vault lock's %d to %d", backup.LockMinDays, backup.LockMaxDays)

@@ -24,9 +24,6 @@ type Data struct {
 func NewData(stage awscdk.Stage, env config.Environment, network Network, global Global) Data {
 	stack := newStack(stage, env, "Data", env.Primary, "The database, the cache, the buckets and the backups")
 	logKey := newLogKey(stack, env, "data-logs")
-	// S3 refuses a replication to a bucket that is not there yet, and a bucket's
-	// name says nothing to CDK about the order.
-	stack.AddStackDependency(global.Stack, nil)
 	database := aurora.New(stack, aurora.Props{
 		Environment: env,
 		Network:     network.Network,

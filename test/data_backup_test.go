@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
@@ -252,4 +253,29 @@ func TestNoBackupLeavesBrazilWhenNothingMayLeave(t *testing.T) {
 	})
 	assert.Nil(t, at(built.only(t, "AWS::Backup::BackupPlan").Properties, "BackupPlan", "BackupPlanRule", 0, "CopyActions"))
 	assert.NotContains(t, string(built.raw), "us-east-1")
+}
+
+func TestABackupThatAWSWouldRefuseIsRefusedFirst(t *testing.T) {
+	for field, spoil := range map[string]func(*config.Environment){
+		"Storage.IncompleteUploadDays": func(e *config.Environment) { e.Storage.IncompleteUploadDays = 0 },
+		"Backup.LockMaxDays":           func(e *config.Environment) { e.Backup.LockMinDays = e.Backup.LockMaxDays },
+		"Backup.RestoreTestDays":       func(e *config.Environment) { e.Backup.RestoreTestDays = 32 },
+		"Backup.StartWindow":           func(e *config.Environment) { e.Backup.StartWindow = 30 * time.Minute },
+		"Backup.CompletionWindow":      func(e *config.Environment) { e.Backup.CompletionWindow = e.Backup.StartWindow },
+		"Backup.RestoreTestHold":       func(e *config.Environment) { e.Backup.RestoreTestHold = 169 * time.Hour },
+	} {
+		env := config.Production()
+		spoil(&env)
+		assert.ErrorContains(t, env.Validate(), field+":")
+	}
+}
+
+func TestTheCachesParametersBelongToItsEngine(t *testing.T) {
+	for family, cache := range map[string]config.Cache{
+		"redis7":   {Engine: "redis", EngineVersion: "7.1"},
+		"redis6.x": {Engine: "redis", EngineVersion: "6.2"},
+		"valkey8":  {Engine: "valkey", EngineVersion: "8.1"},
+	} {
+		assert.Equal(t, family, cache.ParameterFamily())
+	}
 }

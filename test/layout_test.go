@@ -129,10 +129,8 @@ func TestFunctionsFitOnAScreen(t *testing.T) {
 			if filepath.Dir(s.path) == "stacks" && strings.HasPrefix(declared.Name.Name, "New") {
 				limit = longestStack
 			}
-			if isTable(declared) {
-				continue
-			}
-			refuse(t, s.lines(declared) > limit, "%s:%d: %s has %d lines, too long to read at once (%d)", s.path, s.line(declared), declared.Name.Name, s.lines(declared), limit)
+			lines := s.lines(declared) - s.lengthOfTables(declared)
+			refuse(t, lines > limit, "%s:%d: %s has %d lines beside its tables, too many to read at once (%d)", s.path, s.line(declared), declared.Name.Name, lines, limit)
 		}
 		if s.path == "app.go" {
 			assert.LessOrEqual(t, s.set.Position(s.file.End()).Line, longestMain, "app.go")
@@ -140,25 +138,36 @@ func TestFunctionsFitOnAScreen(t *testing.T) {
 	}
 }
 
-// isTable says that a function only returns a literal: data, which is read row by
-// row, not from top to bottom.
-func isTable(declared *ast.FuncDecl) bool {
-	if declared.Body == nil || len(declared.Body.List) != 1 {
-		return false
-	}
-	returned, ok := declared.Body.List[0].(*ast.ReturnStmt)
-	if !ok || len(returned.Results) != 1 {
-		return false
-	}
-	_, ok = returned.Results[0].(*ast.CompositeLit)
-	return ok
+// lengthOfTables is the number of lines of a function that are rows of a table: a
+// literal that it returns, or a list of literals. They are data, which is read row
+// by row and not from top to bottom.
+func (s source) lengthOfTables(declared *ast.FuncDecl) int {
+	lines := 0
+	ast.Inspect(declared, func(node ast.Node) bool {
+		switch form := node.(type) {
+		case *ast.ReturnStmt:
+			if len(declared.Body.List) == 1 && len(form.Results) == 1 {
+				if literal, ok := form.Results[0].(*ast.CompositeLit); ok {
+					lines += s.lines(literal)
+					return false
+				}
+			}
+		case *ast.CompositeLit:
+			if _, list := form.Type.(*ast.ArrayType); list {
+				lines += s.lines(form)
+				return false
+			}
+		}
+		return true
+	})
+	return lines
 }
 
 // A pointer in a value is a question at every use: is it set?
 func TestOurTypesHoldNoPointers(t *testing.T) {
 	for _, s := range sources(t) {
-		if strings.HasPrefix(s.path, "lambda/") {
-			continue // the AWS SDK's own types meet there
+		if !strings.HasPrefix(s.path, "config/") && !strings.HasPrefix(s.path, "constructs/") && !strings.HasPrefix(s.path, "stacks/") {
+			continue // handlers and tools hold state; the platform's description holds none
 		}
 		ast.Inspect(s.file, func(node ast.Node) bool {
 			structure, ok := node.(*ast.StructType)

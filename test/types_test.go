@@ -139,6 +139,7 @@ var classification = map[string]state{
 	"AWS::XRay::TransactionSearchConfig":            free,
 	"AWS::XRay::ResourcePolicy":                     free,
 	"Custom::DatabaseUser":                          free, // the user is the database's, and running it again changes nothing
+	"Custom::KafkaAccess":                           free, // the ACLs are the cluster's, and running it again changes nothing
 	"Custom::VpcRestrictDefaultSG":                  free,
 }
 

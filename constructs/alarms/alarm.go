@@ -166,3 +166,9 @@ func NewOutage(scope constructs.Construct, env config.Environment, topics Topics
 		outage.Node().AddDependency(scope.Node().FindChild(new("Alarms")).Node().FindChild(new(id)))
 	}
 }
+
+// NewStandby makes the alarms of the second region, with topics of its own: they
+// must reach people while the primary region is down.
+func NewStandby(scope constructs.Construct, env config.Environment) {
+	New(scope, env, NewTopics(scope, env), StandbyRows(env))
+}

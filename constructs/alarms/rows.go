@@ -347,8 +347,7 @@ func functionRows() []Row {
 
 // StandbyRows is the table of the second region. Aurora publishes the lag of a
 // global database there and not beside the writer, and an alarm reads its own
-// region alone. Its topics stand there too: they must reach people while the
-// primary region is down.
+// region alone.
 func StandbyRows(env config.Environment) []Row {
 	cluster := env.DatabaseClusterName(env.Secondary)
 	return []Row{{

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -42,7 +43,7 @@ func newBackupRole(own constructs.Construct, props Props, vault awsbackup.IBacku
 			allow("FindByTag", []*string{new("*")}, "tag:GetResources"),
 			describeKeys(env, regions), grantKeys(env, regions),
 		},
-		wildcards: append(append(snapshots, keyARNs(env, regions)...), "*"),
+		wildcards: slices.Concat(snapshots, keyARNs(env, regions), []string{"*"}),
 		reason: "AWS Backup chooses the names of its snapshots after the prefix; keys are further bound by alias to this environment; " +
 			"tag:GetResources takes no resource",
 	})
@@ -54,10 +55,10 @@ func newRestoreRole(own constructs.Construct, props Props, subnets awsrds.Subnet
 	env, regions := props.Env, []config.Region{props.Env.Primary}
 	restored := rdsARNs(env, regions, "cluster:"+restoredPrefix+"*")
 	snapshots := rdsARNs(env, regions, "cluster-snapshot:awsbackup:*")
-	defaults := append(rdsARNs(env, regions, "cluster-pg:default.*"), rdsARNs(env, regions, "og:default:*")...)
-	every := append(rdsARNs(env, regions, "cluster:*"), rdsARNs(env, regions, "db:*")...)
+	defaults := slices.Concat(rdsARNs(env, regions, "cluster-pg:default.*"), rdsARNs(env, regions, "og:default:*"))
+	every := slices.Concat(rdsARNs(env, regions, "cluster:*"), rdsARNs(env, regions, "db:*"))
 	subnetGroup := fmt.Sprintf("arn:aws:rds:%s:%s:subgrp:%s", env.Primary.Name, env.Site.Account, *subnets.SubnetGroupName())
-	source := append(texts(append(append(restored, snapshots...), defaults...)), new(subnetGroup))
+	source := texts(slices.Concat(restored, snapshots, defaults, []string{subnetGroup}))
 	decrypt := allow("UseKeys", texts(keyARNs(env, regions)), "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
 		"kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo")
 	decrypt.AddCondition(new("StringEquals"), map[string]any{"kms:ViaService": "rds." + env.Primary.Name + ".amazonaws.com"})
@@ -65,11 +66,11 @@ func newRestoreRole(own constructs.Construct, props Props, subnets awsrds.Subnet
 		statements: []awsiam.PolicyStatement{
 			allow("Restore", source, "rds:RestoreDBClusterFromSnapshot"),
 			allow("OwnClusters", texts(restored), "rds:AddTagsToResource", "rds:DeleteDBCluster"),
-			allow("Look", texts(append(every, snapshots...)), "rds:DescribeDBClusters", "rds:DescribeDBClusterSnapshots",
+			allow("Look", texts(slices.Concat(every, snapshots)), "rds:DescribeDBClusters", "rds:DescribeDBClusterSnapshots",
 				"rds:DescribeDBInstances", "rds:ListTagsForResource"),
 			onlyOurKeys(env, decrypt), describeKeys(env, regions), grantKeys(env, regions),
 		},
-		wildcards: append(append(append(append(restored, snapshots...), defaults...), every...), keyARNs(env, regions)...),
+		wildcards: slices.Concat(restored, snapshots, defaults, every, keyARNs(env, regions)),
 		reason: "AWS Backup chooses the names of its snapshots and test clusters after their prefixes; the wider resources carry nothing but " +
 			"read-only descriptions; keys are further bound by alias to this environment",
 	})
