@@ -308,7 +308,11 @@ func TestEveryTaggableResourceSaysWhoPaysAndWhatItHolds(t *testing.T) {
 
 // tagless are types that CloudFormation can tag and CDK does not: they get the
 // stack's tags.
-var tagless = map[string]bool{"AWS::ApplicationAutoScaling::ScalableTarget": true}
+var tagless = map[string]bool{
+	"AWS::ApplicationAutoScaling::ScalableTarget": true,
+	"AWS::ElasticLoadBalancingV2::Listener":       true,
+	"AWS::ElasticLoadBalancingV2::ListenerRule":   true,
+}
 
 func wantedTags(env environment) map[string]string {
 	return map[string]string{
