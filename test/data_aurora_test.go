@@ -1,6 +1,8 @@
 package test
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"slices"
@@ -562,10 +564,22 @@ func TestTheUserFunctionReadsTheTwoSecretsAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestTheUserFunctionKnowsTheCertificatesOfItsRegion(t *testing.T) {
+// From truststore.pki.rds.amazonaws.com; without them no connection is trusted.
+func TestTheUserFunctionTrustsTheCertificatesOfItsRegionAlone(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		assert.FileExists(t, "../lambda/dbuser/rds-"+env.Primary.Name+".pem",
-			"from truststore.pki.rds.amazonaws.com; without it no connection is trusted")
+		user := env.stack(t, "data").only(t, "Custom::DatabaseUser")
+		var names []string
+		rest := []byte(user.Properties["Authorities"].(string))
+		for block, more := pem.Decode(rest); block != nil; block, more = pem.Decode(more) {
+			certificate, err := x509.ParseCertificate(block.Bytes)
+			require.NoError(t, err)
+			assert.True(t, certificate.IsCA)
+			require.NoError(t, certificate.CheckSignatureFrom(certificate))
+			assert.Greater(t, certificate.NotAfter.Year(), 2060)
+			names = append(names, certificate.Subject.CommonName)
+		}
+		root := "Amazon RDS " + env.Primary.Name + " Root CA "
+		assert.ElementsMatch(t, []string{root + "RSA2048 G1", root + "RSA4096 G1", root + "ECC384 G1"}, names)
 	})
 }
 

@@ -86,7 +86,6 @@ func TestTheSecondaryIsAsSafeAsThePrimary(t *testing.T) {
 		assert.Equal(t, "AWS::KMS::Key", dr.Resources[key].Type, "AWS refuses the key of another region")
 		assert.Equal(t, cluster["KmsKeyId"], cluster["PerformanceInsightsKmsKeyId"])
 		assert.EqualValues(t, env.Database.BackupRetentionDays, cluster["BackupRetentionPeriod"])
-		assert.EqualValues(t, config.MySQLPort, cluster["Port"])
 		assert.Equal(t, string(env.Database.Storage), cluster["StorageType"])
 		assert.Equal(t, string(env.Database.Insights), cluster["DatabaseInsightsMode"])
 		assert.EqualValues(t, env.Database.Insights.RetentionDays(), cluster["PerformanceInsightsRetentionPeriod"])
@@ -118,7 +117,7 @@ func TestTheSecondaryBehavesLikeThePrimaryAfterAFailover(t *testing.T) {
 		}
 		was, is := primary.only(t, "AWS::RDS::DBCluster").Properties, dr.only(t, "AWS::RDS::DBCluster").Properties
 		for _, property := range []string{
-			"Engine", "EngineVersion", "StorageType", "StorageEncrypted", "BackupRetentionPeriod", "PreferredBackupWindow",
+			"Engine", "EngineVersion", "Port", "StorageType", "StorageEncrypted", "BackupRetentionPeriod", "PreferredBackupWindow",
 			"PreferredMaintenanceWindow", "DeletionProtection", "CopyTagsToSnapshot", "EnableCloudwatchLogsExports",
 			"EnableIAMDatabaseAuthentication", "DatabaseInsightsMode",
 		} {

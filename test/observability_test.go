@@ -422,6 +422,9 @@ func TestEventsThatNoMetricShowsAreReported(t *testing.T) {
 		}
 		assert.ElementsMatch(t, []string{"aws.backup", "aws.ecs", "aws.health", "aws.rds"}, slices.Collect(maps.Keys(sources)))
 		assert.Equal(t, []any{"SERVICE_DEPLOYMENT_FAILED"}, at(sources["aws.ecs"].Properties, "EventPattern", "detail", "eventName"))
+		prefix, _ := at(sources["aws.ecs"].Properties, "EventPattern", "resources", 0, "prefix").(string)
+		assert.True(t, strings.HasSuffix(prefix, ":service/"+env.ECSClusterName()+"/"), "other services' deployments")
+		assert.NotEmpty(t, at(sources["aws.rds"].Properties, "EventPattern", "detail", "SourceIdentifier"), "other clusters' failovers")
 		failed := []any{"FAILED", "ABORTED", "EXPIRED"}
 		assert.Equal(t, failed, at(sources["aws.backup"].Properties, "EventPattern", "detail", "$or", 0, "state"))
 		assert.Equal(t, failed, at(sources["aws.backup"].Properties, "EventPattern", "detail", "$or", 1, "status"), "restores say status")

@@ -14,9 +14,22 @@ type event struct {
 	severity Severity
 	why      string
 	runbook  string
-	pattern  map[string]any
+	source   string   // the service, such as "aws.rds"
+	kinds    []string // what EventBridge calls detail types
+	// detail and resources narrow the pattern; resources may be nil.
+	detail    map[string]any
+	resources []any
 	// about are the paths in the event that a reader needs, by name.
 	about map[string]string
+}
+
+// pattern is what EventBridge compares events with.
+func (e event) pattern() map[string]any {
+	pattern := map[string]any{"source": []string{e.source}, "detail-type": e.kinds, "detail": e.detail}
+	if e.resources != nil {
+		pattern["resources"] = e.resources
+	}
+	return pattern
 }
 
 // events is the table of the rules. Their patterns are those of each service's
@@ -26,52 +39,37 @@ func events(env config.Environment, p signals.Platform) []event {
 	return []event{
 		{
 			id: "BackupJob", severity: Warning, runbook: "backup-failed",
-			why: "A backup, copy or restore job did not succeed.",
-			pattern: map[string]any{
-				"source":      []string{"aws.backup"},
-				"detail-type": []string{"Backup Job State Change", "Copy Job State Change", "Restore Job State Change"},
-				// Restores say "status" where the others say "state".
-				"detail": map[string]any{"$or": []any{
-					map[string]any{"state": failedStates},
-					map[string]any{"status": failedStates},
-				}},
-			},
-			about: map[string]string{"job": "$.detail-type", "resource": "$.detail.resourceArn", "message": "$.detail.statusMessage"},
+			why:    "A backup, copy or restore job did not succeed.",
+			source: "aws.backup", kinds: []string{"Backup Job State Change", "Copy Job State Change", "Restore Job State Change"},
+			// Restores say "status" where the others say "state".
+			detail: map[string]any{"$or": []any{map[string]any{"state": failedStates}, map[string]any{"status": failedStates}}},
+			about:  map[string]string{"job": "$.detail-type", "resource": "$.detail.resourceArn", "message": "$.detail.statusMessage"},
 		},
 		{
 			id: "Deployment", severity: Critical, runbook: "deployment-failed",
-			why: "A deployment of the service failed and was rolled back.",
-			pattern: map[string]any{
-				"source":      []string{"aws.ecs"},
-				"detail-type": []string{"ECS Deployment State Change"},
-				"resources":   []any{map[string]any{"prefix": service}},
-				"detail":      map[string]any{"eventName": []string{"SERVICE_DEPLOYMENT_FAILED"}},
-			},
-			about: map[string]string{"deployment": "$.detail.deploymentId", "reason": "$.detail.reason"},
+			why:    "A deployment of the service failed and was rolled back.",
+			source: "aws.ecs", kinds: []string{"ECS Deployment State Change"},
+			detail:    map[string]any{"eventName": []string{"SERVICE_DEPLOYMENT_FAILED"}},
+			resources: []any{map[string]any{"prefix": service}},
+			about:     map[string]string{"deployment": "$.detail.deploymentId", "reason": "$.detail.reason"},
 		},
 		{
 			id: "DatabaseFailover", severity: Warning, runbook: "database-failover",
-			why: "Aurora chose another writer, or failed to.",
-			pattern: map[string]any{
-				"source":      []string{"aws.rds"},
-				"detail-type": []string{"RDS DB Cluster Event"},
-				"detail": map[string]any{
-					"SourceIdentifier": []string{p.Aurora},
-					"EventCategories":  []string{"failover", "failure", "global-failover"},
-				},
+			why:    "Aurora chose another writer, or failed to.",
+			source: "aws.rds", kinds: []string{"RDS DB Cluster Event"},
+			detail: map[string]any{
+				"SourceIdentifier": []string{p.Aurora},
+				"EventCategories":  []string{"failover", "failure", "global-failover"},
 			},
 			about: map[string]string{"cluster": "$.detail.SourceIdentifier", "message": "$.detail.Message"},
 		},
 		{
 			id: "Health", severity: Warning, runbook: "aws-health",
-			why: "AWS reports a problem, or plans one, with a service that carries the wallet.",
-			pattern: map[string]any{
-				"source":      []string{"aws.health"},
-				"detail-type": []string{"AWS Health Event"},
-				"detail": map[string]any{
-					"service":           []string{"ECS", "FARGATE", "RDS", "ELASTICACHE", "KAFKA", "ELASTICLOADBALANCING", "EC2", "ACM", "KMS"},
-					"eventTypeCategory": []string{"issue", "scheduledChange"},
-				},
+			why:    "AWS reports a problem, or plans one, with a service that carries the wallet.",
+			source: "aws.health", kinds: []string{"AWS Health Event"},
+			detail: map[string]any{
+				"service":           []string{"ECS", "FARGATE", "RDS", "ELASTICACHE", "KAFKA", "ELASTICLOADBALANCING", "EC2", "ACM", "KMS"},
+				"eventTypeCategory": []string{"issue", "scheduledChange"},
 			},
 			about: map[string]string{"service": "$.detail.service", "event": "$.detail.eventTypeCode", "region": "$.region"},
 		},
@@ -87,7 +85,7 @@ func NewEvents(scope constructs.Construct, env config.Environment, topics Topics
 	for _, e := range events(env, p) {
 		awsevents.NewCfnRule(own, new(e.id), &awsevents.CfnRuleProps{
 			Description:  new(description(e.why, e.runbook)),
-			EventPattern: e.pattern,
+			EventPattern: e.pattern(),
 			Targets: []*awsevents.CfnRule_TargetProperty{{
 				Id:               new(string(e.severity)),
 				Arn:              topics.Of(e.severity).TopicArn(),

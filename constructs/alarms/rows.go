@@ -23,13 +23,13 @@ const maxReplication = 15 * time.Minute
 // Rows is the table of the environment's alarms in its primary region.
 func Rows(env config.Environment, p signals.Platform) []Row {
 	return slices.Concat(
-		edgeRows(env, p), serviceRows(env, p), databaseRows(env, p), cacheRows(env, p),
-		kafkaRows(env, p), networkRows(p), backupRows(env), functionRows(),
+		edgeRows(env, p), guardRows(env, p), serviceRows(env, p), writerRows(env, p), readerRows(env, p),
+		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env), functionRows(),
 	)
 }
 
 func edgeRows(env config.Environment, p signals.Platform) []Row {
-	watch, limits := env.Observability, env.Observability.Limits
+	watch := env.Observability
 	rows := []Row{
 		{
 			// RequestCount leaves out requests for which no target was found, so those
@@ -62,6 +62,22 @@ func edgeRows(env config.Environment, p signals.Platform) []Row {
 			Metric:  p.Targets("UnHealthyHostCount", "Maximum"),
 			Compare: Above, Threshold: 0, Periods: 10, Datapoints: 10, Missing: Quiet,
 		},
+	}
+	if env.Site.ImageTag == config.NoImage {
+		return rows // no task is meant to run
+	}
+	return append(rows, Row{
+		ID: edgeHealthy, Runbook: "edge-healthy-targets", Severity: Critical,
+		Why:     "No task answers: the wallet is down.",
+		Metric:  p.Targets("HealthyHostCount", "Maximum"),
+		Compare: Below, Threshold: 1, Periods: 2, Datapoints: 2, Missing: Broken,
+	})
+}
+
+// guardRows watch what stands between the internet and the load balancer.
+func guardRows(env config.Environment, p signals.Platform) []Row {
+	watch := env.Observability
+	return []Row{
 		{
 			ID: "waf-blocks", Runbook: "waf-blocks", Severity: Warning,
 			Why:     "The web ACL blocks an attack, or blocks customers.",
@@ -73,18 +89,9 @@ func edgeRows(env config.Environment, p signals.Platform) []Row {
 			ID: "certificate-expiry", Runbook: "certificate-expiry", Severity: Warning,
 			Why:     "The API's certificate was not renewed and every client will refuse it.",
 			Metric:  p.CertificateDays(),
-			Compare: Below, Threshold: float64(limits.CertificateDays), Periods: 1, Datapoints: 1, Missing: Quiet,
+			Compare: Below, Threshold: float64(watch.Limits.CertificateDays), Periods: 1, Datapoints: 1, Missing: Quiet,
 		},
 	}
-	if env.Site.ImageTag == config.NoImage {
-		return rows // no task is meant to run
-	}
-	return append(rows, Row{
-		ID: edgeHealthy, Runbook: "edge-healthy-targets", Severity: Critical,
-		Why:     "No task answers: the wallet is down.",
-		Metric:  p.Targets("HealthyHostCount", "Maximum"),
-		Compare: Below, Threshold: 1, Periods: 2, Datapoints: 2, Missing: Broken,
-	})
 }
 
 func serviceRows(env config.Environment, p signals.Platform) []Row {
@@ -124,10 +131,10 @@ func serviceRows(env config.Environment, p signals.Platform) []Row {
 // crossed for long, it says that scaling no longer helps.
 func beyond(targetPercent int) float64 { return float64(targetPercent+100) / 2 }
 
-func databaseRows(env config.Environment, p signals.Platform) []Row {
+// writerRows watch the writer, and what is true of every instance.
+func writerRows(env config.Environment, p signals.Platform) []Row {
 	limits := env.Observability.Limits
-	connections := float64(env.Database.MaxConnections*limits.ConnectionsPercent) / 100
-	rows := []Row{
+	return []Row{
 		{
 			ID: "database-writer-cpu", Runbook: "database-cpu", Severity: Critical,
 			Why:     "The writer is near its limit, and only one instance can write.",
@@ -138,7 +145,7 @@ func databaseRows(env config.Environment, p signals.Platform) []Row {
 			ID: "database-writer-connections", Runbook: "database-connections", Severity: Critical,
 			Why:     "The writer runs out of connections, after which tasks fail.",
 			Metric:  p.Database(signals.Writer, "DatabaseConnections", "Maximum"),
-			Compare: Above, Threshold: connections, Periods: 5, Datapoints: 5, Missing: Quiet,
+			Compare: Above, Threshold: connections(env), Periods: 5, Datapoints: 5, Missing: Quiet,
 		},
 		{
 			ID: "database-deadlocks", Runbook: "database-deadlocks", Severity: Warning,
@@ -155,29 +162,41 @@ func databaseRows(env config.Environment, p signals.Platform) []Row {
 			Compare: Below, Threshold: float64(limits.FreeMemoryMiB) * 1024 * 1024, Periods: 10, Datapoints: 10, Missing: Quiet,
 		},
 	}
+}
+
+// connections is the number of connections at which an instance is nearly out of
+// them.
+func connections(env config.Environment) float64 {
+	return float64(env.Database.MaxConnections*env.Observability.Limits.ConnectionsPercent) / 100
+}
+
+// readerRows watch the readers, where there are any.
+func readerRows(env config.Environment, p signals.Platform) []Row {
+	limits := env.Observability.Limits
 	if env.Database.Readers == 0 {
-		return rows
+		return nil
 	}
-	return append(rows,
-		Row{
+	return []Row{
+		{
 			ID: "database-reader-cpu", Runbook: "database-cpu", Severity: Warning,
 			Why:     "Reader autoscaling does not hold the readers' CPU.",
 			Metric:  p.Database(signals.Reader, "CPUUtilization", "Average"),
 			Compare: Above, Threshold: float64(limits.DatabaseCPUPercent), Periods: 15, Datapoints: 15, Missing: Quiet,
 		},
-		Row{
+		{
 			ID: "database-reader-connections", Runbook: "database-connections", Severity: Critical,
 			Why:     "A reader runs out of connections, after which queries fail.",
 			Metric:  p.Database(signals.Reader, "DatabaseConnections", "Maximum"),
-			Compare: Above, Threshold: connections, Periods: 5, Datapoints: 5, Missing: Quiet,
+			Compare: Above, Threshold: connections(env), Periods: 5, Datapoints: 5, Missing: Quiet,
 		},
-		Row{
+		{
 			ID: "database-replica-lag", Runbook: "database-replica-lag", Severity: Warning,
 			Why:    "A reader is so far behind that users do not see what they just did.",
 			Metric: p.Database(signals.Reader, "AuroraReplicaLag", "Maximum"),
 			// The metric is in milliseconds.
 			Compare: Above, Threshold: float64(limits.ReplicaLag.Milliseconds()), Periods: 5, Datapoints: 5, Missing: Quiet,
-		})
+		},
+	}
 }
 
 func cacheRows(env config.Environment, p signals.Platform) []Row {

@@ -68,8 +68,14 @@ func sourceHash(root string) (string, error) {
 		return err
 	}
 	err := filepath.WalkDir(filepath.Join(root, "lambda"), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil {
 			return err
+		}
+		if entry.IsDir() {
+			if entry.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		if matched, _ := filepath.Match("*_test.go", entry.Name()); matched {
 			return nil

@@ -26,8 +26,8 @@ type rule struct {
 	count     bool // only count and label what matches
 }
 
-// table lists the rules in the order in which they are asked. The sum of the
-// capacities is 1,025 of the 1,500 that the basic price includes
+// table lists the rules in the order in which they are asked. Their capacities
+// stay under the 1,500 that the basic price includes
 // (docs.aws.amazon.com/waf/latest/developerguide/aws-waf-capacity-units.html).
 func table(env config.Environment, scope Scope) []rule {
 	rules := []rule{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -44,7 +45,7 @@ type secretReader interface {
 type handler struct {
 	secrets secretReader
 	// open prepares a connection to the database as a user.
-	open     func(credentials) (*sql.DB, error)
+	open     func(credentials, *x509.CertPool) (*sql.DB, error)
 	attempts int
 	pause    time.Duration
 }
@@ -55,6 +56,8 @@ type request struct {
 	AppSecret   string   // the secret of the user to create
 	Schema      string   // the schema that the user works in
 	Privileges  []string // what the user may do there
+	Authorities string   // PEM: the roots that the server's certificate must go back to
+	roots       *x509.CertPool
 }
 
 // credentials are the fields of a database secret that matter here.
@@ -113,6 +116,10 @@ func parse(properties map[string]any) (request, error) {
 	if !plainName.MatchString(wanted.Schema) {
 		problems = append(problems, fmt.Errorf("resource property Schema: want %s, got %q", plainName, wanted.Schema))
 	}
+	wanted.roots = x509.NewCertPool()
+	if !wanted.roots.AppendCertsFromPEM([]byte(wanted.Authorities)) {
+		problems = append(problems, errors.New("resource property Authorities: want certificates in PEM, got none"))
+	}
 	if len(wanted.Privileges) == 0 {
 		problems = append(problems, errors.New("resource property Privileges: want at least one, got none"))
 	}
@@ -135,7 +142,7 @@ func (h handler) apply(ctx context.Context, wanted request) error {
 	if err != nil {
 		return fmt.Errorf("the application's secret: %w", err)
 	}
-	db, err := h.open(admin)
+	db, err := h.open(admin, wanted.roots)
 	if err != nil {
 		return fmt.Errorf("connect to %s as %s: %w", admin.Host, admin.Username, withoutText(err))
 	}

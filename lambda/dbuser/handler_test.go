@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"database/sql"
-	"encoding/pem"
+	_ "embed"
 	"errors"
 	"testing"
 	"time"
@@ -48,7 +48,7 @@ func newHandler(t *testing.T, app string) (handler, sqlmock.Sqlmock, *[]string) 
 	require.NoError(t, err)
 	return handler{
 		secrets: fakeSecrets{"admin": adminSecret, "app": app},
-		open: func(c credentials) (*sql.DB, error) {
+		open: func(c credentials, _ *x509.CertPool) (*sql.DB, error) {
 			users = append(users, c.Username)
 			return db, nil
 		},
@@ -56,10 +56,15 @@ func newHandler(t *testing.T, app string) (handler, sqlmock.Sqlmock, *[]string) 
 	}, mock, &users
 }
 
+// authorities are the certificates that the stack hands over.
+//
+//go:embed testdata/authorities.pem
+var authorities string
+
 func event(kind cfn.RequestType) cfn.Event {
 	return cfn.Event{RequestType: kind, ResourceProperties: map[string]any{
 		"ServiceToken": "arn", "AdminSecret": "admin", "AppSecret": "app", "Schema": "wallet",
-		"Privileges": []any{"SELECT", "INSERT", "UPDATE", "DELETE"},
+		"Privileges": []any{"SELECT", "INSERT", "UPDATE", "DELETE"}, "Authorities": authorities,
 	}}
 }
 
@@ -117,7 +122,7 @@ func TestAFailureIsTriedAgainFromTheSecretsOn(t *testing.T) {
 	h, _, _ := newHandler(t, appSecret)
 	h.attempts, h.pause = 3, time.Millisecond
 	calls := 0
-	h.open = func(credentials) (*sql.DB, error) {
+	h.open = func(credentials, *x509.CertPool) (*sql.DB, error) {
 		calls++
 		return nil, errors.New("no such host")
 	}
@@ -129,7 +134,7 @@ func TestAFailureIsTriedAgainFromTheSecretsOn(t *testing.T) {
 func TestAnEndingFunctionAnswersBeforeItIsStopped(t *testing.T) {
 	h, _, _ := newHandler(t, appSecret)
 	h.attempts, h.pause = 2, time.Hour
-	h.open = func(credentials) (*sql.DB, error) { return nil, errors.New("no such host") }
+	h.open = func(credentials, *x509.CertPool) (*sql.DB, error) { return nil, errors.New("no such host") }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, err := h.handle(ctx, event(cfn.RequestCreate))
@@ -161,6 +166,7 @@ func TestWhatCouldEscapeAStatementOrTheLeastPrivilegeIsRefused(t *testing.T) {
 		"Schema":      "wallet`; DROP DATABASE mysql; --",
 		"Privileges":  []any{"SELECT", "ALL PRIVILEGES"},
 		"AdminSecret": "",
+		"Authorities": "not a certificate",
 	} {
 		h, _, users := newHandler(t, appSecret)
 		bad := event(cfn.RequestCreate)
@@ -171,31 +177,13 @@ func TestWhatCouldEscapeAStatementOrTheLeastPrivilegeIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheServerMustProveItsNameWithACertificateOfRDS(t *testing.T) {
-	settings, err := connection(credentials{Username: "u", Password: "p", Host: "db.example", Port: "3306"})
+func TestTheServerMustProveItsNameWithACertificateOfTheAuthorities(t *testing.T) {
+	wanted, err := parse(event(cfn.RequestCreate).ResourceProperties)
 	require.NoError(t, err)
+	settings := connection(credentials{Username: "u", Password: "p", Host: "db.example", Port: "3306"}, wanted.roots)
 	assert.Equal(t, "db.example:3306", settings.Addr)
 	assert.False(t, settings.TLS.InsecureSkipVerify)
 	assert.Equal(t, "db.example", settings.TLS.ServerName)
-
-	bundle, err := bundles.ReadFile("rds-sa-east-1.pem")
-	require.NoError(t, err)
-	var names []string
-	for rest := bundle; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		require.NoError(t, err)
-		assert.True(t, certificate.IsCA)
-		require.NoError(t, certificate.CheckSignatureFrom(certificate))
-		assert.Greater(t, certificate.NotAfter.Year(), 2060)
-		names = append(names, certificate.Subject.CommonName)
-	}
-	assert.ElementsMatch(t, []string{
-		"Amazon RDS sa-east-1 Root CA RSA2048 G1",
-		"Amazon RDS sa-east-1 Root CA RSA4096 G1",
-		"Amazon RDS sa-east-1 Root CA ECC384 G1",
-	}, names)
+	assert.True(t, settings.TLS.RootCAs.Equal(wanted.roots))
+	assert.False(t, wanted.roots.Equal(x509.NewCertPool()), "nobody would be trusted")
 }
