@@ -73,7 +73,7 @@ func TestHostedZoneMalformed(t *testing.T) {
 
 func TestRegionsAndNamesThatAWSLacks(t *testing.T) {
 	assertRefused(t, Production, map[string]refusal{
-		"region unknown":      {func(e *Environment) { e.Primary.Name = "sa-west-9" }, `Primary.Name: want one of sa-east-1, us-east-1, got "sa-west-9"
+		"region unknown": {func(e *Environment) { e.Primary.Name = "sa-west-9" }, `Primary.Name: want one of sa-east-1, us-east-1, got "sa-west-9"
 Primary.Name: want a region whose RDS certificates are in config/authorities, got "sa-west-9"`},
 		"zone elsewhere":      {func(e *Environment) { e.Primary.Zones[2] = "us-east-1c" }, `Primary.Zones: want zones of sa-east-1 (letters a to c), got "us-east-1c"`},
 		"zone does not exist": {func(e *Environment) { e.Primary.Zones[2] = "sa-east-1d" }, `Primary.Zones: want zones of sa-east-1 (letters a to c), got "sa-east-1d"`},
@@ -279,14 +279,14 @@ func TestTasksThatFargateRefuses(t *testing.T) {
 		"requests":              {func(e *Environment) { e.Service.RequestsPerTaskPerMinute = 0 }, `Service.RequestsPerTaskPerMinute: want at least 1, got 0`},
 		"no grace":              {func(e *Environment) { e.Service.StartupGrace = 0 }, `Service.StartupGrace: want whole seconds, 1s to 1h0m0s, got 0s`},
 		"stop over two minutes": {func(e *Environment) { e.Service.StopTimeout = 121 * time.Second }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 2m1s`},
-		"stop by fractions":     {func(e *Environment) { e.Service.StopTimeout = 1500 * time.Millisecond }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 1.5s
+		"stop by fractions": {func(e *Environment) { e.Service.StopTimeout = 1500 * time.Millisecond }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 1.5s
 Edge.DeregistrationDelay: want less than Service.StopTimeout, 1.5s, got 1m0s`},
-		"sample ratio":          {func(e *Environment) { e.Service.TraceSampleRatio = 5 }, `Service.TraceSampleRatio: want 0 to 1, got 5`},
-		"collector that moves":  {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:latest" }, `Service.CollectorImage: want an image with its registry and a fixed tag or digest, got "public.ecr.aws/a/b:latest"`},
-		"collector untagged":    {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b" }, `Service.CollectorImage: want an image with its registry and a fixed tag or digest, got "public.ecr.aws/a/b"`},
-		"collector takes CPU":   {func(e *Environment) { e.Service.CollectorCPU = 4096 }, `Service.CollectorCPU: want more than 0 and less than Service.CPU, 4096, got 4096`},
-		"collector takes all":   {func(e *Environment) { e.Service.CollectorMemoryMiB = 8192 }, `Service.CollectorMemoryMiB: want more than 0 and less than Service.MemoryMiB, 8192, got 8192`},
-		"log retention":         {func(e *Environment) { e.Service.LogRetentionDays = 4 }, `Service.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 4`},
+		"sample ratio":         {func(e *Environment) { e.Service.TraceSampleRatio = 5 }, `Service.TraceSampleRatio: want 0 to 1, got 5`},
+		"collector that moves": {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:latest" }, `Service.CollectorImage: want an image with its registry and a fixed tag or digest, got "public.ecr.aws/a/b:latest"`},
+		"collector untagged":   {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b" }, `Service.CollectorImage: want an image with its registry and a fixed tag or digest, got "public.ecr.aws/a/b"`},
+		"collector takes CPU":  {func(e *Environment) { e.Service.CollectorCPU = 4096 }, `Service.CollectorCPU: want more than 0 and less than Service.CPU, 4096, got 4096`},
+		"collector takes all":  {func(e *Environment) { e.Service.CollectorMemoryMiB = 8192 }, `Service.CollectorMemoryMiB: want more than 0 and less than Service.MemoryMiB, 8192, got 8192`},
+		"log retention":        {func(e *Environment) { e.Service.LogRetentionDays = 4 }, `Service.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 4`},
 	})
 }
 
@@ -312,11 +312,11 @@ func TestEdgeThatExposesOrRefusesTooMuch(t *testing.T) {
 		"metrics":            {func(e *Environment) { e.Edge.PublicPaths = []string{"/metrics"} }, `Edge.PublicPaths: ` + reach + `, got "/metrics"`},
 		"health by wildcard": {func(e *Environment) { e.Edge.PublicPaths = []string{"/?/health"} }, `Edge.PublicPaths: ` + reach + `, got "/?/health"`},
 		"rate limit":         {func(e *Environment) { e.Edge.RateLimit = 9 }, `Edge.RateLimit: want 10 to 2000000000, got 9`},
-		"deregistration":     {func(e *Environment) { e.Edge.DeregistrationDelay = 2 * time.Hour }, `Edge.DeregistrationDelay: want whole seconds, 0s to 1h0m0s, got 2h0m0s
+		"deregistration": {func(e *Environment) { e.Edge.DeregistrationDelay = 2 * time.Hour }, `Edge.DeregistrationDelay: want whole seconds, 0s to 1h0m0s, got 2h0m0s
 Edge.DeregistrationDelay: want less than Service.StopTimeout, 1m30s, got 2h0m0s`},
-		"idle":               {func(e *Environment) { e.Edge.IdleTimeout = 0 }, `Edge.IdleTimeout: want whole seconds, 1s to 1h6m40s, got 0s`},
-		"log retention":      {func(e *Environment) { e.Edge.LogRetentionDays = 6 }, `Edge.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 6`},
-		"price class":        {func(e *Environment) { e.Edge.PriceClass = "PriceClass_300" }, `Edge.PriceClass: want one of PriceClass_100, PriceClass_200, PriceClass_All, got "PriceClass_300"`},
+		"idle":          {func(e *Environment) { e.Edge.IdleTimeout = 0 }, `Edge.IdleTimeout: want whole seconds, 1s to 1h6m40s, got 0s`},
+		"log retention": {func(e *Environment) { e.Edge.LogRetentionDays = 6 }, `Edge.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 6`},
+		"price class":   {func(e *Environment) { e.Edge.PriceClass = "PriceClass_300" }, `Edge.PriceClass: want one of PriceClass_100, PriceClass_200, PriceClass_All, got "PriceClass_300"`},
 	})
 	assert.False(t, patternsMeet("/qr/*", "/q/*"), "a path that only begins like a management path is public")
 }
