@@ -227,7 +227,7 @@ func TestTracesReachXRayThroughTheCollector(t *testing.T) {
 		policies := ""
 		for _, policy := range env.everywhere("AWS::IAM::Policy") {
 			if policy.stack.name == task.stack.name {
-				policies += string(fmt.Sprint(policy.Properties["PolicyDocument"]))
+				policies += fmt.Sprint(policy.Properties["PolicyDocument"])
 			}
 		}
 		assert.Contains(t, policies, "xray:PutTraceSegments")
