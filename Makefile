@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TOOL := go tool -modfile=.ci/tools.mod
 
-.PHONY: help synth test lint lock update cost bench check clean
+.PHONY: help synth test lint cfnlint lock update cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,12 @@ lint: node_modules/.package-lock.json ## formatting, go vet and the linters
 	go vet ./...
 	$(TOOL) golangci-lint run ./...
 	markdownlint-cli2
+
+cfnlint: ## ask cfn-lint, where it is installed, about the templates of the last synth
+	@mkdir -p build
+	go run ./cmd/summary -templates | while read -r region path; do \
+	  cfn-lint --non-zero-exit-code error --regions "$$region" -- "$$path" > build/cfn-lint.log || { cat build/cfn-lint.log; exit 1; }; \
+	done
 
 lock: node_modules/.package-lock.json ## accept changed identities of stateful resources, deliberately
 	go test ./test -run TestStatefulLock -update
