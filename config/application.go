@@ -1,9 +1,6 @@
 package config
 
-import (
-	"embed"
-	"time"
-)
+import "time"
 
 // What the deployment must know of the application, read from its repository.
 
@@ -29,20 +26,52 @@ func walletHealth() HealthCheck {
 	return HealthCheck{Interval: 10 * time.Second, Timeout: 5 * time.Second, Healthy: 2, Unhealthy: 5}
 }
 
-// authorities holds, for each region, the root certificates that RDS signs its
-// servers with (RSA 2048, RSA 4096 and ECC 384; the first expires in 2061). A
-// JVM does not know them. They are what
-// https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem serves.
-//
-//go:embed authorities/*.pem
-var authorities embed.FS
+// The listening ports of the platform. They are the services' own defaults,
+// which the application's configuration expects.
+const (
+	AppPort        = 8080  // the service's HTTP
+	MySQLPort      = 3306  // Aurora
+	CachePort      = 6379  // ElastiCache, TLS
+	KafkaSCRAMPort = 9096  // MSK, SASL/SCRAM over TLS, inside the VPC
+	KafkaIAMPort   = 9098  // MSK, IAM over TLS, inside the VPC
+	KafkaJMXPort   = 11001 // MSK open monitoring: JMX exporter
+	KafkaNodePort  = 11002 // MSK open monitoring: node exporter
+	HTTPSPort      = 443
+	HTTPPort       = 80
+)
 
-// DatabaseAuthorities returns the root certificates of the region's databases as
-// PEM, or nothing for a region whose file is not in config/authorities.
-func (r Region) DatabaseAuthorities() string {
-	pem, err := authorities.ReadFile("authorities/" + r.Name + ".pem")
-	if err != nil {
-		return ""
+// KafkaUser is the wallet service's SASL/SCRAM user, and KafkaPrefix what its
+// consumer groups and transactional IDs begin with: Quarkus names a group after
+// the application, wallet-service.
+const (
+	KafkaUser   = "wallet-service"
+	KafkaPrefix = "wallet-"
+)
+
+// DatabaseName is the schema that the wallet service uses.
+const DatabaseName = "wallet"
+
+// The two MySQL users. The administrator owns the schema and changes it in
+// migrations; the application reads and writes rows, and rotation alternates it
+// with a second user of the same rights, "wallet_app_clone".
+const (
+	DatabaseAdminUser = "wallet_admin" // at most 16 characters, by RDS
+	DatabaseAppUser   = "wallet_app"   // at most 26, which leaves room for "_clone"
+)
+
+// walletTopics are the topics of the wallet service, with its own cleanup
+// policies and retentions.
+func walletTopics(partitions int) []Topic {
+	const day = 24 * time.Hour
+	return []Topic{
+		{Name: "wallet-events", Partitions: partitions, Cleanup: "compact", Retention: 7 * day},
+		{Name: "wallet-commands", Partitions: partitions, Cleanup: "delete", Retention: day},
+		{Name: "wallet-snapshots", Partitions: partitions, Cleanup: "compact", Retention: 7 * day},
 	}
-	return string(pem)
+}
+
+// walletPaths are the path patterns of the public API. Management paths
+// (/q/*, /metrics) are not among them.
+func walletPaths() []string {
+	return []string{"/api/v1/wallets", "/api/v1/wallets/*"}
 }

@@ -19,158 +19,211 @@ func Production() Environment {
 			ImageTag: "1.0.0",
 			Grafana:  GrafanaIdentity{Provider: "AWS_SSO"},
 		},
-		Tags:      Tags{Owner: "wallet-platform", CostCentre: "payments", DataClass: "restricted"},
-		Primary:   Region{Name: "sa-east-1", Zones: []string{"sa-east-1a", "sa-east-1b", "sa-east-1c"}},
-		Secondary: Region{Name: "us-east-1", Zones: []string{"us-east-1a", "us-east-1b", "us-east-1c"}},
-		Protected: true,
+		Tags:          Tags{Owner: "wallet-platform", CostCentre: "payments", DataClass: "restricted"},
+		Primary:       Region{Name: "sa-east-1", Zones: []string{"sa-east-1a", "sa-east-1b", "sa-east-1c"}},
+		Secondary:     Region{Name: "us-east-1", Zones: []string{"us-east-1a", "us-east-1b", "us-east-1c"}},
+		Protected:     true,
+		Network:       productionNetwork(),
+		Database:      productionDatabase(),
+		Cache:         productionCache(),
+		Messaging:     productionMessaging(),
+		Storage:       productionStorage(),
+		Backup:        productionBackup(),
+		Registry:      productionRegistry(),
+		Service:       productionService(),
+		Edge:          productionEdge(),
+		Observability: productionObservability(),
+		DR:            productionDR(),
+	}
+}
+
+func productionNetwork() Network {
+	return Network{
+		CIDR:        "10.0.0.0/16",
+		Public:      []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"},
+		Private:     []string{"10.0.11.0/24", "10.0.12.0/24", "10.0.13.0/24"},
+		Database:    []string{"10.0.21.0/24", "10.0.22.0/24", "10.0.23.0/24"},
+		NATGateways: 3,
+		InterfaceEndpoints: []string{
+			"secretsmanager", "ecr.api", "ecr.dkr", "logs", "kms", "monitoring", "xray", "sts",
+		},
+		// PCI DSS 3.2.1, 10.7: a year of audit trail.
+		FlowLogRetentionDays: 365,
+	}
+}
+
+func productionDatabase() Database {
+	return Database{
+		EngineVersion:          auroraLTS,
+		InstanceType:           "r6g.2xlarge",
+		Readers:                2,
+		MaxReaders:             14, // 15 less the one secondary region
+		ReaderCPUTargetPercent: 60,
+		Storage:                StorageStandard,
+		MaxConnections:         2000,
+		BackupRetentionDays:    35,
+		BackupWindow:           "03:00-04:00",
+		MaintenanceWindow:      "sun:04:00-sun:05:00",
+		Insights:               InsightsAdvanced,
+		LogRetentionDays:       365,
+		MonitoringInterval:     time.Minute,
+		SlowQuery:              500 * time.Millisecond,
+		RotationDays:           30,
+	}
+}
+
+func productionCache() Cache {
+	return Cache{
+		Engine:        "redis",
+		EngineVersion: "7.1",
+		NodeType:      "cache.r6g.large",
+		ClusterMode:   true,
+		Shards:        1,
+		Replicas:      2,
+		// The cache can be rebuilt from Aurora; a week is for post-mortems.
+		SnapshotRetentionDays: 7,
+		SnapshotWindow:        "02:00-03:00",
+		MaintenanceWindow:     "sun:05:00-sun:06:00",
+		LogRetentionDays:      90,
+	}
+}
+
+// productionPartitions carries 15,000 events a second. A partition of an
+// m5.large broker with acks=all and three copies takes about 1,000 small
+// records a second with room to spare, so 15 would do; 24 divides evenly over
+// three brokers, leaves 60 % for growth (partitions of a keyed topic cannot be
+// added later without breaking the order of events within a wallet), and three
+// such topics with three copies are 216 replicas, 72 on each broker, far from
+// the 1,000 that AWS recommends as an m5.large's limit.
+const productionPartitions = 24
+
+func productionMessaging() Messaging {
+	return Messaging{
+		KafkaVersion: "3.9.x.kraft",
+		BrokerType:   "kafka.m5.large",
+		Brokers:      3,
+		Zones:        3,
+		// 15,000 events a second at peak of about 300 B, three copies: a day of
+		// 5,000 a second is 130 GB on each broker, and wallet-events compacts.
+		VolumeGiB:           500,
+		MaxVolumeGiB:        2000,
+		VolumeTargetPercent: 60,
+		ReplicationFactor:   3,
+		MinInSyncReplicas:   2,
+		Topics:              walletTopics(productionPartitions),
+		LogRetentionDays:    90,
+	}
+}
+
+func productionStorage() Storage {
+	return Storage{
+		BackupRetentionDays:  365,
+		BackupColdAfterDays:  30,
+		LogRetentionDays:     365,
+		NoncurrentDays:       90,
+		IncompleteUploadDays: 7,
+	}
+}
+
+func productionBackup() Backup {
+	return Backup{
+		RetentionDays:    35,
+		StartHourUTC:     5,
+		StartWindow:      time.Hour,
+		CompletionWindow: 4 * time.Hour,
+		LockMinDays:      7,
+		LockMaxDays:      365,
+		LockGraceDays:    3,
+		// PCI DSS asks for tests at least yearly; a week keeps the restore path warm.
+		RestoreTestDays: 7,
+		RestoreTestHold: 2 * time.Hour,
+	}
+}
+
+func productionRegistry() Registry {
+	return Registry{
+		Releases:     50,
+		UntaggedDays: 7,
+	}
+}
+
+func productionService() Service {
+	return Service{
+		CPU:                 4096,
+		MemoryMiB:           8192,
+		Architecture:        "X86_64",
+		MinTasks:            6,
+		MaxTasks:            20,
+		CPUTargetPercent:    70,
+		MemoryTargetPercent: 80,
+		// 15,000 a second over 20 tasks is 45,000 a minute for each; scaling at
+		// 80 % of that leaves the time a new JVM needs to start.
+		RequestsPerTaskPerMinute: 36000,
+		// Out at once, a minute being a JVM's start; in only when the peak is over.
+		ScaleOutCooldown: time.Minute,
+		ScaleInCooldown:  5 * time.Minute,
+		// The service's default of 20 would need 2,400 connections in the middle of
+		// a deployment at the bound of 20 tasks, and when the last reader is lost
+		// the writer takes all of them. 15 makes 1,800, which leaves 200 of the
+		// server's 2,000 for migrations, rotation and operators. At 5 ms a
+		// transaction the 300 connections of the write pools carry 60,000 a second.
+		DatabasePoolSize:   15,
+		HeapPercent:        70,
+		StartupGrace:       120 * time.Second,
+		StopTimeout:        90 * time.Second,
+		Exec:               false,
+		TraceSampleRatio:   0.05,
+		CollectorImage:     collectorImage,
+		CollectorCPU:       256,
+		CollectorMemoryMiB: 512,
+		LogRetentionDays:   90,
+	}
+}
+
+func productionEdge() Edge {
+	return Edge{
+		PublicPaths: walletPaths(),
+		// One carrier-grade NAT address can stand for many phones: 2,000 in five
+		// minutes is a person's traffic several hundred times over.
+		RateLimit:           2000,
+		DeregistrationDelay: 60 * time.Second,
+		SlowStart:           60 * time.Second,
+		Health:              walletHealth(),
+		IdleTimeout:         60 * time.Second,
+		LogRetentionDays:    365,
+		PriceClass:          "PriceClass_All",
+	}
+}
+
+func productionObservability() Observability {
+	return Observability{
+		LatencyTarget:       100 * time.Millisecond,
+		TailLatencyTarget:   200 * time.Millisecond,
+		ErrorRatePercent:    0.1,
+		WAFBlocksPerMinute:  1000,
+		ConsumerLagRecords:  100_000,
+		MetricRetentionDays: 150,
+		ScrapeInterval:      30 * time.Second,
+		LogRetentionDays:    90,
+		Limits:              walletLimits(6 * 1024),
+	}
+}
+
+func productionDR() DR {
+	return DR{
+		Mode:                   DRStandby,
+		AllowDataOutsideBrazil: true,
 		Network: Network{
-			CIDR:        "10.0.0.0/16",
-			Public:      []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"},
-			Private:     []string{"10.0.11.0/24", "10.0.12.0/24", "10.0.13.0/24"},
-			Database:    []string{"10.0.21.0/24", "10.0.22.0/24", "10.0.23.0/24"},
-			NATGateways: 3,
-			InterfaceEndpoints: []string{
-				"secretsmanager", "ecr.api", "ecr.dkr", "logs", "kms", "monitoring", "xray", "sts",
-			},
-			// PCI DSS 3.2.1, 10.7: a year of audit trail.
+			CIDR:                 "10.1.0.0/16",
+			Public:               []string{"10.1.1.0/24", "10.1.2.0/24", "10.1.3.0/24"},
+			Private:              []string{"10.1.11.0/24", "10.1.12.0/24", "10.1.13.0/24"},
+			Database:             []string{"10.1.21.0/24", "10.1.22.0/24", "10.1.23.0/24"},
+			NATGateways:          3,
+			InterfaceEndpoints:   []string{"secretsmanager", "logs", "kms"},
 			FlowLogRetentionDays: 365,
 		},
-		Database: Database{
-			EngineVersion:          auroraLTS,
-			InstanceType:           "r6g.2xlarge",
-			Readers:                2,
-			MaxReaders:             14, // 15 less the one secondary region
-			ReaderCPUTargetPercent: 60,
-			Storage:                StorageStandard,
-			MaxConnections:         2000,
-			BackupRetentionDays:    35,
-			BackupWindow:           "03:00-04:00",
-			MaintenanceWindow:      "sun:04:00-sun:05:00",
-			Insights:               InsightsAdvanced,
-			LogRetentionDays:       365,
-			MonitoringInterval:     time.Minute,
-			SlowQuery:              500 * time.Millisecond,
-			RotationDays:           30,
-		},
-		Cache: Cache{
-			Engine:        "redis",
-			EngineVersion: "7.1",
-			NodeType:      "cache.r6g.large",
-			ClusterMode:   true,
-			Shards:        1,
-			Replicas:      2,
-			// The cache can be rebuilt from Aurora; a week is for post-mortems.
-			SnapshotRetentionDays: 7,
-			SnapshotWindow:        "02:00-03:00",
-			MaintenanceWindow:     "sun:05:00-sun:06:00",
-			LogRetentionDays:      90,
-		},
-		Messaging: Messaging{
-			KafkaVersion: "3.9.x.kraft",
-			BrokerType:   "kafka.m5.large",
-			Brokers:      3,
-			Zones:        3,
-			// 15,000 events a second at peak of about 300 B, three copies: a day of
-			// 5,000 a second is 130 GB on each broker, and wallet-events compacts.
-			VolumeGiB:           500,
-			MaxVolumeGiB:        2000,
-			VolumeTargetPercent: 60,
-			ReplicationFactor:   3,
-			MinInSyncReplicas:   2,
-			Topics:              walletTopics(productionPartitions),
-			LogRetentionDays:    90,
-		},
-		Storage: Storage{
-			BackupRetentionDays:  365,
-			BackupColdAfterDays:  30,
-			LogRetentionDays:     365,
-			NoncurrentDays:       90,
-			IncompleteUploadDays: 7,
-		},
-		Backup: Backup{
-			RetentionDays:    35,
-			StartHourUTC:     5,
-			StartWindow:      time.Hour,
-			CompletionWindow: 4 * time.Hour,
-			LockMinDays:      7,
-			LockMaxDays:      365,
-			LockGraceDays:    3,
-			// PCI DSS asks for tests at least yearly; a week keeps the restore path warm.
-			RestoreTestDays: 7,
-			RestoreTestHold: 2 * time.Hour,
-		},
-		Registry: Registry{
-			Releases:     50,
-			UntaggedDays: 7,
-		},
-		Service: Service{
-			CPU:                 4096,
-			MemoryMiB:           8192,
-			Architecture:        "X86_64",
-			MinTasks:            6,
-			MaxTasks:            20,
-			CPUTargetPercent:    70,
-			MemoryTargetPercent: 80,
-			// 15,000 a second over 20 tasks is 45,000 a minute for each; scaling at
-			// 80 % of that leaves the time a new JVM needs to start.
-			RequestsPerTaskPerMinute: 36000,
-			// Out at once, a minute being a JVM's start; in only when the peak is over.
-			ScaleOutCooldown: time.Minute,
-			ScaleInCooldown:  5 * time.Minute,
-			// The service's default of 20 would need 2,400 connections in the middle of
-			// a deployment at the bound of 20 tasks, and when the last reader is lost
-			// the writer takes all of them. 15 makes 1,800, which leaves 200 of the
-			// server's 2,000 for migrations, rotation and operators. At 5 ms a
-			// transaction the 300 connections of the write pools carry 60,000 a second.
-			DatabasePoolSize:   15,
-			HeapPercent:        70,
-			StartupGrace:       120 * time.Second,
-			StopTimeout:        90 * time.Second,
-			Exec:               false,
-			TraceSampleRatio:   0.05,
-			CollectorImage:     collectorImage,
-			CollectorCPU:       256,
-			CollectorMemoryMiB: 512,
-			LogRetentionDays:   90,
-		},
-		Edge: Edge{
-			PublicPaths: walletPaths(),
-			// One carrier-grade NAT address can stand for many phones: 2,000 in five
-			// minutes is a person's traffic several hundred times over.
-			RateLimit:           2000,
-			DeregistrationDelay: 60 * time.Second,
-			SlowStart:           60 * time.Second,
-			Health:              walletHealth(),
-			IdleTimeout:         60 * time.Second,
-			LogRetentionDays:    365,
-			PriceClass:          "PriceClass_All",
-		},
-		Observability: Observability{
-			LatencyTarget:       100 * time.Millisecond,
-			TailLatencyTarget:   200 * time.Millisecond,
-			ErrorRatePercent:    0.1,
-			WAFBlocksPerMinute:  1000,
-			ConsumerLagRecords:  100_000,
-			MetricRetentionDays: 150,
-			ScrapeInterval:      30 * time.Second,
-			LogRetentionDays:    90,
-			Limits:              walletLimits(6 * 1024),
-		},
-		DR: DR{
-			Mode:                   DRStandby,
-			AllowDataOutsideBrazil: true,
-			Network: Network{
-				CIDR:                 "10.1.0.0/16",
-				Public:               []string{"10.1.1.0/24", "10.1.2.0/24", "10.1.3.0/24"},
-				Private:              []string{"10.1.11.0/24", "10.1.12.0/24", "10.1.13.0/24"},
-				Database:             []string{"10.1.21.0/24", "10.1.22.0/24", "10.1.23.0/24"},
-				NATGateways:          3,
-				InterfaceEndpoints:   []string{"secretsmanager", "logs", "kms"},
-				FlowLogRetentionDays: 365,
-			},
-			InstanceType:   "r6g.2xlarge",
-			Readers:        1,
-			ReplicationLag: time.Minute,
-		},
+		InstanceType:   "r6g.2xlarge",
+		Readers:        1,
+		ReplicationLag: time.Minute,
 	}
 }

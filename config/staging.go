@@ -20,133 +20,180 @@ func Staging() Environment {
 			ImageTag: "1.0.0",
 			Grafana:  GrafanaIdentity{Provider: "AWS_SSO"},
 		},
-		Tags:      Tags{Owner: "wallet-platform", CostCentre: "payments", DataClass: "synthetic"},
-		Primary:   Region{Name: "sa-east-1", Zones: []string{"sa-east-1a", "sa-east-1b", "sa-east-1c"}},
-		Secondary: Region{Name: "us-east-1", Zones: []string{"us-east-1a", "us-east-1b", "us-east-1c"}},
-		Protected: false,
-		Network: Network{
-			CIDR:        "10.10.0.0/16",
-			Public:      []string{"10.10.1.0/24", "10.10.2.0/24", "10.10.3.0/24"},
-			Private:     []string{"10.10.11.0/24", "10.10.12.0/24", "10.10.13.0/24"},
-			Database:    []string{"10.10.21.0/24", "10.10.22.0/24", "10.10.23.0/24"},
-			NATGateways: 1,
-			// Interface endpoints cost 46 USD a month each in three zones; synthetic
-			// data may go to AWS's own endpoints through the NAT gateway.
-			InterfaceEndpoints:   nil,
-			FlowLogRetentionDays: 30,
-		},
-		Database: Database{
-			EngineVersion:          auroraLTS,
-			InstanceType:           "r6g.large",
-			Readers:                1,
-			MaxReaders:             3, // enough to see autoscaling work
-			ReaderCPUTargetPercent: 60,
-			Storage:                StorageStandard,
-			MaxConnections:         1000,
-			BackupRetentionDays:    35,
-			BackupWindow:           "03:00-04:00",
-			MaintenanceWindow:      "sun:04:00-sun:05:00",
-			Insights:               InsightsStandard,
-			LogRetentionDays:       30,
-			MonitoringInterval:     time.Minute,
-			SlowQuery:              500 * time.Millisecond,
-			RotationDays:           30,
-		},
-		Cache: Cache{
-			Engine:                "redis",
-			EngineVersion:         "7.1",
-			NodeType:              "cache.t4g.medium", // r6g.medium, which the seed names, does not exist
-			ClusterMode:           false,
-			Shards:                1,
-			Replicas:              0,
-			SnapshotRetentionDays: 1,
-			SnapshotWindow:        "02:00-03:00",
-			MaintenanceWindow:     "sun:05:00-sun:06:00",
-			LogRetentionDays:      30,
-		},
-		Messaging: Messaging{
-			KafkaVersion:        "3.9.x", // t3 brokers cannot run KRaft
-			BrokerType:          "kafka.t3.small",
-			Brokers:             2, // the seed's single broker is refused by MSK
-			Zones:               2,
-			VolumeGiB:           50,
-			MaxVolumeGiB:        200,
-			VolumeTargetPercent: 60,
-			ReplicationFactor:   2,
-			MinInSyncReplicas:   1,
-			Topics:              walletTopics(stagingPartitions),
-			LogRetentionDays:    30,
-		},
-		Storage: Storage{
-			BackupRetentionDays:  35,
-			BackupColdAfterDays:  0,
-			LogRetentionDays:     90,
-			NoncurrentDays:       30,
-			IncompleteUploadDays: 7,
-		},
-		Backup: Backup{
-			RetentionDays:    35,
-			StartHourUTC:     5,
-			StartWindow:      time.Hour,
-			CompletionWindow: 4 * time.Hour,
-			LockMinDays:      1,
-			LockMaxDays:      35,
-			LockGraceDays:    0, // governance mode: a staging vault can be emptied
-			RestoreTestDays:  7,
-			RestoreTestHold:  2 * time.Hour,
-		},
-		Registry: Registry{
-			Releases:     10,
-			UntaggedDays: 7,
-		},
-		Service: Service{
-			CPU:                      2048,
-			MemoryMiB:                4096,
-			Architecture:             "X86_64",
-			MinTasks:                 2,
-			MaxTasks:                 4,
-			CPUTargetPercent:         70,
-			MemoryTargetPercent:      80,
-			RequestsPerTaskPerMinute: 18000, // half of production's, for half the CPU
-			// Out at once, a minute being a JVM's start; in only when the peak is over.
-			ScaleOutCooldown: time.Minute,
-			ScaleInCooldown:  5 * time.Minute,
-			// The service's own default; it fits the smaller server many times over.
-			DatabasePoolSize:   20,
-			HeapPercent:        70,
-			StartupGrace:       120 * time.Second,
-			StopTimeout:        90 * time.Second,
-			Exec:               true,
-			TraceSampleRatio:   1,
-			CollectorImage:     collectorImage,
-			CollectorCPU:       256,
-			CollectorMemoryMiB: 512,
-			LogRetentionDays:   30,
-		},
-		Edge: Edge{
-			PublicPaths:         walletPaths(),
-			RateLimit:           2000,
-			DeregistrationDelay: 60 * time.Second,
-			SlowStart:           60 * time.Second,
-			Health:              walletHealth(),
-			IdleTimeout:         60 * time.Second,
-			LogRetentionDays:    30,
-			PriceClass:          "PriceClass_All",
-		},
-		Observability: Observability{
-			LatencyTarget:       100 * time.Millisecond,
-			TailLatencyTarget:   200 * time.Millisecond,
-			ErrorRatePercent:    0.1,
-			WAFBlocksPerMinute:  1000,
-			ConsumerLagRecords:  100_000,
-			MetricRetentionDays: 30,
-			ScrapeInterval:      30 * time.Second,
-			LogRetentionDays:    30,
-			Limits:              walletLimits(1600),
-		},
-		DR: DR{
-			Mode:                   DRBackup,
-			AllowDataOutsideBrazil: true, // staging holds synthetic data only
-		},
+		Tags:          Tags{Owner: "wallet-platform", CostCentre: "payments", DataClass: "synthetic"},
+		Primary:       Region{Name: "sa-east-1", Zones: []string{"sa-east-1a", "sa-east-1b", "sa-east-1c"}},
+		Secondary:     Region{Name: "us-east-1", Zones: []string{"us-east-1a", "us-east-1b", "us-east-1c"}},
+		Protected:     false,
+		Network:       stagingNetwork(),
+		Database:      stagingDatabase(),
+		Cache:         stagingCache(),
+		Messaging:     stagingMessaging(),
+		Storage:       stagingStorage(),
+		Backup:        stagingBackup(),
+		Registry:      stagingRegistry(),
+		Service:       stagingService(),
+		Edge:          stagingEdge(),
+		Observability: stagingObservability(),
+		DR:            stagingDR(),
+	}
+}
+
+func stagingNetwork() Network {
+	return Network{
+		CIDR:        "10.10.0.0/16",
+		Public:      []string{"10.10.1.0/24", "10.10.2.0/24", "10.10.3.0/24"},
+		Private:     []string{"10.10.11.0/24", "10.10.12.0/24", "10.10.13.0/24"},
+		Database:    []string{"10.10.21.0/24", "10.10.22.0/24", "10.10.23.0/24"},
+		NATGateways: 1,
+		// Interface endpoints cost 46 USD a month each in three zones; synthetic
+		// data may go to AWS's own endpoints through the NAT gateway.
+		InterfaceEndpoints:   nil,
+		FlowLogRetentionDays: 30,
+	}
+}
+
+func stagingDatabase() Database {
+	return Database{
+		EngineVersion:          auroraLTS,
+		InstanceType:           "r6g.large",
+		Readers:                1,
+		MaxReaders:             3, // enough to see autoscaling work
+		ReaderCPUTargetPercent: 60,
+		Storage:                StorageStandard,
+		MaxConnections:         1000,
+		BackupRetentionDays:    35,
+		BackupWindow:           "03:00-04:00",
+		MaintenanceWindow:      "sun:04:00-sun:05:00",
+		Insights:               InsightsStandard,
+		LogRetentionDays:       30,
+		MonitoringInterval:     time.Minute,
+		SlowQuery:              500 * time.Millisecond,
+		RotationDays:           30,
+	}
+}
+
+func stagingCache() Cache {
+	return Cache{
+		Engine:                "redis",
+		EngineVersion:         "7.1",
+		NodeType:              "cache.t4g.medium", // r6g.medium, which the seed names, does not exist
+		ClusterMode:           false,
+		Shards:                1,
+		Replicas:              0,
+		SnapshotRetentionDays: 1,
+		SnapshotWindow:        "02:00-03:00",
+		MaintenanceWindow:     "sun:05:00-sun:06:00",
+		LogRetentionDays:      30,
+	}
+}
+
+// stagingPartitions divides evenly over two brokers and is what developers run.
+const stagingPartitions = 6
+
+func stagingMessaging() Messaging {
+	return Messaging{
+		KafkaVersion:        "3.9.x", // t3 brokers cannot run KRaft
+		BrokerType:          "kafka.t3.small",
+		Brokers:             2, // the seed's single broker is refused by MSK
+		Zones:               2,
+		VolumeGiB:           50,
+		MaxVolumeGiB:        200,
+		VolumeTargetPercent: 60,
+		ReplicationFactor:   2,
+		MinInSyncReplicas:   1,
+		Topics:              walletTopics(stagingPartitions),
+		LogRetentionDays:    30,
+	}
+}
+
+func stagingStorage() Storage {
+	return Storage{
+		BackupRetentionDays:  35,
+		BackupColdAfterDays:  0,
+		LogRetentionDays:     90,
+		NoncurrentDays:       30,
+		IncompleteUploadDays: 7,
+	}
+}
+
+func stagingBackup() Backup {
+	return Backup{
+		RetentionDays:    35,
+		StartHourUTC:     5,
+		StartWindow:      time.Hour,
+		CompletionWindow: 4 * time.Hour,
+		LockMinDays:      1,
+		LockMaxDays:      35,
+		LockGraceDays:    0, // governance mode: a staging vault can be emptied
+		RestoreTestDays:  7,
+		RestoreTestHold:  2 * time.Hour,
+	}
+}
+
+func stagingRegistry() Registry {
+	return Registry{
+		Releases:     10,
+		UntaggedDays: 7,
+	}
+}
+
+func stagingService() Service {
+	return Service{
+		CPU:                      2048,
+		MemoryMiB:                4096,
+		Architecture:             "X86_64",
+		MinTasks:                 2,
+		MaxTasks:                 4,
+		CPUTargetPercent:         70,
+		MemoryTargetPercent:      80,
+		RequestsPerTaskPerMinute: 18000, // half of production's, for half the CPU
+		// Out at once, a minute being a JVM's start; in only when the peak is over.
+		ScaleOutCooldown: time.Minute,
+		ScaleInCooldown:  5 * time.Minute,
+		// The service's own default; it fits the smaller server many times over.
+		DatabasePoolSize:   20,
+		HeapPercent:        70,
+		StartupGrace:       120 * time.Second,
+		StopTimeout:        90 * time.Second,
+		Exec:               true,
+		TraceSampleRatio:   1,
+		CollectorImage:     collectorImage,
+		CollectorCPU:       256,
+		CollectorMemoryMiB: 512,
+		LogRetentionDays:   30,
+	}
+}
+
+func stagingEdge() Edge {
+	return Edge{
+		PublicPaths:         walletPaths(),
+		RateLimit:           2000,
+		DeregistrationDelay: 60 * time.Second,
+		SlowStart:           60 * time.Second,
+		Health:              walletHealth(),
+		IdleTimeout:         60 * time.Second,
+		LogRetentionDays:    30,
+		PriceClass:          "PriceClass_All",
+	}
+}
+
+func stagingObservability() Observability {
+	return Observability{
+		LatencyTarget:       100 * time.Millisecond,
+		TailLatencyTarget:   200 * time.Millisecond,
+		ErrorRatePercent:    0.1,
+		WAFBlocksPerMinute:  1000,
+		ConsumerLagRecords:  100_000,
+		MetricRetentionDays: 30,
+		ScrapeInterval:      30 * time.Second,
+		LogRetentionDays:    30,
+		Limits:              walletLimits(1600),
+	}
+}
+
+func stagingDR() DR {
+	return DR{
+		Mode:                   DRBackup,
+		AllowDataOutsideBrazil: true, // staging holds synthetic data only
 	}
 }

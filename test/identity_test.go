@@ -26,7 +26,7 @@ const cdkCLI = "../node_modules/.bin/cdk"
 // `go run .` writes and what the CLI deploys, and that an environment asked for
 // alone is the same as among others. Validation is off: the shared synth has it.
 func TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates(t *testing.T) {
-	want := templatesIn(t, assembly)
+	want := templatesIn(t, outdir)
 	require.NotEmpty(t, want)
 	program := binary(t)
 	direct, alone, deployed := t.TempDir(), t.TempDir(), t.TempDir()
@@ -48,7 +48,7 @@ func TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates(t *testing.T) {
 		if cli == "" {
 			t.Skip("the CDK CLI is not installed: `npm ci` installs it, and then this compares what it deploys")
 		}
-		assertSameTemplates(t, templatesIn(t, assembly), templatesIn(t, deployed))
+		assertSameTemplates(t, templatesIn(t, outdir), templatesIn(t, deployed))
 	})
 }
 
@@ -97,15 +97,15 @@ func run(t *testing.T, commands ...*exec.Cmd) {
 }
 
 // templatesIn reads every template of a cloud assembly, by path.
-func templatesIn(t *testing.T, assembly string) map[string]string {
+func templatesIn(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	paths, err := filepath.Glob(filepath.Join(assembly, "assembly-*", "*.template.json"))
+	paths, err := filepath.Glob(filepath.Join(dir, "assembly-*", "*.template.json"))
 	require.NoError(t, err)
 	for _, path := range paths {
 		content, err := os.ReadFile(path)
 		require.NoError(t, err)
-		name, err := filepath.Rel(assembly, path)
+		name, err := filepath.Rel(dir, path)
 		require.NoError(t, err)
 		found[name] = string(content)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +14,8 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/assembly"
 )
 
 // inspect lets cdk-nag look at everything that the app builds. Its findings, and
@@ -31,42 +32,17 @@ func inspect(app awscdk.App) {
 	}
 }
 
-// validationReport is what the CDK library found in the templates.
-type validationReport struct {
-	PluginReports []struct {
-		PluginName string `json:"pluginName"`
-		Violations []struct {
-			RuleName            string `json:"ruleName"`
-			Description         string `json:"description"`
-			Severity            string `json:"severity"`
-			ViolatingConstructs []struct {
-				ConstructPath string `json:"constructPath"`
-			} `json:"violatingConstructs"`
-		} `json:"violations"`
-	} `json:"pluginReports"`
-}
-
 func TestCloudFormationValidateAcceptsEveryTemplate(t *testing.T) {
 	if os.Getenv("CDK_VALIDATION") == "false" {
 		t.Skip("CDK_VALIDATION=false switches AWS's validator off")
 	}
-	content, err := os.ReadFile(filepath.Join(assembly, "validation-report.json"))
+	findings, err := assembly.Findings(outdir)
 	require.NoError(t, err)
-	var report validationReport
-	require.NoError(t, json.Unmarshal(content, &report))
-	validated := false
-	for _, plugin := range report.PluginReports {
-		if plugin.PluginName == "Construct Annotations" {
-			continue // cdk-nag's findings, which have tests of their own below
-		}
-		validated = true
-		for _, violation := range plugin.Violations {
-			for _, construct := range violation.ViolatingConstructs {
-				t.Errorf("%s %s: %s: %s: %s", plugin.PluginName, violation.Severity, violation.RuleName, construct.ConstructPath, violation.Description)
-			}
+	for _, found := range findings {
+		if found.Source != assembly.Annotations { // those have tests of their own below
+			t.Errorf("%s %s: %s: %s: %s", found.Source, found.Severity, found.Rule, found.Construct, found.Description)
 		}
 	}
-	assert.True(t, validated, "the validator did not run")
 }
 
 // cdk-nag's annotations, by level.
@@ -81,7 +57,7 @@ func TestNoSecurityFindingIsLeftUnanswered(t *testing.T) {
 		for _, stack := range env.sorted() {
 			for _, note := range stack.notes {
 				if note.Level == noteError || note.Level == noteWarning {
-					t.Errorf("%s: %s", note.path, strings.TrimSpace(fmt.Sprint(note.Text)))
+					t.Errorf("%s: %s", note.Construct, strings.TrimSpace(fmt.Sprint(note.Text)))
 				}
 			}
 		}

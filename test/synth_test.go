@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/assembly"
 	"wallet-infra/stacks"
 )
 
@@ -26,8 +27,8 @@ import (
 // nothing.
 var platform map[string]environment
 
-// assembly is the cloud assembly that platform was read from.
-var assembly string
+// outdir is the cloud assembly that platform was read from.
+var outdir string
 
 // environment is one synthesized environment and the configuration behind it.
 type environment struct {
@@ -37,27 +38,19 @@ type environment struct {
 
 // template is one synthesized CloudFormation template.
 type template struct {
+	assembly.Template
 	name      string // the stack's full name
 	region    string
 	account   string
 	protected bool // against termination
 	tags      map[string]string
-	requires  []string            // the full names of the stacks that must be deployed before
-	notes     []annotation        // what constructs and cdk-nag say about it
-	Resources map[string]resource `json:"Resources"`
-	Outputs   map[string]any      `json:"Outputs"`
+	requires  []string        // the full names of the stacks that must be deployed before
+	notes     []assembly.Note // what constructs and cdk-nag say about it
 	raw       []byte
 }
 
 // resource is one resource of a template.
-type resource struct {
-	Type                string         `json:"Type"`
-	Properties          map[string]any `json:"Properties"`
-	DependsOn           any            `json:"DependsOn"`
-	DeletionPolicy      string         `json:"DeletionPolicy"`
-	UpdateReplacePolicy string         `json:"UpdateReplacePolicy"`
-	Metadata            map[string]any `json:"Metadata"`
-}
+type resource = assembly.Resource
 
 func TestMain(m *testing.M) {
 	code, err := runAll(m)
@@ -70,12 +63,11 @@ func TestMain(m *testing.M) {
 
 func runAll(m *testing.M) (int, error) {
 	defer jsii.Close()
-	outdir, err := os.MkdirTemp("", "wallet-infra-")
-	if err != nil {
+	var err error
+	if outdir, err = os.MkdirTemp("", "wallet-infra-"); err != nil {
 		return 1, err
 	}
 	defer os.RemoveAll(outdir)
-	assembly = outdir
 	if platform, err = synthesize(outdir); err != nil {
 		return 1, err
 	}
@@ -110,92 +102,17 @@ func synthesize(outdir string) (map[string]environment, error) {
 }
 
 // load reads an environment's templates from a cloud assembly.
-func load(outdir string, env config.Environment) (environment, error) {
+func load(dir string, env config.Environment) (environment, error) {
 	loaded := environment{Environment: env, stacks: map[string]template{}}
-	dir := filepath.Join(outdir, "assembly-"+stacks.StageName(env))
-	content, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
-	if err != nil {
-		return loaded, err
-	}
-	var assembled manifest
-	if err := json.Unmarshal(content, &assembled); err != nil {
-		return loaded, err
-	}
-	for _, artifact := range assembled.Artifacts {
-		if artifact.Type != "aws:cloudformation:stack" {
-			continue
-		}
-		t, err := assembled.template(dir, artifact)
-		if err != nil {
-			return loaded, err
-		}
-		loaded.stacks[t.name[len(env.StackName("")):]] = t
-	}
-	return loaded, nil
-}
-
-// manifest is what the tests read of a stage's cloud assembly.
-type manifest struct {
-	Artifacts map[string]artifact `json:"artifacts"`
-}
-
-// artifact is one entry of a manifest.
-type artifact struct {
-	Type           string                  `json:"type"`
-	Environment    string                  `json:"environment"` // "aws://account/region"
-	Dependencies   []string                `json:"dependencies"`
-	Metadata       map[string][]annotation `json:"metadata"` // by construct path
-	AdditionalFile string                  `json:"additionalMetadataFile"`
-	Properties     struct {
-		TemplateFile          string            `json:"templateFile"`
-		StackName             string            `json:"stackName"`
-		TerminationProtection bool              `json:"terminationProtection"`
-		Tags                  map[string]string `json:"tags"`
-	} `json:"properties"`
-}
-
-// annotation is something that was said about a construct.
-type annotation struct {
-	Level string `json:"type"` // such as "aws:cdk:error"
-	Text  any    `json:"data"`
-	path  string // the construct's
-}
-
-// template reads a stack's template and what the manifest says about it.
-func (m manifest) template(dir string, stack artifact) (template, error) {
-	place := strings.Split(stack.Environment, "/")
-	t := template{
-		name:      stack.Properties.StackName,
-		account:   place[2],
-		region:    place[3],
-		protected: stack.Properties.TerminationProtection,
-		tags:      stack.Properties.Tags,
-	}
-	for _, id := range stack.Dependencies {
-		if required := m.Artifacts[id]; required.Type == "aws:cloudformation:stack" {
-			t.requires = append(t.requires, required.Properties.StackName)
+	built, err := assembly.Read(filepath.Join(dir, "assembly-"+stacks.StageName(env)))
+	for _, stack := range built {
+		loaded.stacks[strings.TrimPrefix(stack.Name, env.StackName(""))] = template{
+			Template: stack.Template, name: stack.Name, region: stack.Region, account: stack.Account,
+			protected: stack.TerminationProtection, tags: stack.Tags, requires: stack.DependsOn,
+			notes: stack.Notes, raw: stack.Raw,
 		}
 	}
-	if stack.AdditionalFile != "" {
-		content, err := os.ReadFile(filepath.Join(dir, stack.AdditionalFile))
-		if err != nil {
-			return t, err
-		}
-		if err := json.Unmarshal(content, &stack.Metadata); err != nil {
-			return t, err
-		}
-	}
-	for _, path := range slices.Sorted(maps.Keys(stack.Metadata)) {
-		for _, note := range stack.Metadata[path] {
-			note.path = path
-			t.notes = append(t.notes, note)
-		}
-	}
-	var err error
-	if t.raw, err = os.ReadFile(filepath.Join(dir, stack.Properties.TemplateFile)); err != nil {
-		return t, err
-	}
-	return t, json.Unmarshal(t.raw, &t)
+	return loaded, err
 }
 
 // eachEnvironment runs a test for every environment, by name.
@@ -215,15 +132,7 @@ func (e environment) stack(t *testing.T, name string) template {
 }
 
 // ofType returns the template's resources of a type, by logical ID.
-func (t template) ofType(resourceType string) map[string]resource {
-	found := map[string]resource{}
-	for id, r := range t.Resources {
-		if r.Type == resourceType {
-			found[id] = r
-		}
-	}
-	return found
-}
+func (t template) ofType(resourceType string) map[string]resource { return t.OfType(resourceType) }
 
 // only returns the single resource of a type.
 func (t template) only(test *testing.T, resourceType string) resource {
@@ -269,7 +178,7 @@ func synthesizeStack(t *testing.T, env environment, region config.Region, build 
 	built := template{name: "Stack", region: region.Name}
 	built.raw, err = json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(built.raw, &built))
+	require.NoError(t, json.Unmarshal(built.raw, &built.Template))
 	return built
 }
 

@@ -19,10 +19,19 @@ type Stack struct {
 	Name                  string // in CloudFormation, such as "wallet-production-network"
 	Account, Region       string
 	TerminationProtection bool
-	DependsOn             []string // the IDs of the stacks that are deployed before it
+	Tags                  map[string]string
+	DependsOn             []string // the names of the stacks that are deployed before it
+	Notes                 []Note   // in the order of their constructs
 	Path                  string   // of the template
 	Template              Template
 	Raw                   []byte // the template's bytes
+}
+
+// Note is something that was said about a construct at synthesis.
+type Note struct {
+	Level     string `json:"type"` // such as "aws:cdk:error"
+	Text      any    `json:"data"`
+	Construct string `json:"-"` // its path
 }
 
 // Template is the part of a CloudFormation template that this repository reads.
@@ -43,15 +52,19 @@ type Resource struct {
 
 // artifact is an entry of an assembly's manifest.
 type artifact struct {
-	Type         string   `json:"type"`
-	Environment  string   `json:"environment"` // "aws://account/region"
-	DisplayName  string   `json:"displayName"`
-	Dependencies []string `json:"dependencies"`
+	Type         string            `json:"type"`
+	Environment  string            `json:"environment"` // "aws://account/region"
+	DisplayName  string            `json:"displayName"`
+	Dependencies []string          `json:"dependencies"`
+	Metadata     map[string][]Note `json:"metadata"` // by construct path
+	// MetadataFile holds the metadata of a stack that has much of it.
+	MetadataFile string `json:"additionalMetadataFile"`
 	Properties   struct {
-		TemplateFile          string `json:"templateFile"`
-		StackName             string `json:"stackName"`
-		DirectoryName         string `json:"directoryName"`
-		TerminationProtection bool   `json:"terminationProtection"`
+		TemplateFile          string            `json:"templateFile"`
+		StackName             string            `json:"stackName"`
+		DirectoryName         string            `json:"directoryName"`
+		TerminationProtection bool              `json:"terminationProtection"`
+		Tags                  map[string]string `json:"tags"`
 	} `json:"properties"`
 }
 
@@ -106,22 +119,43 @@ func readStack(dir string, entry artifact, siblings map[string]artifact) (Stack,
 		Account:               place[0],
 		Region:                place[1],
 		TerminationProtection: entry.Properties.TerminationProtection,
+		Tags:                  entry.Properties.Tags,
 		Path:                  filepath.Join(dir, entry.Properties.TemplateFile),
 	}
 	for _, id := range entry.Dependencies {
 		if sibling := siblings[id]; sibling.Type == entry.Type {
-			stack.DependsOn = append(stack.DependsOn, stackID(sibling))
+			stack.DependsOn = append(stack.DependsOn, sibling.Properties.StackName)
 		}
 	}
-	raw, err := os.ReadFile(stack.Path)
-	if err != nil {
+	var err error
+	if stack.Notes, err = readNotes(dir, entry); err != nil {
 		return Stack{}, err
 	}
-	stack.Raw = raw
-	if err := json.Unmarshal(raw, &stack.Template); err != nil {
+	if stack.Raw, err = os.ReadFile(stack.Path); err != nil {
+		return Stack{}, err
+	}
+	if err := json.Unmarshal(stack.Raw, &stack.Template); err != nil {
 		return Stack{}, fmt.Errorf("%s: not valid JSON: %w", stack.Path, err)
 	}
 	return stack, nil
+}
+
+// readNotes collects what was said about a stack's constructs, which stands in
+// the manifest or, when it is much, in a file beside it.
+func readNotes(dir string, entry artifact) ([]Note, error) {
+	if entry.MetadataFile != "" {
+		if err := readJSON(filepath.Join(dir, entry.MetadataFile), &entry.Metadata); err != nil {
+			return nil, err
+		}
+	}
+	var notes []Note
+	for _, path := range slices.Sorted(maps.Keys(entry.Metadata)) {
+		for _, note := range entry.Metadata[path] {
+			note.Construct = path
+			notes = append(notes, note)
+		}
+	}
+	return notes, nil
 }
 
 // stackID drops the stack's name, which the CLI shows in brackets behind the ID.
