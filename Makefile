@@ -42,11 +42,11 @@ cfnlint: ## ask cfn-lint, where it is installed, about the templates of the last
 lock: node_modules/.package-lock.json ## accept changed identities of stateful resources, deliberately
 	go test ./test -run TestStatefulLock -update
 
-update: ## rewrite the generated files: reference graph, diagram, golden data
+update: ## rewrite what is generated: references, the diagram and the tables in docs
 	go test ./test -update
 
-cost: ## rewrite the cost table in docs from the templates of the last synth
-	go run ./cmd/cost -write
+cost: ## print the fixed monthly cost of the templates of the last synth
+	go run ./cmd/cost
 
 bench: node_modules/.package-lock.json ## measure builds, synthesis and tests, and rewrite docs/PERFORMANCE.md
 	go run ./cmd/bench
