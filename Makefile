@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TOOL := go tool -modfile=.ci/tools.mod
 
-.PHONY: help synth test lint lock update cost bench check clean
+.PHONY: help synth test lint cfnlint lock update cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,14 +33,20 @@ lint: node_modules/.package-lock.json ## formatting, go vet and the linters
 	$(TOOL) golangci-lint run ./...
 	markdownlint-cli2
 
+cfnlint: ## ask cfn-lint, where it is installed, about the templates of the last synth
+	@mkdir -p build
+	go run ./cmd/summary -templates | while read -r region path; do \
+	  cfn-lint --non-zero-exit-code error --regions "$$region" -- "$$path" > build/cfn-lint.log || { cat build/cfn-lint.log; exit 1; }; \
+	done
+
 lock: node_modules/.package-lock.json ## accept changed identities of stateful resources, deliberately
 	go test ./test -run TestStatefulLock -update
 
-update: ## rewrite the generated files: reference graph, diagram, golden data
+update: ## rewrite what is generated: references, the diagram and the tables in docs
 	go test ./test -update
 
-cost: ## rewrite the cost table in docs from the templates of the last synth
-	go run ./cmd/cost -write
+cost: ## print the fixed monthly cost of the templates of the last synth
+	go run ./cmd/cost
 
 bench: node_modules/.package-lock.json ## measure builds, synthesis and tests, and rewrite docs/PERFORMANCE.md
 	go run ./cmd/bench

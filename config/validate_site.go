@@ -73,10 +73,10 @@ func validateAddresses(p *problems, field string, addresses []string) {
 
 func validateImageTag(p *problems, tag string) {
 	const field = "Site.ImageTag"
-	switch {
-	case tag == "":
+	switch tag {
+	case "":
 		p.add(field, tag, "the tag of the image to run, in config or as -c %s=…, or %q for a first deployment", contextImageTag, NoImage)
-	case tag == "latest":
+	case "latest":
 		p.add(field, tag, "a tag that names one image for ever (the repository's tags are immutable)")
 	default:
 		p.check(imageTagPattern.MatchString(tag), field, tag,

@@ -52,8 +52,8 @@ func TestPanicsOfTheCDKLibraryBecomePlainErrors(t *testing.T) {
 func TestAMistakeInThisProgramKeepsItsTrace(t *testing.T) {
 	assert.Panics(t, func() {
 		_ = synthesize(func() {
-			var missing map[string]int
-			missing["x"] = 1
+			var empty []int
+			_ = empty[len(os.Args)]
 		})
 	})
 }

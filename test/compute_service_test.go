@@ -184,7 +184,7 @@ func TestAJVMHasTimeToStartAndToDrain(t *testing.T) {
 		assert.EqualValues(t, env.Service.StartupGrace.Seconds(), service["HealthCheckGracePeriodSeconds"])
 		assert.GreaterOrEqual(t, env.Service.StartupGrace, time.Minute)
 		stop := compute.container(t, "wallet-service")["StopTimeout"].(float64)
-		assert.EqualValues(t, env.Service.StopTimeout.Seconds(), stop)
+		assert.Equal(t, env.Service.StopTimeout.Seconds(), stop)
 		assert.LessOrEqual(t, stop, float64(120), "Fargate kills a task after two minutes")
 		targets := pairs(compute.only(t, "AWS::ElasticLoadBalancingV2::TargetGroup").Properties["TargetGroupAttributes"], "Key", "Value")
 		delay := env.Edge.DeregistrationDelay.Seconds()

@@ -2,7 +2,6 @@ package test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -322,5 +321,5 @@ func TestNothingIsCopiedOutOfBrazilWhenNothingMayLeave(t *testing.T) {
 		assert.Nil(t, bucket.Properties["ReplicationConfiguration"], id)
 	}
 	assert.Empty(t, built.ofType("AWS::IAM::Role"))
-	assert.False(t, strings.Contains(string(built.raw), "cloudfront"), "nobody reads static content without a distribution")
+	assert.NotContains(t, string(built.raw), "cloudfront", "nobody reads static content without a distribution")
 }

@@ -131,7 +131,7 @@ func acknowledgements(t *testing.T, stack template) []acknowledgement {
 }
 
 // used is a finding that an acknowledgement answered.
-type used struct{ rule, finding, reason string }
+type used struct{ rule, finding string }
 
 // usedMessage is how cdk-nag words it, finding and rule first:
 // "CdkNagSuppression[Resource::*]: AwsSolutions-IAM5 was triggered but suppressed."

@@ -193,5 +193,5 @@ func rewrite(path, table string) error {
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%s%s\n\n%s\n%s%s", before, beginMarker, table, endMarker, after)
-	return os.WriteFile(path, out.Bytes(), 0o644)
+	return os.WriteFile(path, out.Bytes(), 0o644) //nolint:gosec // a document that everyone may read
 }

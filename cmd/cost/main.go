@@ -1,6 +1,6 @@
 // Command cost prints what synthesized templates cost in a month before anyone
-// uses them. With -write it rewrites the table in docs/COST-OPTIMIZATION.md; a
-// test fails when that table is out of date.
+// uses them. The table in docs/COST-OPTIMIZATION.md is the same; a test fails
+// when it is out of date, and `make update` rewrites it.
 package main
 
 import (
@@ -12,19 +12,16 @@ import (
 	"wallet-infra/internal/cost"
 )
 
-const document = "docs/COST-OPTIMIZATION.md"
-
 func main() {
 	dir := flag.String("assembly", "cdk.out", "the `directory` that synthesis wrote")
-	write := flag.Bool("write", false, "rewrite the table in "+document)
 	flag.Parse()
-	if err := run(*dir, *write); err != nil {
+	if err := run(*dir); err != nil {
 		fmt.Fprintf(os.Stderr, "cost: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(dir string, write bool) error {
+func run(dir string) error {
 	stacks, err := assembly.Read(dir)
 	if err != nil {
 		return err
@@ -33,21 +30,10 @@ func run(dir string, write bool) error {
 	if err != nil {
 		return err
 	}
-	rendered, err := cost.Report(stacks, prices)
+	table, err := cost.Report(stacks, prices)
 	if err != nil {
 		return err
 	}
-	fmt.Println(rendered)
-	if !write {
-		return nil
-	}
-	content, err := os.ReadFile(document)
-	if err != nil {
-		return err
-	}
-	updated, err := cost.Replace(string(content), rendered)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(document, []byte(updated), 0o644) //nolint:gosec // a document that everyone may read
+	fmt.Println(table)
+	return nil
 }

@@ -24,8 +24,13 @@ const (
 
 func main() {
 	dir := flag.String("assembly", "cdk.out", "the `directory` that synthesis wrote")
+	list := flag.Bool("templates", false, "print only each template's region and path, for other tools")
 	flag.Parse()
-	if err := summarize(os.Stdout, *dir); err != nil {
+	report := summarize
+	if *list {
+		report = listTemplates
+	}
+	if err := report(os.Stdout, *dir); err != nil {
 		fmt.Fprintf(os.Stderr, "summary: %v\n", err)
 		os.Exit(1)
 	}
@@ -70,6 +75,15 @@ func summarize(out io.Writer, dir string) error {
 	fmt.Fprintf(out, "CloudFormation Validate has no open finding.\n\n")
 	fmt.Fprintf(out, "Next: make test, then, with credentials, npx cdk diff '%s/*' (docs/DEPLOYMENT.md)\n", environments[0])
 	return nil
+}
+
+// listTemplates prints a line for each template: its region and its path.
+func listTemplates(out io.Writer, dir string) error {
+	stacks, err := assembly.Read(dir)
+	for _, stack := range stacks {
+		fmt.Fprintln(out, stack.Region, stack.Path)
+	}
+	return err
 }
 
 // openFindings renders the validator's findings, one line each.

@@ -77,7 +77,12 @@ func newSecondaryCluster(scope constructs.Construct, key awskms.IKey, group awse
 	})
 	parameters := newParameterGroup(scope, "ClusterParameters", clusterParameters(db), env)
 	cluster := awsrds.NewCfnDBCluster(scope, new("Cluster"), &awsrds.CfnDBClusterProps{
-		GlobalClusterIdentifier:            new(env.GlobalClusterName()),
+		GlobalClusterIdentifier: new(env.GlobalClusterName()),
+		// RDS copies an encrypted volume to another region only if the request names
+		// the region that it comes from. It is read at creation, when a primary must
+		// be there anyway, and stays as it is whoever is the writer later: another
+		// value would replace the cluster.
+		SourceRegion:                       new(env.Primary.Name),
 		DbClusterIdentifier:                new(env.DatabaseClusterName(env.Secondary)),
 		Engine:                             new("aurora-mysql"),
 		EngineVersion:                      new(EngineVersion(db)),

@@ -23,7 +23,7 @@ func NewVault(scope constructs.Construct, env config.Environment, region config.
 			Purpose: "Encrypts the recovery points in the vault " + env.BackupVault(region),
 		}),
 		LockConfiguration: lock(env.Backup),
-		AccessPolicy:      guard(own),
+		AccessPolicy:      guard(own, env),
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
 	})
 }
@@ -44,8 +44,13 @@ func lock(backup config.Backup) *awsbackup.LockConfiguration {
 
 // guard keeps people and programs from removing recovery points, which only
 // their age does, and from changing the rules of the vault, which only a
-// deployment does.
-func guard(scope constructs.Construct) awsiam.PolicyDocument {
+// deployment does. An unprotected environment has none: its vault outlives its
+// stack, and with a policy that only a deployment may change nobody could empty
+// and remove it, and its name would stop the next deployment.
+func guard(scope constructs.Construct, env config.Environment) awsiam.PolicyDocument {
+	if !env.Protected {
+		return nil
+	}
 	anyone := []awsiam.IPrincipal{awsiam.NewAnyPrincipal()}
 	// A vault's policy names the vault as "*" and speaks of nothing else.
 	vault := jsii.Strings("*")

@@ -46,6 +46,12 @@ func newSecret(own constructs.Construct, env config.Environment, key awskms.IKey
 	if err != nil {
 		panic(err) // a map of texts always encodes
 	}
+	// A name of its own that stays behind would stop the next deployment of an
+	// environment that is made to come and go.
+	removal := awscdk.RemovalPolicy_DESTROY
+	if env.Protected {
+		removal = awscdk.RemovalPolicy_RETAIN
+	}
 	secret := awssecretsmanager.NewSecret(own, new("Secret"), &awssecretsmanager.SecretProps{
 		SecretName:    new(env.CacheSecret()),
 		Description:   new("The wallet service's cache user"),
@@ -57,7 +63,7 @@ func newSecret(own constructs.Construct, env config.Environment, key awskms.IKey
 			// The password stands in a URL (rediss://user:password@host).
 			ExcludePunctuation: new(true),
 		},
-		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		RemovalPolicy: removal,
 	})
 	acknowledge.Finding(secret, "AwsSolutions-SMG4", "ElastiCache rotates no password by itself, and a running task keeps the one it started with: a scheduled change would cut tasks off. "+
 		"The user opens a cache that holds nothing but copies, from inside the VPC only; a person replaces the password with the two that ElastiCache lets a user have")

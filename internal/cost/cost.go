@@ -24,7 +24,8 @@ type Line struct {
 }
 
 // pricer prices one resource: its component, its fixed USD a month at the least
-// and the most, and the unit that a reader can check.
+// and the most, and the unit that a reader can check; no unit means that it is
+// free.
 type pricer func(c context, r assembly.Resource) (component string, low, high float64, unit string, err error)
 
 // context is what a resource's price depends on beyond itself.
@@ -35,7 +36,8 @@ type context struct {
 }
 
 // pricers holds a rule for each resource type that costs money by the hour or
-// the month just by being there.
+// the month just by being there, as far as the price list has its price: what is
+// missing stands in docs/COST-OPTIMIZATION.md.
 var pricers = map[string]pricer{
 	"AWS::ECS::Service":                         priceService,
 	"AWS::RDS::DBInstance":                      priceInstance,
@@ -44,21 +46,20 @@ var pricers = map[string]pricer{
 	"AWS::MSK::Cluster":                         priceBrokers,
 	"AWS::EC2::NatGateway":                      hourly("Networking", "NAT Gateway", "gateway", "NAT gateway"),
 	"AWS::EC2::EIP":                             hourly("Networking", "VPC", "public IPv4 address", "public address"),
-	"AWS::ElasticLoadBalancingV2::LoadBalancer": hourly("Networking", "ALB", "load balancer", "load balancer"),
+	"AWS::ElasticLoadBalancingV2::LoadBalancer": priceLoadBalancer,
 	"AWS::EC2::VPCEndpoint":                     priceEndpoint,
 	"AWS::KMS::Key":                             monthly("Keys and secrets", "KMS", "customer managed key", "key"),
-	"AWS::SecretsManager::Secret":               monthly("Keys and secrets", "Secrets Manager", "secret", "secret"),
-	"AWS::CloudWatch::Alarm":                    monthly("Monitoring", "CloudWatch", "alarm, standard", "alarm"),
+	"AWS::SecretsManager::Secret":               priceSecret,
+	"AWS::CloudWatch::Alarm":                    priceAlarm,
 	"AWS::CloudWatch::CompositeAlarm":           monthly("Monitoring", "CloudWatch", "alarm, composite", "composite alarm"),
 	"AWS::WAFv2::WebACL":                        priceWebACL,
 }
 
 // Lines prices every stack, component by component.
 func Lines(stacks []assembly.Stack, prices *Prices) ([]Line, error) {
-	lines := map[string]*Line{}
+	lines, counts := map[string]*Line{}, map[string]map[string]int{}
 	for _, stack := range stacks {
 		environment, _, _ := strings.Cut(stack.ID, "/")
-		units := map[string]map[string]int{}
 		for _, id := range slices.Sorted(maps.Keys(stack.Template.Resources)) {
 			resource := stack.Template.Resources[id]
 			price, ok := pricers[resource.Type]
@@ -69,28 +70,37 @@ func Lines(stacks []assembly.Stack, prices *Prices) ([]Line, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", stack.ID, id, err)
 			}
+			if unit == "" {
+				continue // free
+			}
 			at := strings.Join([]string{environment, stack.Region, component}, "|")
 			if lines[at] == nil {
 				lines[at] = &Line{Environment: environment, Region: stack.Region, Component: component}
+				counts[at] = map[string]int{}
 			}
 			lines[at].Low += low
 			lines[at].High += high
-			if units[at] == nil {
-				units[at] = map[string]int{}
-			}
-			units[at][unit]++
-		}
-		for at, counted := range units {
-			for _, unit := range slices.Sorted(maps.Keys(counted)) {
-				lines[at].Units = append(lines[at].Units, fmt.Sprintf("%d × %s", counted[unit], unit))
-			}
+			counts[at][unit]++
 		}
 	}
 	var sorted []Line
 	for _, at := range slices.Sorted(maps.Keys(lines)) {
+		lines[at].Units = units(counts[at])
 		sorted = append(sorted, *lines[at])
 	}
 	return sorted, nil
+}
+
+// units writes what was counted, such as "3 × NAT gateway".
+func units(counts map[string]int) []string {
+	var all []string
+	for _, unit := range slices.Sorted(maps.Keys(counts)) {
+		if counts[unit] > 1 {
+			unit = fmt.Sprintf("%d × %s", counts[unit], unit)
+		}
+		all = append(all, unit)
+	}
+	return all
 }
 
 func hourly(component, service, item, unit string) pricer {

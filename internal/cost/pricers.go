@@ -40,7 +40,7 @@ func priceService(c context, r assembly.Resource) (string, float64, float64, str
 	for _, target := range c.stack.Template.OfType("AWS::ApplicationAutoScaling::ScalableTarget") {
 		low, lowErr := number(target.Properties["MinCapacity"])
 		high, highErr := number(target.Properties["MaxCapacity"])
-		unit := fmt.Sprintf("%g to %g tasks of %g vCPU and %g GB, %s", low, high, cpu/1024, memory/1024, item)
+		unit := fmt.Sprintf("%g to %g tasks of %g vCPU and %g GB (%s)", low, high, cpu/1024, memory/1024, item)
 		return component, low * taskMonth, high * taskMonth, unit, errors.Join(lowErr, highErr)
 	}
 	return component, 0, 0, "no task yet", nil
@@ -65,7 +65,7 @@ func priceVolume(c context, r assembly.Resource) (string, float64, float64, stri
 	}
 	usd, err := c.prices.of(c.region, "Aurora MySQL", item)
 	month := usd * Assumed.DatabaseGB
-	return "Database", month, month, fmt.Sprintf("%g GB (assumed)", Assumed.DatabaseGB), err
+	return "Database", month, month, fmt.Sprintf("%g GB of storage (assumed)", Assumed.DatabaseGB), err
 }
 
 func priceCache(c context, r assembly.Resource) (string, float64, float64, string, error) {
@@ -84,7 +84,7 @@ func priceCache(c context, r assembly.Resource) (string, float64, float64, strin
 	}
 	usd, err := c.prices.of(c.region, "ElastiCache", class+" "+engine)
 	month := nodes * usd * hoursPerMonth
-	return "Cache", month, month, fmt.Sprintf("%g nodes of %s", nodes, class), err
+	return "Cache", month, month, fmt.Sprintf("%g × %s", nodes, class), err
 }
 
 func priceBrokers(c context, r assembly.Resource) (string, float64, float64, string, error) {
@@ -104,14 +104,54 @@ func priceBrokers(c context, r assembly.Resource) (string, float64, float64, str
 	}
 	gigabyte, err := c.prices.of(c.region, "MSK", "broker EBS storage (GP2)")
 	month := brokers * (hour*hoursPerMonth + volume*gigabyte)
-	return component, month, month, fmt.Sprintf("%g brokers of %s with %g GB", brokers, class, volume), err
+	return component, month, month, fmt.Sprintf("%g × %s with %g GB", brokers, class, volume), err
+}
+
+// priceLoadBalancer prices the load balancer and its public addresses, one in
+// each of its subnets.
+func priceLoadBalancer(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	subnets, _ := r.Properties["Subnets"].([]any)
+	balancer, err := c.prices.of(c.region, "ALB", "load balancer")
+	if err != nil {
+		return "Networking", 0, 0, "", err
+	}
+	address, err := c.prices.of(c.region, "VPC", "public IPv4 address")
+	month := (balancer + float64(len(subnets))*address) * hoursPerMonth
+	return "Networking", month, month, fmt.Sprintf("load balancer with %d public addresses", len(subnets)), err
+}
+
+// priceSecret prices a secret and its replicas, each of which is billed as a
+// secret at the same price.
+func priceSecret(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	replicas, _ := r.Properties["ReplicaRegions"].([]any)
+	usd, err := c.prices.of(c.region, "Secrets Manager", "secret")
+	month := float64(1+len(replicas)) * usd
+	unit := "secret"
+	if len(replicas) > 0 {
+		unit = "secret with its replica"
+	}
+	return "Keys and secrets", month, month, unit, err
+}
+
+// priceAlarm prices an alarm, which is billed for each metric that it reads.
+func priceAlarm(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	read := 0
+	queries, _ := r.Properties["Metrics"].([]any)
+	for _, query := range queries {
+		if walk(query, "MetricStat") != nil {
+			read++
+		}
+	}
+	usd, err := c.prices.of(c.region, "CloudWatch", "alarm, standard")
+	month := float64(max(read, 1)) * usd
+	return "Monitoring", month, month, "alarm", err
 }
 
 // priceEndpoint prices an interface endpoint in each of its zones; gateway
 // endpoints are free.
 func priceEndpoint(c context, r assembly.Resource) (string, float64, float64, string, error) {
 	if r.Properties["VpcEndpointType"] != "Interface" {
-		return "Networking", 0, 0, "gateway endpoint", nil
+		return "Networking", 0, 0, "", nil
 	}
 	subnets, _ := r.Properties["SubnetIds"].([]any)
 	usd, err := c.prices.of(c.region, "VPC", "interface endpoint per AZ")

@@ -43,35 +43,31 @@ func Report(stacks []assembly.Stack, prices *Prices) (string, error) {
 	for _, at := range order {
 		fmt.Fprintf(&out, "| **%s** | **total** | | **%s** | |\n", strings.ReplaceAll(at, " | ", "** | **"), dollars(totals[at].low, totals[at].high))
 	}
+	writeDoubts(&out, prices)
+	return strings.TrimRight(out.String(), "\n"), nil
+}
+
+// writeDoubts lists the prices that a reader should look up before relying on
+// the table.
+func writeDoubts(out *strings.Builder, prices *Prices) {
+	if len(prices.weak) == 0 {
+		out.WriteString("\nEvery price behind these figures is of high confidence.\n")
+		return
+	}
 	out.WriteString("\nPrices of less than high confidence that these figures rest on:\n\n")
 	for _, at := range slices.Sorted(maps.Keys(prices.weak)) {
 		price := prices.weak[at]
-		fmt.Fprintf(&out, "- %s, %s, %s: %g USD a %s (%s confidence, %s)\n",
+		fmt.Fprintf(out, "- %s, %s, %s: %g USD for each %s (%s confidence, %s)\n",
 			price.Service, price.Item, price.Region, price.USD, price.Unit, price.Confidence, price.SourceDate)
 	}
-	return out.String(), nil
 }
 
 func dollars(low, high float64) string {
+	if high < 1 {
+		return "under 1"
+	}
 	if low == high {
 		return fmt.Sprintf("%.0f", low)
 	}
 	return fmt.Sprintf("%.0f to %.0f", low, high)
-}
-
-// The markers between which a document holds the report.
-const (
-	beginMarker = "<!-- cost:begin -->"
-	endMarker   = "<!-- cost:end -->"
-)
-
-// Replace puts a rendered table between the document's markers. It fails where
-// the document has none.
-func Replace(document, table string) (string, error) {
-	before, rest, found := strings.Cut(document, beginMarker)
-	_, after, ended := strings.Cut(rest, endMarker)
-	if !found || !ended {
-		return "", fmt.Errorf("want the markers %s and %s", beginMarker, endMarker)
-	}
-	return before + beginMarker + "\n\n" + table + "\n" + endMarker + after, nil
 }

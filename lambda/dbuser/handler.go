@@ -72,6 +72,11 @@ type credentials struct {
 // step can be repeated; deletion does nothing, because the data outlives the
 // stack and so must the user that reads it.
 func (h handler) handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
+	// Before anything can be refused: CloudFormation also deletes what it failed to
+	// create, with the properties that failed, and an error there ends its rollback.
+	if event.RequestType == cfn.RequestDelete {
+		return event.PhysicalResourceID, nil, nil
+	}
 	wanted, err := parse(event.ResourceProperties)
 	if err != nil {
 		return event.PhysicalResourceID, nil, err
@@ -81,9 +86,6 @@ func (h handler) handle(ctx context.Context, event cfn.Event) (string, map[strin
 	id := event.PhysicalResourceID
 	if id == "" {
 		id = wanted.Schema + "-application-user"
-	}
-	if event.RequestType == cfn.RequestDelete {
-		return id, nil, nil
 	}
 	for attempt := 1; ; attempt++ {
 		err = h.apply(ctx, wanted)
@@ -184,6 +186,7 @@ func ensure(ctx context.Context, db *sql.DB, app credentials, wanted request) er
 	if err != nil {
 		return fmt.Errorf("find the users of %s: %w", app.Username, withoutText(err))
 	}
+	//nolint:gosec // both parts were checked against what may stand in a statement
 	grant := "GRANT " + strings.Join(wanted.Privileges, ", ") + " ON `" + wanted.Schema + "`.* TO ?@'%'"
 	for _, user := range users {
 		if _, err := db.ExecContext(ctx, grant, user); err != nil {

@@ -118,6 +118,17 @@ func TestDeletionOfTheStackLeavesTheUser(t *testing.T) {
 	require.NoError(t, mock.ExpectationsWereMet())
 }
 
+func TestARollbackOfARefusedCreationEnds(t *testing.T) {
+	h, _, users := newHandler(t, appSecret)
+	refused := event(cfn.RequestDelete)
+	refused.PhysicalResourceID = "log-stream-of-the-failed-creation"
+	refused.ResourceProperties["Authorities"] = "not a certificate"
+	id, _, err := h.handle(t.Context(), refused)
+	require.NoError(t, err, "the stack would hang in ROLLBACK_FAILED")
+	assert.Equal(t, refused.PhysicalResourceID, id)
+	assert.Empty(t, *users)
+}
+
 func TestAFailureIsTriedAgainFromTheSecretsOn(t *testing.T) {
 	h, _, _ := newHandler(t, appSecret)
 	h.attempts, h.pause = 3, time.Millisecond
