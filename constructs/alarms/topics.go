@@ -40,7 +40,7 @@ func (t Topics) Of(severity Severity) awssns.Topic {
 // publisher is an AWS service that writes to the topics.
 type publisher struct {
 	sid, service string
-	// source limits the resources of the service by ARN, after "arn:aws:".
+	// source limits the resources of the service by ARN.
 	source string
 }
 
@@ -49,9 +49,9 @@ type publisher struct {
 // the topics.
 func publishers(region, account string) []publisher {
 	return []publisher{
-		{"Alarms", "cloudwatch.amazonaws.com", "cloudwatch:" + region + ":" + account + ":alarm:*"},
-		{"Events", "events.amazonaws.com", "events:" + region + ":" + account + ":rule/*"},
-		{"Prometheus", "aps.amazonaws.com", "aps:" + region + ":" + account + ":workspace/*"},
+		{"Alarms", "cloudwatch.amazonaws.com", config.ARN("cloudwatch", region, account, "alarm:*")},
+		{"Events", "events.amazonaws.com", config.ARN("events", region, account, "rule/*")},
+		{"Prometheus", "aps.amazonaws.com", config.ARN("aps", region, account, "workspace/*")},
 	}
 }
 
@@ -117,7 +117,7 @@ func allowPublishing(topic awssns.Topic, service publisher, account string) {
 		Resources: &[]*string{topic.TopicArn()},
 		Conditions: &map[string]any{
 			"StringEquals": map[string]any{"aws:SourceAccount": account},
-			"ArnLike":      map[string]any{"aws:SourceArn": "arn:aws:" + service.source},
+			"ArnLike":      map[string]any{"aws:SourceArn": service.source},
 		},
 	}))
 }
