@@ -44,7 +44,7 @@ var pricers = map[string]pricer{
 	"AWS::MSK::Cluster":                         priceBrokers,
 	"AWS::EC2::NatGateway":                      hourly("Networking", "NAT Gateway", "gateway", "NAT gateway"),
 	"AWS::EC2::EIP":                             hourly("Networking", "VPC", "public IPv4 address", "public address"),
-	"AWS::ElasticLoadBalancingV2::LoadBalancer": hourly("Networking", "ALB", "load balancer", "load balancer"),
+	"AWS::ElasticLoadBalancingV2::LoadBalancer": priceLoadBalancer,
 	"AWS::EC2::VPCEndpoint":                     priceEndpoint,
 	"AWS::KMS::Key":                             monthly("Keys and secrets", "KMS", "customer managed key", "key"),
 	"AWS::SecretsManager::Secret":               monthly("Keys and secrets", "Secrets Manager", "secret", "secret"),
@@ -55,10 +55,9 @@ var pricers = map[string]pricer{
 
 // Lines prices every stack, component by component.
 func Lines(stacks []assembly.Stack, prices *Prices) ([]Line, error) {
-	lines := map[string]*Line{}
+	lines, units := map[string]Line{}, map[string]map[string]int{}
 	for _, stack := range stacks {
 		environment, _, _ := strings.Cut(stack.ID, "/")
-		units := map[string]map[string]int{}
 		for _, id := range slices.Sorted(maps.Keys(stack.Template.Resources)) {
 			resource := stack.Template.Resources[id]
 			price, ok := pricers[resource.Type]
@@ -70,25 +69,24 @@ func Lines(stacks []assembly.Stack, prices *Prices) ([]Line, error) {
 				return nil, fmt.Errorf("%s, %s: %w", stack.ID, id, err)
 			}
 			at := strings.Join([]string{environment, stack.Region, component}, "|")
-			if lines[at] == nil {
-				lines[at] = &Line{Environment: environment, Region: stack.Region, Component: component}
+			line := lines[at]
+			lines[at] = Line{
+				Environment: environment, Region: stack.Region, Component: component,
+				Low: line.Low + low, High: line.High + high,
 			}
-			lines[at].Low += low
-			lines[at].High += high
 			if units[at] == nil {
 				units[at] = map[string]int{}
 			}
 			units[at][unit]++
 		}
-		for at, counted := range units {
-			for _, unit := range slices.Sorted(maps.Keys(counted)) {
-				lines[at].Units = append(lines[at].Units, fmt.Sprintf("%d × %s", counted[unit], unit))
-			}
-		}
 	}
 	var sorted []Line
 	for _, at := range slices.Sorted(maps.Keys(lines)) {
-		sorted = append(sorted, *lines[at])
+		line := lines[at]
+		for _, unit := range slices.Sorted(maps.Keys(units[at])) {
+			line.Units = append(line.Units, fmt.Sprintf("%d × %s", units[at][unit], unit))
+		}
+		sorted = append(sorted, line)
 	}
 	return sorted, nil
 }

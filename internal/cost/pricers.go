@@ -107,6 +107,20 @@ func priceBrokers(c context, r assembly.Resource) (string, float64, float64, str
 	return component, month, month, fmt.Sprintf("%g brokers of %s with %g GB", brokers, class, volume), err
 }
 
+// priceLoadBalancer prices the load balancer and, where the internet reaches it,
+// the public address that it has in each of its zones.
+func priceLoadBalancer(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	const component = "Networking"
+	hour, err := c.prices.of(c.region, "ALB", "load balancer")
+	if err != nil || r.Properties["Scheme"] != "internet-facing" {
+		return component, hour * hoursPerMonth, hour * hoursPerMonth, "load balancer", err
+	}
+	subnets, _ := r.Properties["Subnets"].([]any)
+	address, err := c.prices.of(c.region, "VPC", "public IPv4 address")
+	month := (hour + float64(len(subnets))*address) * hoursPerMonth
+	return component, month, month, fmt.Sprintf("load balancer with %d public addresses", len(subnets)), err
+}
+
 // priceEndpoint prices an interface endpoint in each of its zones; gateway
 // endpoints are free.
 func priceEndpoint(c context, r assembly.Resource) (string, float64, float64, string, error) {
