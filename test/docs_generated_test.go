@@ -17,12 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	cloud "wallet-infra/internal/assembly"
+	"wallet-infra/internal/assembly"
 	"wallet-infra/internal/cost"
 )
 
 func TestTheDocumentedCostIsTheTemplates(t *testing.T) {
-	stacks, err := cloud.Read(assembly)
+	stacks, err := assembly.Read(outdir)
 	require.NoError(t, err)
 	prices, err := cost.LoadPrices()
 	require.NoError(t, err)
