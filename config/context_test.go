@@ -113,7 +113,7 @@ func TestSelectTakesOneEnvironmentAndItsImage(t *testing.T) {
 }
 
 func TestSelectRefusesWhatItCannotBuild(t *testing.T) {
-	_, err := Select(All(), Choice{Env: "prod"})
+	_, err := Select([]Environment{Staging(), Production()}, Choice{Env: "prod"})
 	assert.EqualError(t, err, `context env: unknown environment "prod" (known: staging, production)`)
 
 	_, err = Select(All(), Choice{ImageTag: "a b"})

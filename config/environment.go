@@ -473,7 +473,8 @@ func (m DRMode) SecondaryRegions() int {
 }
 
 // All is every environment of the platform. A new environment is a file like
-// staging.go and a line here.
+// staging.go and a line here; `make update` and `make lock` then take its stacks
+// into the generated files.
 func All() []Environment {
 	return []Environment{
 		Staging(),

@@ -5,10 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
 )
 
 // checkout is a directory with the repository's cdk.json, in which a run of the
@@ -37,6 +40,15 @@ func runBinary(t *testing.T, dir string, environ []string, arguments ...string) 
 	return run.ProcessState.ExitCode(), printed.String()
 }
 
+// environmentNames lists what -c env takes, as the messages do.
+func environmentNames() string {
+	var names []string
+	for _, env := range config.All() {
+		names = append(names, env.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
 func TestBadInputFailsPlainlyAndWritesNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		arguments []string
@@ -46,7 +58,7 @@ func TestBadInputFailsPlainlyAndWritesNothing(t *testing.T) {
 	}{
 		"unknown environment": {
 			arguments: []string{"-c", "env=prod"},
-			want:      "wallet-infra: context env: unknown environment \"prod\" (known: staging, production)\n",
+			want:      "wallet-infra: context env: unknown environment \"prod\" (known: " + environmentNames() + ")\n",
 		},
 		"misspelt key": {
 			arguments: []string{"-c", "imagetag=1.0"},

@@ -77,15 +77,16 @@ func environmentOf(container map[string]any) map[string]string {
 }
 
 func TestTasksHaveTheSizeAndBoundsOfTheSeed(t *testing.T) {
-	seed := map[string]struct {
+	type size struct {
 		cpu, memory string
 		least, most float64
-	}{
+	}
+	seed := map[string]size{
 		"production": {"4096", "8192", 6, 20},
 		"staging":    {"2048", "4096", 2, 4},
 	}
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		compute, want := env.stack(t, "compute"), seed[env.Name]
+	eachOfTheSeed(t, seed, func(t *testing.T, env environment, want size) {
+		compute := env.stack(t, "compute")
 		task := compute.only(t, "AWS::ECS::TaskDefinition").Properties
 		assert.Equal(t, want.cpu, task["Cpu"])
 		assert.Equal(t, want.memory, task["Memory"])
@@ -457,6 +458,7 @@ func TestEachContainerLogsToItsOwnGroupAndNeverStopsTheWallet(t *testing.T) {
 		compute := env.stack(t, "compute")
 		groups := map[string]bool{}
 		for _, name := range []string{"wallet-service", "collector", "prepare"} {
+			assert.Equal(t, "awslogs", at(compute.container(t, name), "LogConfiguration", "LogDriver"), name)
 			options := at(compute.container(t, name), "LogConfiguration", "Options")
 			assert.Equal(t, "non-blocking", at(options, "mode"), name)
 			group := rendered(at(options, "awslogs-group", "Ref"))

@@ -125,18 +125,19 @@ func auroraWriter(t *testing.T, env environment) string {
 }
 
 func TestTheDatabaseHasTheInstancesOfTheSeed(t *testing.T) {
-	want := map[string]struct {
+	type size struct {
 		count int
 		class string
-	}{
+	}
+	seed := map[string]size{
 		"production": {3, "db.r6g.2xlarge"},
 		"staging":    {2, "db.r6g.large"},
 	}
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachOfTheSeed(t, seed, func(t *testing.T, env environment, want size) {
 		instances := auroraInstances(t, env)
-		assert.Len(t, instances, want[env.Name].count)
+		assert.Len(t, instances, want.count)
 		for id, instance := range instances {
-			assert.Equal(t, want[env.Name].class, instance.Properties["DBInstanceClass"], id)
+			assert.Equal(t, want.class, instance.Properties["DBInstanceClass"], id)
 			assert.Equal(t, "aurora-mysql", instance.Properties["Engine"], id)
 		}
 	})
@@ -221,9 +222,10 @@ func TestTheDatabaseKeyNamesNoReader(t *testing.T) {
 }
 
 func TestTheDatabaseCanGoBackToAnyMomentOf35Days(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	days := map[string]float64{"production": 35, "staging": 35}
+	eachOfTheSeed(t, days, func(t *testing.T, env environment, days float64) {
 		_, cluster := auroraCluster(t, env)
-		assert.Equal(t, 35.0, cluster.Properties["BackupRetentionPeriod"])
+		assert.Equal(t, days, cluster.Properties["BackupRetentionPeriod"])
 		assert.Equal(t, env.Database.BackupWindow, cluster.Properties["PreferredBackupWindow"])
 		assert.Equal(t, env.Database.MaintenanceWindow, cluster.Properties["PreferredMaintenanceWindow"])
 		assert.Equal(t, true, cluster.Properties["CopyTagsToSnapshot"])
@@ -328,12 +330,12 @@ func TestDatabaseLogsGoToEncryptedGroupsThatForgetAndExistFirst(t *testing.T) {
 }
 
 func TestTheDatabaseShowsWhatItWaitsFor(t *testing.T) {
-	modes := map[string]struct {
+	type insights struct {
 		mode string
 		days float64
-	}{"production": {"advanced", 465}, "staging": {"standard", 7}}
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		want := modes[env.Name]
+	}
+	modes := map[string]insights{"production": {"advanced", 465}, "staging": {"standard", 7}}
+	eachOfTheSeed(t, modes, func(t *testing.T, env environment, want insights) {
 		_, cluster := auroraCluster(t, env)
 		assert.Equal(t, want.mode, cluster.Properties["DatabaseInsightsMode"])
 		assert.Equal(t, true, cluster.Properties["PerformanceInsightsEnabled"])

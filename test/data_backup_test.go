@@ -52,21 +52,22 @@ func TestTheDatabaseIsBackedUpEveryDay(t *testing.T) {
 }
 
 func TestBackupsStayAsLongAsTheSeedSaysAndTheVaultAllows(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	days := map[string]float64{"production": 35, "staging": 35}
+	eachOfTheSeed(t, days, func(t *testing.T, env environment, days float64) {
 		rule := at(env.stack(t, "data").only(t, "AWS::Backup::BackupPlan").Properties, "BackupPlan", "BackupPlanRule", 0)
-		assert.Equal(t, map[string]any{"DeleteAfterDays": 35.0}, at(rule, "Lifecycle"))
+		assert.Equal(t, map[string]any{"DeleteAfterDays": days}, at(rule, "Lifecycle"))
 		_, vault := env.vault(t)
-		assert.GreaterOrEqual(t, 35.0, at(vault.Properties, "LockConfiguration", "MinRetentionDays"), "the vault would refuse the backup")
-		assert.LessOrEqual(t, 35.0, at(vault.Properties, "LockConfiguration", "MaxRetentionDays"), "the vault would refuse the backup")
+		assert.GreaterOrEqual(t, days, at(vault.Properties, "LockConfiguration", "MinRetentionDays"), "the vault would refuse the backup")
+		assert.LessOrEqual(t, days, at(vault.Properties, "LockConfiguration", "MaxRetentionDays"), "the vault would refuse the backup")
 	})
 }
 
 func TestEachBackupIsCopiedToTheSecondRegion(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
 		rule := at(env.stack(t, "data").only(t, "AWS::Backup::BackupPlan").Properties, "BackupPlan", "BackupPlanRule", 0)
 		assert.Equal(t, []any{map[string]any{
 			"DestinationBackupVaultArn": "arn:aws:backup:us-east-1:" + env.Site.Account + ":backup-vault:wallet-" + env.Name + "-us-east-1",
-			"Lifecycle":                 map[string]any{"DeleteAfterDays": 35.0},
+			"Lifecycle":                 map[string]any{"DeleteAfterDays": float64(env.Backup.RetentionDays)},
 		}}, at(rule, "CopyActions"))
 	})
 }
@@ -210,7 +211,7 @@ func roleOf(t *testing.T, in template, reference any) map[string][]any {
 }
 
 func TestTheBackupRoleCopiesAndDeletesItsOwnSnapshotsOnly(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
 		data := env.stack(t, "data")
 		allowed := roleOf(t, data, at(data.only(t, "AWS::Backup::BackupSelection").Properties, "BackupSelection", "IamRoleArn"))
 		var snapshots []any

@@ -15,16 +15,26 @@ import (
 // bucket finds a bucket by what it is for, in either region.
 func (e environment) bucket(t *testing.T, purpose string, region config.Region) (string, resource) {
 	t.Helper()
-	stack := "data"
-	if region.Name != e.Primary.Name {
-		stack = "global"
-	}
 	name := fmt.Sprintf("wallet-%s-%s-%s-%s", e.Name, purpose, e.Site.Account, region.Name)
-	return holder(t, e.stack(t, stack), "AWS::S3::Bucket", name, "BucketName")
+	return holder(t, e.bucketStack(t, region), "AWS::S3::Bucket", name, "BucketName")
 }
 
-// regions are the two ends of the copies.
-func (e environment) regions() []config.Region { return []config.Region{e.Primary, e.Secondary} }
+// bucketStack holds the buckets of a region.
+func (e environment) bucketStack(t *testing.T, region config.Region) template {
+	t.Helper()
+	if region.Name == e.Primary.Name {
+		return e.stack(t, "data")
+	}
+	return e.stack(t, "global")
+}
+
+// regions are those with buckets: both where copies are kept, else the first.
+func (e environment) regions() []config.Region {
+	if e.DR.Mode.Copies() {
+		return []config.Region{e.Primary, e.Secondary}
+	}
+	return []config.Region{e.Primary}
+}
 
 // bucketStatement finds a statement of a bucket's policy.
 func bucketStatement(t *testing.T, in template, bucket, property string, value any) map[string]any {
@@ -79,10 +89,10 @@ func TestNoBucketSpeaksOldTLS(t *testing.T) {
 
 func TestBackupsLieUnderTheWalletsOwnKey(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		for stack, region := range map[string]config.Region{"data": env.Primary, "global": env.Secondary} {
+		for _, region := range env.regions() {
 			_, bucket := env.bucket(t, "backups", region)
 			encryption := at(bucket.Properties, "BucketEncryption", "ServerSideEncryptionConfiguration", 0)
-			_, alias := holder(t, env.stack(t, stack), "AWS::KMS::Alias", "alias/"+env.Prefix()+"/storage", "AliasName")
+			_, alias := holder(t, env.bucketStack(t, region), "AWS::KMS::Alias", "alias/"+env.Prefix()+"/storage", "AliasName")
 			assert.Equal(t, "aws:kms", at(encryption, "ServerSideEncryptionByDefault", "SSEAlgorithm"))
 			assert.Equal(t, alias.Properties["TargetKeyId"], at(encryption, "ServerSideEncryptionByDefault", "KMSMasterKeyID"))
 			assert.Equal(t, true, at(encryption, "BucketKeyEnabled"), "else every object costs a call to KMS")
@@ -145,9 +155,9 @@ func TestObjectsAgeAsConfigured(t *testing.T) {
 
 func TestNobodyErasesABackupForGood(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		for stack, region := range map[string]config.Region{"data": env.Primary, "global": env.Secondary} {
+		for _, region := range env.regions() {
 			id, _ := env.bucket(t, "backups", region)
-			deny := bucketStatement(t, env.stack(t, stack), id, "Action", "s3:DeleteObjectVersion")
+			deny := bucketStatement(t, env.bucketStack(t, region), id, "Action", "s3:DeleteObjectVersion")
 			assert.Equal(t, "Deny", deny["Effect"])
 			assert.Equal(t, map[string]any{"AWS": "*"}, deny["Principal"])
 			assert.Equal(t, objects(id, ""), deny["Resource"])
@@ -158,13 +168,13 @@ func TestNobodyErasesABackupForGood(t *testing.T) {
 
 func TestWhoReadABucketIsOnRecord(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		for stack, region := range map[string]config.Region{"data": env.Primary, "global": env.Secondary} {
+		for _, region := range env.regions() {
 			logs, _ := env.bucket(t, "logs", region)
 			for _, purpose := range []string{"backups", "static"} {
 				id, bucket := env.bucket(t, purpose, region)
 				assert.Equal(t, map[string]any{"DestinationBucketName": map[string]any{"Ref": logs}, "LogFilePrefix": "s3/" + purpose + "/"},
 					bucket.Properties["LoggingConfiguration"])
-				allow := bucketStatement(t, env.stack(t, stack), logs, "Resource", objects(logs, "s3/"+purpose+"/"))
+				allow := bucketStatement(t, env.bucketStack(t, region), logs, "Resource", objects(logs, "s3/"+purpose+"/"))
 				assert.Equal(t, map[string]any{"Service": "logging.s3.amazonaws.com"}, allow["Principal"])
 				assert.Equal(t, map[string]any{"Fn::GetAtt": []any{id, "Arn"}}, at(allow, "Condition", "ArnLike", "aws:SourceArn"))
 			}
@@ -231,7 +241,7 @@ func replicationRule(t *testing.T, bucket resource) any {
 }
 
 func TestBackupsReachTheSecondRegionWithinFifteenMinutes(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
 		_, backups := env.bucket(t, "backups", env.Primary)
 		rule := replicationRule(t, backups)
 		assert.Equal(t, "arn:aws:s3:::"+env.Bucket("backups", env.Secondary), at(rule, "Destination", "Bucket"))
@@ -250,7 +260,7 @@ func TestBackupsReachTheSecondRegionWithinFifteenMinutes(t *testing.T) {
 }
 
 func TestWhoDeletesTheBackupsHereDeletesNoneThere(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
 		_, backups := env.bucket(t, "backups", env.Primary)
 		assert.Equal(t, "Disabled", at(replicationRule(t, backups), "DeleteMarkerReplication", "Status"))
 		assert.NotContains(t, fmt.Sprint(replicationPolicy(t, env, backups)), "s3:ReplicateDelete")
@@ -272,7 +282,7 @@ func replicationPolicy(t *testing.T, env environment, bucket resource) []any {
 }
 
 func TestReplicationReadsOneBucketAndWritesItsReplica(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
 		for _, purpose := range []string{"backups", "static"} {
 			_, bucket := env.bucket(t, purpose, env.Primary)
 			from, to := "arn:aws:s3:::"+env.Bucket(purpose, env.Primary), "arn:aws:s3:::"+env.Bucket(purpose, env.Secondary)

@@ -25,7 +25,7 @@ func standby(t *testing.T, check func(t *testing.T, env environment, dr template
 }
 
 func TestTheSecondRegionAsksTheFirstNothing(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
 		dr := env.stack(t, "dr")
 		assert.Equal(t, "us-east-1", dr.region)
 		// The one thing that names the first region is read only when the cluster is made.
@@ -37,7 +37,7 @@ func TestTheSecondRegionAsksTheFirstNothing(t *testing.T) {
 }
 
 func TestBackupsHaveAVaultInTheSecondRegion(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
 		vault := env.stack(t, "dr").only(t, "AWS::Backup::BackupVault")
 		assert.Equal(t, env.BackupVault(env.Secondary), vault.Properties["BackupVaultName"])
 		assert.NotNil(t, vault.Properties["EncryptionKeyArn"], "a copy between regions needs the destination's own key")

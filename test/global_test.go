@@ -103,7 +103,7 @@ func TestTheStaticHostNameReachesTheDistribution(t *testing.T) {
 }
 
 func TestStaticContentSurvivesTheLossOfThePrimaryRegion(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
 		global := env.stack(t, "global")
 		config := distribution(t, env)
 		origins := config["Origins"].([]any)
@@ -126,7 +126,7 @@ func TestStaticContentSurvivesTheLossOfThePrimaryRegion(t *testing.T) {
 }
 
 func TestOnlyThisDistributionReadsTheReplica(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
 		global := env.stack(t, "global")
 		for id := range global.ofType("AWS::CloudFront::OriginAccessControl") {
 			for _, origin := range distribution(t, env)["Origins"].([]any) {

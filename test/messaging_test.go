@@ -62,17 +62,17 @@ func dependencies(r resource) []string {
 }
 
 func TestKafkaHasTheSeedsBrokersInSizesThatMSKAccepts(t *testing.T) {
-	seed := map[string]struct {
+	type size struct {
 		brokers      float64
 		brokerType   string
 		kafkaVersion string
-	}{
+	}
+	seed := map[string]size{
 		"production": {3, "kafka.m5.large", "3.9.x.kraft"},
 		"staging":    {2, "kafka.t3.small", "3.9.x"}, // one broker is refused, and KRaft on t3
 	}
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachOfTheSeed(t, seed, func(t *testing.T, env environment, want size) {
 		_, cluster := messaging(t, env)
-		want := seed[env.Name]
 		assert.Equal(t, want.brokers, cluster["NumberOfBrokerNodes"])
 		assert.Equal(t, want.brokerType, at(cluster, "BrokerNodeGroupInfo", "InstanceType"))
 		assert.Equal(t, want.kafkaVersion, cluster["KafkaVersion"])
@@ -161,10 +161,11 @@ func TestAnUpgradeOfKafkaDoesNotReplaceItsConfiguration(t *testing.T) {
 }
 
 func TestAnAcknowledgedEventSurvivesABroker(t *testing.T) {
-	seed := map[string]struct{ replicas, inSync string }{"production": {"3", "2"}, "staging": {"2", "1"}}
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	type copies struct{ replicas, inSync string }
+	seed := map[string]copies{"production": {"3", "2"}, "staging": {"2", "1"}}
+	eachOfTheSeed(t, seed, func(t *testing.T, env environment, want copies) {
 		stack, _ := messaging(t, env)
-		want, properties := seed[env.Name], serverProperties(t, stack)
+		properties := serverProperties(t, stack)
 		for _, name := range []string{"default.replication.factor", "offsets.topic.replication.factor", "transaction.state.log.replication.factor"} {
 			assert.Equal(t, want.replicas, properties[name], name)
 		}
@@ -200,14 +201,13 @@ func TestTheApplicationsTopicsExistWithItsOwnPolicies(t *testing.T) {
 		"wallet-commands":  {"cleanup.policy": "delete", "retention.ms": dayMillis},
 		"wallet-snapshots": {"cleanup.policy": "compact", "retention.ms": weekMillis, "min.compaction.lag.ms": weekMillis, "delete.retention.ms": weekMillis},
 	}
-	partitions := map[string]float64{"production": 24, "staging": 6}
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachOfTheSeed(t, map[string]float64{"production": 24, "staging": 6}, func(t *testing.T, env environment, partitions float64) {
 		got := map[string]map[string]string{}
 		for id, topic := range env.stack(t, "messaging").ofType("AWS::MSK::Topic") {
 			configs := topicConfigs(t, topic)
 			delete(configs, "min.insync.replicas") // asserted with the replicas
 			got[topic.Properties["TopicName"].(string)] = configs
-			assert.Equal(t, partitions[env.Name], topic.Properties["PartitionCount"], id)
+			assert.Equal(t, partitions, topic.Properties["PartitionCount"], id)
 		}
 		assert.Equal(t, want, got)
 	})

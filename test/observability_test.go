@@ -782,6 +782,7 @@ func TestGrafanaStandsWhereAWSOffersItAndReadsOnlyMetrics(t *testing.T) {
 		global := env.stack(t, "global")
 		workspace := global.only(t, "AWS::Grafana::Workspace")
 		assert.Equal(t, []any{env.Site.Grafana.Provider}, workspace.Properties["AuthenticationProviders"])
+		assert.Subset(t, workspace.Properties["DataSources"], []any{"CLOUDWATCH", "PROMETHEUS"})
 		assert.Equal(t, "10.4", workspace.Properties["GrafanaVersion"], "AWS never takes a workspace back to an older version")
 		assert.Equal(t, "CURRENT_ACCOUNT", workspace.Properties["AccountAccessType"])
 		assert.Equal(t, false, workspace.Properties["PluginAdminEnabled"])

@@ -123,6 +123,28 @@ func eachEnvironment(t *testing.T, check func(t *testing.T, env environment)) {
 	}
 }
 
+// eachThatCopies runs a test for every environment that keeps copies in the second
+// region.
+func eachThatCopies(t *testing.T, check func(t *testing.T, env environment)) {
+	t.Helper()
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		if !env.DR.Mode.Copies() {
+			t.Skip("nothing leaves the primary region")
+		}
+		check(t, env)
+	})
+}
+
+// eachOfTheSeed runs a test for the environments that the seed describes, with
+// what it says of each. Another environment may have other sizes.
+func eachOfTheSeed[V any](t *testing.T, seed map[string]V, check func(t *testing.T, env environment, want V)) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(seed)) {
+		require.Contains(t, platform, name)
+		t.Run(name, func(t *testing.T) { check(t, platform[name], seed[name]) })
+	}
+}
+
 // stack returns one of the environment's templates.
 func (e environment) stack(t *testing.T, name string) template {
 	t.Helper()

@@ -170,5 +170,5 @@ func NewOutage(scope constructs.Construct, env config.Environment, topics Topics
 // NewStandby makes the alarms of the second region, with topics of its own: they
 // must reach people while the primary region is down.
 func NewStandby(scope constructs.Construct, env config.Environment) {
-	New(scope, env, NewTopics(scope, env), StandbyRows(env))
+	New(scope, env, NewTopics(scope, env), standbyRows(env))
 }

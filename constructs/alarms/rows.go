@@ -32,17 +32,11 @@ func edgeRows(env config.Environment, p signals.Platform) []Row {
 	watch := env.Observability
 	rows := []Row{
 		{
-			// RequestCount leaves out requests for which no target was found, so those
-			// errors are added below the line too.
 			ID: edgeErrors, Runbook: "edge-errors", Severity: Critical,
 			Why:        "More requests fail than the wallet promises.",
-			Expression: "100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0))",
-			Inputs: map[string]signals.Metric{
-				"balancer": p.Edge("HTTPCode_ELB_5XX_Count", "Sum"),
-				"service":  p.Edge("HTTPCode_Target_5XX_Count", "Sum"),
-				"requests": p.Edge("RequestCount", "Sum"),
-			},
-			Compare: Above, Threshold: watch.ErrorRatePercent, Periods: 5, Datapoints: 3, Missing: Quiet,
+			Expression: signals.ErrorRate,
+			Inputs:     p.ErrorRateInputs(),
+			Compare:    Above, Threshold: watch.ErrorRatePercent, Periods: 5, Datapoints: 3, Missing: Quiet,
 		},
 		{
 			ID: edgeLatency, Runbook: "edge-latency", Severity: Critical,
@@ -257,10 +251,9 @@ func kafkaRows(env config.Environment, p signals.Platform) []Row {
 			Compare: Below, Threshold: 1, Periods: 5, Datapoints: 5, Missing: Quiet,
 		},
 		{
-			// A query, because consumer groups appear by themselves.
 			ID: "kafka-consumer-lag", Runbook: "kafka-consumer-lag", Severity: Warning,
 			Why:        "A consumer group falls behind, and what depends on events is late.",
-			Expression: fmt.Sprintf(`SELECT MAX(SumOffsetLag) FROM "AWS/Kafka" WHERE "Cluster Name" = '%s'`, p.Kafka),
+			Expression: p.ConsumerLag(),
 			Compare:    Above, Threshold: float64(watch.ConsumerLagRecords), Periods: 10, Datapoints: 10, Missing: Quiet,
 		},
 	}
@@ -345,10 +338,10 @@ func functionRows() []Row {
 	}}
 }
 
-// StandbyRows is the table of the second region. Aurora publishes the lag of a
+// standbyRows is the table of the second region. Aurora publishes the lag of a
 // global database there and not beside the writer, and an alarm reads its own
 // region alone.
-func StandbyRows(env config.Environment) []Row {
+func standbyRows(env config.Environment) []Row {
 	cluster := env.DatabaseClusterName(env.Secondary)
 	return []Row{{
 		// A query, because the metric carries the source region as a dimension, which

@@ -35,7 +35,7 @@ type Database struct {
 	// service never does. AppSecret is the user that the service runs as. Both
 	// have the fields username, password, host, port and dbname.
 	//
-	// A reader also needs Key ([encryption.AllowSecrets]): the secrets' own grant
+	// A reader also needs Key ([encryption.SecretsStatement]): the secrets' own grant
 	// leaves it out.
 	AdminSecret, AppSecret awssecretsmanager.ISecret
 	// Key encrypts the data, the snapshots and the secrets.

@@ -2,6 +2,8 @@ package dashboards
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/signals"
@@ -17,7 +19,7 @@ func business(env config.Environment, p signals.Platform) []panel {
 		{title: "Requests a minute", lines: []line{{label: "requests", metric: p.Edge("RequestCount", "Sum")}}},
 		{title: "Failed requests, percent", lines: append(errorInputs(p), line{
 			label:      "failed",
-			expression: "100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0))",
+			expression: signals.ErrorRate,
 		}), limits: []limit{{"promise", watch.ErrorRatePercent}}},
 		{title: "Response time, seconds", lines: latency(p), limits: []limit{
 			{"P95 promise", watch.LatencyTarget.Seconds()}, {"P99 promise", watch.TailLatencyTarget.Seconds()},
@@ -36,11 +38,12 @@ func business(env config.Environment, p signals.Platform) []panel {
 }
 
 func errorInputs(p signals.Platform) []line {
-	return []line{
-		{label: "balancer", id: "balancer", hidden: true, metric: p.Edge("HTTPCode_ELB_5XX_Count", "Sum")},
-		{label: "service", id: "service", hidden: true, metric: p.Edge("HTTPCode_Target_5XX_Count", "Sum")},
-		{label: "requests", id: "requests", hidden: true, metric: p.Edge("RequestCount", "Sum")},
+	inputs := p.ErrorRateInputs()
+	var lines []line
+	for _, id := range slices.Sorted(maps.Keys(inputs)) {
+		lines = append(lines, line{label: id, id: id, hidden: true, metric: inputs[id]})
 	}
+	return lines
 }
 
 func latency(p signals.Platform) []line {
@@ -88,7 +91,7 @@ func technical(env config.Environment, p signals.Platform) []panel {
 			limits: []limit{{"server's limit", float64(env.Database.MaxConnections)}}},
 		{title: "Consumer lag, records", lines: []line{{
 			label:      "worst group",
-			expression: fmt.Sprintf(`SELECT MAX(SumOffsetLag) FROM "AWS/Kafka" WHERE "Cluster Name" = '%s'`, p.Kafka),
+			expression: p.ConsumerLag(),
 		}}, limits: []limit{{"alarm", float64(env.Observability.ConsumerLagRecords)}}},
 	}
 }

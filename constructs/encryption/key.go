@@ -50,20 +50,20 @@ func AllowLogs(key awskms.Key) {
 	}), nil)
 }
 
-// AllowSecrets lets a principal decrypt the secrets under a key, by way of
+// SecretsStatement lets a principal decrypt the secrets under the keys, by way of
 // Secrets Manager alone. It stands on the principal's side: CDK's own grant would
 // write the principal into the key's policy, and so make the stack of the key
 // depend on the stack of its consumer.
-func AllowSecrets(reader awsiam.IGrantable, key awskms.IKey) {
-	reader.GrantPrincipal().AddToPrincipalPolicy(SecretsStatement(key))
-}
-
-// SecretsStatement is what [AllowSecrets] adds.
-func SecretsStatement(key awskms.IKey) awsiam.PolicyStatement {
-	region := *awscdk.Stack_Of(key).Region()
+func SecretsStatement(keys ...awskms.IKey) awsiam.PolicyStatement {
+	region := *awscdk.Stack_Of(keys[0]).Region()
+	var arns []*string
+	for _, key := range keys {
+		arns = append(arns, key.KeyArn())
+	}
 	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        new("DecryptSecrets"),
 		Actions:    &[]*string{new("kms:Decrypt")},
-		Resources:  &[]*string{key.KeyArn()},
+		Resources:  &arns,
 		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:ViaService": "secretsmanager." + region + ".amazonaws.com"}},
 	})
 }

@@ -8,8 +8,8 @@ import (
 	"wallet-infra/constructs/alarms"
 )
 
-// ServiceJob is the label "job" of everything that the wallet service exports.
-const ServiceJob = "wallet-service"
+// serviceJob is the label "job" of everything that the wallet service exports.
+const serviceJob = "wallet-service"
 
 // operations are what the service times, as the part of the metric's name.
 var operations = []string{"creation", "deposit", "withdrawal", "transfer", "query"}
@@ -100,7 +100,7 @@ func alerts(env config.Environment) []rule {
 		return list // nothing is meant to export metrics
 	}
 	return append(list, alert("MetricsMissing", "metrics-missing", alarms.Warning, 15*time.Minute,
-		fmt.Sprintf(`absent(up{job=%q} == 1)`, ServiceJob),
+		fmt.Sprintf(`absent(up{job=%q} == 1)`, serviceJob),
 		"Prometheus reads no task: the alerts above are blind."))
 }
 

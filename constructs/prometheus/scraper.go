@@ -73,7 +73,7 @@ func scrapeConfiguration(props Props) string {
 	type object = map[string]any
 	var configs []object
 	for _, j := range []job{
-		{name: ServiceJob, hosts: []string{props.TaskHost}, port: config.AppPort},
+		{name: serviceJob, hosts: []string{props.TaskHost}, port: config.AppPort},
 		{name: "kafka", hosts: props.BrokerHosts, port: config.KafkaJMXPort, keep: kafkaSeries},
 		{name: "kafka-node", hosts: props.BrokerHosts, port: config.KafkaNodePort, keep: nodeSeries},
 	} {

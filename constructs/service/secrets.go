@@ -1,11 +1,11 @@
 package service
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
+
+	"wallet-infra/constructs/encryption"
 )
 
 // addSecrets lets ECS read the application's secrets when a task starts, key by
@@ -19,7 +19,8 @@ func addSecrets(scope constructs.Construct, app awsecs.ContainerDefinition, prop
 	}
 	addUser(app, "CACHE_", local(own, "Cache", props.Cache.Secret))
 	addUser(app, "BROKER_", local(own, "Kafka", props.Kafka.Secret))
-	decrypt(app.TaskDefinition().ExecutionRole(), props.Database.AppSecret, props.Cache.Secret, props.Kafka.Secret)
+	app.TaskDefinition().ExecutionRole().AddToPrincipalPolicy(encryption.SecretsStatement(
+		props.Database.AppSecret.EncryptionKey(), props.Cache.Secret.EncryptionKey(), props.Kafka.Secret.EncryptionKey()))
 }
 
 // addUser gives the application both halves of a secret as environment variables.
@@ -32,22 +33,4 @@ func addUser(app awsecs.ContainerDefinition, prefix string, secret awssecretsman
 // this stack's role in the key's policy, in the stack that this one depends on.
 func local(scope constructs.Construct, id string, secret awssecretsmanager.ISecret) awssecretsmanager.ISecret {
 	return awssecretsmanager.Secret_FromSecretCompleteArn(scope, new(id), secret.SecretArn())
-}
-
-// decrypt lets the role use the secrets' keys, through Secrets Manager alone.
-func decrypt(role awsiam.IRole, secrets ...awssecretsmanager.ISecret) {
-	keys := []*string{}
-	for _, secret := range secrets {
-		if key := secret.EncryptionKey(); key != nil {
-			keys = append(keys, key.KeyArn())
-		}
-	}
-	role.AddToPrincipalPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:       new("DecryptSecrets"),
-		Actions:   &[]*string{new("kms:Decrypt")},
-		Resources: &keys,
-		Conditions: &map[string]any{"StringEquals": map[string]any{
-			"kms:ViaService": "secretsmanager." + *awscdk.Stack_Of(role).Region() + ".amazonaws.com",
-		}},
-	}))
 }

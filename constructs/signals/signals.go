@@ -71,6 +71,20 @@ func (p Platform) Edge(name, statistic string) Metric {
 	}
 }
 
+// ErrorRate is metric math over [Platform.ErrorRateInputs]: the percentage of
+// requests that failed. RequestCount leaves out requests for which no target was
+// found, so those errors are added below the line too.
+const ErrorRate = "100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0))"
+
+// ErrorRateInputs are the metrics in [ErrorRate], by their names in it.
+func (p Platform) ErrorRateInputs() map[string]Metric {
+	return map[string]Metric{
+		"balancer": p.Edge("HTTPCode_ELB_5XX_Count", "Sum"),
+		"service":  p.Edge("HTTPCode_Target_5XX_Count", "Sum"),
+		"requests": p.Edge("RequestCount", "Sum"),
+	}
+}
+
 // Targets is a metric of the service behind the load balancer.
 func (p Platform) Targets(name, statistic string) Metric {
 	m := p.Edge(name, statistic)
@@ -147,6 +161,12 @@ func (p Platform) KafkaCluster(name, statistic string) Metric {
 		Namespace: "AWS/Kafka", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"Cluster Name": p.Kafka},
 	}
+}
+
+// ConsumerLag is a query for the worst consumer group's lag in records: a query,
+// because consumer groups appear by themselves.
+func (p Platform) ConsumerLag() string {
+	return fmt.Sprintf(`SELECT MAX(SumOffsetLag) FROM "AWS/Kafka" WHERE "Cluster Name" = '%s'`, p.Kafka)
 }
 
 // Broker is a metric of one broker. Each that the platform uses exists at MSK's

@@ -34,7 +34,7 @@ func New(scope constructs.Construct, props Props) Buckets {
 	acceptLogs(logs, props.Env)
 	buckets := Buckets{Backups: at.backups("Backups", key, logs), Logs: logs, Static: at.static("Static", logs)}
 	if props.Distribution != nil {
-		AllowDistribution(buckets.Static, props.Distribution)
+		allowDistribution(buckets.Static, props.Distribution)
 	}
 	if props.Copies == (Copies{}) {
 		for _, bucket := range []constructs.IConstruct{buckets.Backups, buckets.Static} {
@@ -48,9 +48,9 @@ func New(scope constructs.Construct, props Props) Buckets {
 	return buckets
 }
 
-// AllowDistribution lets one CloudFront distribution, by its origin access
+// allowDistribution lets one CloudFront distribution, by its origin access
 // control, read a bucket's objects.
-func AllowDistribution(bucket awss3.IBucket, distribution awscloudfront.IDistribution) {
+func allowDistribution(bucket awss3.IBucket, distribution awscloudfront.IDistribution) {
 	bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        new("CloudFront"),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new("cloudfront.amazonaws.com"), nil)},

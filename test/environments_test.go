@@ -1,0 +1,55 @@
+package test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// The seed's numbers stand in the tests a second time, on purpose: a test that
+// read them from config would follow whoever changes config by mistake.
+
+func TestStagingAndProductionHoldEveryStack(t *testing.T) {
+	assert.Subset(t, slices.Collect(maps.Keys(platform)), []string{"production", "staging"})
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		want := []string{"compute", "data", "dr", "global", "messaging", "network", "observability"}
+		if !env.DR.Mode.Copies() {
+			want = slices.DeleteFunc(want, func(name string) bool { return name == "dr" })
+		}
+		assert.Equal(t, want, slices.Sorted(maps.Keys(env.stacks)))
+	})
+}
+
+func TestTheWalletRunsInSaoPaulo(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		want := map[string]string{
+			"network": "sa-east-1", "data": "sa-east-1", "messaging": "sa-east-1", "compute": "sa-east-1",
+			"observability": "sa-east-1", "global": "us-east-1", "dr": "us-east-1",
+		}
+		for name, stack := range env.stacks {
+			assert.Equal(t, want[name], stack.region, name)
+		}
+	})
+}
+
+// Everything behind the load balancer stands in the private and database tiers.
+func TestNoBackendStandsInAPublicSubnet(t *testing.T) {
+	placed := map[string][]any{
+		"AWS::ECS::Service":             {"NetworkConfiguration", "AwsvpcConfiguration", "Subnets"},
+		"AWS::MSK::Cluster":             {"BrokerNodeGroupInfo", "ClientSubnets"},
+		"AWS::RDS::DBSubnetGroup":       {"SubnetIds"},
+		"AWS::ElastiCache::SubnetGroup": {"SubnetIds"},
+		"AWS::Lambda::Function":         {"VpcConfig", "SubnetIds"},
+	}
+	seen := map[string]bool{}
+	eachResource(t, func(t *testing.T, _ environment, stack template, id string, r resource) {
+		if path, backend := placed[r.Type]; backend {
+			seen[r.Type] = true
+			assert.NotContainsf(t, fmt.Sprint(at(r.Properties, path...)), "PublicSubnet", "%s %s", stack.name, id)
+		}
+	})
+	assert.Len(t, seen, len(placed), "a kind of backend is gone, or is placed in another way")
+}
