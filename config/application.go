@@ -59,12 +59,15 @@ const (
 	DatabaseAppUser   = "wallet_app"   // at most 26, which leaves room for "_clone"
 )
 
-// walletTopics are the topics of the wallet service, with its own cleanup
-// policies and retentions.
+// walletTopics are the topics of the wallet service, with its own retentions and,
+// but for one, its own cleanup policies: developers' topics.json compacts
+// wallet-events, yet the service publishes its events without a key
+// (OutboxPublisher), and Kafka refuses a record without a key in a compacted
+// topic. A history that keeps one event of each wallet would be none, either.
 func walletTopics(partitions int) []Topic {
 	const day = 24 * time.Hour
 	return []Topic{
-		{Name: "wallet-events", Partitions: partitions, Cleanup: "compact", Retention: 7 * day},
+		{Name: "wallet-events", Partitions: partitions, Cleanup: "delete", Retention: 7 * day},
 		{Name: "wallet-commands", Partitions: partitions, Cleanup: "delete", Retention: day},
 		{Name: "wallet-snapshots", Partitions: partitions, Cleanup: "compact", Retention: 7 * day},
 	}

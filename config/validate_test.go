@@ -281,12 +281,40 @@ func TestTasksThatFargateRefuses(t *testing.T) {
 		"stop over two minutes": {func(e *Environment) { e.Service.StopTimeout = 121 * time.Second }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 2m1s`},
 		"stop by fractions": {func(e *Environment) { e.Service.StopTimeout = 1500 * time.Millisecond }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 1.5s
 Edge.DeregistrationDelay: want less than Service.StopTimeout, 1.5s, got 1m0s`},
+		"out too slowly":       {func(e *Environment) { e.Service.ScaleOutCooldown = time.Hour + time.Second }, `Service.ScaleOutCooldown: want whole seconds, 0s to 1h0m0s, got 1h0m1s`},
+		"out before now":       {func(e *Environment) { e.Service.ScaleOutCooldown = -time.Second }, `Service.ScaleOutCooldown: want whole seconds, 0s to 1h0m0s, got -1s`},
+		"in too slowly":        {func(e *Environment) { e.Service.ScaleInCooldown = time.Hour + time.Second }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got 1h0m1s`},
+		"in by fractions":      {func(e *Environment) { e.Service.ScaleInCooldown = 1500 * time.Millisecond }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got 1.5s`},
+		"in before now":        {func(e *Environment) { e.Service.ScaleInCooldown = -time.Second }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got -1s`},
+		"no connection":        {func(e *Environment) { e.Service.DatabasePoolSize = 0 }, `Service.DatabasePoolSize: want at least 1, got 0`},
+		"no heap":              {func(e *Environment) { e.Service.HeapPercent = 0 }, `Service.HeapPercent: want 1 to 90, got 0`},
+		"heap takes all":       {func(e *Environment) { e.Service.HeapPercent = 91 }, `Service.HeapPercent: want 1 to 90, got 91`},
 		"sample ratio":         {func(e *Environment) { e.Service.TraceSampleRatio = 5 }, `Service.TraceSampleRatio: want 0 to 1, got 5`},
 		"collector that moves": {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:latest" }, `Service.CollectorImage: want an image with its registry and a fixed tag or digest, got "public.ecr.aws/a/b:latest"`},
 		"collector untagged":   {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b" }, `Service.CollectorImage: want an image with its registry and a fixed tag or digest, got "public.ecr.aws/a/b"`},
 		"collector takes CPU":  {func(e *Environment) { e.Service.CollectorCPU = 4096 }, `Service.CollectorCPU: want more than 0 and less than Service.CPU, 4096, got 4096`},
 		"collector takes all":  {func(e *Environment) { e.Service.CollectorMemoryMiB = 8192 }, `Service.CollectorMemoryMiB: want more than 0 and less than Service.MemoryMiB, 8192, got 8192`},
 		"log retention":        {func(e *Environment) { e.Service.LogRetentionDays = 4 }, `Service.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 4`},
+	})
+}
+
+func TestPoolsThatTheDatabaseCannotHoldInTheMiddleOfADeployment(t *testing.T) {
+	const want = `Service.DatabasePoolSize: want small enough that twice Service.MaxTasks with 3 pools each fit into Database.MaxConnections, `
+	assertRefused(t, Production, map[string]refusal{
+		// 2 x 20 tasks x 3 pools x 17 are 2,040 connections; with 16 they are 1,920.
+		"pools too large":  {func(e *Environment) { e.Service.DatabasePoolSize = 17 }, want + `2000, got 17`},
+		"too many tasks":   {func(e *Environment) { e.Service.MaxTasks = 23 }, want + `2000, got 15`},
+		"server too small": {func(e *Environment) { e.Database.MaxConnections = 1799 }, want + `1799, got 15`},
+	})
+	exact := Production()
+	exact.Database.MaxConnections = 1800
+	assert.NoError(t, exact.Validate())
+}
+
+func TestRegistryThatForgetsTheReleaseToReturnTo(t *testing.T) {
+	assertRefused(t, Production, map[string]refusal{
+		"one release":      {func(e *Environment) { e.Registry.Releases = 1 }, `Registry.Releases: want at least 2, got 1`},
+		"untagged at once": {func(e *Environment) { e.Registry.UntaggedDays = 0 }, `Registry.UntaggedDays: want at least 1, got 0`},
 	})
 }
 
@@ -314,11 +342,33 @@ func TestEdgeThatExposesOrRefusesTooMuch(t *testing.T) {
 		"rate limit":         {func(e *Environment) { e.Edge.RateLimit = 9 }, `Edge.RateLimit: want 10 to 2000000000, got 9`},
 		"deregistration": {func(e *Environment) { e.Edge.DeregistrationDelay = 2 * time.Hour }, `Edge.DeregistrationDelay: want whole seconds, 0s to 1h0m0s, got 2h0m0s
 Edge.DeregistrationDelay: want less than Service.StopTimeout, 1m30s, got 2h0m0s`},
-		"idle":          {func(e *Environment) { e.Edge.IdleTimeout = 0 }, `Edge.IdleTimeout: want whole seconds, 1s to 1h6m40s, got 0s`},
-		"log retention": {func(e *Environment) { e.Edge.LogRetentionDays = 6 }, `Edge.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 6`},
-		"price class":   {func(e *Environment) { e.Edge.PriceClass = "PriceClass_300" }, `Edge.PriceClass: want one of PriceClass_100, PriceClass_200, PriceClass_All, got "PriceClass_300"`},
+		"slow start too short": {func(e *Environment) { e.Edge.SlowStart = 29 * time.Second }, `Edge.SlowStart: want 0s, or 30s to 900s, got 29s`},
+		"slow start too long":  {func(e *Environment) { e.Edge.SlowStart = 901 * time.Second }, `Edge.SlowStart: want 0s, or 30s to 900s, got 15m1s`},
+		"idle":                 {func(e *Environment) { e.Edge.IdleTimeout = 0 }, `Edge.IdleTimeout: want whole seconds, 1s to 1h6m40s, got 0s`},
+		"log retention":        {func(e *Environment) { e.Edge.LogRetentionDays = 6 }, `Edge.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 6`},
+		"price class":          {func(e *Environment) { e.Edge.PriceClass = "PriceClass_300" }, `Edge.PriceClass: want one of PriceClass_100, PriceClass_200, PriceClass_All, got "PriceClass_300"`},
 	})
 	assert.False(t, patternsMeet("/qr/*", "/q/*"), "a path that only begins like a management path is public")
+}
+
+func TestHealthChecksThatALoadBalancerRefuses(t *testing.T) {
+	health := func(e *Environment) *HealthCheck { return &e.Edge.Health }
+	assertRefused(t, Production, map[string]refusal{
+		"too often": {func(e *Environment) { *health(e) = HealthCheck{4 * time.Second, 2 * time.Second, 2, 5} },
+			`Edge.Health.Interval: want whole seconds, 5s to 5m0s, got 4s`},
+		"too rarely": {func(e *Environment) { health(e).Interval = 301 * time.Second }, `Edge.Health.Interval: want whole seconds, 5s to 5m0s, got 5m1s`},
+		"no time":    {func(e *Environment) { health(e).Timeout = time.Second }, `Edge.Health.Timeout: want whole seconds, 2s to 2m0s, got 1s`},
+		"too patient": {func(e *Environment) { *health(e) = HealthCheck{200 * time.Second, 121 * time.Second, 2, 5} },
+			`Edge.Health.Timeout: want whole seconds, 2s to 2m0s, got 2m1s`},
+		"over the interval": {func(e *Environment) { health(e).Timeout = 10 * time.Second }, `Edge.Health.Timeout: want less than Edge.Health.Interval, 10s, got 10s`},
+		"healthy at once":   {func(e *Environment) { health(e).Healthy = 1 }, `Edge.Health.Healthy: want 2 to 10, got 1`},
+		"never healthy":     {func(e *Environment) { health(e).Healthy = 11 }, `Edge.Health.Healthy: want 2 to 10, got 11`},
+		"unhealthy at once": {func(e *Environment) { health(e).Unhealthy = 1 }, `Edge.Health.Unhealthy: want 2 to 10, got 1`},
+		"never unhealthy":   {func(e *Environment) { health(e).Unhealthy = 11 }, `Edge.Health.Unhealthy: want 2 to 10, got 11`},
+	})
+	quiet := Production()
+	quiet.Edge.SlowStart = 0
+	assert.NoError(t, quiet.Validate(), "slow start can be off")
 }
 
 func TestObservabilityThatSeesNothing(t *testing.T) {

@@ -629,3 +629,17 @@ func TestTheDatabaseIsBilledAsConfigured(t *testing.T) {
 		assert.Equal(t, config.DatabaseName, cluster.Properties["DatabaseName"])
 	})
 }
+
+func TestANewSizeRestartsOneInstanceAtATime(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		instances := env.stack(t, "data").ofType("AWS::RDS::DBInstance")
+		for first, a := range instances {
+			for second, b := range instances {
+				if first != second {
+					assert.Truef(t, slices.Contains(auroraDependencies(a), any(second)) || slices.Contains(auroraDependencies(b), any(first)),
+						"%s and %s restart together: no instance is left to take over", first, second)
+				}
+			}
+		}
+	})
+}

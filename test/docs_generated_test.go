@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -151,4 +152,44 @@ func documentTexts(t *testing.T) map[string]string {
 		texts[path] = string(content)
 	}
 	return texts
+}
+
+// A subnet plan as the documents write it: "10.0.1-3.0/24" are three subnets.
+var subnetRange = regexp.MustCompile("`(\\d+\\.\\d+)\\.(\\d+)-(\\d+)\\.0/24`")
+
+func TestTheDocumentedNetworkIsTheConfiguredOne(t *testing.T) {
+	content, err := os.ReadFile(architectureFile)
+	require.NoError(t, err)
+	networks := 0
+	for line := range strings.Lines(string(content)) {
+		for name, network := range allNetworks() {
+			if !strings.HasPrefix(line, "| "+name+" | `") {
+				continue
+			}
+			networks++
+			assert.Containsf(t, line, "`"+network.CIDR+"`", "%s", name)
+			var written []string
+			for _, tier := range subnetRange.FindAllStringSubmatch(line, -1) {
+				first, _ := strconv.Atoi(tier[2])
+				last, _ := strconv.Atoi(tier[3])
+				for third := first; third <= last; third++ {
+					written = append(written, fmt.Sprintf("%s.%d.0/24", tier[1], third))
+				}
+			}
+			assert.Equalf(t, slices.Concat(network.Public, network.Private, network.Database), written, "%s", name)
+		}
+	}
+	assert.Equal(t, len(allNetworks()), networks, "networks in the table")
+}
+
+// allNetworks are the networks of all environments, as the documents name them.
+func allNetworks() map[string]config.Network {
+	networks := map[string]config.Network{}
+	for name, env := range platform {
+		networks[name] = env.Network
+		if env.DR.Mode == config.DRStandby {
+			networks[name+", "+env.Secondary.Name] = env.DR.Network
+		}
+	}
+	return networks
 }

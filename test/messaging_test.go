@@ -179,10 +179,25 @@ func TestAnAcknowledgedEventSurvivesABroker(t *testing.T) {
 	})
 }
 
+// The service publishes without keys, and a compacted topic refuses such records:
+// nothing would ever leave the outbox.
+func TestTheTopicThatTheServicePublishesToTakesRecordsWithoutKeys(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		found := false
+		for _, topic := range env.stack(t, "messaging").ofType("AWS::MSK::Topic") {
+			if topic.Properties["TopicName"] == "wallet-events" {
+				found = true
+				assert.Equal(t, "delete", topicConfigs(t, topic)["cleanup.policy"])
+			}
+		}
+		assert.True(t, found)
+	})
+}
+
 func TestTheApplicationsTopicsExistWithItsOwnPolicies(t *testing.T) {
 	const dayMillis, weekMillis = "86400000", "604800000"
 	want := map[string]map[string]string{
-		"wallet-events":    {"cleanup.policy": "compact", "retention.ms": weekMillis, "min.compaction.lag.ms": weekMillis, "delete.retention.ms": weekMillis},
+		"wallet-events":    {"cleanup.policy": "delete", "retention.ms": weekMillis},
 		"wallet-commands":  {"cleanup.policy": "delete", "retention.ms": dayMillis},
 		"wallet-snapshots": {"cleanup.policy": "compact", "retention.ms": weekMillis, "min.compaction.lag.ms": weekMillis, "delete.retention.ms": weekMillis},
 	}

@@ -357,12 +357,30 @@ func TestAlertsAreReadByNobodyElse(t *testing.T) {
 					plain = plain || at(statement, "Condition", "Bool", "aws:SecureTransport") == "false"
 					continue
 				}
+				if at(statement, "Principal", "Service") == eventBridge {
+					continue // TestEventsAreNotDroppedByAConditionThatEventBridgeDoesNotSupport
+				}
 				assert.Equalf(t, env.Site.Account, at(statement, "Condition", "StringEquals", "aws:SourceAccount"), "%s: another account may publish", id)
 				assert.NotEmptyf(t, at(statement, "Condition", "ArnLike", "aws:SourceArn"), "%s", id)
 			}
 			assert.Truef(t, plain, "%s: publishing without TLS is allowed", id)
 		}
 	})
+}
+
+// AWS: "You can't use Condition blocks in Amazon SNS topic policies for
+// EventBridge", and the key of an encrypted topic is asked without them too.
+func TestEventsAreNotDroppedByAConditionThatEventBridgeDoesNotSupport(t *testing.T) {
+	found := 0
+	eachStatement(t, func(t *testing.T, s statement) {
+		if at(s.principals, "Service") != eventBridge || s.trust {
+			return
+		}
+		found++
+		assert.Nilf(t, s.condition, "%s: every event would be dropped in silence", s.where)
+		assert.Contains(t, []string{"AWS::SNS::TopicPolicy", "AWS::KMS::Key"}, s.resourceType, s.where)
+	})
+	assert.NotZero(t, found)
 }
 
 func TestWhatWritesToTheTopicsMayUseTheirKey(t *testing.T) {

@@ -36,12 +36,15 @@ func main() {
 	}
 }
 
-// summarize writes the summary. It fails when there is no assembly, when a stack is
+// summarize writes the summary. It fails when there is no stack, when a stack is
 // over a limit of CloudFormation, or when the validator has an open finding.
 func summarize(out io.Writer, dir string) error {
 	stacks, err := assembly.Read(dir)
 	if err != nil {
 		return err
+	}
+	if len(stacks) == 0 {
+		return fmt.Errorf("no stack in %s", dir)
 	}
 	var problems []string
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

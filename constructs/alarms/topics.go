@@ -40,17 +40,35 @@ func (t Topics) Of(severity Severity) awssns.Topic {
 // publisher is an AWS service that writes to the topics.
 type publisher struct {
 	sid, service string
-	// source limits the resources of the service by ARN.
+	// source limits the resources of the service by ARN; empty where AWS supports
+	// no condition.
 	source string
+}
+
+// scope limits a statement to resources of the account, or not at all. Keys are
+// asked without the source's ARN.
+func (p publisher) scope(account string, byARN bool) *map[string]any {
+	if p.source == "" {
+		return nil
+	}
+	conditions := map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": account}}
+	if byARN {
+		conditions["ArnLike"] = map[string]any{"aws:SourceArn": p.source}
+	}
+	return &conditions
 }
 
 // publishers are all that may write to the topics. AWS Backup is not one of them:
 // its failures arrive as EventBridge events, so that the vaults need not know
-// the topics.
+// the topics. EventBridge stands without a condition, because it supports none,
+// neither in a topic's policy nor in the policy of an encrypted topic's key: with
+// one, every event is dropped in silence
+// (docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
+// Only these topics and this key are open to it.
 func publishers(region, account string) []publisher {
 	return []publisher{
 		{"Alarms", "cloudwatch.amazonaws.com", config.ARN("cloudwatch", region, account, "alarm:*")},
-		{"Events", "events.amazonaws.com", config.ARN("events", region, account, "rule/*")},
+		{"Events", "events.amazonaws.com", ""},
 		{"Prometheus", "aps.amazonaws.com", config.ARN("aps", region, account, "workspace/*")},
 	}
 }
@@ -103,21 +121,18 @@ func allowEncryption(key awskms.Key, service publisher, account string) {
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new(service.service), nil)},
 		Actions:    &[]*string{new("kms:Decrypt"), new("kms:GenerateDataKey")},
 		Resources:  &[]*string{new("*")}, // in a key policy, "*" is this key alone
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": account}},
+		Conditions: service.scope(account, false),
 	}), nil)
 }
 
-// allowPublishing lets the account's own alarms, rules and workspaces publish.
+// allowPublishing lets the account's own alarms and workspaces publish, and rules.
 func allowPublishing(topic awssns.Topic, service publisher, account string) {
 	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        new(service.sid),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new(service.service), nil)},
 		// Prometheus checks that the topic exists before it publishes.
-		Actions:   &[]*string{new("sns:Publish"), new("sns:GetTopicAttributes")},
-		Resources: &[]*string{topic.TopicArn()},
-		Conditions: &map[string]any{
-			"StringEquals": map[string]any{"aws:SourceAccount": account},
-			"ArnLike":      map[string]any{"aws:SourceArn": service.source},
-		},
+		Actions:    &[]*string{new("sns:Publish"), new("sns:GetTopicAttributes")},
+		Resources:  &[]*string{topic.TopicArn()},
+		Conditions: service.scope(account, true),
 	}))
 }

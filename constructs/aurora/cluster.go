@@ -86,6 +86,7 @@ func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsman
 	for _, logs := range newLogGroups(scope, props) {
 		made.Node().AddDependency(logs)
 	}
+	oneByOne(made, db.Readers)
 	joinGlobal(scope, made, env)
 	accept(made, env)
 	return cluster{cluster: made, group: group}
@@ -116,10 +117,23 @@ func newInstances(scope constructs.Construct, key awskms.IKey, env config.Enviro
 	}
 	var readers []awsrds.IClusterInstance
 	for i := range db.Readers {
-		readers = append(readers, instance(fmt.Sprintf("Reader%d", i+1), i+1))
+		readers = append(readers, instance(readerID(i+1), i+1))
 	}
 	return instance(writerID, 0), readers
 }
+
+// oneByOne makes CloudFormation change the readers one after the other. All of
+// them depend on the writer already; with nothing between them a new size would
+// restart all at once, among them the one that took over from the writer.
+func oneByOne(cluster awsrds.DatabaseCluster, readers int) {
+	for i := 2; i <= readers; i++ {
+		before, reader := cluster.Node().FindChild(new(readerID(i-1))), cluster.Node().FindChild(new(readerID(i)))
+		reader.Node().AddDependency(before)
+	}
+}
+
+// readerID is the construct of a reader, counted from 1.
+func readerID(number int) string { return fmt.Sprintf("Reader%d", number) }
 
 // exportedLogs are the logs that leave the instances. The general log stays off:
 // it would record every statement, and with them the customers' data.

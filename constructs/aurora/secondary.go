@@ -1,8 +1,6 @@
 package aurora
 
 import (
-	"fmt"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
@@ -116,8 +114,9 @@ func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBClust
 	parameters := newParameterGroup(scope, "InstanceParameters", instanceParameters(db), env).
 		BindToInstance(&awsrds.ParameterGroupInstanceBindOptions{})
 	role := newMonitoringRole(scope, env)
+	var before awsrds.CfnDBInstance
 	for i := range env.DR.Readers {
-		instance := awsrds.NewCfnDBInstance(scope, new(fmt.Sprintf("Reader%d", i+1)), &awsrds.CfnDBInstanceProps{
+		instance := awsrds.NewCfnDBInstance(scope, new(readerID(i+1)), &awsrds.CfnDBInstanceProps{
 			DbClusterIdentifier:  cluster.Ref(),
 			Engine:               new("aurora-mysql"),
 			DbInstanceClass:      new("db." + env.DR.InstanceType),
@@ -134,6 +133,10 @@ func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBClust
 			PerformanceInsightsRetentionPeriod: jsii.Number(db.Insights.RetentionDays()),
 		})
 		instance.ApplyRemovalPolicy(removal(env), nil)
+		if before != nil {
+			instance.AddDependency(before) // one restarts at a time, as in the primary
+		}
+		before = instance
 		acknowledge.Finding(instance, "PCI.DSS.321-RDSAutomaticMinorVersionUpgradeEnabled",
 			"The minor of the long-term support line is pinned in config and must equal the primary's: an upgrade behind the template's back would make the next deployment ask for a downgrade.")
 	}

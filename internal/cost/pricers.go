@@ -107,17 +107,18 @@ func priceBrokers(c context, r assembly.Resource) (string, float64, float64, str
 	return component, month, month, fmt.Sprintf("%g × %s with %g GB", brokers, class, volume), err
 }
 
-// priceLoadBalancer prices the load balancer and its public addresses, one in
-// each of its subnets.
+// priceLoadBalancer prices the load balancer and, where the internet reaches it,
+// the public address that it has in each of its zones.
 func priceLoadBalancer(c context, r assembly.Resource) (string, float64, float64, string, error) {
-	subnets, _ := r.Properties["Subnets"].([]any)
-	balancer, err := c.prices.of(c.region, "ALB", "load balancer")
-	if err != nil {
-		return "Networking", 0, 0, "", err
+	const component = "Networking"
+	hour, err := c.prices.of(c.region, "ALB", "load balancer")
+	if err != nil || r.Properties["Scheme"] != "internet-facing" {
+		return component, hour * hoursPerMonth, hour * hoursPerMonth, "load balancer", err
 	}
+	subnets, _ := r.Properties["Subnets"].([]any)
 	address, err := c.prices.of(c.region, "VPC", "public IPv4 address")
-	month := (balancer + float64(len(subnets))*address) * hoursPerMonth
-	return "Networking", month, month, fmt.Sprintf("load balancer with %d public addresses", len(subnets)), err
+	month := (hour + float64(len(subnets))*address) * hoursPerMonth
+	return component, month, month, fmt.Sprintf("load balancer with %d public addresses", len(subnets)), err
 }
 
 // priceSecret prices a secret and its replicas, each of which is billed as a

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// clean is the report of a validation that found nothing.
+const clean = `{"pluginReports": [{"violations": []}]}`
+
+// stack writes one stack's entry in a manifest.
+func stack(id string) string {
+	name := strings.ReplaceAll(id, "/", "-")
+	return fmt.Sprintf(`%q: {"type": "aws:cloudformation:stack", "environment": "aws://1/sa-east-1", "displayName": %q,
+		"properties": {"templateFile": "%s.json", "stackName": %q}}`, name, id, name, name)
+}
+
+// resources is a template with a number of resources.
+func resources(count int) string {
+	var list []string
+	for i := range count {
+		list = append(list, fmt.Sprintf(`"R%d": {"Type": "AWS::SNS::Topic"}`, i))
+	}
+	return `{"Resources": {` + strings.Join(list, ",") + `}}`
+}
+
+// summary runs the command on an assembly with these templates, by the stacks'
+// IDs, and a validation report; an empty one is not written.
+func summary(t *testing.T, templates map[string]string, report string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, content string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	var entries []string
+	for id, template := range templates {
+		entries = append(entries, stack(id))
+		write(strings.ReplaceAll(id, "/", "-")+".json", template)
+	}
+	write("manifest.json", `{"artifacts": {`+strings.Join(entries, ",")+`}}`)
+	if report != "" {
+		write("validation-report.json", report)
+	}
+	var out strings.Builder
+	err := summarize(&out, dir)
+	return out.String(), err
+}
+
+func TestTheSummaryListsEveryStackWithItsSize(t *testing.T) {
+	out, err := summary(t, map[string]string{
+		"Production/Data": resources(3), "Staging/Data": resources(2), "Staging/Network": resources(1),
+	}, clean)
+	require.NoError(t, err)
+	assert.Regexp(t, `(?m)^Production/Data +sa-east-1 +3 +0 *$`, out)
+	assert.Regexp(t, `(?m)^Staging/Data +sa-east-1 +2 +0 *$`, out)
+	assert.Regexp(t, `(?m)^Staging/Network +sa-east-1 +1 +0 *$`, out)
+	assert.Contains(t, out, "RESOURCES of 500")
+	assert.Contains(t, out, "TEMPLATE KB of 1000")
+	assert.Contains(t, out, "2 environments, 3 stacks, 6 resources. The templates are in ")
+	assert.Contains(t, out, "no open finding")
+	assert.Contains(t, out, "npx cdk diff 'Production/*'")
+}
+
+func TestAStackThatCloudFormationWouldRefuseFailsTheSummary(t *testing.T) {
+	for name, c := range map[string]struct {
+		template string
+		over     bool
+	}{
+		"as many resources as it takes": {resources(500), false},
+		"one resource too many":         {resources(501), true},
+		"as many bytes as it takes":     {`{"Resources": {}}` + strings.Repeat(" ", 1_000_000-17), false},
+		"one byte too many":             {`{"Resources": {}}` + strings.Repeat(" ", 1_000_000-16), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := summary(t, map[string]string{"Staging/Data": c.template, "Staging/Network": resources(1)}, clean)
+			assert.Contains(t, out, "Staging/Data")
+			assert.Contains(t, out, "Staging/Network", "the others are still listed")
+			if !c.over {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, "Staging/Data is over a limit of CloudFormation")
+			assert.NotContains(t, out, "Next:")
+		})
+	}
+}
+
+func TestAnOpenFindingFailsTheSummary(t *testing.T) {
+	out, err := summary(t, map[string]string{"Staging/Data": resources(1)}, `{"pluginReports": [{"violations": [
+		{"ruleName": "F1", "description": "first", "severity": "error", "violatingConstructs": [{"constructPath": "Staging/Data/A"}]},
+		{"ruleName": "F2", "description": "second", "severity": "error", "violatingConstructs": [{"constructPath": "Staging/Data/B"}]}]}]}`)
+	require.EqualError(t, err, "error F1: first (Staging/Data/A)\nerror F2: second (Staging/Data/B)")
+	assert.NotContains(t, out, "no open finding")
+	assert.NotContains(t, out, "Next:")
+}
+
+func TestASummaryOfNothingIsAFailure(t *testing.T) {
+	_, err := summary(t, map[string]string{"Staging/Data": resources(1)}, "")
+	require.ErrorContains(t, err, "validation-report.json", "validation did not run")
+	_, err = summary(t, nil, clean)
+	require.ErrorContains(t, err, "no stack")
+	require.ErrorContains(t, summarize(&strings.Builder{}, t.TempDir()), "no cloud assembly")
+}

@@ -1,0 +1,117 @@
+package assembly
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// write makes the files of an assembly, by their path below a new directory.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	}
+	return dir
+}
+
+// nested is an assembly as CDK writes it: a stage in a directory of its own, with
+// two stacks, their assets, and a dependency.
+var nested = map[string]string{
+	"manifest.json": `{"artifacts": {
+		"Tree": {"type": "cdk:tree"},
+		"assembly-Production": {"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Production"}}}}`,
+	"assembly-Production/manifest.json": `{"artifacts": {
+		"Data.assets": {"type": "cdk:asset-manifest"},
+		"Data": {"type": "aws:cloudformation:stack", "environment": "aws://222222222222/sa-east-1",
+			"displayName": "Production/Data (wallet-production-data)", "dependencies": ["Network", "Data.assets"],
+			"properties": {"templateFile": "Data.json", "stackName": "wallet-production-data", "terminationProtection": true}},
+		"Network": {"type": "aws:cloudformation:stack", "environment": "aws://222222222222/us-east-1",
+			"displayName": "Production/ANetwork", "properties": {"templateFile": "Network.json", "stackName": "wallet-production-network"}}}}`,
+	"assembly-Production/Data.json":    `{"Resources": {"A": {"Type": "AWS::S3::Bucket"}, "B": {"Type": "AWS::SNS::Topic"}}}`,
+	"assembly-Production/Network.json": `{}`,
+}
+
+func TestNoStackOfAStageIsOverlooked(t *testing.T) {
+	stacks, err := Read(write(t, nested))
+	require.NoError(t, err)
+	require.Len(t, stacks, 2)
+	assert.Equal(t, "Production/ANetwork", stacks[0].ID, "in the order of their IDs, whatever the manifest's")
+	data := stacks[1]
+	assert.Equal(t, "Production/Data", data.ID, "as the CDK CLI selects it, without the name in brackets")
+	assert.Equal(t, "wallet-production-data", data.Name)
+	assert.Equal(t, "222222222222", data.Account)
+	assert.Equal(t, "sa-east-1", data.Region)
+	assert.True(t, data.TerminationProtection)
+	assert.False(t, stacks[0].TerminationProtection)
+	assert.Equal(t, []string{"wallet-production-network"}, data.DependsOn, "assets are no stack")
+	assert.Equal(t, nested["assembly-Production/Data.json"], string(data.Raw))
+	assert.Len(t, data.Template.Resources, 2)
+	assert.Len(t, data.Template.OfType("AWS::S3::Bucket"), 1)
+	assert.Empty(t, data.Template.OfType("AWS::RDS::DBCluster"))
+}
+
+// with is the nested assembly with one file changed; an empty one is left out.
+func with(name, content string) map[string]string {
+	files := map[string]string{}
+	for file, was := range nested {
+		files[file] = was
+	}
+	files[name] = content
+	if content == "" {
+		delete(files, name)
+	}
+	return files
+}
+
+func TestAnAssemblyThatCannotBeReadIsNotTakenForAnEmptyOne(t *testing.T) {
+	for name, broken := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"no assembly":      {map[string]string{}, "no cloud assembly in "},
+		"manifest cut off": {with("manifest.json", `{"artifacts"`), "not valid JSON"},
+		"stage missing":    {with("assembly-Production/manifest.json", ""), "no cloud assembly in "},
+		"template missing": {with("assembly-Production/Data.json", ""), "Data.json"},
+		"template cut off": {with("assembly-Production/Data.json", `{"Resources"`), "Data.json: not valid JSON"},
+		"environment cut off": {with("assembly-Production/manifest.json",
+			`{"artifacts": {"Data": {"type": "aws:cloudformation:stack", "environment": "aws://2", "displayName": "Production/Data"}}}`),
+			`Production/Data: want aws://account/region, got "aws://2"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stacks, err := Read(write(t, broken.files))
+			require.ErrorContains(t, err, broken.want)
+			assert.Empty(t, stacks)
+		})
+	}
+}
+
+func TestEveryFindingOfEveryPluginIsRead(t *testing.T) {
+	findings, err := Findings(write(t, map[string]string{"validation-report.json": `{"pluginReports": [
+		{"violations": []},
+		{"violations": [
+			{"ruleName": "F3012", "description": "not a number", "severity": "error",
+			 "violatingConstructs": [{"constructPath": "Production/Data/A"}, {"constructPath": "Production/Data/B"}]},
+			{"ruleName": "W1", "description": "odd", "severity": "warning"}]},
+		{"violations": [{"ruleName": "X", "description": "y", "severity": "error"}]}]}`}))
+	require.NoError(t, err)
+	assert.Equal(t, []Finding{
+		{Rule: "F3012", Description: "not a number", Severity: "error", Construct: "Production/Data/A"},
+		{Rule: "F3012", Description: "not a number", Severity: "error", Construct: "Production/Data/B"},
+		{Rule: "W1", Description: "odd", Severity: "warning"},
+		{Rule: "X", Description: "y", Severity: "error"},
+	}, findings)
+}
+
+func TestASynthesisWithoutValidationIsNotTakenForAFaultlessOne(t *testing.T) {
+	_, err := Findings(write(t, nested))
+	require.ErrorContains(t, err, "validation-report.json")
+	_, err = Findings(write(t, map[string]string{"validation-report.json": `{`}))
+	require.ErrorContains(t, err, "not valid JSON")
+}
