@@ -545,7 +545,7 @@ func TestAReleaseThatWasTestedIsTheOneThatRuns(t *testing.T) {
 			assert.Equal(t, "IMMUTABLE", properties["ImageTagMutability"])
 			assert.Equal(t, true, at(properties, "ImageScanningConfiguration", "ScanOnPush"))
 			assert.Equal(t, "KMS", at(properties, "EncryptionConfiguration", "EncryptionType"))
-			assert.Equal(t, "Retain", repository.DeletionPolicy)
+			assert.Equal(t, "RetainExceptOnCreate", repository.DeletionPolicy)
 			assert.Equal(t, "Retain", repository.UpdateReplacePolicy)
 			var lifecycle struct {
 				Rules []struct{ Selection map[string]any }
