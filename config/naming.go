@@ -12,6 +12,13 @@ import (
 // Platform prefixes every name.
 const Platform = "wallet"
 
+// ARN is the Amazon Resource Name of what cannot be referred to: resources of
+// another region, patterns in policies, and what exists only later. Region and
+// account are empty where the service's ARNs have none.
+func ARN(service, region, account, resource string) string {
+	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, account, resource)
+}
+
 // Prefix is the environment's name prefix, such as "wallet-production".
 func (e Environment) Prefix() string { return Platform + "-" + e.Name }
 
@@ -98,7 +105,7 @@ func (e Environment) BackupPlan() string { return e.Prefix() + "-daily" }
 // BackupVaultARN is the vault's ARN: the copy rule in the primary region names
 // the vault of the second without asking that region.
 func (e Environment) BackupVaultARN(r Region) string {
-	return fmt.Sprintf("arn:aws:backup:%s:%s:backup-vault:%s", r.Name, e.Site.Account, e.BackupVault(r))
+	return ARN("backup", r.Name, e.Site.Account, "backup-vault:"+e.BackupVault(r))
 }
 
 // RestoreTestName identifies the restore testing plan, in whose names AWS Backup

@@ -273,6 +273,22 @@ func TestPhysicalNamesAreMadeInNamingAlone(t *testing.T) {
 	}
 }
 
+// An ARN put together by hand is a partition, or an order of its parts, to get
+// wrong; and where a reference is possible, it is the better name.
+func TestARNsAreMadeInNamingAlone(t *testing.T) {
+	for _, s := range sources(t) {
+		if !strings.HasPrefix(s.path, "constructs/") && !strings.HasPrefix(s.path, "stacks/") {
+			continue
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			if literal, ok := node.(*ast.BasicLit); ok {
+				refuse(t, strings.Contains(literal.Value, "arn:aws:"), "%s:%d: write config.ARN(…)", s.path, s.line(literal))
+			}
+			return true
+		})
+	}
+}
+
 // joinsPrefix finds an addition to an environment's prefix.
 func joinsPrefix(expression ast.Expr) bool {
 	found := false

@@ -17,8 +17,6 @@ import (
 const (
 	referencesFile   = "testdata/references.json"
 	architectureFile = "../docs/ARCHITECTURE.md"
-	graphBegin       = "<!-- references:begin -->"
-	graphEnd         = "<!-- references:end -->"
 )
 
 // graph is who consumes what from whom: consumer, producer, purposes. Stacks go by
@@ -212,18 +210,7 @@ func TestReferencesStayInsideTheEnvironment(t *testing.T) {
 }
 
 func TestReferencesArePicturedInTheArchitecture(t *testing.T) {
-	content, err := os.ReadFile(architectureFile)
-	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(content), graphBegin)
-	require.Truef(t, found, "%s: no %s", architectureFile, graphBegin)
-	pictured, after, found := strings.Cut(rest, graphEnd)
-	require.Truef(t, found, "%s: no %s", architectureFile, graphEnd)
-	want := "\n\n" + mermaid(t, platform["production"]) + "\n"
-	if *update {
-		require.NoError(t, os.WriteFile(architectureFile, []byte(before+graphBegin+want+graphEnd+after), 0o644))
-		return
-	}
-	assert.Equal(t, want, pictured, "the picture is not what is built: `make update` redraws it")
+	documented(t, architectureFile, "references", mermaid(t, platform["production"]))
 }
 
 // mermaid draws an environment: a box for each region, an arrow from each producer
@@ -251,7 +238,7 @@ func mermaid(t *testing.T, env environment) string {
 			fmt.Fprintf(&b, "  %s %s %s\n", producer, arrow, consumer)
 		}
 	}
-	b.WriteString("```\n")
+	b.WriteString("```")
 	return b.String()
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/signals"
+	"wallet-infra/constructs/storage"
 )
 
 // The alarms that the outage alarm is made of.
@@ -16,9 +17,6 @@ const (
 	edgeLatency = "edge-latency"
 	edgeHealthy = "edge-healthy-targets"
 )
-
-// maxReplication is the time that S3 Replication Time Control promises for an object.
-const maxReplication = 15 * time.Minute
 
 // Rows is the table of the environment's alarms in its primary region.
 func Rows(env config.Environment, p signals.Platform) []Row {
@@ -322,7 +320,7 @@ func backupRows(env config.Environment) []Row {
 			Why:        "Objects wait longer for their copy in the second region than S3 promises.",
 			Expression: `SELECT MAX(ReplicationLatency) FROM "AWS/S3"`,
 			Metric:     signals.Metric{Period: 5 * time.Minute},
-			Compare:    Above, Threshold: maxReplication.Seconds(), Periods: 3, Datapoints: 3, Missing: Quiet,
+			Compare:    Above, Threshold: storage.ReplicationTime.Seconds(), Periods: 3, Datapoints: 3, Missing: Quiet,
 		})
 }
 

@@ -40,8 +40,8 @@ func (t Topics) Of(severity Severity) awssns.Topic {
 // publisher is an AWS service that writes to the topics.
 type publisher struct {
 	sid, service string
-	// source limits the resources of the service by ARN, after "arn:aws:"; empty
-	// where AWS supports no condition.
+	// source limits the resources of the service by ARN; empty where AWS supports
+	// no condition.
 	source string
 }
 
@@ -53,7 +53,7 @@ func (p publisher) scope(account string, byARN bool) *map[string]any {
 	}
 	conditions := map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": account}}
 	if byARN {
-		conditions["ArnLike"] = map[string]any{"aws:SourceArn": "arn:aws:" + p.source}
+		conditions["ArnLike"] = map[string]any{"aws:SourceArn": p.source}
 	}
 	return &conditions
 }
@@ -67,9 +67,9 @@ func (p publisher) scope(account string, byARN bool) *map[string]any {
 // Only these topics and this key are open to it.
 func publishers(region, account string) []publisher {
 	return []publisher{
-		{"Alarms", "cloudwatch.amazonaws.com", "cloudwatch:" + region + ":" + account + ":alarm:*"},
+		{"Alarms", "cloudwatch.amazonaws.com", config.ARN("cloudwatch", region, account, "alarm:*")},
 		{"Events", "events.amazonaws.com", ""},
-		{"Prometheus", "aps.amazonaws.com", "aps:" + region + ":" + account + ":workspace/*"},
+		{"Prometheus", "aps.amazonaws.com", config.ARN("aps", region, account, "workspace/*")},
 	}
 }
 

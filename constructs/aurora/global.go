@@ -36,8 +36,8 @@ func scaleReaders(cluster awsrds.DatabaseCluster, env config.Environment) {
 	db := env.Database
 	// RDS scales with its service-linked role, which the registration makes; CDK
 	// would add a role of its own that nothing uses.
-	role := awsiam.Role_FromRoleArn(cluster, new("ScalingRole"), new("arn:aws:iam::"+env.Site.Account+
-		":role/aws-service-role/rds.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_RDSCluster"), nil)
+	role := awsiam.Role_FromRoleArn(cluster, new("ScalingRole"), new(config.ARN("iam", "", env.Site.Account,
+		"role/aws-service-role/rds.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_RDSCluster")), nil)
 	target := awsapplicationautoscaling.NewScalableTarget(cluster, new("Readers"), &awsapplicationautoscaling.ScalableTargetProps{
 		ServiceNamespace:  awsapplicationautoscaling.ServiceNamespace_RDS,
 		ScalableDimension: new("rds:cluster:ReadReplicaCount"),

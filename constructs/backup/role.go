@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
@@ -57,7 +56,7 @@ func newRestoreRole(own constructs.Construct, props Props, subnets awsrds.Subnet
 	snapshots := rdsARNs(env, regions, "cluster-snapshot:awsbackup:*")
 	defaults := slices.Concat(rdsARNs(env, regions, "cluster-pg:default.*"), rdsARNs(env, regions, "og:default:*"))
 	every := slices.Concat(rdsARNs(env, regions, "cluster:*"), rdsARNs(env, regions, "db:*"))
-	subnetGroup := fmt.Sprintf("arn:aws:rds:%s:%s:subgrp:%s", env.Primary.Name, env.Site.Account, *subnets.SubnetGroupName())
+	subnetGroup := config.ARN("rds", env.Primary.Name, env.Site.Account, "subgrp:"+*subnets.SubnetGroupName())
 	source := texts(slices.Concat(restored, snapshots, defaults, []string{subnetGroup}))
 	decrypt := allow("UseKeys", texts(keyARNs(env, regions)), "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
 		"kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo")
@@ -124,7 +123,7 @@ func allow(sid string, resources []*string, actions ...string) awsiam.PolicyStat
 func rdsARNs(env config.Environment, regions []config.Region, resource string) []string {
 	var arns []string
 	for _, region := range regions {
-		arns = append(arns, fmt.Sprintf("arn:aws:rds:%s:%s:%s", region.Name, env.Site.Account, resource))
+		arns = append(arns, config.ARN("rds", region.Name, env.Site.Account, resource))
 	}
 	return arns
 }
@@ -132,7 +131,7 @@ func rdsARNs(env config.Environment, regions []config.Region, resource string) [
 func keyARNs(env config.Environment, regions []config.Region) []string {
 	var arns []string
 	for _, region := range regions {
-		arns = append(arns, fmt.Sprintf("arn:aws:kms:%s:%s:key/*", region.Name, env.Site.Account))
+		arns = append(arns, config.ARN("kms", region.Name, env.Site.Account, "key/*"))
 	}
 	return arns
 }

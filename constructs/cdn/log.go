@@ -7,6 +7,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"wallet-infra/config"
 	"wallet-infra/constructs/logging"
 )
 
@@ -49,7 +50,7 @@ func logAccess(scope constructs.Construct, distribution awscloudfront.Distributi
 // allowDelivery lets the log delivery service write to the group, so that AWS
 // need not add the permission to a policy that all groups of the account share.
 func allowDelivery(scope constructs.Construct, group awslogs.LogGroup, props Props) awslogs.ResourcePolicy {
-	source := "arn:aws:logs:" + props.Env.Secondary.Name + ":" + props.Env.Site.Account + ":delivery-source:" + props.Env.StaticLogs()
+	source := config.ARN("logs", props.Env.Secondary.Name, props.Env.Site.Account, "delivery-source:"+props.Env.StaticLogs())
 	return awslogs.NewResourcePolicy(scope, new("LogPolicy"), &awslogs.ResourcePolicyProps{
 		ResourcePolicyName: new(props.Env.StaticLogs()),
 		PolicyStatements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -68,7 +68,7 @@ func states(env config.Environment, rows []alarms.Row) panel {
 	states := panel{title: "Alarms"}
 	for _, row := range rows {
 		states.alarms = append(states.alarms,
-			"arn:aws:cloudwatch:"+env.Primary.Name+":"+env.Site.Account+":alarm:"+env.AlarmName(row.ID))
+			config.ARN("cloudwatch", env.Primary.Name, env.Site.Account, "alarm:"+env.AlarmName(row.ID)))
 	}
 	return states
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
 )
 
 // Props describe a key.
@@ -46,7 +48,7 @@ func AllowLogs(key awskms.Key) {
 		},
 		Resources: &[]*string{new("*")}, // in a key policy, "*" is this key alone
 		Conditions: &map[string]any{"ArnLike": map[string]any{
-			"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:" + *stack.Region() + ":" + *stack.Account() + ":log-group:*",
+			"kms:EncryptionContext:aws:logs:arn": config.ARN("logs", *stack.Region(), *stack.Account(), "log-group:*"),
 		}},
 	}), nil)
 }

@@ -83,11 +83,11 @@ func newRole(scope constructs.Construct, env config.Environment) awsiam.Role {
 		AssumedBy: awsiam.NewServicePrincipal(new("grafana.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{
 				"StringEquals": map[string]any{"aws:SourceAccount": *stack.Account()},
-				"ArnLike":      map[string]any{"aws:SourceArn": "arn:aws:grafana:" + *stack.Region() + ":" + *stack.Account() + ":/workspaces/*"},
+				"ArnLike":      map[string]any{"aws:SourceArn": config.ARN("grafana", *stack.Region(), *stack.Account(), "/workspaces/*")},
 			},
 		}),
 	})
-	workspaces := "arn:aws:aps:" + env.Primary.Name + ":" + env.Site.Account + ":workspace/*"
+	workspaces := config.ARN("aps", env.Primary.Name, env.Site.Account, "workspace/*")
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid: new("QueryPrometheus"),
 		Actions: &[]*string{

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"wallet-infra/config"
 	"wallet-infra/constructs/logging"
 )
 
@@ -28,7 +29,7 @@ func newLogging(scope constructs.Construct, props Props) (*awsmsk.CfnCluster_Log
 			Resources:  &[]*string{group.LogGroupArn()},
 			Conditions: &map[string]any{
 				"StringEquals": map[string]any{"aws:SourceAccount": *stack.Account()},
-				"ArnLike":      map[string]any{"aws:SourceArn": "arn:aws:logs:" + *stack.Region() + ":" + *stack.Account() + ":*"},
+				"ArnLike":      map[string]any{"aws:SourceArn": config.ARN("logs", *stack.Region(), *stack.Account(), "*")},
 			},
 		})},
 	})

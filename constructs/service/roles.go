@@ -5,6 +5,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 
+	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 )
 
@@ -25,5 +26,5 @@ func acknowledgeRoles(task awsecs.TaskDefinition, sessions awslogs.LogGroup) {
 	stack := awscdk.Stack_Of(sessions)
 	id := *stack.GetLogicalId(sessions.Node().DefaultChild().(awscdk.CfnElement))
 	acknowledge.Finding(task.TaskRole(), "AwsSolutions-IAM5", "Each session writes a stream of its own in the one log group of sessions",
-		"Resource::arn:aws:logs:"+*stack.Region()+":"+*stack.Account()+":log-group:<"+id+">:*")
+		"Resource::"+config.ARN("logs", *stack.Region(), *stack.Account(), "log-group:<"+id+">:*"))
 }

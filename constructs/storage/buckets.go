@@ -73,7 +73,7 @@ func acceptLogs(logs awss3.Bucket, env config.Environment) {
 		return &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new(name), nil)}
 	}
 	own := func(source string) map[string]any {
-		return map[string]any{"aws:SourceArn": "arn:aws:" + source + ":" + region + ":" + account + ":*"}
+		return map[string]any{"aws:SourceArn": config.ARN(source, region, account, "*")}
 	}
 	logs.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        new("LoadBalancerWrite"),

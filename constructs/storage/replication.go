@@ -1,17 +1,21 @@
 package storage
 
 import (
+	"time"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 )
 
-// replicationMinutes is the one time that S3's Replication Time Control offers.
-const replicationMinutes = 15
+// ReplicationTime is how long an object of the backups may wait for its copy: the
+// one time that S3's Replication Time Control offers.
+const ReplicationTime = 15 * time.Minute
 
 // stream is the replication of one bucket to another.
 type stream struct {
@@ -38,7 +42,7 @@ func (s site) replicate(from awss3.Bucket, purpose string, stream stream) {
 	}
 	destination := &awss3.CfnBucket_ReplicationDestinationProperty{Bucket: stream.to.BucketArn()}
 	if stream.toKey != nil {
-		limit := &awss3.CfnBucket_ReplicationTimeValueProperty{Minutes: jsii.Number(replicationMinutes)}
+		limit := &awss3.CfnBucket_ReplicationTimeValueProperty{Minutes: jsii.Number(ReplicationTime.Minutes())}
 		destination.EncryptionConfiguration = &awss3.CfnBucket_EncryptionConfigurationProperty{ReplicaKmsKeyId: keyARN(stream.toKey)}
 		destination.ReplicationTime = &awss3.CfnBucket_ReplicationTimeProperty{Status: status(true), Time: limit}
 		destination.Metrics = &awss3.CfnBucket_MetricsProperty{Status: status(true), EventThreshold: limit}
@@ -56,7 +60,7 @@ func (s site) replicate(from awss3.Bucket, purpose string, stream stream) {
 // replicationRole may read one bucket and write one replica, nothing else. It
 // names the original, not asks it, because the bucket is made after its role.
 func (s site) replicationRole(from awss3.Bucket, purpose string, stream stream) awsiam.Role {
-	original := "arn:aws:s3:::" + s.env.Bucket(purpose, s.region)
+	original := config.ARN("s3", "", "", s.env.Bucket(purpose, s.region))
 	replica := *stream.to.BucketArn()
 	write := jsii.Strings("s3:ReplicateObject", "s3:ReplicateTags")
 	if stream.deletions {
@@ -78,7 +82,7 @@ func (s site) replicationRole(from awss3.Bucket, purpose string, stream stream) 
 	own := constructs.NewConstruct(from, new("Replication"))
 	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{Statements: &statements})
 	acknowledge.Finding(policy, "AwsSolutions-IAM5", "Replication carries every object of the one bucket to its one replica",
-		"Resource::"+original+"/*", "Resource::arn:aws:s3:::"+s.env.Bucket(purpose, s.env.Secondary)+"/*")
+		"Resource::"+original+"/*", "Resource::"+config.ARN("s3", "", "", s.env.Bucket(purpose, s.env.Secondary))+"/*")
 	return awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
 		AssumedBy:       awsiam.NewServicePrincipal(new("s3.amazonaws.com"), nil),
 		Description:     new("Replicates the bucket to the second region"),

@@ -147,9 +147,7 @@ func allowDelivery(scope constructs.Construct, group awslogs.LogGroup, props Pro
 			Resources:  &[]*string{group.LogGroupArn()},
 			Conditions: &map[string]any{
 				"StringEquals": map[string]any{"aws:SourceAccount": props.Env.Site.Account},
-				"ArnLike": map[string]any{
-					"aws:SourceArn": "arn:aws:logs:" + *stack.Region() + ":" + props.Env.Site.Account + ":*",
-				},
+				"ArnLike":      map[string]any{"aws:SourceArn": config.ARN("logs", *stack.Region(), props.Env.Site.Account, "*")},
 			},
 		})},
 	})
