@@ -543,3 +543,15 @@ func TestNoSecurityGroupLetsStolenDataOut(t *testing.T) {
 		assert.NotZero(t, groups)
 	})
 }
+
+// An incident is found weeks after it began: whatever a construct asks for, no
+// log is gone before somebody asks.
+func TestNoLogForgetsBeforeSomebodyAsks(t *testing.T) {
+	least := map[string]float64{"production": 90, "staging": 30}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, group := range env.everywhere("AWS::Logs::LogGroup") {
+			days, _ := group.Properties["RetentionInDays"].(float64)
+			assert.GreaterOrEqualf(t, days, least[env.Name], "%s %s", group.stack.name, group.id)
+		}
+	})
+}
