@@ -814,14 +814,25 @@ func TestGrafanaStandsWhereAWSOffersItAndReadsOnlyMetrics(t *testing.T) {
 		trust := at(global.Resources[role].Properties, "AssumeRolePolicyDocument", "Statement", 0)
 		assert.Equal(t, "grafana.amazonaws.com", at(trust, "Principal", "Service"))
 		assert.Equal(t, env.Site.Account, at(trust, "Condition", "StringEquals", "aws:SourceAccount"))
+		assert.Equal(t, "arn:aws:grafana:us-east-1:"+env.Site.Account+":/workspaces/*", at(trust, "Condition", "ArnLike", "aws:SourceArn"))
 		reads := grafanaReads(global, role)
 		assert.Equal(t, env.Name, at(reads["aps:QueryMetrics"], "Condition", "StringEquals", "aws:ResourceTag/Environment"))
 		assert.Equal(t, env.DR.AllowDataOutsideBrazil, reads["xray:BatchGetTraces"] != nil, "traces name wallets")
 		assert.Equal(t, env.DR.AllowDataOutsideBrazil, slices.Contains(workspace.Properties["DataSources"].([]any), any("XRAY")))
-		for action := range reads {
-			assert.NotContains(t, action, "*")
-			service, _, _ := strings.Cut(action, ":")
-			assert.Containsf(t, []string{"aps", "cloudwatch", "xray"}, service, "logs and data stay in Brazil: %s", action)
+		// Logs and data stay in Brazil, and a dashboard changes nothing.
+		want := []string{
+			"aps:GetLabels", "aps:GetMetricMetadata", "aps:GetSeries", "aps:QueryMetrics",
+			"cloudwatch:GetMetricData", "cloudwatch:ListMetrics",
+		}
+		if env.DR.AllowDataOutsideBrazil {
+			want = append(want, "xray:BatchGetTraces", "xray:GetServiceGraph", "xray:GetTraceGraph", "xray:GetTraceSummaries")
+		}
+		assert.Equal(t, want, slices.Sorted(maps.Keys(reads)))
+		for action, statement := range reads {
+			if at(statement, "Resource") == "*" {
+				assert.Equalf(t, []any{"sa-east-1", "us-east-1"}, at(statement, "Condition", "StringEquals", "aws:RequestedRegion"),
+					"%s reaches regions that are not the platform's", action)
+			}
 		}
 	})
 }
