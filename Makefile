@@ -36,7 +36,7 @@ lint: node_modules/.package-lock.json ## formatting, go vet and the linters
 lock: node_modules/.package-lock.json ## accept changed identities of stateful resources, deliberately
 	go test ./test -run TestStatefulLock -update
 
-update: ## rewrite the generated files: reference graph, diagram, golden data
+update: ## rewrite the generated files: reference graph, diagram, cost table
 	go test ./test -update
 
 cost: ## rewrite the cost table in docs from the templates of the last synth
