@@ -162,6 +162,8 @@ func TestABadVersionIsRolledBackAndNeverReducesCapacity(t *testing.T) {
 		assert.Equal(t, "ENABLED", service["AvailabilityZoneRebalancing"])
 		assert.Equal(t, "1.4.0", service["PlatformVersion"])
 		assert.Equal(t, "wallet-service", service["ServiceName"])
+		assert.Equal(t, "SERVICE", service["PropagateTags"], "the bill does not say whose the tasks are")
+		assert.Equal(t, true, service["EnableECSManagedTags"])
 	})
 }
 
@@ -450,6 +452,10 @@ func TestLosingTheCollectorCostsTracesAndNotTheWallet(t *testing.T) {
 		assert.Equal(t, []any{"awsxray"}, at(settings, "service", "pipelines", "traces", "exporters"))
 		assert.Equal(t, []any{"memory_limiter", "batch"}, at(settings, "service", "pipelines", "traces", "processors"))
 		assert.Equal(t, []any{"health_check"}, at(settings, "service", "extensions"))
+		// The limiter refuses spans at 80 %, and begins 25 % before that.
+		assert.Equal(t, map[string]any{"check_interval": "1s", "limit_percentage": 80.0, "spike_limit_percentage": 25.0},
+			at(settings, "processors", "memory_limiter"), "the container is killed for its memory")
+		assert.EqualValues(t, 60, at(collector, "RestartPolicy", "RestartAttemptPeriod"), "traces are lost for longer")
 	})
 }
 
@@ -461,6 +467,7 @@ func TestEachContainerLogsToItsOwnGroupAndNeverStopsTheWallet(t *testing.T) {
 			assert.Equal(t, "awslogs", at(compute.container(t, name), "LogConfiguration", "LogDriver"), name)
 			options := at(compute.container(t, name), "LogConfiguration", "Options")
 			assert.Equal(t, "non-blocking", at(options, "mode"), name)
+			assert.Equalf(t, "26214400b", at(options, "max-buffer-size"), "%s: a burst of lines is lost", name) // 25 MiB
 			group := rendered(at(options, "awslogs-group", "Ref"))
 			groups[group] = true
 			assert.EqualValues(t, env.Service.LogRetentionDays, compute.Resources[group].Properties["RetentionInDays"], name)
@@ -545,7 +552,7 @@ func TestAReleaseThatWasTestedIsTheOneThatRuns(t *testing.T) {
 			assert.Equal(t, "IMMUTABLE", properties["ImageTagMutability"])
 			assert.Equal(t, true, at(properties, "ImageScanningConfiguration", "ScanOnPush"))
 			assert.Equal(t, "KMS", at(properties, "EncryptionConfiguration", "EncryptionType"))
-			assert.Equal(t, "Retain", repository.DeletionPolicy)
+			assert.Equal(t, "RetainExceptOnCreate", repository.DeletionPolicy)
 			assert.Equal(t, "Retain", repository.UpdateReplacePolicy)
 			var lifecycle struct {
 				Rules []struct{ Selection map[string]any }
@@ -555,6 +562,7 @@ func TestAReleaseThatWasTestedIsTheOneThatRuns(t *testing.T) {
 			assert.Equal(t, "untagged", lifecycle.Rules[0].Selection["tagStatus"])
 			assert.EqualValues(t, env.Registry.UntaggedDays, lifecycle.Rules[0].Selection["countNumber"])
 			assert.Equal(t, "tagged", lifecycle.Rules[1].Selection["tagStatus"])
+			assert.Equal(t, []any{"*"}, lifecycle.Rules[1].Selection["tagPatternList"], "releases whose tags match nothing stay for ever")
 			assert.Equal(t, "imageCountMoreThan", lifecycle.Rules[1].Selection["countType"])
 			assert.EqualValues(t, env.Registry.Releases, lifecycle.Rules[1].Selection["countNumber"])
 		}

@@ -220,6 +220,9 @@ func TestAlarmsBeginWhereThePromisesEnd(t *testing.T) {
 			"backup-failed":               {"GreaterThanThreshold", 0},
 			"backup-restore-failed":       {"GreaterThanThreshold", 0},
 			"functions-failing":           {"GreaterThanThreshold", 0},
+			// Both environments copy. S3 promises a quarter of an hour, in seconds.
+			"backup-copy-failed":  {"GreaterThanThreshold", 0},
+			"storage-replication": {"GreaterThanThreshold", 900},
 		} {
 			a, ok := env.alarms()[id]
 			if !assert.Truef(t, ok, "no alarm %s", id) {
@@ -236,6 +239,9 @@ func TestTheSeedsServiceLevelsAreWatched(t *testing.T) {
 		assert.Equal(t, 100*time.Millisecond, env.Observability.LatencyTarget, "P95")
 		assert.Equal(t, 200*time.Millisecond, env.Observability.TailLatencyTarget, "P99")
 		assert.InDelta(t, 0.1, env.Observability.ErrorRatePercent, 0)
+		for _, id := range []string{"edge-latency", "edge-tail-latency"} {
+			assert.Equalf(t, "ignore", env.alarms()[id].Properties["EvaluateLowSampleCountPercentile"], "%s: one slow request at night wakes somebody", id)
+		}
 		assert.Equal(t, "p95", env.alarms()["edge-latency"].Properties["ExtendedStatistic"])
 		assert.Equal(t, "p99", env.alarms()["edge-tail-latency"].Properties["ExtendedStatistic"])
 	})
@@ -329,6 +335,9 @@ func TestTheOutageAlarmKnowsItsParts(t *testing.T) {
 		rule, _ := env.alarms()["outage"].Properties["AlarmRule"].(string)
 		parts := regexp.MustCompile(`ALARM\("([^"]+)"\)`).FindAllStringSubmatch(rule, -1)
 		require.Len(t, parts, 3, rule)
+		named := func(id string) string { return fmt.Sprintf("ALARM(%q)", env.AlarmName(id)) }
+		assert.Equal(t, named("edge-healthy-targets")+" OR ("+named("edge-errors")+" AND "+named("edge-latency")+")", rule,
+			"nothing serving is an outage by itself; errors or slowness alone are not")
 		for _, part := range parts {
 			id := strings.TrimPrefix(part[1], env.Prefix()+"-")
 			assert.Containsf(t, env.alarms(), id, "the outage alarm names %s", part[1])
@@ -439,6 +448,20 @@ func TestEventsThatNoMetricShowsAreReported(t *testing.T) {
 			assert.Regexp(t, anchorOf, template)
 		}
 		assert.ElementsMatch(t, []string{"aws.backup", "aws.ecs", "aws.health", "aws.rds"}, slices.Collect(maps.Keys(sources)))
+		for source, severity := range map[string]string{"aws.backup": "Warning", "aws.ecs": "Critical", "aws.health": "Warning", "aws.rds": "Warning"} {
+			topic, _ := at(sources[source].Properties, "Targets", 0, "Arn", "Ref").(string)
+			assert.Truef(t, strings.HasPrefix(topic, "Alerts"+severity), "%s goes to %s", source, topic)
+			assert.Lenf(t, at(sources[source].Properties, "Targets"), 1, "%s", source)
+		}
+		kinds := func(source string) any { return at(sources[source].Properties, "EventPattern", "detail-type") }
+		assert.Equal(t, []any{"Backup Job State Change", "Copy Job State Change", "Restore Job State Change"}, kinds("aws.backup"))
+		assert.Equal(t, []any{"ECS Deployment State Change"}, kinds("aws.ecs"))
+		assert.Equal(t, []any{"RDS DB Cluster Event"}, kinds("aws.rds"))
+		assert.Equal(t, []any{"AWS Health Event"}, kinds("aws.health"))
+		health := at(sources["aws.health"].Properties, "EventPattern", "detail")
+		assert.Equal(t, []any{"issue", "scheduledChange"}, at(health, "eventTypeCategory"))
+		assert.ElementsMatch(t, []any{"ECS", "FARGATE", "RDS", "ELASTICACHE", "KAFKA", "ELASTICLOADBALANCING", "EC2", "ACM", "KMS"}, at(health, "service"),
+			"AWS's problem with a service that carries the wallet")
 		assert.Equal(t, []any{"SERVICE_DEPLOYMENT_FAILED"}, at(sources["aws.ecs"].Properties, "EventPattern", "detail", "eventName"))
 		prefix, _ := at(sources["aws.ecs"].Properties, "EventPattern", "resources", 0, "prefix").(string)
 		assert.True(t, strings.HasSuffix(prefix, ":service/"+env.ECSClusterName()+"/"), "other services' deployments")
@@ -538,6 +561,60 @@ func TestDashboardsShowWhatExists(t *testing.T) {
 	})
 }
 
+// drawn is a graph of a dashboard in a line: how many lines it has, and its
+// limits with their values.
+func drawn(widget map[string]any) string {
+	metrics, _ := at(widget, "properties", "metrics").([]any)
+	text := fmt.Sprintf("%v: %d lines", at(widget, "properties", "title"), len(metrics))
+	limits, _ := at(widget, "properties", "annotations", "horizontal").([]any)
+	for _, limit := range limits {
+		text += fmt.Sprintf(", %v %v", at(limit, "label"), at(limit, "value"))
+	}
+	return text
+}
+
+func TestNoGraphAndNoLimitDisappears(t *testing.T) {
+	env := platform["production"]
+	want := map[string][]string{
+		"business": {
+			"Requests a minute: 1 lines", "Failed requests, percent: 4 lines, promise 0.1",
+			"Response time, seconds: 3 lines, P95 promise 0.1, P99 promise 0.2", "Answers by class: 3 lines",
+			"Events written to Kafka, a second: 3 lines", "Requests that the web ACL blocked, a minute: 2 lines, alarm 1000",
+		},
+		"technical": {
+			"Tasks: 3 lines, minimum 6, maximum 20", "Tasks' CPU and memory, percent: 2 lines, CPU target 70, memory target 80",
+			"Requests a minute for each task: 1 lines, target 36000", "Targets: 2 lines", "Errors by origin: 3 lines",
+			"Response time, seconds: 3 lines", "Database statements, milliseconds: 3 lines",
+			"Database connections: 2 lines, server's limit 2000", "Consumer lag, records: 1 lines, alarm 100000",
+		},
+		"infrastructure": {
+			"Database CPU, percent: 2 lines, alarm 80", "Database free memory, bytes: 1 lines", "Database storage, bytes: 1 lines",
+			"Database deadlocks, a second: 1 lines", "Cache command thread, percent: 3 lines, alarm 80", "Cache memory, percent: 3 lines, alarm 80",
+			"Cache evictions, a minute: 3 lines", "Cache hit rate, percent: 3 lines", "Kafka disk, percent: 3 lines, grows 60, alarm 85",
+			"Kafka CPU, percent: 3 lines", "Kafka partitions: 4 lines", "NAT port errors: 3 lines", "NAT bytes to the internet: 3 lines",
+			"Certificate, days left: 1 lines, alarm 30", "Database replica lag, milliseconds: 1 lines, alarm 1000", "Cache replication lag, seconds: 3 lines",
+		},
+	}
+	got := map[string][]string{}
+	states := 0
+	for _, dashboard := range env.stack(t, "observability").ofType("AWS::CloudWatch::Dashboard") {
+		name := strings.TrimPrefix(dashboard.Properties["DashboardName"].(string), env.Prefix()+"-")
+		var body struct{ Widgets []map[string]any }
+		require.NoError(t, json.Unmarshal([]byte(render(dashboard.Properties["DashboardBody"])), &body))
+		for _, widget := range body.Widgets {
+			switch widget["type"] {
+			case "metric":
+				got[name] = append(got[name], drawn(widget))
+			case "alarm":
+				listed, _ := at(widget, "properties", "alarms").([]any)
+				states += len(listed)
+			}
+		}
+	}
+	assert.Equal(t, want, got)
+	assert.Len(t, env.stack(t, "observability").ofType("AWS::CloudWatch::Alarm"), states, "the colour of every alarm")
+}
+
 func TestPrometheusReadsTheServiceAndTheBrokers(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		stack := env.stack(t, "observability")
@@ -584,7 +661,7 @@ func TestTheServicesHistoryIsKeptAndEncrypted(t *testing.T) {
 		workspace := env.stack(t, "observability").only(t, "AWS::APS::Workspace")
 		assert.InDelta(t, env.Observability.MetricRetentionDays, at(workspace.Properties, "WorkspaceConfiguration", "RetentionPeriodInDays"), 0)
 		assert.NotEmpty(t, at(workspace.Properties, "KmsKeyArn", "Fn::GetAtt"))
-		assert.Equal(t, "Retain", workspace.DeletionPolicy)
+		assert.Equal(t, "RetainExceptOnCreate", workspace.DeletionPolicy)
 		assert.Equal(t, "Retain", workspace.UpdateReplacePolicy)
 		for _, group := range env.stack(t, "observability").ofType("AWS::Logs::LogGroup") {
 			assert.Truef(t, strings.HasPrefix(group.Properties["LogGroupName"].(string), "/aws/vendedlogs/"), "%v", group.Properties["LogGroupName"])
@@ -620,7 +697,7 @@ func promMetrics(expression string) []string {
 	}
 	var names []string
 	for _, name := range promName.FindAllString(expression, -1) {
-		if !strings.HasSuffix(name, "(") {
+		if !strings.HasSuffix(name, "(") && name != "or" {
 			names = append(names, name)
 		}
 	}
@@ -629,18 +706,24 @@ func promMetrics(expression string) []string {
 
 // promRule is a rule of Prometheus.
 type promRule struct {
-	Record, Alert, Expr string
-	Labels, Annotations map[string]string
+	Record, Alert, Expr, For string
+	Labels, Annotations      map[string]string
 }
 
 // promRules are an environment's rules, in the order of evaluation.
 func promRules(t *testing.T, env environment) []promRule {
 	t.Helper()
-	var file struct{ Groups []struct{ Rules []promRule } }
+	var file struct {
+		Groups []struct {
+			Interval string
+			Rules    []promRule
+		}
+	}
 	data := env.stack(t, "observability").only(t, "AWS::APS::RuleGroupsNamespace").Properties["Data"]
 	require.NoError(t, yaml.Unmarshal([]byte(render(data)), &file))
 	var all []promRule
 	for _, group := range file.Groups {
+		assert.Equal(t, "1m", group.Interval, "alerts come later than they say")
 		all = append(all, group.Rules...)
 	}
 	require.NotEmpty(t, all)
@@ -663,10 +746,80 @@ func TestPrometheusComputesFromWhatTheServiceExports(t *testing.T) {
 			}
 		}
 		assert.Equal(t, fmt.Sprintf("wallet:operations_failed:ratio5m > %g", env.Observability.ErrorRatePercent/100), alerts["WalletOperationsFailing"].Expr)
-		assert.Equal(t, fmt.Sprintf("wallet:operation_duration_seconds:p95 > %g", env.Observability.LatencyTarget.Seconds()), alerts["WalletOperationSlow"].Expr)
+		assert.Equal(t, fmt.Sprintf("wallet:operation_duration_seconds:p95 > %[1]g or wallet:operation_duration_seconds:mean > %[1]g", env.Observability.LatencyTarget.Seconds()), alerts["WalletOperationSlow"].Expr)
 		assert.Equal(t, "wallet:outbox_failed:rate5m > 0", alerts["OutboxFailing"].Expr)
 		assert.Equal(t, "wallet:outbox_published:ratio15m < 0.9", alerts["OutboxBehind"].Expr)
 		assert.Equal(t, `absent(up{job="wallet-service"} == 1)`, alerts["MetricsMissing"].Expr)
+		assert.Len(t, alerts, 5)
+	})
+}
+
+func TestPrometheusAlertsWaitAndWakeAsAgreed(t *testing.T) {
+	want := map[string]string{
+		"WalletOperationsFailing": "critical after 5m", "WalletOperationSlow": "warning after 10m",
+		"OutboxFailing": "warning after 5m", "OutboxBehind": "critical after 15m", "MetricsMissing": "warning after 15m",
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		got := map[string]string{}
+		for _, rule := range promRules(t, env) {
+			if rule.Alert != "" {
+				got[rule.Alert] = rule.Labels["severity"] + " after " + rule.For
+			}
+		}
+		assert.Equal(t, want, got)
+	})
+}
+
+// An operation that is left out is a flow of money that nobody watches.
+func TestEveryKindOfOperationIsCountedAndTimed(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		recorded := map[string]string{}
+		for _, rule := range promRules(t, env) {
+			if rule.Record != "" {
+				recorded[rule.Record+" "+rule.Labels["operation"]+rule.Labels["flow"]] = rule.Expr
+			}
+		}
+		assert.ElementsMatch(t,
+			[]string{
+				"wallet_operations_created_total", "wallet_operations_deposits_total", "wallet_operations_withdrawals_total",
+				"wallet_operations_transfers_total", "wallet_operations_queries_total",
+			},
+			promMetrics(recorded["wallet:operations:rate5m "]))
+		assert.Equal(t, "sum(rate(wallet_operations_failed_total[5m])) / (wallet:operations:rate5m + sum(rate(wallet_operations_failed_total[5m])))",
+			recorded["wallet:operations_failed:ratio5m "])
+		for _, flow := range []string{"deposited", "withdrawn", "transferred"} {
+			assert.Equal(t, "sum(increase(wallet_money_"+flow+"_total[1h]))", recorded["wallet:money:increase1h "+flow])
+		}
+		for _, operation := range []string{"creation", "deposit", "withdrawal", "transfer", "query"} {
+			for _, percentile := range []string{"95", "99"} {
+				assert.Equal(t, "histogram_quantile(0."+percentile+", sum by (le) (rate(wallet_operations_"+operation+"_duration_seconds_bucket[5m])))",
+					recorded["wallet:operation_duration_seconds:p"+percentile+" "+operation])
+			}
+		}
+		assert.Len(t, recorded, 17)
+	})
+}
+
+// The service's timers publish no buckets, so that a percentile alone would never
+// speak.
+func TestASlowOperationIsSeenWithoutHistogramBuckets(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		seen := map[string]bool{} // recorded from what exists
+		slow := ""
+		operations := map[string]bool{}
+		for _, rule := range promRules(t, env) {
+			if rule.Alert == "WalletOperationSlow" {
+				slow = rule.Expr
+			}
+			if rule.Record != "" && !strings.Contains(rule.Expr, "_bucket") {
+				seen[rule.Record] = true
+			}
+			if rule.Record == "wallet:operation_duration_seconds:mean" {
+				operations[rule.Labels["operation"]] = true
+			}
+		}
+		assert.Len(t, operations, 5, "a kind of operation is not watched")
+		assert.Truef(t, slices.ContainsFunc(promMetrics(slow), func(metric string) bool { return seen[metric] }), "%s can never be true", slow)
 	})
 }
 
@@ -680,6 +833,7 @@ func TestPrometheusAlertsReachTheTopicOfTheirSeverity(t *testing.T) {
 		var inner struct {
 			Route struct {
 				Receiver string
+				Repeat   string `yaml:"repeat_interval"`
 				Routes   []struct {
 					Receiver string
 					Matchers []string
@@ -694,6 +848,7 @@ func TestPrometheusAlertsReachTheTopicOfTheirSeverity(t *testing.T) {
 		}
 		require.NoError(t, yaml.Unmarshal([]byte(outer.Config), &inner))
 		assert.Equal(t, "warning", inner.Route.Receiver)
+		assert.Equal(t, "4h", inner.Route.Repeat, "an alert that lasts is forgotten, or a nuisance")
 		require.Len(t, inner.Route.Routes, 1)
 		assert.Equal(t, "critical", inner.Route.Routes[0].Receiver)
 		assert.Equal(t, []string{`severity="critical"`}, inner.Route.Routes[0].Matchers)
@@ -791,14 +946,25 @@ func TestGrafanaStandsWhereAWSOffersItAndReadsOnlyMetrics(t *testing.T) {
 		trust := at(global.Resources[role].Properties, "AssumeRolePolicyDocument", "Statement", 0)
 		assert.Equal(t, "grafana.amazonaws.com", at(trust, "Principal", "Service"))
 		assert.Equal(t, env.Site.Account, at(trust, "Condition", "StringEquals", "aws:SourceAccount"))
+		assert.Equal(t, "arn:aws:grafana:us-east-1:"+env.Site.Account+":/workspaces/*", at(trust, "Condition", "ArnLike", "aws:SourceArn"))
 		reads := grafanaReads(global, role)
 		assert.Equal(t, env.Name, at(reads["aps:QueryMetrics"], "Condition", "StringEquals", "aws:ResourceTag/Environment"))
 		assert.Equal(t, env.DR.AllowDataOutsideBrazil, reads["xray:BatchGetTraces"] != nil, "traces name wallets")
 		assert.Equal(t, env.DR.AllowDataOutsideBrazil, slices.Contains(workspace.Properties["DataSources"].([]any), any("XRAY")))
-		for action := range reads {
-			assert.NotContains(t, action, "*")
-			service, _, _ := strings.Cut(action, ":")
-			assert.Containsf(t, []string{"aps", "cloudwatch", "xray"}, service, "logs and data stay in Brazil: %s", action)
+		// Logs and data stay in Brazil, and a dashboard changes nothing.
+		want := []string{
+			"aps:GetLabels", "aps:GetMetricMetadata", "aps:GetSeries", "aps:QueryMetrics",
+			"cloudwatch:GetMetricData", "cloudwatch:ListMetrics",
+		}
+		if env.DR.AllowDataOutsideBrazil {
+			want = append(want, "xray:BatchGetTraces", "xray:GetServiceGraph", "xray:GetTraceGraph", "xray:GetTraceSummaries")
+		}
+		assert.Equal(t, want, slices.Sorted(maps.Keys(reads)))
+		for action, statement := range reads {
+			if at(statement, "Resource") == "*" {
+				assert.Equalf(t, []any{"sa-east-1", "us-east-1"}, at(statement, "Condition", "StringEquals", "aws:RequestedRegion"),
+					"%s reaches regions that are not the platform's", action)
+			}
 		}
 	})
 }
@@ -853,21 +1019,45 @@ func (a alarm) reading() string {
 		}
 	}
 	fmt.Fprintf(&b, ", %v of %v", a.Properties["DatapointsToAlarm"], a.Properties["EvaluationPeriods"])
+	if period := a.period(); period != 60 {
+		fmt.Fprintf(&b, " in %v s", period)
+	}
 	return b.String()
+}
+
+// period is the length of the alarm's periods in seconds; 0 where its inputs have
+// different ones.
+func (a alarm) period() float64 {
+	if period, ok := a.Properties["Period"].(float64); ok {
+		return period
+	}
+	var all []float64
+	queries, _ := a.Properties["Metrics"].([]any)
+	for _, query := range queries {
+		for _, period := range []any{at(query, "Period"), at(query, "MetricStat", "Period")} {
+			if seconds, ok := period.(float64); ok {
+				all = append(all, seconds)
+			}
+		}
+	}
+	if slices.Sort(all); len(slices.Compact(all)) != 1 {
+		return 0
+	}
+	return all[0]
 }
 
 // A wrong dimension is an alarm that never sees its metric, and CloudWatch
 // accepts every name.
 func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 	want := map[string]string{
-		"backup-copy-failed":          `SELECT SUM(NumberOfCopyJobsFailed) FROM "AWS/Backup", 1 of 1`,
-		"backup-failed":               `SELECT SUM(NumberOfBackupJobsFailed) FROM "AWS/Backup", 1 of 1`,
-		"backup-restore-failed":       `SELECT SUM(NumberOfRestoreJobsFailed) FROM "AWS/Backup", 1 of 1`,
+		"backup-copy-failed":          `SELECT SUM(NumberOfCopyJobsFailed) FROM "AWS/Backup", 1 of 1 in 300 s`,
+		"backup-failed":               `SELECT SUM(NumberOfBackupJobsFailed) FROM "AWS/Backup", 1 of 1 in 300 s`,
+		"backup-restore-failed":       `SELECT SUM(NumberOfRestoreJobsFailed) FROM "AWS/Backup", 1 of 1 in 300 s`,
 		"cache-cpu":                   `Average AWS/ElastiCache EngineCPUUtilization CacheClusterId, 5 of 5`,
 		"cache-evictions":             `Sum AWS/ElastiCache Evictions CacheClusterId, 5 of 5`,
 		"cache-memory":                `Maximum AWS/ElastiCache DatabaseMemoryUsagePercentage CacheClusterId, 5 of 5`,
 		"cache-replication-lag":       `Maximum AWS/ElastiCache ReplicationLag CacheClusterId, 5 of 5`,
-		"certificate-expiry":          `Minimum AWS/CertificateManager DaysToExpiry CertificateArn, 1 of 1`,
+		"certificate-expiry":          `Minimum AWS/CertificateManager DaysToExpiry CertificateArn, 1 of 1 in 86400 s`,
 		"database-deadlocks":          `Average AWS/RDS Deadlocks DBClusterIdentifier Role=WRITER, 5 of 10`,
 		"database-memory":             `Minimum AWS/RDS FreeableMemory DBClusterIdentifier, 10 of 10`,
 		"database-reader-connections": `Maximum AWS/RDS DatabaseConnections DBClusterIdentifier Role=READER, 5 of 5`,
@@ -880,7 +1070,7 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 		"edge-latency":                `p95 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
 		"edge-tail-latency":           `p99 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
 		"edge-unhealthy-targets":      `Maximum AWS/ApplicationELB UnHealthyHostCount LoadBalancer TargetGroup, 10 of 10`,
-		"functions-failing":           `SELECT SUM(Errors) FROM "AWS/Lambda", 1 of 1`,
+		"functions-failing":           `SELECT SUM(Errors) FROM "AWS/Lambda", 1 of 1 in 300 s`,
 		"kafka-consumer-lag":          `SELECT MAX(SumOffsetLag) FROM "AWS/Kafka" WHERE "Cluster Name" = 'wallet-%s', 10 of 10`,
 		"kafka-controller":            `Maximum AWS/Kafka ActiveControllerCount Cluster Name, 5 of 5`,
 		"kafka-disk":                  `Maximum AWS/Kafka KafkaDataLogsDiskUsed Broker ID Cluster Name, 5 of 5`,
@@ -893,7 +1083,7 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 		"service-memory":              `Average AWS/ECS MemoryUtilization ClusterName ServiceName, 10 of 10`,
 		"service-tasks":               `Minimum ECS/ContainerInsights RunningTaskCount ClusterName ServiceName, 8 of 10`,
 		"standby-lag":                 `SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = 'wallet-%s-us-east-1', 5 of 5`,
-		"storage-replication":         `SELECT MAX(ReplicationLatency) FROM "AWS/S3", 3 of 3`,
+		"storage-replication":         `SELECT MAX(ReplicationLatency) FROM "AWS/S3", 3 of 3 in 300 s`,
 		"waf-blocks":                  `Sum AWS/WAFV2 BlockedRequests Region Rule=ALL WebACL, 3 of 5`,
 	}
 	eachEnvironment(t, func(t *testing.T, env environment) {

@@ -517,3 +517,41 @@ func attribute(p properties, key string) string {
 	}
 	return ""
 }
+
+// A break-in ends where the stolen data cannot leave: to the whole internet there
+// is HTTPS alone, for AWS's own APIs, whose addresses are not fixed.
+func TestNoSecurityGroupLetsStolenDataOut(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		groups := 0
+		check := func(who string, rule any) {
+			cidr := fmt.Sprint(at(rule, "CidrIp"), at(rule, "CidrIpv6"))
+			if strings.Contains(cidr, "0.0.0.0/0") || strings.Contains(cidr, "::/0") {
+				ports := []any{at(rule, "IpProtocol"), at(rule, "FromPort"), at(rule, "ToPort")}
+				assert.Equalf(t, []any{"tcp", 443.0, 443.0}, ports, "%s calls any address", who)
+			}
+		}
+		for _, group := range env.everywhere("AWS::EC2::SecurityGroup") {
+			groups++
+			rules, _ := group.Properties["SecurityGroupEgress"].([]any)
+			for _, rule := range rules {
+				check(group.stack.name+" "+group.id, rule)
+			}
+		}
+		for _, rule := range env.everywhere("AWS::EC2::SecurityGroupEgress") {
+			check(rule.stack.name+" "+rule.id, rule.Properties)
+		}
+		assert.NotZero(t, groups)
+	})
+}
+
+// An incident is found weeks after it began: whatever a construct asks for, no
+// log is gone before somebody asks.
+func TestNoLogForgetsBeforeSomebodyAsks(t *testing.T) {
+	least := map[string]float64{"production": 90, "staging": 30}
+	eachOfTheSeed(t, least, func(t *testing.T, env environment, least float64) {
+		for _, group := range env.everywhere("AWS::Logs::LogGroup") {
+			days, _ := group.Properties["RetentionInDays"].(float64)
+			assert.GreaterOrEqualf(t, days, least, "%s %s", group.stack.name, group.id)
+		}
+	})
+}

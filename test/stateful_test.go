@@ -116,7 +116,7 @@ func isLocked(r resource) bool {
 	case keeps, carries:
 		return true
 	case evidence:
-		return r.DeletionPolicy == "Retain"
+		return slices.Contains(retained, r.DeletionPolicy)
 	default:
 		return false
 	}

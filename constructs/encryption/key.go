@@ -27,7 +27,8 @@ func NewKey(scope constructs.Construct, id string, props Props) awskms.Key {
 		Alias:             new(props.Alias),
 		Description:       new(props.Purpose),
 		EnableKeyRotation: new(true),
-		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+		// A creation that is rolled back takes the key along.
+		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		// The longest time that KMS offers to notice a mistake.
 		PendingWindow: awscdk.Duration_Days(jsii.Number(30)),
 	})

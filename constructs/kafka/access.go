@@ -49,7 +49,7 @@ func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, env config.E
 		// By ARN: CDK would write each reader of the secret into the key's policy,
 		// and so make this stack depend on its consumers.
 		EncryptionKey: awskms.Key_FromKeyArn(scope, new("SecretKeyByArn"), key.KeyArn()),
-		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
 			SecretStringTemplate: new(string(template)),
 			GenerateStringKey:    new("password"),
@@ -64,7 +64,7 @@ func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, env config.E
 		ClusterArn:    cluster.AttrArn(),
 		SecretArnList: &[]*string{secret.SecretArn()},
 	})
-	association.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+	association.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 	return secret, association
 }
 

@@ -21,7 +21,7 @@ func newConfiguration(scope constructs.Construct, env config.Environment) awsmsk
 		Description:      new("Server properties of " + env.KafkaClusterName()),
 		ServerProperties: new(serverProperties(env)),
 	})
-	configuration.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+	configuration.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 	return configuration
 }
 

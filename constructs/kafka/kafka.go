@@ -52,7 +52,7 @@ func New(scope constructs.Construct, props Props) Cluster {
 		// Brokers open no connection of their own.
 		AllowAllOutbound: new(false),
 	})
-	group.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN) // as long as the cluster
+	group.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE) // as long as the cluster
 	cluster := newBrokers(scope, props, group)
 	topics := addTopics(scope, cluster, env.Messaging)
 	growStorage(scope, cluster, env.Messaging)
@@ -111,7 +111,7 @@ func newBrokers(scope constructs.Construct, props Props, group awsec2.ISecurityG
 		},
 		LoggingInfo: logging,
 	})
-	cluster.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+	cluster.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 	cluster.Node().AddDependency(delivery)
 	return cluster
 }

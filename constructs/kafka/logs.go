@@ -33,7 +33,7 @@ func newLogging(scope constructs.Construct, props Props) (*awsmsk.CfnCluster_Log
 			},
 		})},
 	})
-	delivery.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
+	delivery.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 	return &awsmsk.CfnCluster_LoggingInfoProperty{
 		BrokerLogs: &awsmsk.CfnCluster_BrokerLogsProperty{
 			CloudWatchLogs: &awsmsk.CfnCluster_CloudWatchLogsProperty{Enabled: new(true), LogGroup: group.LogGroupName()},

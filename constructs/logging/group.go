@@ -28,7 +28,7 @@ type Props struct {
 func NewGroup(scope constructs.Construct, id string, props Props) awslogs.LogGroup {
 	removal := awscdk.RemovalPolicy_DESTROY
 	if props.Keep {
-		removal = awscdk.RemovalPolicy_RETAIN
+		removal = awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
 	}
 	var name *string
 	if props.Name != "" {

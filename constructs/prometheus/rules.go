@@ -14,6 +14,12 @@ const serviceJob = "wallet-service"
 // operations are what the service times, as the part of the metric's name.
 var operations = []string{"creation", "deposit", "withdrawal", "transfer", "query"}
 
+// The recorded durations of the operations.
+const (
+	duration     = "wallet:operation_duration_seconds"
+	durationMean = duration + ":mean"
+)
+
 // rule is a recording rule or an alert of Prometheus.
 type rule struct {
 	Record      string            `yaml:"record,omitempty"`
@@ -61,12 +67,18 @@ func recordings() []rule {
 		})
 	}
 	for _, operation := range operations {
+		timer := "wallet_operations_" + operation + "_duration_seconds"
+		recorded = append(recorded, rule{
+			Record: durationMean, Labels: map[string]string{"operation": operation},
+			Expr: fmt.Sprintf("sum(rate(%s_sum[5m])) / sum(rate(%s_count[5m]))", timer, timer),
+		})
+		// Empty until the image publishes buckets: the service's timers export a sum,
+		// a count and a maximum.
 		for _, percentile := range []string{"95", "99"} {
 			recorded = append(recorded, rule{
-				Record: "wallet:operation_duration_seconds:p" + percentile,
+				Record: duration + ":p" + percentile,
 				Labels: map[string]string{"operation": operation},
-				Expr: fmt.Sprintf("histogram_quantile(0.%s, sum by (le) (rate(wallet_operations_%s_duration_seconds_bucket[5m])))",
-					percentile, operation),
+				Expr:   fmt.Sprintf("histogram_quantile(0.%s, sum by (le) (rate(%s_bucket[5m])))", percentile, timer),
 			})
 		}
 	}
@@ -86,7 +98,8 @@ func alerts(env config.Environment) []rule {
 			fmt.Sprintf("wallet:operations_failed:ratio5m > %g", watch.ErrorRatePercent/100),
 			"More wallet operations fail than the wallet promises."),
 		alert("WalletOperationSlow", "wallet-operation-slow", alarms.Warning, 10*time.Minute,
-			fmt.Sprintf("wallet:operation_duration_seconds:p95 > %g", watch.LatencyTarget.Seconds()),
+			// A mean over the promise is worse than a P95 over it, and needs no buckets.
+			fmt.Sprintf("%[1]s:p95 > %[3]g or %[2]s > %[3]g", duration, durationMean, watch.LatencyTarget.Seconds()),
 			"A kind of operation takes longer than the wallet promises."),
 		alert("OutboxFailing", "outbox-failing", alarms.Warning, 5*time.Minute,
 			"wallet:outbox_failed:rate5m > 0",

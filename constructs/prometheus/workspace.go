@@ -52,7 +52,7 @@ func New(scope constructs.Construct, props Props) {
 		AlertManagerDefinition: new(routes(env, props.Topics)),
 	})
 	// The history of the business is not rebuilt from anywhere.
-	workspace.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+	workspace.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 	awsaps.NewCfnRuleGroupsNamespace(own, new("Rules"), &awsaps.CfnRuleGroupsNamespaceProps{
 		Name:      new(env.Prefix()),
 		Workspace: workspace.AttrArn(),

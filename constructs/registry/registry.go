@@ -48,7 +48,7 @@ func newRepository(scope constructs.Construct, id, name string, key awskms.IKey,
 		ImageScanOnPush:    new(true),
 		Encryption:         awsecr.RepositoryEncryption_KMS(),
 		EncryptionKey:      key,
-		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
+		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		LifecycleRules: &[]*awsecr.LifecycleRule{
 			{
 				Description:  new("what an interrupted push leaves behind"),

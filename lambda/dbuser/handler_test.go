@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"database/sql"
 	_ "embed"
@@ -194,6 +195,7 @@ func TestTheServerMustProveItsNameWithACertificateOfTheAuthorities(t *testing.T)
 	settings := connection(credentials{Username: "u", Password: "p", Host: "db.example", Port: "3306"}, wanted.roots)
 	assert.Equal(t, "db.example:3306", settings.Addr)
 	assert.False(t, settings.TLS.InsecureSkipVerify)
+	assert.GreaterOrEqual(t, settings.TLS.MinVersion, uint16(tls.VersionTLS12), "outdated ciphers are accepted")
 	assert.Equal(t, "db.example", settings.TLS.ServerName)
 	assert.True(t, settings.TLS.RootCAs.Equal(wanted.roots))
 	assert.False(t, wanted.roots.Equal(x509.NewCertPool()), "nobody would be trusted")

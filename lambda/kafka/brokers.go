@@ -84,7 +84,16 @@ func connect(credentials aws.CredentialsProvider, seeds []string) (*kadm.Client,
 	if credentials == nil {
 		return nil, errors.New("no AWS credentials")
 	}
-	client, err := kgo.NewClient(
+	client, err := kgo.NewClient(options(credentials, seeds)...)
+	if err != nil {
+		return nil, err
+	}
+	return kadm.NewClient(client), nil
+}
+
+// options say how the function connects: over TLS, as its role.
+func options(credentials aws.CredentialsProvider, seeds []string) []kgo.Opt {
+	return []kgo.Opt{
 		kgo.SeedBrokers(seeds...),
 		kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}),
 		kgo.SASL(mskiam.ManagedStreamingIAM(func(ctx context.Context) (mskiam.Auth, error) {
@@ -99,10 +108,6 @@ func connect(credentials aws.CredentialsProvider, seeds []string) (*kadm.Client,
 			}, nil
 		})),
 		// An attempt gives up while there is time for another.
-		kgo.RetryTimeout(30*time.Second),
-	)
-	if err != nil {
-		return nil, err
+		kgo.RetryTimeout(30 * time.Second),
 	}
-	return kadm.NewClient(client), nil
 }

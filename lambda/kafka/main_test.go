@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kafka"
 	"github.com/aws/aws-sdk-go-v2/service/kafka/types"
 	"github.com/stretchr/testify/assert"
@@ -15,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
@@ -229,4 +232,22 @@ func TestTheAdministratorMustBeAllowedToChangeACLs(t *testing.T) {
 	_, _, err := h.handle(ctx, request(cfn.RequestCreate))
 	require.ErrorIs(t, err, kerr.ClusterAuthorizationFailed)
 	assert.Contains(t, err.Error(), `allow User:wallet-service to DESCRIBE, READ, WRITE literal topic "wallet-events"`)
+}
+
+func TestTheAdministratorIsKnownByItsRoleAndHeardByNobodyElse(t *testing.T) {
+	role := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, nil })
+	made, err := kgo.NewClient(options(role, []string{"b-1.wallet:9098"})...)
+	require.NoError(t, err)
+	t.Cleanup(made.Close)
+	settings, ok := made.OptValue(kgo.DialTLSConfig).(*tls.Config)
+	require.True(t, ok, "the connection is not encrypted")
+	assert.GreaterOrEqual(t, settings.MinVersion, uint16(tls.VersionTLS12))
+	assert.False(t, settings.InsecureSkipVerify, "anybody may answer for the brokers")
+	mechanisms, ok := made.OptValue(kgo.SASL).([]sasl.Mechanism)
+	require.True(t, ok)
+	require.Len(t, mechanisms, 1)
+	assert.Equal(t, "AWS_MSK_IAM", mechanisms[0].Name())
+	assert.Equal(t, []string{"b-1.wallet:9098"}, made.OptValue(kgo.SeedBrokers))
+	_, err = connect(nil, nil)
+	require.ErrorContains(t, err, "no AWS credentials")
 }

@@ -1,0 +1,86 @@
+package test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cost"
+)
+
+// priced is what the synthesized templates cost.
+func priced(t *testing.T) ([]assembly.Stack, []cost.Line) {
+	t.Helper()
+	built, err := assembly.Read(outdir)
+	require.NoError(t, err)
+	prices, err := cost.LoadPrices()
+	require.NoError(t, err)
+	lines, err := cost.Lines(built, prices)
+	require.NoError(t, err, "something in the templates has no price")
+	return built, lines
+}
+
+// The sizes of the seed at the list prices of prices.json, by hand and not by the
+// program: a month has 730 hours.
+func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
+	type bounds struct{ low, high float64 }
+	same := func(month float64) bounds { return bounds{month, month} }
+	want := map[string]bounds{
+		// 6 to 20 tasks of (4 x 0.0696 + 8 x 0.0076) x 730 = 247.616
+		"Production sa-east-1 Compute": {1485.696, 4952.32},
+		// 3 x 2.149 x 730 + 1000 x 0.19
+		"Production sa-east-1 Database": same(4896.31),
+		// 3 x 0.41 x 730
+		"Production sa-east-1 Cache": same(897.9),
+		// 3 x (0.335 x 730 + 500 x 0.19)
+		"Production sa-east-1 Messaging": same(1018.65),
+		// (3 x 0.093 + 6 x 0.005 + 0.034 + 8 x 3 x 0.021) x 730
+		"Production sa-east-1 Networking": same(618.31),
+		// 5 + 7 rules
+		"Production sa-east-1 Web ACL": same(12),
+		// 1.038 x 730 + 1000 x 0.1
+		"Production us-east-1 Database": same(857.74),
+		// (3 x 0.045 + 3 x 0.005 + 3 x 3 x 0.01) x 730
+		"Production us-east-1 Networking": same(175.2),
+		// 2 to 4 tasks of (2 x 0.0696 + 4 x 0.0076) x 730 = 123.808
+		"Staging sa-east-1 Compute": {247.616, 495.232},
+		// 2 x 0.537 x 730 + 1000 x 0.19
+		"Staging sa-east-1 Database": same(974.02),
+		// 0.122 x 730
+		"Staging sa-east-1 Cache": same(89.06),
+		// 2 x (0.0736 x 730 + 50 x 0.19)
+		"Staging sa-east-1 Messaging": same(126.456),
+		// (0.093 + 4 x 0.005 + 0.034) x 730
+		"Staging sa-east-1 Networking": same(107.31),
+	}
+	_, lines := priced(t)
+	got := map[string]bounds{}
+	for _, line := range lines {
+		got[line.Environment+" "+line.Region+" "+line.Component] = bounds{line.Low, line.High}
+	}
+	for component, bound := range want {
+		assert.InDeltaf(t, bound.low, got[component].low, 0.01, "%s at the least", component)
+		assert.InDeltaf(t, bound.high, got[component].high, 0.01, "%s at the most", component)
+	}
+}
+
+// An environment or a region that is left out is a bill that nobody expected.
+func TestEveryStackThatCostsSomethingIsPriced(t *testing.T) {
+	built, lines := priced(t)
+	places := map[string]bool{}
+	for _, line := range lines {
+		places[line.Environment+" "+line.Region] = true
+		assert.Positivef(t, line.Low, "%s %s %s", line.Environment, line.Region, line.Component)
+		assert.LessOrEqualf(t, line.Low, line.High, "%s", line.Component)
+	}
+	assert.Equal(t, map[string]bool{
+		"Production sa-east-1": true, "Production us-east-1": true, "Staging sa-east-1": true, "Staging us-east-1": true,
+	}, places)
+	stacks := 0
+	for _, env := range platform {
+		stacks += len(env.stacks)
+	}
+	assert.Len(t, built, stacks, "the reader of assemblies overlooks a stack")
+}
