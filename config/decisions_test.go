@@ -104,8 +104,8 @@ var decisions = map[string][]decision{
 			return []any{e.Messaging.VolumeGiB, e.Messaging.MaxVolumeGiB, e.Messaging.VolumeTargetPercent}
 		}, "50 200 60", "500 2000 60", "a full disk stops a broker, and AWS never shrinks a volume"},
 		{"topics", func(e Environment) []any { return []any{e.Messaging.Topics} },
-			"[{wallet-events 6 compact 168h0m0s} {wallet-commands 6 delete 24h0m0s} {wallet-snapshots 6 compact 168h0m0s}]",
-			"[{wallet-events 24 compact 168h0m0s} {wallet-commands 24 delete 24h0m0s} {wallet-snapshots 24 compact 168h0m0s}]",
+			"[{wallet-events 6 delete 168h0m0s} {wallet-commands 6 delete 24h0m0s} {wallet-snapshots 6 compact 168h0m0s}]",
+			"[{wallet-events 24 delete 168h0m0s} {wallet-commands 24 delete 24h0m0s} {wallet-snapshots 24 compact 168h0m0s}]",
 			"the application's own policies; partitions added later break the order of a wallet's events"},
 		{"days of broker logs", func(e Environment) []any { return []any{e.Messaging.LogRetentionDays} },
 			"30", "90", "they also go to the log bucket, which keeps them longer"},

@@ -530,15 +530,17 @@ func TestNoSecurityGroupLetsStolenDataOut(t *testing.T) {
 				assert.Equalf(t, []any{"tcp", 443.0, 443.0}, ports, "%s calls any address", who)
 			}
 		}
-		for _, group := range env.everywhere("AWS::EC2::SecurityGroup") {
-			groups++
-			rules, _ := group.Properties["SecurityGroupEgress"].([]any)
-			for _, rule := range rules {
-				check(group.stack.name+" "+group.id, rule)
+		for _, stack := range env.sorted() {
+			for id, group := range stack.ofType("AWS::EC2::SecurityGroup") {
+				groups++
+				rules, _ := group.Properties["SecurityGroupEgress"].([]any)
+				for _, rule := range rules {
+					check(stack.name+" "+id, rule)
+				}
 			}
-		}
-		for _, rule := range env.everywhere("AWS::EC2::SecurityGroupEgress") {
-			check(rule.stack.name+" "+rule.id, rule.Properties)
+			for id, rule := range stack.ofType("AWS::EC2::SecurityGroupEgress") {
+				check(stack.name+" "+id, rule.Properties)
+			}
 		}
 		assert.NotZero(t, groups)
 	})
@@ -548,10 +550,12 @@ func TestNoSecurityGroupLetsStolenDataOut(t *testing.T) {
 // log is gone before somebody asks.
 func TestNoLogForgetsBeforeSomebodyAsks(t *testing.T) {
 	least := map[string]float64{"production": 90, "staging": 30}
-	eachOfTheSeed(t, least, func(t *testing.T, env environment, least float64) {
-		for _, group := range env.everywhere("AWS::Logs::LogGroup") {
-			days, _ := group.Properties["RetentionInDays"].(float64)
-			assert.GreaterOrEqualf(t, days, least, "%s %s", group.stack.name, group.id)
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, stack := range env.sorted() {
+			for id, group := range stack.ofType("AWS::Logs::LogGroup") {
+				days, _ := group.Properties["RetentionInDays"].(float64)
+				assert.GreaterOrEqualf(t, days, least[env.Name], "%s %s", stack.name, id)
+			}
 		}
 	})
 }
