@@ -11,15 +11,9 @@ import (
 	"wallet-infra/constructs/tracing"
 )
 
-// Observability holds what watches the others. Nothing depends on it, so it can
-// be replaced while the wallet runs.
-type Observability struct {
-	Stack  awscdk.Stack
-	Topics alarms.Topics
-}
-
-// NewObservability builds the observability stack.
-func NewObservability(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging, compute Compute) Observability {
+// NewObservability builds the stack that watches the others. It hands out nothing:
+// nothing may depend on it, so it can be replaced while the wallet runs.
+func NewObservability(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging, compute Compute) {
 	stack := newStack(stage, env, "Observability", env.Primary, "Alarms, dashboards, Prometheus and tracing of the wallet")
 	topics := alarms.NewTopics(stack, env)
 	platform := watched(env, network, data, messaging, compute)
@@ -40,7 +34,6 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 		BrokerHosts: messaging.Kafka.BrokerHosts,
 	})
 	tracing.New(stack, env)
-	return Observability{Stack: stack, Topics: topics}
 }
 
 // watched collects what the metrics of the other stacks are named by.

@@ -138,25 +138,19 @@ func TestFunctionsFitOnAScreen(t *testing.T) {
 	}
 }
 
-// lengthOfTables is the number of lines of a function that are rows of a table: a
-// literal that it returns, or a list of literals. They are data, which is read row
-// by row and not from top to bottom.
+// lengthOfTables is the number of lines of a function that are rows of a table, a
+// list of literals. They are data, which is read row by row and not from top to
+// bottom.
 func (s source) lengthOfTables(declared *ast.FuncDecl) int {
 	lines := 0
 	ast.Inspect(declared, func(node ast.Node) bool {
-		switch form := node.(type) {
-		case *ast.ReturnStmt:
-			if len(declared.Body.List) == 1 && len(form.Results) == 1 {
-				if literal, ok := form.Results[0].(*ast.CompositeLit); ok {
-					lines += s.lines(literal)
-					return false
-				}
-			}
-		case *ast.CompositeLit:
-			if _, list := form.Type.(*ast.ArrayType); list {
-				lines += s.lines(form)
-				return false
-			}
+		literal, ok := node.(*ast.CompositeLit)
+		if !ok {
+			return true
+		}
+		if _, list := literal.Type.(*ast.ArrayType); list {
+			lines += s.lines(literal)
+			return false
 		}
 		return true
 	})

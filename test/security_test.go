@@ -578,7 +578,7 @@ func TestFunctionsRunOnTheProcessorTheyAreBuiltFor(t *testing.T) {
 
 func TestADeadUserFunctionDoesNotHoldADeploymentForAnHour(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		assert.Equal(t, "300", fmt.Sprint(env.one(t, "Custom::DatabaseUser").Properties["ServiceTimeout"]))
+		assert.Equal(t, "300", fmt.Sprint(env.stack(t, "data").only(t, "Custom::DatabaseUser").Properties["ServiceTimeout"]))
 	})
 }
 
