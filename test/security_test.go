@@ -595,3 +595,21 @@ func TestEnhancedMonitoringIsDeliveredForThisAccountAlone(t *testing.T) {
 		assert.Equal(t, 1+env.DR.Mode.SecondaryRegions(), roles)
 	})
 }
+
+func TestKeysOfLogsServeThisAccountsLogGroupsAlone(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		keys := 0
+		for _, key := range env.everywhere("AWS::KMS::Key") {
+			statements, _ := at(key.Properties, "KeyPolicy", "Statement").([]any)
+			for _, statement := range statements {
+				if at(statement, "Sid") != "CloudWatchLogs" {
+					continue
+				}
+				keys++
+				assert.Equal(t, "arn:aws:logs:"+key.stack.region+":"+env.Site.Account+":log-group:*",
+					at(statement, "Condition", "ArnLike", "kms:EncryptionContext:aws:logs:arn"), key.id)
+			}
+		}
+		assert.NotZero(t, keys)
+	})
+}
