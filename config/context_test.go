@@ -82,6 +82,7 @@ func TestMisspeltContextDoesNotPassInSilence(t *testing.T) {
 		"empty key":    {map[string]any{"": "1"}, "context : unknown key (known: env, imageTag)"},
 		"number":       {map[string]any{"imageTag": 1.5}, "context imageTag: want a text that is not empty, got 1.5"},
 		"empty":        {map[string]any{"env": ""}, `context env: want a text that is not empty, got ""`},
+		"empty tag":    {map[string]any{"imageTag": ""}, `context imageTag: want a text that is not empty, got ""`},
 		"both at once": {map[string]any{"environment": "staging", "env": true}, "context env: want a text that is not empty, got true\ncontext environment: unknown key (known: env, imageTag)"},
 	} {
 		t.Run(name, func(t *testing.T) {

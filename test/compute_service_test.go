@@ -254,7 +254,9 @@ func TestNobodyEntersARunningTaskInProduction(t *testing.T) {
 		}
 		assert.Equal(t, "OVERRIDE", at(record, "Logging"))
 		assert.Equal(t, true, at(record, "LogConfiguration", "CloudWatchEncryptionEnabled"))
-		assert.NotNil(t, at(record, "LogConfiguration", "CloudWatchLogGroupName"))
+		group := rendered(at(record, "LogConfiguration", "CloudWatchLogGroupName", "Ref"))
+		require.Contains(t, compute.Resources, group)
+		assert.Equal(t, "Retain", compute.Resources[group].DeletionPolicy, "what people typed is gone with the stack")
 	})
 }
 

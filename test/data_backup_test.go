@@ -106,7 +106,8 @@ func TestNobodyDeletesARecoveryPoint(t *testing.T) {
 		for _, statement := range at(vault.Properties, "AccessPolicy", "Statement").([]any) {
 			assert.Equal(t, "Deny", at(statement, "Effect"))
 			assert.Equal(t, map[string]any{"AWS": "*"}, at(statement, "Principal"))
-			for _, action := range at(statement, "Action").([]any) {
+			actions, _ := at(statement, "Action").([]any)
+			for _, action := range actions {
 				denials[action] = at(statement, "Condition")
 			}
 		}

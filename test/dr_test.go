@@ -178,7 +178,7 @@ func TestTheSecondaryIsOutOfReach(t *testing.T) {
 		require.Len(t, groups, 1)
 		group := at(groups[0], "Fn::GetAtt", 0).(string)
 		assert.Nil(t, dr.Resources[group].Properties["SecurityGroupIngress"])
-		egress := dr.Resources[group].Properties["SecurityGroupEgress"].([]any)
+		egress, _ := dr.Resources[group].Properties["SecurityGroupEgress"].([]any)
 		require.Len(t, egress, 1)
 		assert.Equal(t, "255.255.255.255/32", at(egress, 0, "CidrIp"), "CDK's way to allow nothing")
 		for id, rule := range dr.ofType("AWS::EC2::SecurityGroupIngress") {

@@ -795,8 +795,9 @@ func TestEveryKindOfOperationIsCountedAndTimed(t *testing.T) {
 				assert.Equal(t, "histogram_quantile(0."+percentile+", sum by (le) (rate(wallet_operations_"+operation+"_duration_seconds_bucket[5m])))",
 					recorded["wallet:operation_duration_seconds:p"+percentile+" "+operation])
 			}
-			timer := "wallet_operations_" + operation + "_duration_seconds_"
-			assert.Equal(t, "sum(rate("+timer+"sum[5m])) / sum(rate("+timer+"count[5m]))", recorded["wallet:operation_duration_seconds:mean "+operation])
+			timer := "wallet_operations_" + operation + "_duration_seconds"
+			assert.Equal(t, "sum(rate("+timer+"_sum[5m])) / sum(rate("+timer+"_count[5m]))",
+				recorded["wallet:operation_duration_seconds:mean "+operation])
 		}
 		assert.Len(t, recorded, 22)
 	})

@@ -559,3 +559,57 @@ func TestNoLogForgetsBeforeSomebodyAsks(t *testing.T) {
 		}
 	})
 }
+
+func TestFunctionsRunOnTheProcessorTheyAreBuiltFor(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		built := 0
+		for _, function := range env.everywhere("AWS::Lambda::Function") {
+			if function.Properties["Runtime"] != "provided.al2023" {
+				continue // CDK's own
+			}
+			built++
+			assert.Equalf(t, []any{"arm64"}, function.Properties["Architectures"], "%s would not start", function.id)
+			timeout, _ := function.Properties["Timeout"].(float64)
+			assert.GreaterOrEqualf(t, timeout, 180.0, "%s gives up before the last of its attempts", function.id)
+		}
+		assert.Equal(t, 2, built, "for the users of the database and of Kafka")
+	})
+}
+
+func TestADeadUserFunctionDoesNotHoldADeploymentForAnHour(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		assert.Equal(t, "300", fmt.Sprint(env.stack(t, "data").only(t, "Custom::DatabaseUser").Properties["ServiceTimeout"]))
+	})
+}
+
+func TestEnhancedMonitoringIsDeliveredForThisAccountAlone(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		roles := 0
+		for _, role := range env.everywhere("AWS::IAM::Role") {
+			trust := at(role.Properties, "AssumeRolePolicyDocument", "Statement", 0)
+			if at(trust, "Principal", "Service") == "monitoring.rds.amazonaws.com" {
+				roles++
+				assert.Equal(t, env.Site.Account, at(trust, "Condition", "StringEquals", "aws:SourceAccount"), role.id)
+			}
+		}
+		assert.Equal(t, 1+env.DR.Mode.SecondaryRegions(), roles)
+	})
+}
+
+func TestKeysOfLogsServeThisAccountsLogGroupsAlone(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		keys := 0
+		for _, key := range env.everywhere("AWS::KMS::Key") {
+			statements, _ := at(key.Properties, "KeyPolicy", "Statement").([]any)
+			for _, statement := range statements {
+				if at(statement, "Sid") != "CloudWatchLogs" {
+					continue
+				}
+				keys++
+				assert.Equal(t, "arn:aws:logs:"+key.stack.region+":"+env.Site.Account+":log-group:*",
+					at(statement, "Condition", "ArnLike", "kms:EncryptionContext:aws:logs:arn"), key.id)
+			}
+		}
+		assert.NotZero(t, keys)
+	})
+}

@@ -128,6 +128,7 @@ func TestManagementPathsAreBlockedHoweverTheyAreWritten(t *testing.T) {
 			`/api/v1/wallets/..\..\..\q\health`,
 			"/api/v1/wallets/..%5c..%5C..%5cq",
 			"/api/v1/wallets/%2e./%2e./%2e./q/..%2fapi",
+			`/api/v1/wallets\q`, "/api/v1/wallets%5cq", "/api/v1/wallets%2fq", "/api/v1/wallets/%2e",
 		} {
 			assert.Truef(t, matches(t, rule["Statement"], evil), "%s passes", evil)
 		}

@@ -200,3 +200,12 @@ func TestTheServerMustProveItsNameWithACertificateOfTheAuthorities(t *testing.T)
 	assert.True(t, settings.TLS.RootCAs.Equal(wanted.roots))
 	assert.False(t, wanted.roots.Equal(x509.NewCertPool()), "nobody would be trusted")
 }
+
+func TestADatabaseThatDoesNotAnswerDoesNotHoldTheFunction(t *testing.T) {
+	settings := connection(credentials{Username: "u", Password: "p", Host: "db.example", Port: "3306"}, x509.NewCertPool())
+	for name, limit := range map[string]time.Duration{"connect": settings.Timeout, "read": settings.ReadTimeout, "write": settings.WriteTimeout} {
+		assert.Positivef(t, limit, "%s", name)
+		assert.LessOrEqualf(t, limit, 15*time.Second, "%s", name)
+	}
+	assert.True(t, settings.InterpolateParams, "the server prepares no statement that names a user")
+}

@@ -68,7 +68,7 @@ func newCluster(t *testing.T) *kfake.Cluster {
 		kfake.EnableSASL(), kfake.EnableACLs(),
 		kfake.Superuser("SCRAM-SHA-512", "admin", "admin"),
 		kfake.User("SCRAM-SHA-512", user, "password"),
-		kfake.SeedTopics(1, "wallet-events", "payroll"),
+		kfake.SeedTopics(1, "wallet-events", "wallet-events-audit", "payroll"),
 	)
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
@@ -144,7 +144,9 @@ func TestTheUserCanWriteAndReadItsTopicsAndNothingElse(t *testing.T) {
 	assert.Equal(t, 1, fetches.NumRecords())
 
 	service := kadm.NewClient(client(t, cluster, user, "password"))
-	assert.Error(t, idempotent.ProduceSync(ctx, &kgo.Record{Topic: "payroll", Value: []byte("{}")}).FirstErr())
+	for _, other := range []string{"payroll", "wallet-events-audit"} {
+		assert.Errorf(t, idempotent.ProduceSync(ctx, &kgo.Record{Topic: other, Value: []byte("{}")}).FirstErr(), "%s", other)
+	}
 	created, err := service.CreateTopic(ctx, 1, 1, nil, "wallet-new")
 	assert.ErrorIs(t, errors.Join(err, created.Err), kerr.TopicAuthorizationFailed)
 }
