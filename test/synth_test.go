@@ -212,3 +212,24 @@ func (e environment) sorted() []template {
 	}
 	return all
 }
+
+// found is a resource and the template that holds it.
+type found struct {
+	resource
+	id    string
+	stack template
+}
+
+// everywhere finds the resources of a type in an environment's templates, in the
+// order of their names.
+func (e environment) everywhere(resourceType string) []found {
+	var all []found
+	for _, stack := range e.sorted() {
+		for _, id := range slices.Sorted(maps.Keys(stack.Resources)) {
+			if stack.Resources[id].Type == resourceType {
+				all = append(all, found{resource: stack.Resources[id], id: id, stack: stack})
+			}
+		}
+	}
+	return all
+}
