@@ -256,7 +256,7 @@ func TestNobodyEntersARunningTaskInProduction(t *testing.T) {
 		assert.Equal(t, true, at(record, "LogConfiguration", "CloudWatchEncryptionEnabled"))
 		group := rendered(at(record, "LogConfiguration", "CloudWatchLogGroupName", "Ref"))
 		require.Contains(t, compute.Resources, group)
-		assert.Equal(t, "Retain", compute.Resources[group].DeletionPolicy, "what people typed is gone with the stack")
+		assert.Equal(t, "RetainExceptOnCreate", compute.Resources[group].DeletionPolicy, "what people typed is gone with the stack")
 	})
 }
 
