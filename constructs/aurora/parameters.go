@@ -49,10 +49,8 @@ func clusterParameters(db config.Database) map[string]string {
 // default, REPEATABLE READ, which the wallet service is written and tested for.
 func instanceParameters(db config.Database) map[string]string {
 	return map[string]string{
-		// A task opens three pools of 20 connections, so 20 tasks open 1,200 and a
-		// blue/green deployment at full size 2,400 in all. No instance gets them
-		// all: the read pool goes to the readers, which leaves the writer 1,600 of
-		// production's 2,000, and the rest for migrations, rotation and operators.
+		// Validation keeps the service's pools under it, of two versions at their most
+		// tasks and on the writer alone: the day that every reader is lost.
 		"max_connections": strconv.Itoa(db.MaxConnections),
 		"slow_query_log":  "1",
 		"long_query_time": strconv.FormatFloat(db.SlowQuery.Seconds(), 'f', -1, 64),

@@ -2,12 +2,10 @@ package cdn
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"wallet-infra/config"
 	"wallet-infra/constructs/logging"
 )
 
@@ -39,29 +37,10 @@ func logAccess(scope constructs.Construct, distribution awscloudfront.Distributi
 		DestinationResourceArn: group.LogGroupArn(),
 		OutputFormat:           new("json"),
 	})
-	delivery := awslogs.NewCfnDelivery(scope, new("LogDelivery"), &awslogs.CfnDeliveryProps{
+	delivery := awslogs.NewCfnDelivery(scope, new("AccessLog"), &awslogs.CfnDeliveryProps{
 		DeliverySourceName:     source.Ref(),
 		DeliveryDestinationArn: destination.AttrArn(),
 		RecordFields:           jsii.Strings(logFields...),
 	})
-	delivery.Node().AddDependency(allowDelivery(scope, group, props))
-}
-
-// allowDelivery lets the log delivery service write to the group, so that AWS
-// need not add the permission to a policy that all groups of the account share.
-func allowDelivery(scope constructs.Construct, group awslogs.LogGroup, props Props) awslogs.ResourcePolicy {
-	source := config.ARN("logs", props.Env.Secondary.Name, props.Env.Site.Account, "delivery-source:"+props.Env.StaticLogs())
-	return awslogs.NewResourcePolicy(scope, new("LogPolicy"), &awslogs.ResourcePolicyProps{
-		ResourcePolicyName: new(props.Env.StaticLogs()),
-		PolicyStatements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:        new("LogDelivery"),
-			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new("delivery.logs.amazonaws.com"), nil)},
-			Actions:    &[]*string{new("logs:CreateLogStream"), new("logs:PutLogEvents")},
-			Resources:  &[]*string{group.LogGroupArn()},
-			Conditions: &map[string]any{
-				"StringEquals": map[string]any{"aws:SourceAccount": props.Env.Site.Account},
-				"ArnLike":      map[string]any{"aws:SourceArn": source},
-			},
-		})},
-	})
+	delivery.Node().AddDependency(logging.AllowDelivery(scope, group, name, "delivery-source:"+name))
 }

@@ -4,9 +4,7 @@ package waf
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awswafv2"
 	"github.com/aws/constructs-go/constructs/v10"
 
@@ -125,30 +123,10 @@ func logRequests(scope constructs.Construct, acl awswafv2.CfnWebACL, props Props
 			}},
 		},
 	})
-	configuration.Node().AddDependency(allowDelivery(scope, group, props))
+	configuration.Node().AddDependency(logging.AllowDelivery(scope, group, props.Env.WAFLogGroup(props.Scope.purpose()), "*"))
 }
 
 // onAction is the condition that a rule took the action.
 func onAction(action string) map[string]any {
 	return map[string]any{"ActionCondition": map[string]any{"Action": action}}
-}
-
-// allowDelivery lets the log delivery service write to the group. AWS would add
-// the permission to a policy of the account by itself, one shared by every
-// service that delivers logs, for every web ACL and never removed again.
-func allowDelivery(scope constructs.Construct, group awslogs.LogGroup, props Props) awslogs.ResourcePolicy {
-	stack := awscdk.Stack_Of(scope)
-	return awslogs.NewResourcePolicy(scope, new("LogDelivery"), &awslogs.ResourcePolicyProps{
-		ResourcePolicyName: new(props.Env.WAFLogGroup(props.Scope.purpose())),
-		PolicyStatements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:        new("LogDelivery"),
-			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new("delivery.logs.amazonaws.com"), nil)},
-			Actions:    &[]*string{new("logs:CreateLogStream"), new("logs:PutLogEvents")},
-			Resources:  &[]*string{group.LogGroupArn()},
-			Conditions: &map[string]any{
-				"StringEquals": map[string]any{"aws:SourceAccount": props.Env.Site.Account},
-				"ArnLike":      map[string]any{"aws:SourceArn": config.ARN("logs", *stack.Region(), props.Env.Site.Account, "*")},
-			},
-		})},
-	})
 }
