@@ -150,9 +150,9 @@ func TestAnUnknownPriceIsAnErrorAndNotNothing(t *testing.T) {
 	} {
 		_, err := Lines([]assembly.Stack{stack(t, "Data", "sa-east-1", resources)}, prices)
 		require.ErrorContains(t, err, want)
-		assert.ErrorContains(t, err, "Production/Data, A: ", "where to look")
+		require.ErrorContains(t, err, "Production/Data, A: ", "where to look")
 		_, err = Report([]assembly.Stack{stack(t, "Data", "sa-east-1", resources)}, prices)
-		assert.Error(t, err)
+		require.Error(t, err)
 	}
 	_, err = Lines([]assembly.Stack{stack(t, "Network", "eu-west-1", `"A": {"Type": "AWS::EC2::NatGateway"}, "B": {"Type": "AWS::KMS::Key"}`)}, prices)
 	assert.ErrorContains(t, err, "in eu-west-1")
