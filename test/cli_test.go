@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/stacks"
 )
 
 // checkout is a directory with the repository's cdk.json, in which a run of the
@@ -131,4 +133,18 @@ func TestMissingNodeIsAMessageAndNotATrace(t *testing.T) {
 	assert.Contains(t, printed, "wallet-infra: synthesis failed: ")
 	assert.Contains(t, printed, "node")
 	assert.NotContains(t, printed, "goroutine")
+}
+
+// What a manifest calls missing, the CLI asks the account for, and without
+// credentials nothing is synthesized.
+func TestSynthesisAsksNoAccountForAnything(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, dir := range []string{outdir, filepath.Join(outdir, "assembly-"+stacks.StageName(env.Environment))} {
+			content, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+			require.NoError(t, err)
+			var manifest struct{ Missing []any }
+			require.NoError(t, json.Unmarshal(content, &manifest))
+			assert.Emptyf(t, manifest.Missing, "%s", dir)
+		}
+	})
 }

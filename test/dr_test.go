@@ -214,7 +214,7 @@ func TestSomebodyIsToldThatTheSecondRegionFallsBehind(t *testing.T) {
 			if strings.Contains(fmt.Sprint(alarm.Properties["Metrics"]), "AuroraGlobalDBRPOLag") {
 				assert.EqualValues(t, env.DR.ReplicationLag.Milliseconds(), alarm.Properties["Threshold"])
 				assert.Equal(t, "breaching", alarm.Properties["TreatMissingData"])
-				topic := at(alarm.Properties, "AlarmActions", 0, "Ref").(string)
+				topic, _ := at(alarm.Properties, "AlarmActions", 0, "Ref").(string) // a wrong one must not end the other tests
 				assert.Equal(t, "AWS::SNS::Topic", dr.Resources[topic].Type, "an alarm cannot reach a topic of another region")
 				return
 			}

@@ -145,7 +145,7 @@ func TestTheUserCanWriteAndReadItsTopicsAndNothingElse(t *testing.T) {
 
 	service := kadm.NewClient(client(t, cluster, user, "password"))
 	for _, other := range []string{"payroll", "wallet-events-audit"} {
-		assert.Errorf(t, idempotent.ProduceSync(ctx, &kgo.Record{Topic: other, Value: []byte("{}")}).FirstErr(), "%s", other)
+		require.Errorf(t, idempotent.ProduceSync(ctx, &kgo.Record{Topic: other, Value: []byte("{}")}).FirstErr(), "%s", other)
 	}
 	created, err := service.CreateTopic(ctx, 1, 1, nil, "wallet-new")
 	assert.ErrorIs(t, errors.Join(err, created.Err), kerr.TopicAuthorizationFailed)
