@@ -47,13 +47,6 @@ func (e Environment) DatabaseAdminSecret() string { return e.Prefix() + "/databa
 // DatabaseAppSecret holds the least-privilege user that the service runs as.
 func (e Environment) DatabaseAppSecret() string { return e.Prefix() + "/database/app" }
 
-// RotationFunction is the Lambda function that rotates a database secret, "admin"
-// or "app": Lambda derives the function's log group from its name.
-func (e Environment) RotationFunction(secret string) string { return e.Prefix() + "-rotate-" + secret }
-
-// FunctionLogGroup is where a Lambda function of that name logs.
-func (e Environment) FunctionLogGroup(function string) string { return "/aws/lambda/" + function }
-
 // KafkaSecret holds the service's SASL/SCRAM user. MSK demands the prefix.
 func (e Environment) KafkaSecret() string { return "AmazonMSK_" + e.Prefix() + "_app" }
 

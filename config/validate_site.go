@@ -166,7 +166,6 @@ func (e Environment) limitedNames() []limitedName {
 		{"the MSK cluster", e.KafkaClusterName(), 64},
 		{"the cache's user", e.CacheUserID("default"), 40},
 		{"the global database", e.GlobalClusterName(), 63},
-		{"the rotation function", e.RotationFunction("admin"), 64},
 		{"the restore test", e.RestoreTestName(), 50},
 	}
 	for _, region := range []Region{e.Primary, e.Secondary} {

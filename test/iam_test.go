@@ -47,6 +47,7 @@ var everywhereActions = map[string]string{
 	"ecr:GetAuthorizationToken":        "no resource type",
 	"kafka:GetBootstrapBrokers":        "no resource type; reads host names",
 	"logs:DescribeLogGroups":           "needed across groups by Grafana; read only",
+	"secretsmanager:GetRandomPassword": "no resource type; reads and changes nothing",
 	"ssmmessages:CreateControlChannel": "ECS Exec; no resource type",
 	"ssmmessages:CreateDataChannel":    "ECS Exec; no resource type",
 	"ssmmessages:OpenControlChannel":   "ECS Exec; no resource type",

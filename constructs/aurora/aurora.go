@@ -60,7 +60,7 @@ func New(scope constructs.Construct, props Props) Database {
 	adminAttached := made.cluster.Secret()
 	appAttached := newAppSecret(own, secretsKey, admin, props).Attach(made.cluster)
 	user := newAppUser(own, made, key, adminAttached, appAttached, props)
-	rotate(own, made, user, adminAttached, appAttached, props)
+	rotate(own, made, user, key, adminAttached, appAttached, props)
 	return Database{
 		Cluster:       made.cluster,
 		SecurityGroup: made.group,

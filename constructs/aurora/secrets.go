@@ -3,24 +3,21 @@ package aurora
 import (
 	"encoding/json"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
-	"wallet-infra/constructs/logging"
 )
 
 // passwordExcludes leaves letters, digits and "-", "." and "_": what needs no
 // escape in a URL, in JSON, in a shell, or inside Quarkus's "${...}". The
-// function that rotates must leave out the same characters, so they are listed
-// rather than switched off as a class.
+// function that rotates leaves out the same.
 const passwordExcludes = " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}~"
 
-// passwordLength is also what the rotation function generates, and RDS allows
-// 41 characters.
+// passwordLength is also that of the passwords that rotation makes. RDS allows 41
+// characters.
 const passwordLength = 32
 
 // newAdminSecret makes the credentials of the schema's owner.
@@ -47,7 +44,7 @@ func newAppSecret(scope constructs.Construct, key awskms.IKey, admin awssecretsm
 func newSecret(scope constructs.Construct, id string, key awskms.IKey, props Props, secret awssecretsmanager.SecretProps, fields map[string]any) awssecretsmanager.Secret {
 	fields["engine"] = "mysql"
 	fields["dbname"] = config.DatabaseName
-	// Rotation would otherwise fall back to a connection without TLS.
+	// For a client that reads the secret; our own connect with TLS in any case.
 	fields["ssl"] = true
 	template, err := json.Marshal(fields)
 	if err != nil {
@@ -67,51 +64,4 @@ func newSecret(scope constructs.Construct, id string, key awskms.IKey, props Pro
 		}
 	}
 	return awssecretsmanager.NewSecret(scope, new(id), &secret)
-}
-
-// rotate replaces both passwords every so many days with the functions that AWS
-// hosts for it. The application alternates between two users: the password that
-// running tasks hold stays good until the rotation after the next.
-func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, admin, app awssecretsmanager.ISecret, props Props) {
-	group := newClientGroup(scope, "RotationGroup", to, props, "Rotation of the database passwords")
-	vpc, subnets := props.Network.Vpc, props.Network.Private()
-	groups := &[]awsec2.ISecurityGroup{group}
-	env := props.Environment
-
-	single := newRotation(scope, "admin", admin, to, props, awssecretsmanager.HostedRotation_MysqlSingleUser(&awssecretsmanager.SingleUserHostedRotationOptions{
-		FunctionName:      new(env.RotationFunction("admin")),
-		ExcludeCharacters: new(passwordExcludes),
-		Vpc:               vpc, VpcSubnets: subnets, SecurityGroups: groups,
-	}))
-	alternating := newRotation(scope, "app", app, to, props, awssecretsmanager.HostedRotation_MysqlMultiUser(&awssecretsmanager.MultiUserHostedRotationOptions{
-		MasterSecret:      admin,
-		FunctionName:      new(env.RotationFunction("app")),
-		ExcludeCharacters: new(passwordExcludes),
-		Vpc:               vpc, VpcSubnets: subnets, SecurityGroups: groups,
-	}))
-	// A new schedule tests the login, so the way to the database comes first, and
-	// the user whose login it is.
-	single.Node().AddDependency(to.group, group)
-	alternating.Node().AddDependency(to.group, group, user)
-}
-
-// newRotation schedules the rotation of a secret.
-func newRotation(scope constructs.Construct, name string, secret awssecretsmanager.ISecret, to cluster, props Props, by awssecretsmanager.HostedRotation) awssecretsmanager.RotationSchedule {
-	env := props.Environment
-	schedule := secret.AddRotationSchedule(new("Rotation"), &awssecretsmanager.RotationScheduleOptions{
-		HostedRotation:     by,
-		AutomaticallyAfter: days(env.Database.RotationDays),
-		// A change of this schedule is no reason to change passwords, least of all
-		// both at once: the application's rotation logs in with the administrator's.
-		RotateImmediatelyOnUpdate: new(false),
-	})
-	// AWS's function would make its log group itself, unencrypted and endless.
-	logs := logging.NewGroup(scope, "RotationLog-"+name, logging.Props{
-		Name:          env.FunctionLogGroup(env.RotationFunction(name)),
-		RetentionDays: env.Database.LogRetentionDays,
-		Key:           props.LogKey,
-		Keep:          env.Protected,
-	})
-	schedule.Node().AddDependency(logs, to.writer())
-	return schedule
 }

@@ -56,7 +56,6 @@ func newAppUser(scope constructs.Construct, to cluster, key awskms.IKey, admin, 
 		Properties: &map[string]any{
 			"AdminSecret": admin.SecretArn(),
 			"AppSecret":   app.SecretArn(),
-			"Authorities": props.Environment.Primary.DatabaseAuthorities(),
 			"Schema":      config.DatabaseName,
 			"Privileges":  jsii.Strings("SELECT", "INSERT", "UPDATE", "DELETE"),
 		},

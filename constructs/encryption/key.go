@@ -58,14 +58,24 @@ func AllowLogs(key awskms.Key) {
 // write the principal into the key's policy, and so make the stack of the key
 // depend on the stack of its consumer.
 func SecretsStatement(keys ...awskms.IKey) awsiam.PolicyStatement {
+	return secretsStatement("DecryptSecrets", "kms:Decrypt", keys)
+}
+
+// WriteSecretsStatement lets a principal also store new versions of the secrets.
+func WriteSecretsStatement(keys ...awskms.IKey) awsiam.PolicyStatement {
+	return secretsStatement("EncryptSecrets", "kms:GenerateDataKey", keys)
+}
+
+// secretsStatement allows an action on the keys by way of Secrets Manager alone.
+func secretsStatement(sid, action string, keys []awskms.IKey) awsiam.PolicyStatement {
 	region := *awscdk.Stack_Of(keys[0]).Region()
 	var arns []*string
 	for _, key := range keys {
 		arns = append(arns, key.KeyArn())
 	}
 	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        new("DecryptSecrets"),
-		Actions:    &[]*string{new("kms:Decrypt")},
+		Sid:        new(sid),
+		Actions:    &[]*string{new(action)},
 		Resources:  &arns,
 		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:ViaService": "secretsmanager." + region + ".amazonaws.com"}},
 	})

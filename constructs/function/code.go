@@ -51,7 +51,11 @@ func (c *compiler) TryBundle(outputDir *string, _ *awscdk.BundlingOptions) *bool
 	return new(build.Run() == nil)
 }
 
-// sourceHash covers every source of lambda/ and the versions of what it imports.
+// sourceRoots hold all of this module that a function is compiled from.
+var sourceRoots = []string{"lambda", "config/authorities"}
+
+// sourceHash covers every source of the functions and the versions of what they
+// import.
 func sourceHash(root string) (string, error) {
 	sum := sha256.New()
 	add := func(path string) error {
@@ -67,7 +71,20 @@ func sourceHash(root string) (string, error) {
 		_, err = sum.Write(content)
 		return err
 	}
-	err := filepath.WalkDir(filepath.Join(root, "lambda"), func(path string, entry fs.DirEntry, err error) error {
+	for _, source := range sourceRoots {
+		if err := eachSource(filepath.Join(root, filepath.FromSlash(source)), add); err != nil {
+			return "", err
+		}
+	}
+	if err := add(filepath.Join(root, "go.sum")); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// eachSource visits every file of a directory that can be compiled into a function.
+func eachSource(root string, visit func(path string) error) error {
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -80,15 +97,8 @@ func sourceHash(root string) (string, error) {
 		if matched, _ := filepath.Match("*_test.go", entry.Name()); matched {
 			return nil
 		}
-		return add(path)
+		return visit(path)
 	})
-	if err != nil {
-		return "", err
-	}
-	if err := add(filepath.Join(root, "go.sum")); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // moduleRoot finds the repository from the directory in which the program runs:

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -13,8 +12,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/go-sql-driver/mysql"
+
+	"wallet-infra/lambda/internal/walletdb"
 )
 
 // A new cluster's name takes a moment to resolve, and a rotation can replace the
@@ -25,10 +24,6 @@ const (
 	pause    = 10 * time.Second
 )
 
-// cloneSuffix is what Secrets Manager appends to the name of the second user
-// when it alternates between two.
-const cloneSuffix = "_clone"
-
 // plainName is what may stand in a statement where MySQL takes no parameter.
 var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
@@ -36,16 +31,10 @@ var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 // changes the schema or the server and belongs to the administrator.
 var grantable = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
 
-// secretReader is the part of Secrets Manager that the function uses.
-type secretReader interface {
-	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
-}
-
 // handler creates the application's user.
 type handler struct {
-	secrets secretReader
-	// open prepares a connection to the database as a user.
-	open     func(credentials, *x509.CertPool) (*sql.DB, error)
+	secrets  walletdb.SecretReader
+	open     walletdb.Opener
 	attempts int
 	pause    time.Duration
 }
@@ -56,16 +45,6 @@ type request struct {
 	AppSecret   string   // the secret of the user to create
 	Schema      string   // the schema that the user works in
 	Privileges  []string // what the user may do there
-	Authorities string   // PEM: the roots that the server's certificate must go back to
-	roots       *x509.CertPool
-}
-
-// credentials are the fields of a database secret that matter here.
-type credentials struct {
-	Username string      `json:"username"`
-	Password string      `json:"password"`
-	Host     string      `json:"host"`
-	Port     json.Number `json:"port"`
 }
 
 // handle answers CloudFormation. Creation and update do the same, since every
@@ -118,10 +97,6 @@ func parse(properties map[string]any) (request, error) {
 	if !plainName.MatchString(wanted.Schema) {
 		problems = append(problems, fmt.Errorf("resource property Schema: want %s, got %q", plainName, wanted.Schema))
 	}
-	wanted.roots = x509.NewCertPool()
-	if !wanted.roots.AppendCertsFromPEM([]byte(wanted.Authorities)) {
-		problems = append(problems, errors.New("resource property Authorities: want certificates in PEM, got none"))
-	}
 	if len(wanted.Privileges) == 0 {
 		problems = append(problems, errors.New("resource property Privileges: want at least one, got none"))
 	}
@@ -136,37 +111,20 @@ func parse(properties map[string]any) (request, error) {
 // apply reads both secrets as they are now and brings the database to what they
 // and the request say.
 func (h handler) apply(ctx context.Context, wanted request) error {
-	admin, err := h.read(ctx, wanted.AdminSecret)
+	admin, err := walletdb.Read(ctx, h.secrets, wanted.AdminSecret)
 	if err != nil {
 		return fmt.Errorf("the administrator's secret: %w", err)
 	}
-	app, err := h.read(ctx, wanted.AppSecret)
+	app, err := walletdb.Read(ctx, h.secrets, wanted.AppSecret)
 	if err != nil {
 		return fmt.Errorf("the application's secret: %w", err)
 	}
-	db, err := h.open(admin, wanted.roots)
+	db, err := h.open(admin)
 	if err != nil {
-		return fmt.Errorf("connect to %s as %s: %w", admin.Host, admin.Username, withoutText(err))
+		return fmt.Errorf("connect to %s as %s: %w", admin.Host, admin.Username, walletdb.WithoutText(err))
 	}
 	defer db.Close()
 	return ensure(ctx, db, app, wanted)
-}
-
-// read returns the current version of a secret.
-func (h handler) read(ctx context.Context, arn string) (credentials, error) {
-	var found credentials
-	value, err := h.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: new(arn)})
-	if err != nil {
-		return found, fmt.Errorf("cannot be read: %w", err)
-	}
-	// The parser's error can quote the secret, so it is not passed on.
-	if value.SecretString == nil || json.Unmarshal([]byte(*value.SecretString), &found) != nil {
-		return found, errors.New("want a JSON object with text fields")
-	}
-	if found.Username == "" || found.Password == "" || found.Host == "" || found.Port == "" {
-		return found, errors.New("want username, password, host and port, got one of them empty")
-	}
-	return found, nil
 }
 
 // ensure creates the schema and the user if they are missing, and grants the
@@ -174,23 +132,23 @@ func (h handler) read(ctx context.Context, arn string) (credentials, error) {
 //
 // An existing user keeps its password: rotation owns it from the first moment
 // on, and whoever sets it again can lock out running tasks.
-func ensure(ctx context.Context, db *sql.DB, app credentials, wanted request) error {
+func ensure(ctx context.Context, db *sql.DB, app walletdb.Credentials, wanted request) error {
 	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS `"+wanted.Schema+"`"); err != nil {
-		return fmt.Errorf("create the schema %s: %w", wanted.Schema, withoutText(err))
+		return fmt.Errorf("create the schema %s: %w", wanted.Schema, walletdb.WithoutText(err))
 	}
 	// REQUIRE SSL holds even where somebody relaxes the cluster's own rule.
 	if _, err := db.ExecContext(ctx, "CREATE USER IF NOT EXISTS ?@'%' IDENTIFIED BY ? REQUIRE SSL", app.Username, app.Password); err != nil {
-		return fmt.Errorf("create the user %s: %w", app.Username, withoutText(err))
+		return fmt.Errorf("create the user %s: %w", app.Username, walletdb.WithoutText(err))
 	}
 	users, err := alternates(ctx, db, app.Username)
 	if err != nil {
-		return fmt.Errorf("find the users of %s: %w", app.Username, withoutText(err))
+		return fmt.Errorf("find the users of %s: %w", app.Username, walletdb.WithoutText(err))
 	}
 	//nolint:gosec // both parts were checked against what may stand in a statement
 	grant := "GRANT " + strings.Join(wanted.Privileges, ", ") + " ON `" + wanted.Schema + "`.* TO ?@'%'"
 	for _, user := range users {
 		if _, err := db.ExecContext(ctx, grant, user); err != nil {
-			return fmt.Errorf("grant to the user %s: %w", user, withoutText(err))
+			return fmt.Errorf("grant to the user %s: %w", user, walletdb.WithoutText(err))
 		}
 	}
 	return nil
@@ -199,8 +157,8 @@ func ensure(ctx context.Context, db *sql.DB, app credentials, wanted request) er
 // alternates returns those of a user and its clone that exist: the secret names
 // the one of the two that is current.
 func alternates(ctx context.Context, db *sql.DB, current string) ([]string, error) {
-	base := strings.TrimSuffix(current, cloneSuffix)
-	rows, err := db.QueryContext(ctx, "SELECT user FROM mysql.user WHERE host = '%' AND user IN (?, ?) ORDER BY user", base, base+cloneSuffix)
+	base, clone := walletdb.Alternates(current)
+	rows, err := db.QueryContext(ctx, "SELECT user FROM mysql.user WHERE host = '%' AND user IN (?, ?) ORDER BY user", base, clone)
 	if err != nil {
 		return nil, err
 	}
@@ -214,14 +172,4 @@ func alternates(ctx context.Context, db *sql.DB, current string) ([]string, erro
 		users = append(users, user)
 	}
 	return users, rows.Err()
-}
-
-// withoutText keeps the number of a server's error and drops its message, which
-// can quote a statement and with it a password.
-func withoutText(err error) error {
-	var refused *mysql.MySQLError
-	if errors.As(err, &refused) {
-		return fmt.Errorf("MySQL error %d", refused.Number)
-	}
-	return err
 }

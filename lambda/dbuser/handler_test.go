@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"database/sql"
-	_ "embed"
 	"errors"
 	"testing"
 	"time"
@@ -16,6 +13,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/lambda/internal/walletdb"
 )
 
 const (
@@ -49,7 +48,7 @@ func newHandler(t *testing.T, app string) (handler, sqlmock.Sqlmock, *[]string) 
 	require.NoError(t, err)
 	return handler{
 		secrets: fakeSecrets{"admin": adminSecret, "app": app},
-		open: func(c credentials, _ *x509.CertPool) (*sql.DB, error) {
+		open: func(c walletdb.Credentials) (*sql.DB, error) {
 			users = append(users, c.Username)
 			return db, nil
 		},
@@ -57,15 +56,10 @@ func newHandler(t *testing.T, app string) (handler, sqlmock.Sqlmock, *[]string) 
 	}, mock, &users
 }
 
-// authorities are the certificates that the stack hands over.
-//
-//go:embed testdata/authorities.pem
-var authorities string
-
 func event(kind cfn.RequestType) cfn.Event {
 	return cfn.Event{RequestType: kind, ResourceProperties: map[string]any{
 		"ServiceToken": "arn", "AdminSecret": "admin", "AppSecret": "app", "Schema": "wallet",
-		"Privileges": []any{"SELECT", "INSERT", "UPDATE", "DELETE"}, "Authorities": authorities,
+		"Privileges": []any{"SELECT", "INSERT", "UPDATE", "DELETE"},
 	}}
 }
 
@@ -123,7 +117,7 @@ func TestARollbackOfARefusedCreationEnds(t *testing.T) {
 	h, _, users := newHandler(t, appSecret)
 	refused := event(cfn.RequestDelete)
 	refused.PhysicalResourceID = "log-stream-of-the-failed-creation"
-	refused.ResourceProperties["Authorities"] = "not a certificate"
+	refused.ResourceProperties["Schema"] = "not a name"
 	id, _, err := h.handle(t.Context(), refused)
 	require.NoError(t, err, "the stack would hang in ROLLBACK_FAILED")
 	assert.Equal(t, refused.PhysicalResourceID, id)
@@ -134,7 +128,7 @@ func TestAFailureIsTriedAgainFromTheSecretsOn(t *testing.T) {
 	h, _, _ := newHandler(t, appSecret)
 	h.attempts, h.pause = 3, time.Millisecond
 	calls := 0
-	h.open = func(credentials, *x509.CertPool) (*sql.DB, error) {
+	h.open = func(walletdb.Credentials) (*sql.DB, error) {
 		calls++
 		return nil, errors.New("no such host")
 	}
@@ -146,7 +140,7 @@ func TestAFailureIsTriedAgainFromTheSecretsOn(t *testing.T) {
 func TestAnEndingFunctionAnswersBeforeItIsStopped(t *testing.T) {
 	h, _, _ := newHandler(t, appSecret)
 	h.attempts, h.pause = 2, time.Hour
-	h.open = func(credentials, *x509.CertPool) (*sql.DB, error) { return nil, errors.New("no such host") }
+	h.open = func(walletdb.Credentials) (*sql.DB, error) { return nil, errors.New("no such host") }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, err := h.handle(ctx, event(cfn.RequestCreate))
@@ -178,7 +172,6 @@ func TestWhatCouldEscapeAStatementOrTheLeastPrivilegeIsRefused(t *testing.T) {
 		"Schema":      "wallet`; DROP DATABASE mysql; --",
 		"Privileges":  []any{"SELECT", "ALL PRIVILEGES"},
 		"AdminSecret": "",
-		"Authorities": "not a certificate",
 	} {
 		h, _, users := newHandler(t, appSecret)
 		bad := event(cfn.RequestCreate)
@@ -187,25 +180,4 @@ func TestWhatCouldEscapeAStatementOrTheLeastPrivilegeIsRefused(t *testing.T) {
 		require.ErrorContains(t, err, property)
 		assert.Empty(t, *users)
 	}
-}
-
-func TestTheServerMustProveItsNameWithACertificateOfTheAuthorities(t *testing.T) {
-	wanted, err := parse(event(cfn.RequestCreate).ResourceProperties)
-	require.NoError(t, err)
-	settings := connection(credentials{Username: "u", Password: "p", Host: "db.example", Port: "3306"}, wanted.roots)
-	assert.Equal(t, "db.example:3306", settings.Addr)
-	assert.False(t, settings.TLS.InsecureSkipVerify)
-	assert.GreaterOrEqual(t, settings.TLS.MinVersion, uint16(tls.VersionTLS12), "outdated ciphers are accepted")
-	assert.Equal(t, "db.example", settings.TLS.ServerName)
-	assert.True(t, settings.TLS.RootCAs.Equal(wanted.roots))
-	assert.False(t, wanted.roots.Equal(x509.NewCertPool()), "nobody would be trusted")
-}
-
-func TestADatabaseThatDoesNotAnswerDoesNotHoldTheFunction(t *testing.T) {
-	settings := connection(credentials{Username: "u", Password: "p", Host: "db.example", Port: "3306"}, x509.NewCertPool())
-	for name, limit := range map[string]time.Duration{"connect": settings.Timeout, "read": settings.ReadTimeout, "write": settings.WriteTimeout} {
-		assert.Positivef(t, limit, "%s", name)
-		assert.LessOrEqualf(t, limit, 15*time.Second, "%s", name)
-	}
-	assert.True(t, settings.InterpolateParams, "the server prepares no statement that names a user")
 }

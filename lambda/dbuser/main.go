@@ -6,17 +6,25 @@ package main
 import (
 	"context"
 	"log"
+	"os"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"wallet-infra/lambda/internal/walletdb"
 )
 
 func main() {
 	settings, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		log.Fatalf("dbuser: the function's AWS settings: %v", err)
+	}
+	// The function works in the region of the writer, which Lambda tells it.
+	open, err := walletdb.NewOpener(os.Getenv("AWS_REGION"))
+	if err != nil {
+		log.Fatalf("dbuser: %v", err)
 	}
 	h := handler{
 		secrets:  secretsmanager.NewFromConfig(settings),

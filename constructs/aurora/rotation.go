@@ -1,0 +1,97 @@
+package aurora
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/function"
+)
+
+// A step tries three logins at most, each with a connection timeout of ten seconds,
+// and runs a handful of statements.
+const (
+	rotationTimeout = time.Minute
+	rotationMemory  = 128 // MiB
+)
+
+// rotate replaces both passwords every so many days. The application alternates
+// between two users: the password that running tasks hold stays good until the
+// rotation after the next.
+func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, key awskms.IKey, admin, app awssecretsmanager.ISecret, props Props) {
+	group := newClientGroup(scope, "RotationGroup", to, props, "Rotation of the database passwords")
+	rotator := function.New(scope, "RotationFunction", function.Props{
+		Command:       "dbrotation",
+		Description:   "Replaces the passwords of the database's users",
+		Timeout:       rotationTimeout,
+		MemoryMiB:     rotationMemory,
+		Vpc:           props.Network.Vpc,
+		Subnets:       props.Network.Private(),
+		SecurityGroup: group,
+		Environment: map[string]string{
+			"PASSWORD_LENGTH":   strconv.Itoa(passwordLength),
+			"PASSWORD_EXCLUDES": passwordExcludes,
+		},
+		LogKey:           props.LogKey,
+		LogRetentionDays: props.Environment.Database.LogRetentionDays,
+		Policies:         []awsiam.IManagedPolicy{newRotationPolicy(scope, key, admin, app)},
+	})
+	permission := awslambda.NewCfnPermission(scope, new("RotationPermission"), &awslambda.CfnPermissionProps{
+		Action:        new("lambda:InvokeFunction"),
+		FunctionName:  rotator.FunctionArn(),
+		Principal:     new("secretsmanager.amazonaws.com"),
+		SourceAccount: new(props.Environment.Site.Account),
+	})
+	// A new schedule tests the login, so the function comes first with all that it
+	// may do, the way to the database, and the users whose login it is.
+	ready := []constructs.IDependable{rotator, permission, to.writer(), to.group, group, user}
+	schedule(scope, "AdminRotation", admin, rotator, props, ready)
+	schedule(scope, "AppRotation", app, rotator, props, ready)
+}
+
+// schedule lets the function rotate a secret.
+func schedule(scope constructs.Construct, id string, secret awssecretsmanager.ISecret, rotator awslambda.IFunction, props Props, ready []constructs.IDependable) {
+	awssecretsmanager.NewCfnRotationSchedule(scope, new(id), &awssecretsmanager.CfnRotationScheduleProps{
+		SecretId:          secret.SecretArn(),
+		RotationLambdaArn: rotator.FunctionArn(),
+		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{
+			AutomaticallyAfterDays: jsii.Number(props.Environment.Database.RotationDays),
+		},
+		// A change of this schedule is no reason to change passwords, least of all
+		// both at once: the application's rotation logs in with the administrator's.
+		RotateImmediatelyOnUpdate: new(false),
+	}).Node().AddDependency(ready...)
+	// Deleted by mistake, a password that has rotated is nowhere else.
+	secret.DenyAccountRootDelete()
+}
+
+// newRotationPolicy lets the function read and replace the two secrets.
+func newRotationPolicy(scope constructs.Construct, key awskms.IKey, admin, app awssecretsmanager.ISecret) awsiam.ManagedPolicy {
+	policy := awsiam.NewManagedPolicy(scope, new("RotationPolicy"), &awsiam.ManagedPolicyProps{
+		Statements: &[]awsiam.PolicyStatement{
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions: jsii.Strings("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
+					"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"),
+				Resources: &[]*string{admin.SecretArn(), app.SecretArn()},
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions:   jsii.Strings("secretsmanager:GetRandomPassword"),
+				Resources: jsii.Strings("*"),
+			}),
+			encryption.SecretsStatement(key),
+			encryption.WriteSecretsStatement(key),
+		},
+	})
+	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+		"Secrets Manager makes a random password for nobody in particular: the action has no resource type, and reads and changes nothing.",
+		"Resource::*")
+	return policy
+}
