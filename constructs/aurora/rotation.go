@@ -19,7 +19,7 @@ import (
 // A step tries three logins at most, each with a connection timeout of ten seconds,
 // and runs a handful of statements.
 const (
-	rotationTimeout = time.Minute
+	rotationTimeout = 2 * time.Minute
 	rotationMemory  = 128 // MiB
 )
 
