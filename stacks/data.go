@@ -25,10 +25,10 @@ func NewData(stage awscdk.Stage, env config.Environment, network Network, global
 	stack := newStack(stage, env, "Data", env.Primary, "The database, the cache, the buckets and the backups")
 	logKey := newLogKey(stack, env, "data-logs")
 	database := aurora.New(stack, aurora.Props{
-		Environment: env,
-		Network:     network.Network,
-		LogKey:      logKey,
-		ReplicaKey:  global.SecretsKey,
+		Env:        env,
+		Network:    network.Network,
+		LogKey:     logKey,
+		ReplicaKey: global.SecretsKey,
 	})
 	return Data{
 		Stack:    stack,

@@ -33,7 +33,7 @@ func NewDR(stage awscdk.Stage, env config.Environment) DR {
 	}
 	logKey := newLogKey(stack, env, "dr-logs")
 	dr.Network = network.New(stack, network.Props{Region: env.Secondary, Network: env.DR.Network, LogKey: logKey})
-	dr.Database = aurora.NewSecondary(stack, aurora.SecondaryProps{Environment: env, Network: dr.Network, LogKey: logKey})
+	dr.Database = aurora.NewSecondary(stack, aurora.SecondaryProps{Env: env, Network: dr.Network, LogKey: logKey})
 	alarms.NewStandby(stack, env)
 	return dr
 }

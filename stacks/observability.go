@@ -24,7 +24,7 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 	dashboards.New(stack, env, platform, rows)
 	discovery := compute.Service.Discovery
 	prometheus.New(stack, prometheus.Props{
-		Environment: env,
+		Env:         env,
 		Network:     network.Network,
 		Topics:      topics,
 		LogKey:      newLogKey(stack, env, "observability-logs"),

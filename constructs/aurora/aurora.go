@@ -16,8 +16,8 @@ import (
 
 // Props describe the primary region's database.
 type Props struct {
-	Environment config.Environment
-	Network     network.Network
+	Env     config.Environment
+	Network network.Network
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
 	// ReplicaKey encrypts the secrets' replicas in the second region. Needed in
@@ -47,7 +47,7 @@ type Database struct {
 func New(scope constructs.Construct, props Props) Database {
 	own := constructs.NewConstruct(scope, new("Database"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   props.Environment.KeyAlias("database"),
+		Alias:   props.Env.KeyAlias("database"),
 		Purpose: "Encrypts the wallet's database, its snapshots, its insights and its passwords",
 	})
 	// The secrets know the key by its ARN only. Knowing the construct, each grant
@@ -55,7 +55,7 @@ func New(scope constructs.Construct, props Props) Database {
 	secretsKey := awskms.Key_FromKeyArn(own, new("SecretsKey"), key.KeyArn())
 	admin := newAdminSecret(own, secretsKey, props)
 	made := newCluster(own, key, admin, props)
-	scaleReaders(made.cluster, props.Environment)
+	scaleReaders(made.cluster, props.Env)
 
 	adminAttached := made.cluster.Secret()
 	appAttached := newAppSecret(own, secretsKey, admin, props).Attach(made.cluster)

@@ -48,7 +48,7 @@ var (
 
 // newCluster makes the cluster with its instances, groups and logs.
 func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsmanager.ISecret, props Props) cluster {
-	env, db := props.Environment, props.Environment.Database
+	env, db := props.Env, props.Env.Database
 	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.Vpc,
 		Description:      new("The database: answers its clients and opens no connection itself"),
@@ -142,7 +142,7 @@ var exportedLogs = []string{"audit", "error", "slowquery"}
 // newLogGroups makes the groups that RDS writes to before RDS does, which would
 // make them unencrypted and without an end.
 func newLogGroups(scope constructs.Construct, props Props) []constructs.IConstruct {
-	env := props.Environment
+	env := props.Env
 	var groups []constructs.IConstruct
 	for _, log := range exportedLogs {
 		groups = append(groups, logging.NewGroup(scope, "Log-"+log, logging.Props{

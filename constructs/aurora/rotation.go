@@ -41,14 +41,14 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 			"PASSWORD_EXCLUDES": passwordExcludes,
 		},
 		LogKey:           props.LogKey,
-		LogRetentionDays: props.Environment.Database.LogRetentionDays,
+		LogRetentionDays: props.Env.Database.LogRetentionDays,
 		Policies:         []awsiam.IManagedPolicy{newRotationPolicy(scope, key, admin, app)},
 	})
 	permission := awslambda.NewCfnPermission(scope, new("RotationPermission"), &awslambda.CfnPermissionProps{
 		Action:        new("lambda:InvokeFunction"),
 		FunctionName:  rotator.FunctionArn(),
 		Principal:     new("secretsmanager.amazonaws.com"),
-		SourceAccount: new(props.Environment.Site.Account),
+		SourceAccount: new(props.Env.Site.Account),
 	})
 	// A new schedule tests the login, so the function comes first with all that it
 	// may do, the way to the database, and the users whose login it is.
@@ -63,7 +63,7 @@ func schedule(scope constructs.Construct, id string, secret awssecretsmanager.IS
 		SecretId:          secret.SecretArn(),
 		RotationLambdaArn: rotator.FunctionArn(),
 		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{
-			AutomaticallyAfterDays: jsii.Number(props.Environment.Database.RotationDays),
+			AutomaticallyAfterDays: jsii.Number(props.Env.Database.RotationDays),
 		},
 		// A change of this schedule is no reason to change passwords, least of all
 		// both at once: the application's rotation logs in with the administrator's.

@@ -16,8 +16,8 @@ import (
 
 // SecondaryProps describe the second region's database.
 type SecondaryProps struct {
-	Environment config.Environment
-	Network     network.Network // the second region's
+	Env     config.Environment
+	Network network.Network // the second region's
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
 }
@@ -39,7 +39,7 @@ type Secondary struct {
 // the primary's equal, because after a failover it is the primary.
 func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 	own := constructs.NewConstruct(scope, new("Database"))
-	env := props.Environment
+	env := props.Env
 	key := encryption.NewKey(own, "Key", encryption.Props{
 		Alias:   env.KeyAlias("database"),
 		Purpose: "Encrypts the replica of the wallet's database and its insights",
@@ -66,7 +66,7 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 // newSecondaryCluster speaks CloudFormation: CDK's own cluster insists on
 // credentials.
 func newSecondaryCluster(scope constructs.Construct, key awskms.IKey, group awsec2.ISecurityGroup, props SecondaryProps) awsrds.CfnDBCluster {
-	env, db := props.Environment, props.Environment.Database
+	env, db := props.Env, props.Env.Database
 	subnets := awsrds.NewSubnetGroup(scope, new("Subnets"), &awsrds.SubnetGroupProps{
 		Description:   new("The database tier of the second region"),
 		Vpc:           props.Network.Vpc,

@@ -38,7 +38,7 @@ func newAppUser(scope constructs.Construct, to cluster, key awskms.IKey, admin, 
 		Subnets:          props.Network.Private(),
 		SecurityGroup:    group,
 		LogKey:           props.LogKey,
-		LogRetentionDays: props.Environment.Database.LogRetentionDays,
+		LogRetentionDays: props.Env.Database.LogRetentionDays,
 		Policies: []awsiam.IManagedPolicy{awsiam.NewManagedPolicy(scope, new("UserPolicy"), &awsiam.ManagedPolicyProps{
 			Statements: &[]awsiam.PolicyStatement{
 				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -35,7 +35,7 @@ func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWor
 	// AWS asks for two subnets in different zones; these are all of the tier's.
 	subnets := props.Network.Vpc.SelectSubnets(props.Network.Private()).SubnetIds
 	scraper := awsaps.NewCfnScraper(scope, new("Scraper"), &awsaps.CfnScraperProps{
-		Alias:       new(props.Environment.Prefix()),
+		Alias:       new(props.Env.Prefix()),
 		Destination: &awsaps.CfnScraper_DestinationProperty{AmpConfiguration: &awsaps.CfnScraper_AmpConfigurationProperty{WorkspaceArn: workspace.AttrArn()}},
 		Source: &awsaps.CfnScraper_SourceProperty{VpcConfiguration: &awsaps.CfnScraper_VpcConfigurationProperty{
 			SecurityGroupIds: &[]*string{group.SecurityGroupId()},
@@ -91,8 +91,8 @@ func scrapeConfiguration(props Props) string {
 	}
 	return encode(object{
 		"global": object{
-			"scrape_interval": fmt.Sprintf("%ds", int(props.Environment.Observability.ScrapeInterval.Seconds())),
-			"external_labels": object{"environment": props.Environment.Name},
+			"scrape_interval": fmt.Sprintf("%ds", int(props.Env.Observability.ScrapeInterval.Seconds())),
+			"external_labels": object{"environment": props.Env.Name},
 		},
 		"scrape_configs": configs,
 	})

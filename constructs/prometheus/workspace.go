@@ -21,10 +21,10 @@ import (
 
 // Props describe the workspace and what its collector reads.
 type Props struct {
-	Environment config.Environment
-	Network     network.Network
-	Topics      alarms.Topics
-	LogKey      awskms.IKey
+	Env     config.Environment
+	Network network.Network
+	Topics  alarms.Topics
+	LogKey  awskms.IKey
 	// Tasks are the service's tasks, and TaskHost the private DNS name under which
 	// they are found.
 	Tasks    awsec2.IConnectable
@@ -37,7 +37,7 @@ type Props struct {
 // New makes the workspace with its rules and its collector.
 func New(scope constructs.Construct, props Props) {
 	own := constructs.NewConstruct(scope, new("Prometheus"))
-	env := props.Environment
+	env := props.Env
 	key := encryption.NewKey(own, "Key", encryption.Props{
 		Alias:   env.KeyAlias("metrics"),
 		Purpose: "Encrypts the metrics of the wallet service",
@@ -65,8 +65,8 @@ func New(scope constructs.Construct, props Props) {
 // as Prometheus asks.
 func newLogs(scope constructs.Construct, id, source string, props Props) *string {
 	return logging.NewGroup(scope, id, logging.Props{
-		Name:          props.Environment.PrometheusLogGroup(source),
-		RetentionDays: props.Environment.Observability.LogRetentionDays,
+		Name:          props.Env.PrometheusLogGroup(source),
+		RetentionDays: props.Env.Observability.LogRetentionDays,
 		Key:           props.LogKey,
 	}).LogGroupArn()
 }
