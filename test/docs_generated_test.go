@@ -158,7 +158,7 @@ func documentTexts(t *testing.T) map[string]string {
 var subnetRange = regexp.MustCompile("`(\\d+\\.\\d+)\\.(\\d+)-(\\d+)\\.0/24`")
 
 func TestTheDocumentedNetworkIsTheConfiguredOne(t *testing.T) {
-	content, err := os.ReadFile(architectureFile)
+	content, err := os.ReadFile("../docs/ARCHITECTURE.md")
 	require.NoError(t, err)
 	networks := 0
 	for line := range strings.Lines(string(content)) {

@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const (
-	referencesFile   = "testdata/references.json"
-	architectureFile = "../docs/ARCHITECTURE.md"
-)
+const referencesFile = "testdata/references.json"
+
+// picturedIn are the documents that show the graph of production.
+var picturedIn = []string{"../README.md", "../docs/ARCHITECTURE.md"}
 
 // graph is who consumes what from whom: consumer, producer, purposes. Stacks go by
 // their short names. A dependency without a value has no purpose.
@@ -209,8 +209,10 @@ func TestReferencesStayInsideTheEnvironment(t *testing.T) {
 	})
 }
 
-func TestReferencesArePicturedInTheArchitecture(t *testing.T) {
-	documented(t, architectureFile, "references", mermaid(t, platform["production"]))
+func TestReferencesArePicturedInTheDocuments(t *testing.T) {
+	for _, document := range picturedIn {
+		documented(t, document, "references", mermaid(t, platform["production"]))
+	}
 }
 
 // mermaid draws an environment: a box for each region, an arrow from each producer

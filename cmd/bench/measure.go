@@ -24,7 +24,7 @@ func measure(cmd *exec.Cmd) (time.Duration, int, error) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	peak := 0
 	for {
@@ -41,9 +41,10 @@ func measure(cmd *exec.Cmd) (time.Duration, int, error) {
 	}
 }
 
-// residentMiB adds up the resident memory of a process and its descendants.
+// residentMiB adds up the memory of a process and its descendants, each shared
+// page once: the two Node processes map the same program.
 func residentMiB(root int) int {
-	parents, resident := map[int]int{}, map[int]int{}
+	parents := map[int]int{}
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return 0
@@ -57,18 +58,32 @@ func residentMiB(root int) int {
 		// The command's name, in brackets, may hold spaces.
 		fields := strings.Fields(string(content[bytes.LastIndexByte(content, ')')+1:]))
 		parents[pid], _ = strconv.Atoi(fields[1])
-		resident[pid], _ = strconv.Atoi(fields[21])
 	}
-	pages := 0
-	for pid, size := range resident {
+	kilobytes := 0
+	for pid := range parents {
 		for ancestor := pid; ancestor > 1; ancestor = parents[ancestor] {
 			if ancestor == root {
-				pages += size
+				kilobytes += proportionalKB(pid)
 				break
 			}
 		}
 	}
-	return pages * os.Getpagesize() / (1 << 20)
+	return kilobytes / 1024
+}
+
+// proportionalKB is a process's proportional set size, or 0 when it has ended.
+func proportionalKB(pid int) int {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(content)) {
+		if size, ok := strings.CutPrefix(line, "Pss:"); ok {
+			kilobytes, _ := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(size), "kB")))
+			return kilobytes
+		}
+	}
+	return 0
 }
 
 // table renders the figures as Markdown with the machine's description.

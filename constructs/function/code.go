@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -32,23 +33,55 @@ func code(command string) awslambda.Code {
 		Bundling: &awscdk.BundlingOptions{
 			// Required by CDK, used only when the local build fails.
 			Image: awscdk.DockerImage_FromRegistry(new("public.ecr.aws/docker/library/golang:1.26")),
-			Local: &compiler{root: root, command: command},
+			Local: &compiler{root: root, command: command, hash: hash},
 		},
 	})
 }
 
-// compiler builds a command with the Go toolchain of this machine.
-type compiler struct{ root, command string }
+// compiler builds a command with the Go toolchain of this machine, once for each
+// state of its sources: linking again for every synthesis would take most of it.
+type compiler struct{ root, command, hash string }
 
-// TryBundle implements awscdk.ILocalBundling. It says false, with the compiler's
-// message on standard error, when the command does not build.
+// TryBundle implements awscdk.ILocalBundling. It says false, with the reason on
+// standard error, when the command does not build or cannot be copied.
 func (c *compiler) TryBundle(outputDir *string, _ *awscdk.BundlingOptions) *bool {
+	err := c.bundle(filepath.Join(*outputDir, "bootstrap"))
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "lambda/%s: %v\n", c.command, err)
+	}
+	return new(err == nil)
+}
+
+// bundle puts the program at target. It is compiled beside its place in build/
+// and renamed, so that another run never sees half of it.
+func (c *compiler) bundle(target string) error {
+	kept := filepath.Join(c.root, "build", "lambda", runtime.Version(), c.hash, c.command)
+	if _, err := os.Stat(kept); err != nil {
+		if err := os.MkdirAll(filepath.Dir(kept), 0o750); err != nil {
+			return err
+		}
+		fresh := fmt.Sprintf("%s.%d", kept, os.Getpid())
+		if err := c.compile(fresh); err != nil {
+			return err
+		}
+		if err := os.Rename(fresh, kept); err != nil {
+			return err
+		}
+	}
+	program, err := os.ReadFile(kept)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(target, program, 0o755) //nolint:gosec // Lambda runs it as another user
+}
+
+func (c *compiler) compile(target string) error {
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w -buildid=",
-		"-o", filepath.Join(*outputDir, "bootstrap"), "./lambda/"+c.command)
+		"-o", target, "./lambda/"+c.command)
 	build.Dir = c.root
 	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	return new(build.Run() == nil)
+	return build.Run()
 }
 
 // sourceRoots hold all of this module that a function is compiled from.
