@@ -29,6 +29,10 @@ type Edge struct {
 	Certificate  awscertificatemanager.ICertificate
 	// WebACL is the web ACL's name, a dimension of its metrics.
 	WebACL string
+
+	scope constructs.Construct
+	env   config.Environment
+	zone  awsroute53.IHostedZone
 }
 
 // Props describe the entrance.
@@ -44,7 +48,8 @@ type Props struct {
 	LogKey awskms.IKey
 }
 
-// New makes the entrance.
+// New makes the entrance, in the region of the scope. No name leads to it until
+// [Edge.Publish].
 func New(scope constructs.Construct, props Props) Edge {
 	own := constructs.NewConstruct(scope, new("Edge"))
 	zone := awsroute53.HostedZone_FromHostedZoneAttributes(own, new("Zone"), &awsroute53.HostedZoneAttributes{
@@ -59,18 +64,25 @@ func New(scope constructs.Construct, props Props) Edge {
 	balancer := newLoadBalancer(own, props)
 	targets := newTargetGroup(own, props)
 	listen(balancer, certificate, targets, props.Env.Edge.PublicPaths)
-	awsroute53.NewARecord(own, new("Record"), &awsroute53.ARecordProps{
-		Zone:       zone,
-		RecordName: new(props.Env.Site.APIDomain + "."), // the dot keeps CDK from adding the zone
-		Target:     awsroute53.RecordTarget_FromAlias(awsroute53targets.NewLoadBalancerTarget(balancer, nil)),
-		Comment:    new("The wallet API; the load balancer has IPv4 addresses only"),
-	})
 	return Edge{
 		LoadBalancer: balancer,
 		TargetGroup:  targets,
 		Certificate:  certificate,
 		WebACL:       protect(own, balancer, props),
+		scope:        own,
+		env:          props.Env,
+		zone:         zone,
 	}
+}
+
+// Publish makes the one record of the API's host name lead to this entrance.
+func (e Edge) Publish() {
+	awsroute53.NewARecord(e.scope, new("Record"), &awsroute53.ARecordProps{
+		Zone:       e.zone,
+		RecordName: new(e.env.Site.APIDomain + "."), // the dot keeps CDK from adding the zone
+		Target:     awsroute53.RecordTarget_FromAlias(awsroute53targets.NewLoadBalancerTarget(e.LoadBalancer, nil)),
+		Comment:    new("The wallet API; the load balancer has IPv4 addresses only"),
+	})
 }
 
 // newLoadBalancer makes the load balancer in the public tier. Its name and the
