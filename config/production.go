@@ -39,11 +39,11 @@ func Production() Environment {
 
 func productionNetwork() Network {
 	return Network{
-		CIDR:        "10.0.0.0/16",
-		Public:      []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"},
-		Private:     []string{"10.0.11.0/24", "10.0.12.0/24", "10.0.13.0/24"},
-		Database:    []string{"10.0.21.0/24", "10.0.22.0/24", "10.0.23.0/24"},
-		NATGateways: 3,
+		CIDR:               "10.0.0.0/16",
+		Public:             []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"},
+		Private:            []string{"10.0.11.0/24", "10.0.12.0/24", "10.0.13.0/24"},
+		Database:           []string{"10.0.21.0/24", "10.0.22.0/24", "10.0.23.0/24"},
+		NATGateways:        3,
 		InterfaceEndpoints: productionEndpoints(),
 		// PCI DSS 3.2.1, 10.7: a year of audit trail.
 		FlowLogRetentionDays: 365,

@@ -42,12 +42,19 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 	})
 	entrance := edge.New(stack, edge.Props{
 		Env:        env,
+		Region:     env.Primary,
 		Network:    network.Network,
 		Service:    wallet.Fargate,
 		AccessLogs: data.Buckets.Logs,
 		LogKey:     logKey,
 	})
-	entrance.Publish()
+	// In standby the API's name belongs to the recovery: it follows the region that
+	// serves, by way of this one.
+	name := env.Site.APIDomain
+	if env.DR.Mode == config.DRStandby {
+		name = env.RegionalDomain(env.Primary)
+	}
+	entrance.Publish(name)
 	wallet.Scale(entrance.TargetGroup)
 	return Compute{Stack: stack, Service: wallet, Edge: entrance}
 }

@@ -63,6 +63,16 @@ func New(scope constructs.Construct, env config.Environment, p signals.Platform,
 	}
 }
 
+// NewStandby makes the one dashboard of the second region: the alarms, the way
+// out, and the platform that waits. Dashboards have no region of their own, so its
+// name is none of the others'.
+func NewStandby(scope constructs.Construct, env config.Environment, p signals.Platform, rows []alarms.Row) {
+	awscloudwatch.NewCfnDashboard(constructs.NewConstruct(scope, new("Dashboards")), new("standby"), &awscloudwatch.CfnDashboardProps{
+		DashboardName: new(env.DashboardName("standby")),
+		DashboardBody: new(body(append([]panel{states(env, p, rows)}, standby(env, p)...), p.Region)),
+	})
+}
+
 // states shows every alarm's colour.
 func states(env config.Environment, p signals.Platform, rows []alarms.Row) panel {
 	states := panel{title: "Alarms"}

@@ -37,7 +37,9 @@ type Edge struct {
 
 // Props describe the entrance.
 type Props struct {
-	Env     config.Environment
+	Env config.Environment
+	// Region is where the entrance stands.
+	Region  config.Region
 	Network network.Network
 	// Service takes the requests, as HTTP on [config.AppPort].
 	Service awselasticloadbalancingv2.IApplicationLoadBalancerTarget
@@ -75,11 +77,12 @@ func New(scope constructs.Construct, props Props) Edge {
 	}
 }
 
-// Publish makes the one record of the API's host name lead to this entrance.
-func (e Edge) Publish() {
+// Publish makes a host name lead to this entrance: the API's own, or the region's
+// where the API's follows the region that serves.
+func (e Edge) Publish(host string) {
 	awsroute53.NewARecord(e.scope, new("Record"), &awsroute53.ARecordProps{
 		Zone:       e.zone,
-		RecordName: new(e.env.Site.APIDomain + "."), // the dot keeps CDK from adding the zone
+		RecordName: new(host + "."), // the dot keeps CDK from adding the zone
 		Target:     awsroute53.RecordTarget_FromAlias(awsroute53targets.NewLoadBalancerTarget(e.LoadBalancer, nil)),
 		Comment:    new("The wallet API; the load balancer has IPv4 addresses only"),
 	})
@@ -144,7 +147,7 @@ func newTargetGroup(scope constructs.Construct, props Props) awselasticloadbalan
 			SlowStart:                  awscdk.Duration_Seconds(jsii.Number(props.Env.Edge.SlowStart.Seconds())),
 			LoadBalancingAlgorithmType: awselasticloadbalancingv2.TargetGroupLoadBalancingAlgorithmType_ROUND_ROBIN,
 			HealthCheck: &awselasticloadbalancingv2.HealthCheck{
-				Path:                    new(config.ReadyPath),
+				Path:                    new(props.Env.HealthPath(props.Region)),
 				HealthyHttpCodes:        new("200"),
 				Interval:                awscdk.Duration_Seconds(jsii.Number(health.Interval.Seconds())),
 				Timeout:                 awscdk.Duration_Seconds(jsii.Number(health.Timeout.Seconds())),

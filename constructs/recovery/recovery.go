@@ -76,4 +76,3 @@ type plan struct {
 func regions(env config.Environment) []config.Region {
 	return []config.Region{env.Primary, env.Secondary}
 }
-

@@ -29,7 +29,8 @@ type Service struct {
 	// Discovery is the private DNS name under which Prometheus finds the tasks.
 	Discovery awsservicediscovery.IService
 
-	env config.Environment
+	env    config.Environment
+	region config.Region
 }
 
 // Props describe the service.
@@ -120,7 +121,7 @@ func New(scope constructs.Construct, props Props) Service {
 	// there fail, and the circuit breaker counts them.
 	fargate.Node().AddDependency(app.TaskDefinition().ExecutionRole(), group)
 	acknowledgeRoles(app.TaskDefinition(), sessions)
-	return Service{Fargate: fargate, Discovery: fargate.CloudMapService(), env: env}
+	return Service{Fargate: fargate, Discovery: fargate.CloudMapService(), env: env, region: props.Region}
 }
 
 // desiredCount is left out of the template once autoscaling owns it: a number
