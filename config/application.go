@@ -18,6 +18,19 @@ const AppUser = 185
 // one level up, has been seen to fail while the service worked.
 const ReadyPath = "/q/health/ready"
 
+// LivePath answers whether the process runs, whatever it depends on.
+const LivePath = "/q/health/live"
+
+// HealthPath is what the load balancer of a region asks its tasks. Readiness wants
+// a database that can be written to, which a region that does not serve has not
+// got: its tasks would be replaced for ever. They are asked whether they live.
+func (e Environment) HealthPath(region Region) string {
+	if e.Serves(region) {
+		return ReadyPath
+	}
+	return LivePath
+}
+
 // walletHealth asks for readiness. The answer waits for the database (3 s at
 // most), the cache and the broker, so the time limit is above that; and since a
 // short loss of one of them makes every task unready at once, it takes nearly a
@@ -36,6 +49,7 @@ const (
 	KafkaIAMPort   = 9098  // MSK, IAM over TLS, inside the VPC
 	KafkaJMXPort   = 11001 // MSK open monitoring: JMX exporter
 	KafkaNodePort  = 11002 // MSK open monitoring: node exporter
+	TestPort       = 8443  // the load balancer's listener for a release that is tested
 	HTTPSPort      = 443
 	HTTPPort       = 80
 )
@@ -72,6 +86,10 @@ func walletTopics(partitions int) []Topic {
 		{Name: "wallet-snapshots", Partitions: partitions, Cleanup: "compact", Retention: 7 * day},
 	}
 }
+
+// MigrationUser is the user of the migrations' image: nobody, as in images that
+// hold one static program.
+const MigrationUser = 65532
 
 // walletPaths are the path patterns of the public API. Management paths
 // (/q/*, /metrics) are not among them.

@@ -21,8 +21,8 @@ const (
 // Rows is the table of the environment's alarms in its primary region.
 func Rows(env config.Environment, p signals.Platform) []Row {
 	return slices.Concat(
-		edgeRows(env, p), guardRows(env, p), serviceRows(env, p), writerRows(env, p), readerRows(env, p),
-		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env), functionRows(),
+		edgeRows(env, p), guardRows(env, p), serviceRows(env, p, env.MinTasks(env.Primary)), writerRows(env, p), readerRows(env, p),
+		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env), functionRows(p),
 	)
 }
 
@@ -50,9 +50,10 @@ func edgeRows(env config.Environment, p signals.Platform) []Row {
 		},
 		{
 			ID: "edge-unhealthy-targets", Runbook: "edge-unhealthy-targets", Severity: Warning,
-			Why:     "A task is registered and does not answer its readiness check.",
-			Metric:  p.Targets("UnHealthyHostCount", "Maximum"),
-			Compare: Above, Threshold: 0, Periods: 10, Datapoints: 10, Missing: Quiet,
+			Why:        "A task is registered and does not answer its readiness check.",
+			Expression: signals.BothGroups,
+			Inputs:     p.Targets("UnHealthyHostCount", "Maximum"),
+			Compare:    Above, Threshold: 0, Periods: 10, Datapoints: 10, Missing: Quiet,
 		},
 	}
 	if env.Site.ImageTag == config.NoImage {
@@ -60,9 +61,10 @@ func edgeRows(env config.Environment, p signals.Platform) []Row {
 	}
 	return append(rows, Row{
 		ID: edgeHealthy, Runbook: "edge-healthy-targets", Severity: Critical,
-		Why:     "No task answers: the wallet is down.",
-		Metric:  p.Targets("HealthyHostCount", "Maximum"),
-		Compare: Below, Threshold: 1, Periods: 2, Datapoints: 2, Missing: Broken,
+		Why:        "No task answers: the wallet is down.",
+		Expression: signals.BothGroups,
+		Inputs:     p.Targets("HealthyHostCount", "Maximum"),
+		Compare:    Below, Threshold: 1, Periods: 2, Datapoints: 2, Missing: Broken,
 	})
 }
 
@@ -86,7 +88,8 @@ func guardRows(env config.Environment, p signals.Platform) []Row {
 	}
 }
 
-func serviceRows(env config.Environment, p signals.Platform) []Row {
+// serviceRows watch the tasks, of which least are meant to run.
+func serviceRows(env config.Environment, p signals.Platform, least int) []Row {
 	service := env.Service
 	rows := []Row{
 		{
@@ -115,7 +118,7 @@ func serviceRows(env config.Environment, p signals.Platform) []Row {
 		ID: "service-tasks", Runbook: "service-tasks", Severity: Critical,
 		Why:     "Fewer tasks run than the wallet needs to lose a zone and go on.",
 		Metric:  p.Tasks("RunningTaskCount", "Minimum"),
-		Compare: Below, Threshold: float64(service.MinTasks), Periods: 10, Datapoints: 8, Missing: Broken,
+		Compare: Below, Threshold: float64(least), Periods: 10, Datapoints: 8, Missing: Broken,
 	})
 }
 
@@ -326,28 +329,37 @@ func backupRows(env config.Environment) []Row {
 
 // functionRows watch every function of the account: they rotate passwords and
 // keep the platform, and none of them serves users.
-func functionRows() []Row {
-	return []Row{{
+func functionRows(p signals.Platform) []Row {
+	rows := []Row{{
 		ID: "functions-failing", Runbook: "functions-failing", Severity: Warning,
 		Why:        "A function of the platform fails; a password rotation may be stuck.",
 		Expression: `SELECT SUM(Errors) FROM "AWS/Lambda"`,
 		Metric:     signals.Metric{Period: 5 * time.Minute},
 		Compare:    Above, Threshold: 0, Periods: 1, Datapoints: 1, Missing: Quiet,
 	}}
+	if p.FailedRotations == "" {
+		return rows // passwords rotate in the first region alone
+	}
+	return append(rows, Row{
+		ID: "rotation-not-deployed", Runbook: "rotation-not-deployed", Severity: Warning,
+		Why:     "Running tasks hold a password that was rotated; the next rotation locks them out.",
+		Metric:  p.Queue(p.FailedRotations, "ApproximateNumberOfMessagesVisible", "Maximum"),
+		Compare: Above, Threshold: 0, Periods: 5, Datapoints: 1, Missing: Quiet,
+	})
 }
 
-// standbyRows is the table of the second region. Aurora publishes the lag of a
-// global database there and not beside the writer, and an alarm reads its own
-// region alone.
-func standbyRows(env config.Environment) []Row {
+// lagRows watch the replication of the database. Aurora publishes the lag of a
+// global database in the second region and not beside the writer, and an alarm
+// reads its own region alone.
+func lagRows(env config.Environment) []Row {
 	cluster := env.DatabaseClusterName(env.Secondary)
 	return []Row{{
 		// A query, because the metric carries the source region as a dimension, which
 		// a switchover turns around. Broken, because a standby that reports nothing
 		// does not replicate.
-		ID: "standby-lag", Runbook: "standby-lag", Severity: Critical,
+		ID: config.AlarmStandbyLag, Runbook: "standby-lag", Severity: Critical,
 		Why:        "The second region is behind: a failover now would lose more than promised.",
-		Expression: fmt.Sprintf(`SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = '%s'`, cluster),
+		Expression: signals.RecoveryPointLag(cluster),
 		// The metric is in milliseconds.
 		Compare: Above, Threshold: float64(env.DR.ReplicationLag.Milliseconds()), Periods: 5, Datapoints: 5, Missing: Broken,
 	}}
