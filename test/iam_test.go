@@ -36,6 +36,7 @@ var wildcardActions = map[string]map[string]string{
 // narrower for them. The source is the Service Authorization Reference: each has
 // an empty "Resource types" column, except where the reason says otherwise.
 var everywhereActions = map[string]string{
+<<<<<<< HEAD
 	"application-autoscaling:DescribeScalableTargets": "no resource type; read only",
 	"arc-region-switch:GetPlan":                       "Region switch evaluates a plan and its child with it; read only",
 	"arc-region-switch:GetPlanExecution":              "as above; read only",
@@ -67,6 +68,35 @@ var everywhereActions = map[string]string{
 	"xray:GetTraceSummaries":                          "no resource type; read only",
 	"xray:PutTelemetryRecords":                        "no resource type; traces only go in",
 	"xray:PutTraceSegments":                           "no resource type; traces only go in",
+=======
+	"cloudwatch:GetMetricData":                  "no resource type; read only",
+	"cloudwatch:ListMetrics":                    "no resource type; read only",
+	"ec2:AssignPrivateIpAddresses":              "a function in a VPC: the interface does not exist before",
+	"ec2:CreateNetworkInterface":                "a function in a VPC: the interface does not exist before",
+	"ec2:DeleteNetworkInterface":                "a function in a VPC: the interface has no name before it exists",
+	"ec2:DescribeNetworkInterfaces":             "no resource type; read only",
+	"ec2:DescribeSubnets":                       "no resource type; read only",
+	"ec2:UnassignPrivateIpAddresses":            "a function in a VPC: the interface does not exist before",
+	"ecr:GetAuthorizationToken":                 "no resource type",
+	"elasticloadbalancing:DescribeListeners":    "no resource type; read only",
+	"elasticloadbalancing:DescribeRules":        "no resource type; read only",
+	"elasticloadbalancing:DescribeTargetGroups": "no resource type; read only",
+	"elasticloadbalancing:DescribeTargetHealth": "no resource type; read only",
+	"kafka:GetBootstrapBrokers":                 "no resource type; reads host names",
+	"logs:DescribeLogGroups":                    "needed across groups by Grafana; read only",
+	"secretsmanager:GetRandomPassword":          "no resource type; reads and changes nothing",
+	"ssmmessages:CreateControlChannel":          "ECS Exec; no resource type",
+	"ssmmessages:CreateDataChannel":             "ECS Exec; no resource type",
+	"ssmmessages:OpenControlChannel":            "ECS Exec; no resource type",
+	"ssmmessages:OpenDataChannel":               "ECS Exec; no resource type",
+	"tag:GetResources":                          "no resource type; read only",
+	"xray:BatchGetTraces":                       "no resource type; read only",
+	"xray:GetServiceGraph":                      "no resource type; read only",
+	"xray:GetTraceGraph":                        "no resource type; read only",
+	"xray:GetTraceSummaries":                    "no resource type; read only",
+	"xray:PutTelemetryRecords":                  "no resource type; traces only go in",
+	"xray:PutTraceSegments":                     "no resource type; traces only go in",
+>>>>>>> bluegreen
 }
 
 // ownPolicies are the types whose policy stands on the resource itself, where
@@ -161,7 +191,8 @@ func TestOnlyServicesTakeRoles(t *testing.T) {
 	})
 }
 
-// eventBridge supports no conditions where it publishes to a topic.
+// eventBridge supports no conditions where it publishes to a topic, and asks for a
+// key without them. To a queue it comes with the rule's name.
 const eventBridge = "events.amazonaws.com"
 
 // mskClusterPolicy is where MSK's own service is let in for a replicator. AWS's
