@@ -53,7 +53,6 @@ var interruptions = []interruption{
 	{kind: instance, path: "DBParameterGroupName", what: "another parameter group takes effect with a restart", source: rdsInstance, inPlace: true},
 	{kind: instance, path: "PreferredMaintenanceWindow", what: "what is pending is applied at once when the new window is now", source: rdsInstance, inPlace: true, maybe: true},
 	{kind: instance, path: "StorageType", what: "the instance may restart while its storage is converted", source: rdsInstance, inPlace: true, maybe: true},
-	{kind: instance, path: "PerformanceInsightsKMSKeyId", what: "its history of performance is encrypted anew", source: rdsInstance, maybe: true},
 	{kind: instance, path: "CACertificateIdentifier", what: "the instance may restart with the other certificate", source: aurora, maybe: true},
 	{kind: "AWS::RDS::DBCluster", path: "EngineVersion", what: "every instance of the cluster restarts on the other version", source: rdsCluster},
 	{kind: "AWS::RDS::DBCluster", path: "DBClusterParameterGroupName", what: "another parameter group takes effect when the instances restart", source: rdsCluster},

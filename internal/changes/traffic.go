@@ -98,6 +98,32 @@ func (c *comparison) judgeTraffic(is stack, before, after resource) {
 			c.add(f)
 		}
 	}
+	c.judgeForwarding(is, before, after)
+}
+
+// judgeForwarding reports any change of a listener or rule that sends requests to
+// targets: whatever changes, the update sets the weights to those of the template,
+// and a deployment may have left others.
+func (c *comparison) judgeForwarding(is stack, before, after resource) {
+	property, ok := map[string]string{listener: "DefaultActions", listenerRule: "Actions"}[after.kind]
+	if !ok || (!forwards(before.properties[property]) && !forwards(after.properties[property])) {
+		return
+	}
+	for _, changed := range differences(before.properties, after.properties) {
+		if slices.ContainsFunc(routes, func(row route) bool { return row.kind == after.kind && row.path == changed }) {
+			continue // said already
+		}
+		c.add(finding{
+			stack: is.name, resource: after, verdict: Traffic, property: changed, value: canonical(after.properties[changed]),
+			text: changed + " changes: the update sets the weights to those of the template",
+		})
+	}
+}
+
+// forwards says whether one of some actions sends requests to targets. What
+// cannot be read may.
+func forwards(actions any) bool {
+	return slices.ContainsFunc(list(actions), func(action any) bool { return isIntrinsic(action) || text(action, "Type") == "forward" })
 }
 
 // judgeNewTraffic looks at a new rule or record beside those that exist.
