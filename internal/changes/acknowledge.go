@@ -107,6 +107,7 @@ func (a *acknowledgement) covers(f Finding) bool {
 // its stack was not compared or it is kept until a day that is to come.
 func (a Acknowledgements) Acknowledge(report Report, stacks []string, now time.Time) Report {
 	used := map[string]bool{}
+	report.Findings = slices.Clone(report.Findings)
 	for i := range report.Findings {
 		found := &report.Findings[i]
 		var reasons []string

@@ -139,7 +139,7 @@ func (f Finding) NeedsAcknowledgement() bool {
 // Title is the verdict in words, with its doubt.
 func (f Finding) Title() string {
 	if f.Maybe {
-		return "may be: " + f.Verdict.Title()
+		return "maybe " + f.Verdict.Title()
 	}
 	return f.Verdict.Title()
 }

@@ -130,7 +130,10 @@ func indent(content string) string {
 
 // GitHub refuses a comment of more than 65,536 characters. The rest is left to
 // whoever puts something around the report.
-const mostCharacters = 60_000
+const (
+	mostCharacters = 60_000
+	mostDetails    = 20 // of one finding
+)
 
 // Markdown writes the report for a comment: the counts, the worst first, each
 // stack's details folded. What does not fit is counted, the least important of it
@@ -172,7 +175,7 @@ func (r Report) pages(room int) string {
 			problems.WriteString(item)
 		}
 	}
-	for _, finding := range r.Findings {
+	for i, finding := range r.Findings {
 		item, entry := markdownItem(finding), ""
 		if finding.NeedsAcknowledgement() {
 			entry = indent(Suggestion(finding))
@@ -181,12 +184,9 @@ func (r Report) pages(room int) string {
 		if stacks[finding.Stack] == nil {
 			cost += utf8.RuneCountInString(escape(finding.Stack)) + 400 // its title and frame
 		}
-		if cost > room {
-			left++
-			if finding.NeedsAcknowledgement() {
-				leftOpen++
-			}
-			continue
+		if cost > room { // all that follows is no worse
+			left, leftOpen = len(r.Findings)-i, Report{Findings: r.Findings[i:]}.Open()
+			break
 		}
 		room -= cost
 		if stacks[finding.Stack] == nil {
@@ -242,7 +242,11 @@ func markdownItem(finding Finding) string {
 		fmt.Fprintf(&item, "; acknowledged: %s", escape(reason))
 	}
 	item.WriteString("\n")
-	for _, detail := range finding.Details {
+	for i, detail := range finding.Details {
+		if i == mostDetails {
+			fmt.Fprintf(&item, "  - and %d more\n", len(finding.Details)-i)
+			break
+		}
 		doubt, source := "", ""
 		if detail.Maybe {
 			doubt = "maybe: "
@@ -269,5 +273,6 @@ func escape(content string) string {
 			plain.WriteRune(char)
 		}
 	}
-	return plain.String()
+	// GitHub makes links of bare addresses too.
+	return strings.NewReplacer("://", "&#58;//", "www.", "www&#46;").Replace(plain.String())
 }
