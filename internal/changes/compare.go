@@ -28,6 +28,7 @@ type comparison struct {
 	replaced  map[place]replacement
 	inputs    map[place]bool // the mappings, conditions and parameters that changed
 	found     map[string]*Finding
+	following map[string]bool // the outputs that are being followed to what they refer to
 }
 
 // place names a resource or an input of a stack.
@@ -38,7 +39,10 @@ func Compare(base, head Set, types Schemas) Report {
 	c := &comparison{
 		base: base, head: head, types: types,
 		gone: map[string]bool{}, new: map[string]bool{},
-		replaced: map[place]replacement{}, inputs: map[place]bool{}, found: map[string]*Finding{},
+		replaced: map[place]replacement{}, inputs: map[place]bool{}, found: map[string]*Finding{}, following: map[string]bool{},
+	}
+	if len(base.stacks) == 0 {
+		return c.firstDeployment()
 	}
 	c.pair()
 	c.findReplacements()
@@ -62,6 +66,18 @@ func Compare(base, head Set, types Schemas) Report {
 		}
 	}
 	return c.report()
+}
+
+// firstDeployment reports stacks that are compared with nothing. Nothing can be
+// lost, and what is allowed and open is the whole platform, which no list of
+// differences helps to review.
+func (c *comparison) firstDeployment() Report {
+	for _, name := range c.head.Stacks() {
+		c.add(finding{stack: name, verdict: Safe, text: fmt.Sprintf("a new stack of %d resources", len(c.head.stacks[name].resources))})
+	}
+	report := c.report()
+	report.Notes = []string{"There is nothing to compare with: this is a first deployment, and nothing of it is judged."}
+	return report
 }
 
 // pair finds the stacks that have no counterpart.

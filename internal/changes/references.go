@@ -129,7 +129,12 @@ func (c *comparison) mark(in stack, value any, certainty schema.Certainty) any {
 // changes says whether what a reference leads to has another value afterwards.
 func (c *comparison) changes(in stack, target string, certainty schema.Certainty) bool {
 	if value, from, ok := c.output(in, target); ok {
-		return !same(value, c.mark(from, value, certainty)) && !c.new[from.name]
+		if c.following[target] || c.new[from.name] {
+			return false // outputs in a circle cannot be deployed, but they can be written
+		}
+		c.following[target] = true
+		defer delete(c.following, target)
+		return !same(value, c.mark(from, value, certainty))
 	}
 	if c.inputs[place{in.name, target}] {
 		return certainty == schema.Maybe
@@ -243,8 +248,10 @@ func (c *comparison) causes(in stack, value any) string {
 			continue
 		}
 		name := strings.TrimPrefix(target, "Parameters.")
-		if inner, from, ok := c.output(in, target); ok {
+		if inner, from, ok := c.output(in, target); ok && !c.following[target] {
+			c.following[target] = true
 			name = from.name + "/" + c.causes(from, inner)
+			delete(c.following, target)
 		}
 		if !slices.Contains(names, name) {
 			names = append(names, name)

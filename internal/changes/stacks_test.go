@@ -38,6 +38,15 @@ func TestAReplacementIsFollowedIntoOtherStacks(t *testing.T) {
 	}
 }
 
+func TestOutputsInACircleEndTheComparisonAllTheSame(t *testing.T) {
+	circle := func(other, size string) string {
+		return `{"Resources": {` + one("A", instance, `"DBClusterIdentifier": {"Fn::GetStackOutput": {"StackName": "`+other+`", "OutputName": "O"}}, "StorageType": "`+size+`"`) +
+			`}, "Outputs": {"O": {"Value": {"Fn::Join": ["", [{"Ref": "A"}, {"Fn::GetStackOutput": {"StackName": "` + other + `", "OutputName": "O"}}]]}}}}`
+	}
+	report := compare(t, map[string]string{"a": circle("b", "1"), "b": circle("a", "1")}, map[string]string{"a": circle("b", "2"), "b": circle("a", "2")})
+	assert.ElementsMatch(t, []string{"A interrupts maybe", "A interrupts maybe"}, verdictsOf(report))
+}
+
 func TestStateThatMovesToAnotherStackIsSaidToMove(t *testing.T) {
 	bucket := one("Bucket", "AWS::S3::Bucket", `"BucketName": "ledger", "Tags": [{"Key": "a", "Value": "b"}]`, retained)
 	report := compare(t, map[string]string{"old": resources(bucket), "new": resources("")},
@@ -74,6 +83,16 @@ func TestANewStackIsSafeButForWhatItOpens(t *testing.T) {
 	assert.Equal(t, []string{"widens"}, verdictsOf(report), "on the stack, together")
 	assert.Contains(t, texts(report), "Role is new, and allowed: a:b on k")
 	assert.Contains(t, texts(report), "Group is new, and open: tcp, port 22, from 0.0.0.0/0")
+}
+
+// An environment that is deployed for the first time is not a thousand differences;
+// but that nothing was judged must be said.
+func TestAFirstDeploymentIsNotJudgedAndSaysSo(t *testing.T) {
+	report := compare(t, nil, map[string]string{"a": resources(pairs["a renamed database is another one"].before)})
+	assert.Empty(t, verdictsOf(report))
+	assert.True(t, report.Passes())
+	require.Len(t, report.Notes, 1)
+	assert.Contains(t, report.Notes[0], "nothing of it is judged")
 }
 
 // assemblyOf is a cloud assembly with one stack.
