@@ -78,7 +78,7 @@ func TestBadInputIsNamedAndIsNoVerdict(t *testing.T) {
 		"an unknown flag":     {[]string{"--bas", good}, []string{"unknown flag"}},
 		"an argument":         {[]string{good}, []string{"unknown command"}},
 		"missing directories": {[]string{"--base", filepath.Join(good, "x"), "--head", filepath.Join(good, "y")}, []string{"/x:", "/y:"}},
-		"nothing to deploy":   {[]string{"--base", good, "--head", filepath.Join(t.TempDir())}, []string{"that would remove everything"}},
+		"nothing to deploy":   {[]string{"--base", good, "--head", t.TempDir()}, []string{"that would remove everything"}},
 		"broken templates":    {[]string{"--base", broken, "--head", broken}, []string{"a.json: not a JSON object", "b.json: not a JSON object"}},
 		"no such acknowledgements": {
 			[]string{"--base", good, "--head", good, "--acknowledged", filepath.Join(empty, "none.yaml")}, []string{"none.yaml"},

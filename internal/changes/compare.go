@@ -265,7 +265,7 @@ func LoadSchemas(path string, sets ...Set) (Schemas, error) {
 	for _, set := range sets {
 		for _, one := range set.stacks {
 			for _, r := range one.resources {
-				if _, known := types[r.kind]; !known && !isCustom(r.kind) {
+				if _, known := (Schemas{types}).Of(r.kind); !known && !isCustom(r.kind) {
 					lacking[r.kind] = true
 				}
 			}
@@ -289,6 +289,9 @@ func LoadSchemas(path string, sets ...Set) (Schemas, error) {
 func (s Schemas) Of(kind string) (schema.Type, bool) {
 	if isCustom(kind) {
 		return schema.Type{}, false
+	}
+	if kind == "AWS::CDK::Metadata" { // CDK's note to AWS about itself
+		return schema.Type{}, true
 	}
 	found, ok := s.types[kind]
 	return found, ok

@@ -38,7 +38,7 @@ var guards = []guard{
 	{"AWS::MSK::Topic", "Configs", Weakens, topicLoses, "the topic keeps less, or less safely"},
 	{"AWS::MSK::Configuration", "ServerProperties", Weakens, brokersLose, "the brokers keep less, or less safely"},
 	{"AWS::Logs::LogGroup", "RetentionInDays", Weakens, shorterOrBegun, "older log entries are deleted"},
-	{"AWS::KMS::Key", "PendingWindowInDays", Weakens, shorter, "less time to notice that a key is about to go"},
+	{"AWS::KMS::Key", "PendingWindowInDays", Weakens, shorterFrom("30"), "less time to notice that a key is about to go"},
 	{"AWS::KMS::Key", "EnableKeyRotation", Weakens, off, "the key is no longer rotated"},
 	{"AWS::S3::Bucket", "VersioningConfiguration.Status", Weakens, leaves("Enabled"), "what is overwritten or deleted is gone"},
 	{"AWS::S3::Bucket", "LifecycleConfiguration", Weakens, expiresMore, "objects are deleted, or deleted sooner"},
@@ -61,18 +61,22 @@ var guards = []guard{
 	{cacheGroup, "AtRestEncryptionEnabled", Weakens, off, "the snapshots are not encrypted"},
 	{cacheGroup, "TransitEncryptionEnabled", Weakens, off, "connections are not encrypted"},
 	{cacheGroup, "TransitEncryptionMode", Weakens, leaves("required"), "connections may be unencrypted"},
-	{"AWS::MSK::Cluster", "EncryptionInfo.EncryptionInTransit.ClientBroker", Weakens, leaves("TLS"), "connections may be unencrypted"},
-	{"AWS::MSK::Cluster", "EncryptionInfo.EncryptionInTransit.InCluster", Weakens, off, "the brokers talk unencrypted"},
+	{"AWS::MSK::Cluster", "EncryptionInfo.EncryptionInTransit.ClientBroker", Weakens, becomesOne("TLS_PLAINTEXT", "PLAINTEXT"), "connections may be unencrypted"},
+	{"AWS::MSK::Cluster", "EncryptionInfo.EncryptionInTransit.InCluster", Weakens, turnedFalse, "the brokers talk unencrypted"},
 	{"AWS::MSK::Cluster", "EncryptionInfo.EncryptionAtRest", Weakens, removed, "the key is AWS's"},
 	{"AWS::S3::Bucket", "BucketEncryption", Weakens, encryptsLess, "objects are encrypted with less, or AWS's, keys"},
 	{"AWS::SNS::Topic", "KmsMasterKeyId", Weakens, removed, "messages are not encrypted"},
 	{"AWS::SQS::Queue", "KmsMasterKeyId", Weakens, removed, "messages are encrypted with AWS's key or not at all"},
 	{"AWS::SQS::Queue", "SqsManagedSseEnabled", Weakens, off, "messages are not encrypted"},
-	{"AWS::SQS::Queue", "MessageRetentionPeriod", Weakens, shorter, "messages are kept for less time"},
+	{"AWS::SQS::Queue", "MessageRetentionPeriod", Weakens, shorterFrom("345600"), "messages are kept for less time"},
 	{"AWS::SQS::Queue", "RedrivePolicy", Weakens, removed, "messages that fail are lost"},
 	{"AWS::Logs::LogGroup", "KmsKeyId", Weakens, removed, "the key is AWS's"},
 	{"AWS::Lambda::Function", "KmsKeyArn", Weakens, removed, "the key is AWS's"},
 	{"AWS::SecretsManager::Secret", "KmsKeyId", Weakens, removed, "the key is AWS's"},
+	{"AWS::RDS::DBClusterParameterGroup", "Parameters.require_secure_transport", Weakens, leaves("ON", "on", "1"), "connections may be unencrypted"},
+	{"AWS::RDS::DBClusterParameterGroup", "Parameters.innodb_flush_log_at_trx_commit", Weakens, leaves("1"), "what was confirmed may be lost"},
+	{"AWS::RDS::DBParameterGroup", "Parameters.require_secure_transport", Weakens, leaves("ON", "on", "1"), "connections may be unencrypted"},
+	{"AWS::RDS::DBParameterGroup", "Parameters.innodb_flush_log_at_trx_commit", Weakens, leaves("1"), "what was confirmed may be lost"},
 	{listener, "Protocol", Weakens, leaves("HTTPS", "TLS"), "requests are not encrypted"},
 	{listener, "SslPolicy", Weakens, altered, "other ciphers and versions of TLS are accepted"},
 	{"AWS::CloudFront::Distribution", "DistributionConfig.ViewerCertificate.MinimumProtocolVersion", Weakens, altered, "other versions of TLS are accepted"},
@@ -95,7 +99,7 @@ var guards = []guard{
 	{ecsService, "DeploymentConfiguration.Alarms.Rollback", Weakens, off, "a deployment that alarms is not rolled back"},
 	{ecsService, "DeploymentConfiguration.LifecycleHooks", Weakens, fewer(""), "a deployment goes on without one of its checks"},
 	{ecsService, "DeploymentConfiguration.BakeTimeInMinutes", Weakens, shorter, "less time to notice that a version is bad"},
-	{ecsService, "DeploymentConfiguration.MinimumHealthyPercent", Weakens, shorter, "a deployment leaves fewer tasks running"},
+	{ecsService, "DeploymentConfiguration.MinimumHealthyPercent", Weakens, shorterFrom("100"), "a deployment leaves fewer tasks running"},
 	{"AWS::ECS::TaskDefinition", "ContainerDefinitions", Weakens, containersLoosen, "a container may do more on its host or with its files"},
 
 	// Who reaches what.
@@ -114,6 +118,16 @@ var guards = []guard{
 	{"AWS::S3::Bucket", "PublicAccessBlockConfiguration.BlockPublicPolicy", Widens, off, "the bucket can be made public"},
 	{"AWS::S3::Bucket", "PublicAccessBlockConfiguration.IgnorePublicAcls", Widens, off, "public objects are public"},
 	{"AWS::S3::Bucket", "PublicAccessBlockConfiguration.RestrictPublicBuckets", Widens, off, "a public bucket is public"},
+	{"AWS::S3::Bucket", "ReplicationConfiguration.Rules.Destination", Widens, more, "objects are copied to another place"},
+	{"AWS::Backup::BackupPlan", "BackupPlan.BackupPlanRule.CopyActions", Widens, more, "backups are copied to another place"},
+	{"AWS::SecretsManager::Secret", "ReplicaRegions.Region", Widens, more, "another region has a copy of the secret"},
+	{"AWS::Lambda::Function", "Role", Widens, altered, "it runs with the permissions of another role"},
+	{"AWS::ECS::TaskDefinition", "TaskRoleArn", Widens, altered, "the tasks run with the permissions of another role"},
+	{"AWS::ECS::TaskDefinition", "ExecutionRoleArn", Widens, altered, "the tasks start with the permissions of another role"},
+	{"AWS::Grafana::Workspace", "RoleArn", Widens, altered, "it reads with the permissions of another role"},
+	{"AWS::Grafana::Workspace", "DataSources", Widens, more, "it reads other sources"},
+	{"AWS::IAM::OIDCProvider", "ClientIdList", Widens, more, "tokens for others are accepted"},
+	{"AWS::IAM::OIDCProvider", "ThumbprintList", Widens, more, "tokens of another server are accepted"},
 	{"AWS::S3::Bucket", "OwnershipControls", Widens, altered, "objects may have owners and access lists of their own"},
 	{"AWS::S3::Bucket", "AccessControl", Widens, altered, "another access list holds"},
 	{"AWS::S3::Bucket", "WebsiteConfiguration", Widens, appeared, "the bucket answers as a web site"},
@@ -269,6 +283,17 @@ func shorter(before, after any) bool {
 	was, err := strconv.ParseFloat(canonical(before), 64)
 	to, wrong := strconv.ParseFloat(canonical(after), 64)
 	return err != nil || wrong != nil || to < was
+}
+
+// shorterFrom is shorter where no number means the default of AWS.
+func shorterFrom(number string) func(before, after any) bool {
+	filled := func(value any) any {
+		if value == nil {
+			return number
+		}
+		return value
+	}
+	return func(before, after any) bool { return shorter(filled(before), filled(after)) }
 }
 
 // shorterOrBegun is shorter where no number means for ever.

@@ -156,15 +156,15 @@ func (c *comparison) judgeInterruptions(is stack, before, after resource) {
 		if row.when != nil && !row.when(before, after) {
 			continue
 		}
-		why := row.path + " refers to " + c.causes(is, at(after.properties, row.path))
-		own := !same(at(before.properties, row.path), at(after.properties, row.path))
-		if own {
-			why = row.path + " changes from " + transition(at(before.properties, row.path), at(after.properties, row.path))
+		was, to := at(before.properties, row.path), at(after.properties, row.path)
+		f := finding{
+			stack: is.name, resource: after, verdict: Interrupts, property: row.path, maybe: row.maybe, source: row.source,
+			text: row.path + " changes from " + transition(was, to) + ": " + row.what, value: canonical(to),
 		}
-		c.add(finding{
-			stack: is.name, resource: after, verdict: Interrupts, property: row.path, maybe: row.maybe || !own,
-			text: why + ": " + row.what, value: canonical(at(after.properties, row.path)), source: row.source,
-		})
+		if same(was, to) {
+			f.text, f.value, f.maybe = row.path+" refers to "+c.causes(is, to)+", which changes: "+row.what, "", true
+		}
+		c.add(f)
 	}
 }
 

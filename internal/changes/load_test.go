@@ -56,9 +56,9 @@ func TestEverythingThatCannotBeReadIsReported(t *testing.T) {
 		"cut-off.template.json: not a JSON object", "a-list.template.json: not a JSON object", "two.template.json: not a JSON object: something follows",
 		"null.template.json: no Resources", "nothing.template.json: no Resources", "resources.template.json: Resources: want an object, got []",
 		"yaml.template.json: TemplateBody: not a JSON object", "body.template.json: TemplateBody: want a template, got 1",
-		"Resources.A: want an object, got 1", "Resources.B: want an object, got nothing", "Resources.C.Type: want a text", "Resources.D.Type: want a text, got 5",
-		"Resources.E.Properties: want an object, got []", "Resources.F.DeletionPolicy: want a text, got {}",
-		"a-function.template.json: Resources.A.Properties: want an object", "Outputs: want an object", "Parameters: want an object", "Mappings: want an object", "Conditions: want an object",
+		"resource A: want an object, got 1", "resource B: want an object, got nothing", "resource C: Type: want a text", "resource D: Type: want a text, got 5",
+		"resource E: Properties: want an object, got []", "resource F: DeletionPolicy: want a text, got {}",
+		"a-function.template.json: resource A: Properties: want an object", "Outputs: want an object", "Parameters: want an object", "Mappings: want an object", "Conditions: want an object",
 	} {
 		assert.ErrorContains(t, err, want)
 	}

@@ -218,7 +218,7 @@ func (c *comparison) judgeAccessLists(was, is stack) {
 		}
 	}
 	for _, old := range before {
-		if _, listed := is.resources[old.list]; old.allows || !(listed || old.list == "") {
+		if _, listed := is.resources[old.list]; old.allows || (!listed && old.list != "") {
 			continue
 		}
 		if !slices.ContainsFunc(after, func(one entry) bool { return !one.allows && one.list == old.list && one.covers(old.rule) }) {
@@ -283,21 +283,27 @@ var ways = []string{
 	"NetworkInterfaceId", "CarrierGatewayId", "LocalGatewayId", "CoreNetworkArn", "VpcEndpointId",
 }
 
-// connections are types that join a network to another one.
-var connections = map[string]string{
-	"AWS::EC2::VPCGatewayAttachment":                   "VpcId",
-	"AWS::EC2::VPCPeeringConnection":                   "VpcId",
-	"AWS::EC2::TransitGatewayAttachment":               "VpcId",
-	"AWS::EC2::TransitGatewayVpcAttachment":            "VpcId",
-	"AWS::EC2::VPNConnection":                          "",
-	"AWS::EC2::VPCEndpointService":                     "",
-	"AWS::EC2::VPCEndpointServicePermissions":          "",
-	"AWS::RAM::ResourceShare":                          "",
-	"AWS::Lambda::Url":                                 "",
-	"AWS::ElasticLoadBalancingV2::ListenerCertificate": "",
+// openings are types that let in by being there: what a new one does, and the
+// property that names what it opens, where that may be new as well.
+var openings = map[string]struct{ what, of string }{
+	"AWS::EC2::VPCGatewayAttachment":                   {"a network gets a gateway", "VpcId"},
+	"AWS::EC2::VPCPeeringConnection":                   {"a network is joined to another one", "VpcId"},
+	"AWS::EC2::TransitGatewayAttachment":               {"a network is joined to others", "VpcId"},
+	"AWS::EC2::TransitGatewayVpcAttachment":            {"a network is joined to others", "VpcId"},
+	"AWS::EC2::VPNConnection":                          {"a network is joined to another one", ""},
+	"AWS::EC2::VPCEndpointService":                     {"other accounts may reach a service", ""},
+	"AWS::EC2::VPCEndpointServicePermissions":          {"other accounts may reach a service", ""},
+	"AWS::ElasticLoadBalancingV2::ListenerCertificate": {"a listener answers for more names", "ListenerArn"},
+	"AWS::IAM::AccessKey":                              {"a key that does not end", ""},
+	"AWS::IAM::OIDCProvider":                           {"an identity provider whose tokens roles may trust", ""},
+	"AWS::IAM::SAMLProvider":                           {"an identity provider whose tokens roles may trust", ""},
+	"AWS::Lambda::Url":                                 {"a function has an address of its own", ""},
+	"AWS::Logs::SubscriptionFilter":                    {"a log goes to another place as well", "LogGroupName"},
+	"AWS::RAM::ResourceShare":                          {"other accounts get a share", ""},
+	"AWS::SNS::Subscription":                           {"someone else hears a topic", "TopicArn"},
 }
 
-// judgeWays finds new routes of tables, and new connections of networks, that
+// judgeWays finds new routes of tables, and new openings of other things, that
 // exist already. A route is known by its table, destination and way, because a
 // changed one is a new one.
 func (c *comparison) judgeWays(was, is stack) {
@@ -316,11 +322,11 @@ func (c *comparison) judgeWays(was, is stack) {
 			}
 			continue
 		}
-		network, connects := connections[r.kind]
-		if _, existed := was.resources[id]; !connects || existed || (network != "" && !c.existed(was, is, r.properties[network])) {
+		opening, opens := openings[r.kind]
+		if _, existed := was.resources[id]; !opens || existed || (opening.of != "" && !c.existed(was, is, r.properties[opening.of])) {
 			continue
 		}
-		c.add(finding{stack: is.name, resource: r, verdict: Widens, value: canonical(r.properties), text: "a new connection of something that exists"})
+		c.add(finding{stack: is.name, resource: r, verdict: Widens, value: canonical(r.properties), text: "new: " + opening.what})
 	}
 }
 

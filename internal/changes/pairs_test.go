@@ -279,6 +279,14 @@ var pairs = map[string]pair{
 		one("A", "AWS::ECR::Repository", `"ImageTagMutability": "IMMUTABLE"`, retained), one("A", "AWS::ECR::Repository", `"ImageTagMutability": "MUTABLE"`, retained),
 		[]string{"A weakens"}, "",
 	},
+	"no TLS to the database": {
+		one("A", "AWS::RDS::DBClusterParameterGroup", `"Family": "f", "Parameters": {"require_secure_transport": "ON"}`), one("A", "AWS::RDS::DBClusterParameterGroup", `"Family": "f", "Parameters": {"require_secure_transport": "OFF"}`),
+		[]string{"A interrupts maybe", "A weakens"}, "connections may be unencrypted",
+	},
+	"less time to save a key": {
+		one("A", "AWS::KMS::Key", `"Description": "a"`, retained), one("A", "AWS::KMS::Key", `"Description": "a", "PendingWindowInDays": 7`, retained),
+		[]string{"A weakens"}, "from nothing to 7",
+	},
 	"no TLS to the brokers": {
 		one("A", "AWS::MSK::Cluster", `"EncryptionInfo": {"EncryptionInTransit": {"ClientBroker": "TLS"}}`, retained), one("A", "AWS::MSK::Cluster", `"EncryptionInfo": {"EncryptionInTransit": {"ClientBroker": "TLS_PLAINTEXT"}}`, retained),
 		[]string{"A interrupts", "A weakens"}, "",
@@ -472,6 +480,18 @@ var permissions = map[string]pair{
 		one("F", "AWS::Lambda::Function", `"Handler": "h"`) + "," + one("A", "AWS::Lambda::Permission", `"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": "F"}, "Principal": "s3.amazonaws.com", "SourceAccount": "1"`) + "," +
 			one("B", "AWS::Lambda::Permission", `"Action": "lambda:InvokeFunction", "FunctionName": {"Fn::GetAtt": ["F", "Arn"]}, "Principal": "sns.amazonaws.com"`),
 		[]string{"B widens"}, "for Service sns.amazonaws.com",
+	},
+	"a function that runs as someone else": {
+		one("F", "AWS::Lambda::Function", `"Role": "a"`), one("F", "AWS::Lambda::Function", `"Role": "b"`),
+		[]string{"F widens"}, "permissions of another role",
+	},
+	"tasks that run as someone else": {
+		one("T", "AWS::ECS::TaskDefinition", `"TaskRoleArn": "a"`), one("T", "AWS::ECS::TaskDefinition", `"TaskRoleArn": "b"`),
+		[]string{"T widens"}, "permissions of another role",
+	},
+	"someone else hears the alarms": {
+		one("T", "AWS::SNS::Topic", ""), one("T", "AWS::SNS::Topic", "") + "," + one("S", "AWS::SNS::Subscription", `"TopicArn": {"Ref": "T"}, "Protocol": "email", "Endpoint": "x@example.org"`),
+		[]string{"S widens"}, "someone else hears a topic",
 	},
 	"more operations in Kafka": {
 		one("A", "Custom::KafkaAccess", `"Grants": [{"Resource": "topic", "Name": "t", "Pattern": "literal", "Operations": ["READ"]}]`), one("A", "Custom::KafkaAccess", `"Grants": [{"Resource": "topic", "Name": "t", "Pattern": "literal", "Operations": ["READ", "WRITE"]}]`),

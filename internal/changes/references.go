@@ -75,6 +75,9 @@ func (c *comparison) replacementOf(is stack, before, after resource) replacement
 		default:
 			continue
 		}
+		if same(was, to) {
+			one.value = one.text // the property's own value says nothing
+		}
 		found.reasons = append(found.reasons, one)
 		if one.certainty == schema.Always {
 			found.certainty = schema.Always

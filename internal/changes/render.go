@@ -18,11 +18,15 @@ func (r Report) Summary() string {
 			acknowledged++
 		}
 	}
-	if len(r.Findings) == 0 {
-		return "Nothing changes."
+	said := "Nothing changes."
+	if len(r.Findings) > 0 {
+		said = fmt.Sprintf("%s; %d acknowledged, %d safe. The worst: %s.",
+			count(open, "finding needs an acknowledgement", "findings need an acknowledgement"), acknowledged, r.Count(Safe), r.Worst().Title())
 	}
-	return fmt.Sprintf("%s; %d acknowledged, %d safe. The worst: %s.",
-		count(open, "finding needs an acknowledgement", "findings need an acknowledgement"), acknowledged, r.Count(Safe), r.Worst().Title())
+	if len(r.Problems) > 0 {
+		said += " " + count(len(r.Problems), "acknowledgement is out of place.", "acknowledgements are out of place.")
+	}
+	return said
 }
 
 func count(number int, one, several string) string {
@@ -163,7 +167,7 @@ func (r Report) Markdown(out io.Writer) error {
 func (r Report) pages(room int) string {
 	const forTheRest = 500 // the line that counts what was left out, and what frames the entries
 	room -= forTheRest
-	stacks := map[string]*strings.Builder{}
+	stacks := map[string]string{}
 	titles := map[string][]Finding{}
 	var order []string
 	var entries strings.Builder
@@ -181,7 +185,7 @@ func (r Report) pages(room int) string {
 			entry = indent(Suggestion(finding))
 		}
 		cost := utf8.RuneCountInString(item) + utf8.RuneCountInString(entry)
-		if stacks[finding.Stack] == nil {
+		if stacks[finding.Stack] == "" {
 			cost += utf8.RuneCountInString(escape(finding.Stack)) + 400 // its title and frame
 		}
 		if cost > room { // all that follows is no worse
@@ -189,11 +193,10 @@ func (r Report) pages(room int) string {
 			break
 		}
 		room -= cost
-		if stacks[finding.Stack] == nil {
-			stacks[finding.Stack] = &strings.Builder{}
+		if stacks[finding.Stack] == "" {
 			order = append(order, finding.Stack)
 		}
-		stacks[finding.Stack].WriteString(item)
+		stacks[finding.Stack] += item
 		titles[finding.Stack] = append(titles[finding.Stack], finding)
 		entries.WriteString(entry)
 	}
@@ -202,7 +205,7 @@ func (r Report) pages(room int) string {
 		all.WriteString("\n" + problems.String())
 	}
 	for _, name := range order {
-		fmt.Fprintf(&all, "\n<details><summary><b>%s</b>: %s</summary>\n\n%s\n</details>\n", escape(name), tally(titles[name]), stacks[name].String())
+		fmt.Fprintf(&all, "\n<details><summary><b>%s</b>: %s</summary>\n\n%s\n</details>\n", escape(name), tally(titles[name]), stacks[name])
 	}
 	if left > 0 {
 		fmt.Fprintf(&all, "\nAnd %d more, %d of them in need of an acknowledgement: the report in JSON has them all.\n", left, leftOpen)

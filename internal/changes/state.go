@@ -194,7 +194,7 @@ var revisions = map[string]bool{
 func (c *comparison) judgeReplaced(is stack, after resource, found replacement) {
 	for _, why := range found.reasons {
 		f := finding{
-			stack: is.name, resource: after, property: why.property, text: why.text, value: "replaced " + why.value,
+			stack: is.name, resource: after, property: why.property, text: why.text, value: why.value,
 			maybe: why.certainty == schema.Maybe, verdict: Replaces,
 		}
 		switch {

@@ -190,7 +190,7 @@ func readSections(root object) (map[string]object, []error) {
 func (t template) readResource(id string, value any) (resource, []error) {
 	entry, ok := value.(object)
 	if !ok {
-		return resource{id: id}, []error{fmt.Errorf("Resources.%s: want an object, got %s", id, show(value))}
+		return resource{id: id}, []error{fmt.Errorf("resource %s: want an object, got %s", id, show(value))}
 	}
 	read := resource{id: id, properties: object{}, updatePolicy: normalize(entry["UpdatePolicy"])}
 	var problems []error
@@ -200,14 +200,14 @@ func (t template) readResource(id string, value any) (resource, []error) {
 		value, present := entry[key]
 		written, isText := value.(string)
 		if (present && !isText) || (key == "Type" && written == "") {
-			problems = append(problems, fmt.Errorf("Resources.%s.%s: want a text, got %s", id, key, show(value)))
+			problems = append(problems, fmt.Errorf("resource %s: %s: want a text, got %s", id, key, show(value)))
 		}
 		*into = written
 	}
 	if properties, present := entry["Properties"]; present && properties != nil {
 		plain, ok := t.resolve(normalize(properties)).(object)
 		if !ok || isIntrinsic(plain) {
-			problems = append(problems, fmt.Errorf("Resources.%s.Properties: want an object, got %s", id, show(properties)))
+			problems = append(problems, fmt.Errorf("resource %s: Properties: want an object, got %s", id, show(properties)))
 		} else {
 			read.properties = plain
 		}

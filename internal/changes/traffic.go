@@ -89,9 +89,9 @@ func (c *comparison) judgeTraffic(is stack, before, after resource) {
 			case !same(was, to):
 				f.text = path + " changes from " + transition(was, to) + ": " + row.what
 			case !same(was, at(certain, path)):
-				f.text = path + " refers to " + c.causes(is, to) + ", which is replaced: " + row.what
+				f.text, f.value = path+" refers to "+c.causes(is, to)+", which is replaced: "+row.what, ""
 			case !same(was, at(doubtful, path)):
-				f.text, f.maybe = path+" refers to "+c.causes(is, to)+", which may change: "+row.what, true
+				f.text, f.value, f.maybe = path+" refers to "+c.causes(is, to)+", which may change: "+row.what, "", true
 			default:
 				continue
 			}
