@@ -25,9 +25,11 @@ type grant struct {
 	action     term
 	resource   term
 	conditions []condition
-	// by is the resource of the template that says it, and property where.
+	// by is the resource of the template that says it, property where, and sentence
+	// in which of its statements.
 	by       resource
 	property string
+	sentence int
 }
 
 // term is a pattern, or everything but some patterns.
@@ -60,8 +62,11 @@ func policyGrants(r resource, property string, document any) []grant {
 		return nil
 	}
 	var found []grant
-	for _, statement := range list(at(document, "Statement")) {
-		found = append(found, statementGrants(r, property, statement)...)
+	for i, statement := range list(at(document, "Statement")) {
+		for _, one := range statementGrants(r, property, statement) {
+			one.sentence = i
+			found = append(found, one)
+		}
 	}
 	return found
 }

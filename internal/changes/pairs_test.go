@@ -196,6 +196,10 @@ var pairs = map[string]pair{
 		one("A", "AWS::Route53::RecordSet", `"Name": "a", "AliasTarget": {"DNSName": "x"}`), one("A", "AWS::Route53::RecordSet", `"Name": "a", "AliasTarget": {"DNSName": "y"}`),
 		[]string{"A traffic"}, "",
 	},
+	"a record of another name": {
+		one("A", "AWS::Route53::RecordSet", `"Name": "a"`), one("A", "AWS::Route53::RecordSet", `"Name": "b"`),
+		[]string{"A replaces", "A traffic"}, "the old one resolves no more",
+	},
 	"a second record of a name": {
 		one("A", "AWS::Route53::RecordSet", `"Name": "a", "Type": "A"`), one("A", "AWS::Route53::RecordSet", `"Name": "a", "Type": "A"`) + "," + one("B", "AWS::Route53::RecordSet", `"Name": "A", "Type": "A"`),
 		[]string{"B traffic"}, "beside others",
@@ -429,6 +433,10 @@ var permissions = map[string]pair{
 	"a new role is reported with all that it may do": {
 		"", statement(`{"Effect": "Allow", "Action": "a:b", "Resource": "k"}`),
 		[]string{"Role widens"}, "new, and allowed: a:b on k",
+	},
+	"each statement is told by itself": {
+		statement(""), statement(`{"Effect": "Allow", "Action": "a:b", "Resource": "k"}, {"Effect": "Allow", "Action": "a:c", "Resource": "*"}`),
+		[]string{"Policy widens"}, "newly allowed: a:b on k\n",
 	},
 	"a new role that strangers may take": {
 		"", trusts(`{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}`),

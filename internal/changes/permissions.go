@@ -122,7 +122,7 @@ func (c *comparison) reportWider(in string, on func(grant) resource, grants []gr
 	var order []string
 	sentences := map[string][]grant{}
 	for _, one := range grants {
-		key := strings.Join([]string{one.by.id, one.property, one.principal.String(), describe(one.conditions)}, "\x00")
+		key := fmt.Sprint(one.by.id, " ", one.property, " ", one.sentence, " ", one.principal)
 		if sentences[key] == nil {
 			order = append(order, key)
 		}
@@ -132,7 +132,7 @@ func (c *comparison) reportWider(in string, on func(grant) resource, grants []gr
 		sentence := sentences[key]
 		c.add(finding{
 			stack: in, resource: on(sentence[0]), verdict: Widens, property: sentence[0].property,
-			text: prefix + summary(sentence, show), value: prefix + summary(sentence, canonical),
+			text: prefix + summary(sentence),
 		})
 	}
 }
@@ -142,18 +142,18 @@ func itself(one grant) resource                  { return one.by }
 func always(shown resource) func(grant) resource { return func(grant) resource { return shown } }
 
 // summary says what grants with one principal and one set of conditions allow.
-func summary(grants []grant, print func(any) string) string {
+func summary(grants []grant) string {
 	var actions, resources []string
 	for _, one := range grants {
 		actions = appendNew(actions, one.action.String())
 		resources = appendNew(resources, one.resource.String())
 	}
-	said := print(strings.Join(actions, ", ")) + " on " + print(strings.Join(resources, ", "))
+	said := strings.Join(actions, ", ") + " on " + strings.Join(resources, ", ")
 	if who := grants[0].principal.String(); who != "itself" {
-		said += " for " + print(who)
+		said += " for " + who
 	}
 	if limits := describe(grants[0].conditions); limits != "" {
-		said += " if " + print(limits)
+		said += " if " + limits
 	}
 	return said
 }

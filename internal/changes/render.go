@@ -137,6 +137,7 @@ func indent(content string) string {
 const (
 	mostCharacters = 60_000
 	mostDetails    = 20 // of one finding
+	mostOfDetail   = 500
 )
 
 // Markdown writes the report for a comment: the counts, the worst first, each
@@ -257,7 +258,7 @@ func markdownItem(finding Finding) string {
 		if detail.Source != "" {
 			source = fmt.Sprintf(" ([AWS](%s))", detail.Source)
 		}
-		fmt.Fprintf(&item, "  - %s%s%s\n", doubt, escape(detail.Text), source)
+		fmt.Fprintf(&item, "  - %s%s%s\n", doubt, escape(clip(detail.Text, mostOfDetail)), source)
 	}
 	return item.String()
 }

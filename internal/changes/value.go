@@ -186,9 +186,14 @@ func show(value any) string {
 	if value == nil {
 		return "nothing"
 	}
-	shown := []rune(canonical(value))
-	if len(shown) > longest {
-		return string(shown[:longest]) + "…"
+	return clip(canonical(value), longest)
+}
+
+// clip cuts a text to a number of characters.
+func clip(content string, most int) string {
+	characters := []rune(content)
+	if len(characters) <= most {
+		return content
 	}
-	return string(shown)
+	return string(characters[:most]) + "…"
 }
