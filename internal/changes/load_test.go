@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -76,6 +77,53 @@ func TestABrokenAssemblyIsNoEmptyOne(t *testing.T) {
 	require.Error(t, err)
 	_, err = Load(write(t, map[string]string{}))
 	require.NoError(t, err)
+}
+
+// Wherever a template has another form than the rules expect, they still end, and
+// what is equal has nothing to report.
+func TestNoFormOfAValueStopsTheComparison(t *testing.T) {
+	types, err := LoadSchemas("none")
+	require.NoError(t, err)
+	for _, table := range []map[string]pair{pairs, permissions, reach, statefulPairs} {
+		for name, p := range table {
+			base := Set{stacks: map[string]stack{}}
+			require.NoError(t, base.add(stack{name: "s"}, name, []byte(resources(p.before))))
+			var whole object
+			require.NoError(t, json.Unmarshal([]byte(resources(p.after)), &whole))
+			for _, form := range []any{nil, "x", []any{nil, []any{1}}, object{"Ref": "A"}, object{"Fn::Join": []any{}}} {
+				eachNode(whole["Resources"], func(put func(any)) {
+					put(form)
+					content, err := json.Marshal(whole)
+					require.NoError(t, err)
+					head := Set{stacks: map[string]stack{}}
+					if head.add(stack{name: "s"}, name, content) != nil {
+						return // what is no template was refused
+					}
+					Compare(base, head, types)
+					require.Emptyf(t, Compare(head, head, types).Findings, "%s: %s", name, content)
+				})
+			}
+		}
+	}
+}
+
+// eachNode visits every place below a value, lets it be filled with something else,
+// and restores it.
+func eachNode(value any, visit func(put func(any))) {
+	switch v := value.(type) {
+	case object:
+		for key, inner := range v {
+			visit(func(other any) { v[key] = other })
+			v[key] = inner
+			eachNode(inner, visit)
+		}
+	case []any:
+		for i, inner := range v {
+			visit(func(other any) { v[i] = other })
+			v[i] = inner
+			eachNode(inner, visit)
+		}
+	}
 }
 
 // Templates come from outside. Whatever stands in them, a comparison ends with a

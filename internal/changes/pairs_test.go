@@ -1,6 +1,10 @@
 package changes
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
 
 // pairs are changes of one stack with the verdicts that they must get.
 var pairs = map[string]pair{
@@ -514,6 +518,40 @@ var permissions = map[string]pair{
 func TestNobodyIsAllowedMoreUnnoticed(t *testing.T) {
 	for name, p := range permissions {
 		t.Run(name, p.check)
+	}
+}
+
+// A policy is recognized by its form, in whichever property of whichever type it
+// stands.
+func TestNoPolicyOfAResourceIsOverlooked(t *testing.T) {
+	policy := func(action string) string {
+		return `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "a"}, "Action": "` + action + `", "Resource": "r"}]}`
+	}
+	for _, c := range []struct{ kind, property string }{
+		{"AWS::Backup::BackupVault", "AccessPolicy"},
+		{"AWS::EC2::VPCEndpoint", "PolicyDocument"},
+		{"AWS::ECR::RegistryPolicy", "PolicyText"},
+		{"AWS::ECR::Repository", "RepositoryPolicyText"},
+		{"AWS::Events::EventBus", "Policy"},
+		{"AWS::IAM::Role", "AssumeRolePolicyDocument"},
+		{"AWS::KMS::Key", "KeyPolicy"},
+		{"AWS::KMS::ReplicaKey", "KeyPolicy"},
+		{"AWS::Logs::LogGroup", "ResourcePolicyDocument"},
+		{"AWS::Logs::ResourcePolicy", "PolicyDocument"},
+		{"AWS::MSK::ClusterPolicy", "Policy"},
+		{"AWS::S3::BucketPolicy", "PolicyDocument"},
+		{"AWS::SNS::TopicPolicy", "PolicyDocument"},
+		{"AWS::SNS::TopicInlinePolicy", "PolicyDocument"},
+		{"AWS::SQS::QueuePolicy", "PolicyDocument"},
+		{"AWS::SecretsManager::ResourcePolicy", "ResourcePolicy"},
+		{"AWS::XRay::ResourcePolicy", "PolicyDocument"},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			report := compare(t, map[string]string{"s": resources(one("A", c.kind, `"`+c.property+`": `+policy("a:b"), retained))},
+				map[string]string{"s": resources(one("A", c.kind, `"`+c.property+`": `+policy("a:*"), retained))})
+			assert.Contains(t, verdictsOf(report), "A widens")
+			assert.Contains(t, texts(report), "newly allowed: a:* on r for AWS a")
+		})
 	}
 }
 

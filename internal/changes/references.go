@@ -183,7 +183,7 @@ func targets(call object) []string {
 		return []string{id, "Parameters." + id}
 	}
 	if arguments := list(call["Fn::GetAtt"]); len(arguments) > 0 {
-		return []string{show(arguments[0])}
+		return []string{canonical(arguments[0])}
 	}
 	if template, ok := first(call["Fn::Sub"]).(string); ok {
 		var found []string
