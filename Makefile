@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TOOL := go tool -modfile=.ci/tools.mod
 
-.PHONY: help synth test lint cfnlint lock update cost bench check clean
+.PHONY: help synth test lint cfnlint lock update changes cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,6 +44,12 @@ lock: node_modules/.package-lock.json ## accept changed identities of stateful r
 
 update: ## rewrite what is generated: references, the diagram and the tables in docs
 	go test ./test -update
+
+changes: ## say what the last synth destroys, replaces, opens and moves in BASE, a directory of templates
+	@test -n "$(BASE)" || { echo 'name a directory: make changes BASE=DIR'; exit 1; }
+	@mkdir -p build
+	@go build -o build/changes ./cmd/changes # `go run` would hide the exit status
+	build/changes --base "$(BASE)" --head cdk.out
 
 cost: ## print the fixed monthly cost of the templates of the last synth
 	go run ./cmd/cost

@@ -5,6 +5,7 @@ package assembly
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -69,30 +70,30 @@ type artifact struct {
 }
 
 // Read loads every stack of the assembly in dir and of the assemblies nested in
-// it, in the order of their IDs. It fails where there is no assembly or a file
-// of it cannot be read.
+// it, in the order of their IDs. It fails where there is no assembly or files of
+// it cannot be read, and names each of them.
 func Read(dir string) ([]Stack, error) {
 	artifacts, err := readManifest(dir)
 	if err != nil {
 		return nil, err
 	}
 	var stacks []Stack
+	var problems []error
 	for _, id := range slices.Sorted(maps.Keys(artifacts)) {
 		entry := artifacts[id]
 		switch entry.Type {
 		case "cdk:cloud-assembly":
 			nested, err := Read(filepath.Join(dir, entry.Properties.DirectoryName))
-			if err != nil {
-				return nil, err
-			}
+			problems = append(problems, err)
 			stacks = append(stacks, nested...)
 		case "aws:cloudformation:stack":
 			stack, err := readStack(dir, entry, artifacts)
-			if err != nil {
-				return nil, err
-			}
+			problems = append(problems, err)
 			stacks = append(stacks, stack)
 		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(stacks, func(a, b Stack) int { return cmp.Compare(a.ID, b.ID) })
 	return stacks, nil

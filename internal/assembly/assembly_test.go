@@ -92,6 +92,14 @@ func TestAnAssemblyThatCannotBeReadIsNotTakenForAnEmptyOne(t *testing.T) {
 	}
 }
 
+func TestEveryFileThatCannotBeReadIsNamed(t *testing.T) {
+	files := with("assembly-Production/Data.json", "{")
+	delete(files, "assembly-Production/Network.json")
+	_, err := Read(write(t, files))
+	require.ErrorContains(t, err, "Data.json: not valid JSON")
+	require.ErrorContains(t, err, "Network.json")
+}
+
 func TestEveryFindingOfEveryPluginIsRead(t *testing.T) {
 	findings, err := Findings(write(t, map[string]string{"validation-report.json": `{"pluginReports": [
 		{"violations": []},

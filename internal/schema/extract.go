@@ -25,6 +25,22 @@ func Extract(path string, names []string) (Types, error) {
 	return types, nil
 }
 
+// Lookup is Extract without the types that CloudFormation does not know, so that a
+// caller can tell them from types of which nothing replaces.
+func Lookup(path string, names []string) (Types, error) {
+	all, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	types := Types{}
+	for _, name := range names {
+		if _, known := all.resources[name]; known {
+			types[name] = all.extract(name)
+		}
+	}
+	return types, nil
+}
+
 // database is the part of the database's form that matters here.
 type database struct {
 	resources   map[string]resource   // by CloudFormation type

@@ -8,9 +8,16 @@
 package schema
 
 import (
+	_ "embed" // the extract is part of every tool that asks it
 	"encoding/json"
 	"fmt"
 )
+
+//go:embed schema.json
+var committed []byte
+
+// Committed is the extract for the types of the platform as it is committed.
+func Committed() (Types, error) { return Read(committed) }
 
 // Types is a set of resource types, by name such as "AWS::S3::Bucket".
 type Types map[string]Type

@@ -1,0 +1,298 @@
+package changes
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"wallet-infra/internal/schema"
+)
+
+// Resource types that several rules speak of.
+const (
+	listener     = "AWS::ElasticLoadBalancingV2::Listener"
+	listenerRule = "AWS::ElasticLoadBalancingV2::ListenerRule"
+	instance     = "AWS::RDS::DBInstance"
+	role         = "AWS::IAM::Role"
+	ecsService   = "AWS::ECS::Service"
+)
+
+// comparison is the work on one pair of sets.
+type comparison struct {
+	base, head Set
+	types      Schemas
+	// gone are the stacks of base that head has no more; new the other way round.
+	// A stack in another account or region is another stack.
+	gone, new map[string]bool
+	replaced  map[place]replacement
+	inputs    map[place]bool // the mappings, conditions and parameters that changed
+	found     map[string]*Finding
+	following map[string]bool // the outputs that are being followed to what they refer to
+}
+
+// place names a resource or an input of a stack.
+type place struct{ stack, id string }
+
+// Compare judges the way from base to head.
+func Compare(base, head Set, types Schemas) Report {
+	c := &comparison{
+		base: base, head: head, types: types,
+		gone: map[string]bool{}, new: map[string]bool{},
+		replaced: map[place]replacement{}, inputs: map[place]bool{}, found: map[string]*Finding{}, following: map[string]bool{},
+	}
+	if len(base.stacks) == 0 {
+		return c.firstDeployment()
+	}
+	c.pair()
+	c.findReplacements()
+	for _, name := range base.Stacks() {
+		if c.gone[name] {
+			c.judgeGoneStack(base.stacks[name])
+		}
+	}
+	for _, name := range head.Stacks() {
+		if c.new[name] {
+			c.add(finding{stack: name, verdict: Safe, text: fmt.Sprintf("a new stack of %d resources", len(head.stacks[name].resources))})
+			continue
+		}
+		c.judgeStack(base.stacks[name], head.stacks[name])
+	}
+	c.judgePermissions()
+	c.judgeNetwork()
+	for _, name := range head.Stacks() {
+		if !c.new[name] {
+			c.judgeInPlace(base.stacks[name], head.stacks[name])
+		}
+	}
+	return c.report()
+}
+
+// firstDeployment reports stacks that are compared with nothing. Nothing can be
+// lost, and what is allowed and open is the whole platform, which no list of
+// differences helps to review.
+func (c *comparison) firstDeployment() Report {
+	for _, name := range c.head.Stacks() {
+		c.add(finding{stack: name, verdict: Safe, text: fmt.Sprintf("a new stack of %d resources", len(c.head.stacks[name].resources))})
+	}
+	report := c.report()
+	report.Notes = []string{"There is nothing to compare with: this is a first deployment, and nothing of it is judged."}
+	return report
+}
+
+// pair finds the stacks that have no counterpart.
+func (c *comparison) pair() {
+	for name, was := range c.base.stacks {
+		is, both := c.head.stacks[name]
+		c.gone[name] = !both || elsewhere(was, is)
+	}
+	for name, is := range c.head.stacks {
+		was, both := c.base.stacks[name]
+		c.new[name] = !both || elsewhere(was, is)
+		if !both {
+			continue
+		}
+		inputs := was.inputs
+		for key, value := range is.inputs {
+			c.inputs[place{name, key}] = !same(inputs[key], value)
+		}
+		for key, value := range is.parameters {
+			c.inputs[place{name, "Parameters." + key}] = !same(normalize(was.parameters[key]), normalize(value))
+		}
+	}
+}
+
+func elsewhere(was, is stack) bool { return was.place != "" && is.place != "" && was.place != is.place }
+
+// judgeStack judges every resource of a stack that exists on both sides.
+func (c *comparison) judgeStack(was, is stack) {
+	if was.protection == "on" && is.protection == "off" {
+		c.add(finding{stack: is.name, verdict: Weakens, property: "TerminationProtection", text: "anyone who may delete stacks can delete this one"})
+	}
+	if !same(was.transform, is.transform) {
+		c.add(finding{stack: is.name, verdict: Unknown, property: "Transform", text: "a macro changes what the template says: " + transition(was.transform, is.transform)})
+	}
+	for _, id := range slices.Sorted(maps.Keys(was.resources)) {
+		if _, kept := is.resources[id]; !kept {
+			c.judgeRemoved(was, was.resources[id])
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(is.resources)) {
+		before, existed := was.resources[id]
+		after := is.resources[id]
+		switch {
+		case !existed:
+			c.judgeAdded(is, after)
+		case before.kind != after.kind:
+			c.judgeRemoved(was, before)
+			c.add(finding{stack: is.name, resource: after, verdict: Unknown, property: "Type",
+				text: fmt.Sprintf("the type changes from %s to %s, which CloudFormation refuses", before.kind, after.kind)})
+		default:
+			c.judgeChanged(is, before, after)
+		}
+	}
+}
+
+// judgeAdded looks at a new resource. What it allows, whom it lets in and whose
+// requests it takes is judged with the rest of its stack.
+func (c *comparison) judgeAdded(is stack, after resource) {
+	c.add(finding{stack: is.name, resource: after, verdict: Safe, text: "added"})
+	if _, known := c.types.Of(after.kind); !known && !isCustom(after.kind) {
+		c.add(finding{stack: is.name, resource: after, verdict: Unknown, value: after.kind, text: "added, of a type that CloudFormation's schemas here do not know"})
+	}
+	if opaque[after.kind] {
+		c.add(finding{stack: is.name, resource: after, verdict: Unknown, value: canonical(after.properties), text: "added, with a template of its own that is not here"})
+	}
+}
+
+// opaque types hold another template.
+var opaque = map[string]bool{
+	"AWS::CloudFormation::Stack":    true,
+	"AWS::CloudFormation::StackSet": true,
+	"AWS::Serverless::Application":  true,
+}
+
+// isCustom recognizes what a function of ours answers for.
+func isCustom(kind string) bool {
+	return strings.HasPrefix(kind, "Custom::") || kind == "AWS::CloudFormation::CustomResource"
+}
+
+// judgeChanged looks at a resource that exists on both sides.
+func (c *comparison) judgeChanged(is stack, before, after resource) {
+	differing := differences(before.properties, after.properties)
+	c.judgePolicies(is, before, after)
+	if !same(before.condition, after.condition) || c.inputs[place{is.name, "Conditions." + after.condition}] {
+		c.add(finding{stack: is.name, resource: after, verdict: conditional(before, after), property: "Condition", maybe: true, value: after.condition,
+			text: "the condition under which it exists changes: it may be deleted or made anew"})
+	}
+	if changed, ok := c.replaced[place{is.name, after.id}]; ok {
+		c.judgeReplaced(is, after, changed)
+	}
+	_, known := c.types.Of(after.kind)
+	for _, property := range differing {
+		value := canonical(after.properties[property])
+		change := transition(before.properties[property], after.properties[property])
+		switch {
+		case isCustom(after.kind) || opaque[after.kind]:
+			c.add(finding{stack: is.name, resource: after, verdict: Unknown, property: property, value: value,
+				text: fmt.Sprintf("%s changes from %s: what that does is not in the template", property, change)})
+		case !known:
+			c.add(finding{stack: is.name, resource: after, verdict: Unknown, property: property, value: value,
+				text: fmt.Sprintf("%s changes from %s, in a type that CloudFormation's schemas here do not know", property, change)})
+		default:
+			c.add(finding{stack: is.name, resource: after, verdict: Safe, property: property, value: value, text: property + " changes in place"})
+		}
+	}
+	if input := c.changedInput(is, after); input != "" {
+		c.add(finding{stack: is.name, resource: after, verdict: Unknown, maybe: true, value: input, text: "it depends on " + input + ", which changes"})
+	}
+}
+
+func conditional(before, after resource) Verdict {
+	if Stateful(before.kind, before.properties) || Stateful(after.kind, after.properties) {
+		return Destroys
+	}
+	return Unknown
+}
+
+// finding is what a rule reports; add makes a Finding of it.
+type finding struct {
+	stack    string
+	resource resource // none for the stack itself
+	verdict  Verdict
+	property string
+	text     string
+	value    string // what the change leads to, for the fingerprint
+	source   string
+	maybe    bool
+}
+
+// add puts a finding together with the others of its verdict and resource.
+func (c *comparison) add(f finding) {
+	key := fmt.Sprint(f.stack, "\x00", f.resource.id, "\x00", f.verdict)
+	into, ok := c.found[key]
+	if !ok {
+		into = &Finding{Stack: f.stack, Resource: f.resource.id, Type: f.resource.kind, Path: f.resource.path, Verdict: f.verdict, Maybe: true}
+		c.found[key] = into
+	}
+	if f.value == "" {
+		f.value = f.text
+	}
+	detail := Detail{
+		Text: f.text, Property: f.property, Maybe: f.maybe, Source: f.source,
+		Change: fingerprint(f.stack, f.resource.id, f.verdict.String(), f.property, f.value),
+	}
+	if slices.ContainsFunc(into.Details, func(known Detail) bool { return known.Change == detail.Change }) {
+		return
+	}
+	into.Details = append(into.Details, detail)
+	into.Maybe = into.Maybe && f.maybe
+}
+
+// report collects the findings. A resource that something is said about is not
+// called safe as well.
+func (c *comparison) report() Report {
+	noted := map[place]bool{}
+	for _, found := range c.found {
+		if found.Verdict != Safe {
+			noted[place{found.Stack, found.Resource}] = true
+		}
+	}
+	report := Report{Findings: []Finding{}}
+	for _, found := range c.found {
+		if found.Verdict != Safe || !noted[place{found.Stack, found.Resource}] {
+			report.Findings = append(report.Findings, *found)
+		}
+	}
+	report.sort()
+	return report
+}
+
+// Schemas knows CloudFormation's resource types.
+type Schemas struct {
+	types schema.Types
+}
+
+// LoadSchemas reads the committed extract and, for the types that it lacks, the
+// full database at path, where that is installed. A deployed template may have
+// types that nobody uses any more.
+func LoadSchemas(path string, sets ...Set) (Schemas, error) {
+	types, err := schema.Committed()
+	if err != nil {
+		return Schemas{}, err
+	}
+	lacking := map[string]bool{}
+	for _, set := range sets {
+		for _, one := range set.stacks {
+			for _, r := range one.resources {
+				if _, known := (Schemas{types}).Of(r.kind); !known && !isCustom(r.kind) {
+					lacking[r.kind] = true
+				}
+			}
+		}
+	}
+	if len(lacking) == 0 {
+		return Schemas{types}, nil
+	}
+	more, err := schema.Lookup(path, slices.Sorted(maps.Keys(lacking)))
+	if err != nil {
+		// Without the database these types stay unknown, and every change of one is
+		// reported as such.
+		return Schemas{types}, nil //nolint:nilerr // the report says so for each resource
+	}
+	maps.Copy(types, more)
+	return Schemas{types}, nil
+}
+
+// Of is what CloudFormation says of a type, if it is known. A custom resource is
+// known to nobody but its function.
+func (s Schemas) Of(kind string) (schema.Type, bool) {
+	if isCustom(kind) {
+		return schema.Type{}, false
+	}
+	if kind == "AWS::CDK::Metadata" { // CDK's note to AWS about itself
+		return schema.Type{}, true
+	}
+	found, ok := s.types[kind]
+	return found, ok
+}

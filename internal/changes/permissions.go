@@ -1,0 +1,381 @@
+package changes
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// subject is one identity with all that its policies say, wherever they stand, or
+// one resource with all that is said about access to it. Comparing subjects and
+// not policies makes a statement that moves from one policy to another no change.
+type subject struct {
+	stack    string
+	id       string   // of the identity or of the resource; empty when it is not in the template
+	shown    resource // what a finding is reported on
+	identity bool
+	grants   []grant
+	attached []attachment
+	boundary string
+}
+
+// attachment is a managed policy of which only the name is known.
+type attachment struct {
+	policy string
+	by     resource
+}
+
+// judgePermissions compares every subject of both sides.
+func (c *comparison) judgePermissions() {
+	before, after := subjects(c.base), subjects(c.head)
+	for _, key := range slices.Sorted(maps.Keys(after)) {
+		is := after[key]
+		was, existed := before[key]
+		switch {
+		case c.new[is.stack]:
+			c.judgeNewSubject(is, resource{})
+		case !existed && is.identity:
+			c.judgeNewSubject(is, is.shown)
+		case !existed:
+			c.judgeNewAccess(is)
+		default:
+			c.judgeSubject(*was, *is)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(before)) {
+		was := before[key]
+		if _, kept := after[key]; kept || c.gone[was.stack] || c.new[was.stack] {
+			continue
+		}
+		if _, exists := c.head.stacks[was.stack].resources[was.id]; exists || was.id == "" {
+			c.reportWider(was.stack, always(was.shown), withEffect(was.grants, deny), "no longer denied: ")
+		}
+	}
+}
+
+// judgeSubject compares what was allowed and denied with what is.
+func (c *comparison) judgeSubject(was, is subject) {
+	c.reportWider(is.stack, itself, uncovered(withEffect(is.grants, allow), withEffect(was.grants, allow)), "newly allowed: ")
+	c.reportWider(is.stack, always(is.shown), uncovered(withEffect(was.grants, deny), withEffect(is.grants, deny)), "no longer denied: ")
+	for _, one := range is.attached {
+		if !slices.ContainsFunc(was.attached, func(old attachment) bool { return old.policy == one.policy }) {
+			c.add(finding{stack: is.stack, resource: one.by, verdict: Widens, property: "ManagedPolicyArns", value: one.policy, text: "newly attached: " + one.policy})
+		}
+	}
+	if was.boundary != "" && was.boundary != is.boundary {
+		c.add(finding{stack: is.stack, resource: is.shown, verdict: Widens, property: "PermissionsBoundary", value: is.boundary,
+			text: "another boundary, or none, limits what it may do: " + transition(was.boundary, is.boundary)})
+	}
+}
+
+// judgeNewSubject reports an identity that did not exist. It is reported however
+// little it may do, because a new identity is where permissions hide; those of a
+// new stack are reported on the stack, together.
+func (c *comparison) judgeNewSubject(is *subject, on resource) {
+	if !is.identity {
+		c.reportOutside(is)
+		return
+	}
+	prefix := "new, and allowed: "
+	if on.id == "" {
+		prefix = is.shown.id + " is new, and allowed: "
+	}
+	c.reportWider(is.stack, always(on), withEffect(is.grants, allow), prefix)
+	for _, one := range is.attached {
+		c.add(finding{stack: is.stack, resource: on, verdict: Widens, property: "ManagedPolicyArns", value: is.shown.id + one.policy,
+			text: strings.TrimSuffix(prefix, ", and allowed: ") + ", with the policy " + one.policy})
+	}
+}
+
+// judgeNewAccess reports the first policy of a resource. Where the resource is new
+// too, nobody gains access to anything that was there; only strangers count.
+func (c *comparison) judgeNewAccess(is *subject) {
+	_, existed := c.base.stacks[is.stack].resources[is.id]
+	if is.id != "" && !existed {
+		c.reportOutside(is)
+		return
+	}
+	c.reportWider(is.stack, itself, withEffect(is.grants, allow), "newly allowed: ")
+}
+
+// reportOutside reports what strangers may do with something new.
+func (c *comparison) reportOutside(is *subject) {
+	own, _, _ := strings.Cut(c.head.stacks[is.stack].place, "/")
+	strangers := slices.DeleteFunc(withEffect(is.grants, allow), func(one grant) bool { return !one.outside(own) })
+	c.reportWider(is.stack, itself, strangers, "new, and open to others: ")
+}
+
+func withEffect(grants []grant, effect string) []grant {
+	var found []grant
+	for _, one := range grants {
+		if one.effect == effect {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
+// reportWider reports grants, those of one sentence together, each on a resource.
+func (c *comparison) reportWider(in string, on func(grant) resource, grants []grant, prefix string) {
+	var order []string
+	sentences := map[string][]grant{}
+	for _, one := range grants {
+		key := fmt.Sprint(one.by.id, " ", one.property, " ", one.sentence, " ", one.principal)
+		if sentences[key] == nil {
+			order = append(order, key)
+		}
+		sentences[key] = append(sentences[key], one)
+	}
+	for _, key := range order {
+		sentence := sentences[key]
+		c.add(finding{
+			stack: in, resource: on(sentence[0]), verdict: Widens, property: sentence[0].property,
+			text: prefix + summary(sentence),
+		})
+	}
+}
+
+// itself reports a grant on the resource that says it; always on one and the same.
+func itself(one grant) resource                  { return one.by }
+func always(shown resource) func(grant) resource { return func(grant) resource { return shown } }
+
+// summary says what grants with one principal and one set of conditions allow.
+func summary(grants []grant) string {
+	var actions, resources []string
+	for _, one := range grants {
+		actions = appendNew(actions, one.action.String())
+		resources = appendNew(resources, one.resource.String())
+	}
+	said := strings.Join(actions, ", ") + " on " + strings.Join(resources, ", ")
+	if who := grants[0].principal.String(); who != "itself" {
+		said += " for " + who
+	}
+	if limits := describe(grants[0].conditions); limits != "" {
+		said += " if " + limits
+	}
+	return said
+}
+
+func appendNew(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
+}
+
+// String writes a term for a reader.
+func (t term) String() string {
+	if t.not {
+		return "everything but " + strings.Join(t.patterns, ", ")
+	}
+	return strings.Join(t.patterns, ", ")
+}
+
+func describe(conditions []condition) string {
+	var tests []string
+	for _, test := range conditions {
+		tests = append(tests, fmt.Sprintf("%s %s %s", test.key, test.operator, strings.Join(test.values, ", ")))
+	}
+	return strings.Join(tests, " and ")
+}
+
+// inAccount finds the account in an ARN.
+var inAccount = regexp.MustCompile(`^AWS arn:[^:]+:(?:iam|sts)::(\d{12}):`)
+
+// narrowing are the conditions that tie a request to an account or a resource.
+var narrowing = []string{
+	"aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:principalaccount", "aws:principalarn", "aws:principalorgid",
+	"aws:sourcevpc", "aws:sourcevpce", "kms:calleraccount",
+}
+
+// outside says whether a grant of a resource reaches beyond the account.
+func (g grant) outside(own string) bool {
+	if g.principal.not {
+		return true
+	}
+	who := g.principal.patterns[0]
+	if other, ok := strings.CutPrefix(who, "account "); ok {
+		return other != own && other != "${AWS::AccountId}"
+	}
+	if match := inAccount.FindStringSubmatch(who); match != nil {
+		return match[1] != own
+	}
+	if who == "*" {
+		return !slices.ContainsFunc(g.conditions, func(test condition) bool { return slices.Contains(narrowing, test.key) })
+	}
+	return strings.HasPrefix(who, "Federated ") || strings.HasPrefix(who, "CanonicalUser ")
+}
+
+// subjects reads every identity and every resource with a policy of a set.
+func subjects(set Set) map[string]*subject {
+	found := map[string]*subject{}
+	for _, name := range set.Stacks() {
+		in := set.stacks[name]
+		collector := collector{in: in, found: found}
+		for _, id := range slices.Sorted(maps.Keys(in.resources)) {
+			collector.read(in.resources[id])
+		}
+	}
+	return found
+}
+
+// collector puts the policies of one stack to their subjects.
+type collector struct {
+	in    stack
+	found map[string]*subject
+}
+
+// of returns the subject of a key, new or known.
+func (s collector) of(key, id string, shown resource, identity bool) *subject {
+	key = s.in.name + "/" + key
+	if s.found[key] == nil {
+		s.found[key] = &subject{stack: s.in.name, id: id, shown: shown, identity: identity}
+	}
+	return s.found[key]
+}
+
+// Types whose policy is about another resource, and the property that names it.
+var policyTargets = map[string]string{
+	"AWS::Lambda::Permission":             "FunctionName",
+	"AWS::MSK::ClusterPolicy":             "ClusterArn",
+	"AWS::S3::BucketPolicy":               "Bucket",
+	"AWS::SNS::TopicInlinePolicy":         "TopicArn",
+	"AWS::SNS::TopicPolicy":               "Topics",
+	"AWS::SQS::QueueInlinePolicy":         "Queue",
+	"AWS::SQS::QueuePolicy":               "Queues",
+	"AWS::SecretsManager::ResourcePolicy": "SecretId",
+}
+
+// read puts the policies of one resource to their subjects.
+func (s collector) read(r resource) {
+	switch r.kind {
+	case role, "AWS::IAM::User", "AWS::IAM::Group":
+		s.readIdentity(r)
+	case "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy":
+		s.readPolicy(r)
+	case "AWS::Lambda::Permission":
+		s.readTargets(r, "", statementGrants(r, "", permission(r)))
+	default:
+		for _, property := range slices.Sorted(maps.Keys(r.properties)) {
+			if grants := policyGrants(r, property, r.properties[property]); len(grants) > 0 {
+				s.readTargets(r, property, grants)
+			}
+		}
+	}
+}
+
+// readIdentity reads a role with its inline policies, its managed ones and whom it
+// trusts.
+func (s collector) readIdentity(r resource) {
+	one := s.of(r.id, r.id, r, true)
+	one.shown, one.identity, one.id = r, true, r.id
+	for i, policy := range list(r.properties["Policies"]) {
+		one.grants = append(one.grants, policyGrants(r, fmt.Sprintf("Policies.%d", i), at(policy, "PolicyDocument"))...)
+	}
+	for _, policy := range list(r.properties["ManagedPolicyArns"]) {
+		if own := s.in.resources[ref(policy)]; own.kind == "AWS::IAM::ManagedPolicy" {
+			one.grants = append(one.grants, policyGrants(own, "PolicyDocument", own.properties["PolicyDocument"])...)
+			continue
+		}
+		one.attached = append(one.attached, attachment{policy: render(policy), by: r})
+	}
+	if boundary := r.properties["PermissionsBoundary"]; boundary != nil {
+		one.boundary = render(boundary)
+	}
+	trust := policyGrants(r, "AssumeRolePolicyDocument", r.properties["AssumeRolePolicyDocument"])
+	if len(trust) > 0 {
+		trusted := s.of(r.id+" trust", r.id, r, false)
+		trusted.grants = append(trusted.grants, trust...)
+	}
+}
+
+// readPolicy gives a policy's sentences to the identities that it is attached to.
+// A managed policy that only a role's list names was read with the role; one that
+// nobody names stands for itself, because somebody may attach it.
+func (s collector) readPolicy(r resource) {
+	grants := policyGrants(r, "PolicyDocument", r.properties["PolicyDocument"])
+	var holders []any
+	for _, property := range []string{"Roles", "Users", "Groups", "RoleName", "UserName", "GroupName"} {
+		holders = append(holders, list(r.properties[property])...)
+	}
+	for _, holder := range holders {
+		id := ref(holder)
+		if _, own := s.in.resources[id]; own {
+			one := s.of(id, id, s.in.resources[id], true)
+			one.grants = append(one.grants, grants...)
+			continue
+		}
+		one := s.of("identity "+render(holder), "", r, true)
+		one.grants = append(one.grants, grants...)
+	}
+	if len(holders) == 0 && !s.named(r.id) {
+		one := s.of(r.id, r.id, r, true)
+		one.grants = append(one.grants, grants...)
+	}
+}
+
+// named says whether an identity of the stack lists a managed policy.
+func (s collector) named(id string) bool {
+	for _, r := range s.in.resources {
+		for _, policy := range list(r.properties["ManagedPolicyArns"]) {
+			if ref(policy) == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readTargets gives sentences to the resources that they are about.
+func (s collector) readTargets(r resource, property string, grants []grant) {
+	named := list(r.properties[policyTargets[r.kind]])
+	if policyTargets[r.kind] == "" || len(named) == 0 {
+		one := s.of(r.id+" "+property, r.id, r, false)
+		one.grants = append(one.grants, grants...)
+		return
+	}
+	for _, target := range named {
+		id := own(s.in, target)
+		key := id
+		if id == "" {
+			key = render(target)
+		}
+		one := s.of("access to "+key, id, r, false)
+		if exists, ok := s.in.resources[id]; ok {
+			one.shown = exists
+		}
+		one.grants = append(one.grants, grants...)
+	}
+}
+
+// permission writes an AWS::Lambda::Permission as the statement that it adds to
+// the function's policy.
+func permission(r resource) object {
+	principal := object{"Service": r.properties["Principal"]}
+	if who := render(r.properties["Principal"]); account.MatchString(who) || strings.HasPrefix(who, "arn:") || who == "*" {
+		principal = object{"AWS": r.properties["Principal"]}
+	}
+	tests := object{}
+	for property, test := range map[string][2]string{
+		"SourceArn":           {"ArnLike", "aws:SourceArn"},
+		"SourceAccount":       {"StringEquals", "aws:SourceAccount"},
+		"PrincipalOrgID":      {"StringEquals", "aws:PrincipalOrgID"},
+		"EventSourceToken":    {"StringEquals", "lambda:EventSourceToken"},
+		"FunctionUrlAuthType": {"StringEquals", "lambda:FunctionUrlAuthType"},
+	} {
+		if value := r.properties[property]; value != nil {
+			operator, _ := tests[test[0]].(object)
+			if operator == nil {
+				operator = object{}
+			}
+			operator[test[1]] = value
+			tests[test[0]] = operator
+		}
+	}
+	return object{
+		"Effect": allow, "Principal": principal, "Action": r.properties["Action"],
+		"Resource": r.properties["FunctionName"], "Condition": tests,
+	}
+}
