@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TOOL := go tool -modfile=.ci/tools.mod
 
-.PHONY: help synth test lint cfnlint lock update cost bench check clean
+.PHONY: build/deliver help synth test lint cfnlint lock update cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,6 +44,11 @@ lock: node_modules/.package-lock.json ## accept changed identities of stateful r
 
 update: ## rewrite what is generated: references, the diagram and the tables in docs
 	go test ./test -update
+
+# Go itself knows whether it is up to date. A program and not `go run`, which
+# hides exit statuses and signals.
+build/deliver: node_modules/.package-lock.json
+	go build -o $@ ./cmd/deliver
 
 cost: ## print the fixed monthly cost of the templates of the last synth
 	go run ./cmd/cost

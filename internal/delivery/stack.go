@@ -23,6 +23,8 @@ type live struct {
 	ARN     string
 	Updated time.Time // of the last operation on it
 	Outputs map[string]string
+	// Guarded says that termination protection is on.
+	Guarded bool
 }
 
 // exists says that the stack holds, or held, resources.
@@ -51,6 +53,7 @@ func (s *Session) describe(ctx context.Context, region, name string) (live, erro
 		ARN:     aws.ToString(found.StackId),
 		Updated: aws.ToTime(found.CreationTime),
 		Outputs: map[string]string{},
+		Guarded: aws.ToBool(found.EnableTerminationProtection),
 	}
 	if found.LastUpdatedTime != nil {
 		stack.Updated = *found.LastUpdatedTime

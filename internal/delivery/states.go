@@ -71,7 +71,7 @@ func (s *Session) judge(ctx context.Context, stack assembly.Stack, found live) (
 	case !known:
 		return refuse, "a state that this program does not know", nil
 	case found.Status == string(types.StackStatusRollbackComplete):
-		return s.judgeRolledBack(ctx, stack)
+		return s.judgeRolledBack(ctx, stack, found.Guarded)
 	case state.verdict == wait:
 		return wait, "CloudFormation is at work: another deployment, or one that was interrupted and ends by itself. Run this again when it has ended, or add --wait 1h", nil
 	case state.verdict == refuse:
@@ -87,17 +87,17 @@ func (s *Session) judge(ctx context.Context, stack assembly.Stack, found live) (
 // judgeRolledBack lets CDK delete and re-create a stack whose creation was rolled
 // back, unless something of it stayed behind: with its fixed name it would stop
 // the second creation.
-func (s *Session) judgeRolledBack(ctx context.Context, stack assembly.Stack) (verdict, string, error) {
+func (s *Session) judgeRolledBack(ctx context.Context, stack assembly.Stack, guarded bool) (verdict, string, error) {
 	kept, err := s.leftBehind(ctx, stack)
 	if err != nil {
 		return refuse, "", err
 	}
-	if len(kept) == 0 && !stack.TerminationProtection {
+	if len(kept) == 0 && !guarded {
 		return goOnFirst, "", nil
 	}
 	advice := []string{"its creation was rolled back, and must be removed before it can be created again: " +
 		s.fill("aws cloudformation delete-stack --region REGION --stack-name STACK", stack)}
-	if stack.TerminationProtection {
+	if guarded {
 		advice = append(advice, s.fill("first: aws cloudformation update-termination-protection --no-enable-termination-protection --region REGION --stack-name STACK", stack))
 	}
 	if len(kept) > 0 {
