@@ -87,7 +87,7 @@ func (a *account) reading(region string) aws.Config {
 func (s *Session) identify(ctx context.Context) error {
 	identity, err := sts.NewFromConfig(s.account.writing(s.Env.Primary.Name)).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return fail(ExitRefused, "%s", explain(err))
+		return refused(err)
 	}
 	if got := aws.ToString(identity.Account); got != s.Env.Site.Account {
 		return fail(ExitRefused, "the credentials are of account %s, and %s is in %s: choose another profile (AWS_PROFILE)",
@@ -110,9 +110,11 @@ var denied = map[string]bool{
 
 // explain says in one line what went wrong, without the request that failed.
 func explain(err error) string {
-	var operation *smithy.OperationError
 	where := "AWS"
-	if errors.As(err, &operation) {
+	var operation *smithy.OperationError
+	// The innermost call is the one that was refused: to assume the role, not to
+	// do what the role would be needed for.
+	for inner := err; errors.As(inner, &operation); inner = operation.Err {
 		where = operation.Service() + " " + operation.Operation()
 	}
 	var api smithy.APIError

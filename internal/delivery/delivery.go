@@ -57,6 +57,14 @@ func fail(status int, format string, arguments ...any) error {
 	return Failure{Status: status, Cause: fmt.Errorf(format, arguments...)}
 }
 
+// refused is a Failure of AWS's before anything was changed.
+func refused(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fail(ExitInterrupted, "interrupted: nothing was changed")
+	}
+	return fail(ExitRefused, "%s", explain(err))
+}
+
 // StatusOf is the exit status that an error asks for; an error that is no
 // [Failure] happened before anything was changed.
 func StatusOf(err error) int {

@@ -46,7 +46,7 @@ func (s *Session) Migrate(ctx context.Context, options MigrateOptions) error {
 	}
 	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.StackName(computeStack))
 	if err != nil {
-		return fail(ExitRefused, "%s", explain(err))
+		return refused(err)
 	}
 	if compute.Outputs[config.OutputMigrationTask] == "" {
 		return fail(ExitRefused, "%s has no migration task: it was not deployed, or without an image (image tag %s); deploy a release", s.Env.Name, config.NoImage)
@@ -84,7 +84,7 @@ func (s *Session) runMigration(ctx context.Context, outputs map[string]string, t
 	})
 	switch {
 	case err != nil:
-		return fail(ExitRefused, "%s", explain(err))
+		return refused(err)
 	case len(answer.Tasks) == 0:
 		return fail(ExitRefused, "ECS started no task: %s", reasons(answer.Failures))
 	}
@@ -106,7 +106,7 @@ func reasons(failures []types.Failure) string {
 func (s *Session) migrationTask(ctx context.Context, deployed, tag string) (types.TaskDefinition, bool, error) {
 	answer, err := s.ecs().DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &deployed})
 	if err != nil {
-		return types.TaskDefinition{}, false, fail(ExitRefused, "%s", explain(err))
+		return types.TaskDefinition{}, false, refused(err)
 	}
 	definition := *answer.TaskDefinition
 	changed := false
@@ -141,7 +141,7 @@ func (s *Session) migrationTask(ctx context.Context, deployed, tag string) (type
 		TaskRoleArn:             definition.TaskRoleArn,
 	})
 	if err != nil {
-		return types.TaskDefinition{}, false, fail(ExitRefused, "%s", explain(err))
+		return types.TaskDefinition{}, false, refused(err)
 	}
 	return *copied.TaskDefinition, true, nil
 }

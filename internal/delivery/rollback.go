@@ -30,14 +30,14 @@ func (s *Session) Rollback(ctx context.Context, options RollbackOptions) error {
 	}
 	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.StackName(computeStack))
 	if err != nil {
-		return fail(ExitRefused, "%s", explain(err))
+		return refused(err)
 	}
 	if compute.Outputs[config.OutputService] == "" {
 		return fail(ExitRefused, "%s has no service that was deployed", s.Env.Name)
 	}
 	underWay, err := s.releases(ctx, compute.Outputs, deploymentsUnderWay)
 	if err != nil {
-		return fail(ExitRefused, "%s", explain(err))
+		return refused(err)
 	}
 	if len(underWay) > 0 {
 		return s.stopDeployment(ctx, underWay[0], options.Yes)
@@ -75,7 +75,7 @@ func (s *Session) stopDeployment(ctx context.Context, running release, yes bool)
 	if _, err := client.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{
 		ServiceDeploymentArn: &running.ARN, StopType: types.StopServiceDeploymentStopTypeRollback,
 	}); err != nil {
-		return fail(ExitRefused, "%s", explain(err))
+		return refused(err)
 	}
 	s.Console.say("stopped: ECS returns to the release before, and CloudFormation takes back its own update; scripts/status.sh %s shows both", s.Env.Name)
 	return nil
@@ -85,7 +85,7 @@ func (s *Session) stopDeployment(ctx context.Context, running release, yes bool)
 func (s *Session) target(ctx context.Context, outputs map[string]string, to string) (string, error) {
 	history, err := s.releases(ctx, outputs, []types.ServiceDeploymentStatus{types.ServiceDeploymentStatusSuccessful})
 	if err != nil {
-		return "", fail(ExitRefused, "%s", explain(err))
+		return "", refused(err)
 	}
 	now, before := previous(history)
 	switch {

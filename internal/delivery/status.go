@@ -15,7 +15,7 @@ func (s *Session) Status(ctx context.Context) error {
 	}
 	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.StackName(computeStack))
 	if err != nil {
-		return fail(ExitRefused, "%s", explain(err))
+		return refused(err)
 	}
 	if !compute.exists() {
 		s.Console.say("%s does not exist", s.Env.StackName(computeStack))
@@ -28,7 +28,7 @@ func (s *Session) Status(ctx context.Context) error {
 	}
 	seen, err := s.readTraffic(ctx, compute.Outputs)
 	if err != nil {
-		return fail(ExitRefused, "%s", explain(err))
+		return refused(err)
 	}
 	colour := seen.live()
 	if colour == "" {
@@ -37,7 +37,7 @@ func (s *Session) Status(ctx context.Context) error {
 	s.Console.say("%s serves (weights: %s), %d healthy targets; %d of %d tasks run", colour, seen, seen.healthy, seen.running, seen.desired)
 	history, err := s.releases(ctx, compute.Outputs, nil)
 	if err != nil {
-		return fail(ExitRefused, "%s", explain(err))
+		return refused(err)
 	}
 	const shown = 10
 	table := tabwriter.NewWriter(s.Console.Out, 0, 0, 2, ' ', 0)
