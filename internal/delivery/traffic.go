@@ -235,7 +235,7 @@ func templateWeights(template assembly.Template, rule string) map[string]int {
 func tagOf(image string) string {
 	name, _, _ := strings.Cut(image, "@")
 	colon := strings.LastIndex(name, ":")
-	if colon < strings.LastIndex(name, "/") {
+	if colon <= strings.LastIndex(name, "/") {
 		return ""
 	}
 	return name[colon+1:]
