@@ -32,6 +32,9 @@ lint: node_modules/.package-lock.json ## formatting, go vet and the linters
 	go vet ./...
 	$(TOOL) golangci-lint run ./...
 	markdownlint-cli2
+	@if command -v shellcheck > /dev/null; then shellcheck $$(git ls-files '*.sh') .ci/run; \
+	  elif [ -n "$${CI:-}" ]; then echo "shellcheck is not installed" >&2; exit 1; \
+	  else echo "shellcheck is not installed: the scripts were not checked" >&2; fi
 
 cfnlint: ## ask cfn-lint, where it is installed, about the templates of the last synth
 	@mkdir -p build

@@ -85,13 +85,15 @@ emptied: what keeps its data is named, and yours to remove.`,
 
 func newMigrate(f *flags) *cobra.Command {
 	var options delivery.MigrateOptions
+	var notApplied bool
 	command := f.command("migrate", "Run the migrations of a release", `
 Runs the migration task in the environment's network, follows its log and ends
 with the task's exit status. A deployment does this by itself; this is for looking
 (--status), for repairing, and for migrating ahead of a deployment.
 
-After a migration failed half-way, put the tables right by hand, then say which
-version the schema has now: --repair --version N.`,
+After a migration stopped half-way (exit status 4), compare the schema with its
+statement, and say what you saw: --repair --version N with --applied, or with
+--not-applied, and the next run does it again.`,
 		func(ctx context.Context, session *delivery.Session) error {
 			options.ImageTag, options.Yes = f.imageTag, f.yes
 			return session.Migrate(ctx, options)
@@ -99,10 +101,19 @@ version the schema has now: --repair --version N.`,
 	f.takesImageTag(command)
 	f.takesYes(command)
 	command.Flags().BoolVar(&options.Status, "status", false, "only report the schema's version")
-	command.Flags().BoolVar(&options.Repair, "repair", false, "record --version as the schema's version")
-	command.Flags().IntVar(&options.Version, "version", 0, "the `version` that --repair records")
+	command.Flags().BoolVar(&options.Repair, "repair", false, "clear the mark of a migration that stopped half-way")
+	command.Flags().IntVar(&options.Version, "version", 0, "the `version` that is marked")
+	command.Flags().BoolVar(&options.Applied, "applied", false, "with --repair: all of it is in the schema")
+	command.Flags().BoolVar(&notApplied, "not-applied", false, "with --repair: nothing of it is in the schema")
 	command.MarkFlagsMutuallyExclusive("status", "repair")
 	command.MarkFlagsRequiredTogether("repair", "version")
+	command.MarkFlagsMutuallyExclusive("applied", "not-applied")
+	command.PreRunE = func(*cobra.Command, []string) error {
+		if options.Repair != (options.Applied || notApplied) {
+			return errors.New("--repair goes with --version and one of --applied and --not-applied")
+		}
+		return nil
+	}
 	return command
 }
 

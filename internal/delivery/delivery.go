@@ -18,13 +18,21 @@ import (
 
 // The exit statuses of every delivery command. [Exits] explains them.
 const (
-	ExitDone         = 0
-	ExitRefused      = 1
-	ExitFailed       = 2
+	ExitDone        = 0
+	ExitRefused     = 1
+	ExitFailed      = 2
+	ExitDeclined    = 10
+	ExitStale       = 11
+	ExitInterrupted = 130 // what a shell reports of a program that SIGINT ended
+)
+
+// The migration program's own exit statuses that say more than a failure (cmd/migrate).
+// scripts/migrate.sh ends with them, and a rollback with those of its check.
+const (
 	ExitSchemaTooNew = 3
-	ExitDeclined     = 4
-	ExitStale        = 5
-	ExitInterrupted  = 130 // what a shell reports of a program that SIGINT ended
+	exitHalfWay      = 4
+	exitLocked       = 5
+	exitContract     = 6
 )
 
 // Exits is what each exit status means; docs/DEPLOYMENT.md shows the same table.
@@ -35,7 +43,10 @@ var Exits = []struct {
 	{ExitDone, "done, or there was nothing to do"},
 	{ExitRefused, "refused: the input, the account, a check before the change, or the synthesis; nothing was changed"},
 	{ExitFailed, "something was begun and failed; the last lines say what stands and how to go on"},
-	{ExitSchemaTooNew, "the database's schema is too new for this release (the migration program's own status)"},
+	{ExitSchemaTooNew, "migrations: the schema no longer has what this release needs"},
+	{exitHalfWay, "migrations: one stopped half-way, and a person must look"},
+	{exitLocked, "migrations: another run held the lock all the time"},
+	{exitContract, "migrations: one would remove what the release that serves now may need"},
 	{ExitDeclined, "a person did not confirm; nothing was changed"},
 	{ExitStale, "a reviewed change set no longer fits what is deployed; prepare and review again"},
 	{ExitInterrupted, "interrupted; CloudFormation or ECS finishes what was begun, the same command goes on from there"},

@@ -20,10 +20,11 @@ import (
 type MigrateOptions struct {
 	// ImageTag is the release whose migrations run; empty takes the deployed one's.
 	ImageTag string
-	// Status only reports; Repair marks the version Version as applied cleanly,
-	// after a person has put right what a failed migration left.
+	// Status only reports; Repair clears the mark of the migration Version, which
+	// stopped half-way, after a person saw whether it is Applied in the schema.
 	Status, Repair bool
 	Version        int
+	Applied        bool
 	Yes            bool // do not ask
 }
 
@@ -32,8 +33,10 @@ func (o MigrateOptions) command() []string {
 	switch {
 	case o.Status:
 		return []string{"status"}
+	case o.Repair && o.Applied:
+		return []string{"repair", "--version", strconv.Itoa(o.Version), "--applied"}
 	case o.Repair:
-		return []string{"repair", "--version", strconv.Itoa(o.Version)}
+		return []string{"repair", "--version", strconv.Itoa(o.Version), "--not-applied"}
 	}
 	return []string{"up"}
 }
@@ -203,9 +206,15 @@ func (s *Session) ended(ctx context.Context, log *taskLog, task types.Task) erro
 			s.Console.say("the migration task ended well")
 			return nil
 		case ExitSchemaTooNew:
-			return fail(status, "the schema is too new for this release: a migration since then removed what its code needs. Nothing was changed. Go forward with a newer release, or restore (docs/DEPLOYMENT.md)")
+			return fail(status, "the schema is too new for this release: a migration since then removed what its code needs. Nothing was changed. Go forward with a newer release")
+		case exitHalfWay:
+			return fail(status, "a migration stopped half-way: compare the schema with its statement, then scripts/migrate.sh %s --repair --version N with --applied or --not-applied", s.Env.Name)
+		case exitLocked:
+			return fail(status, "another migration held the lock all the time: nothing was changed; run this again when it has ended")
+		case exitContract:
+			return fail(status, "a migration would remove what the release that serves now may need: deploy the release that no longer needs it first")
 		default:
-			return fail(status, "the migration task ended with exit status %d: read its log above; what a failed migration left is shown by scripts/migrate.sh %s --status", status, s.Env.Name)
+			return fail(status, "the migration task ended with exit status %d: read its log above; scripts/migrate.sh %s --status shows the schema", status, s.Env.Name)
 		}
 	}
 	return fail(ExitFailed, "the migration task never ran: %s", aws.ToString(task.StoppedReason))

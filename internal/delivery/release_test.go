@@ -18,7 +18,7 @@ func migrate(options MigrateOptions) func(context.Context, *Session) error {
 }
 
 func TestAMigrationShowsItsLogAndEndsWithTheTasksStatus(t *testing.T) {
-	for status, want := range map[int]string{0: "", 1: "ended with exit status 1", 3: "the schema is too new for this release", 7: "exit status 7"} {
+	for status, want := range map[int]string{0: "", 1: "ended with exit status 1", 3: "the schema is too new for this release", 4: "--applied or --not-applied", 5: "another migration held the lock", 6: "deploy the release that no longer needs it first", 7: "exit status 7"} {
 		w := newWorld(t)
 		w.task.exit = status
 		out, err := w.run("", false, migrate(MigrateOptions{Yes: true}))
@@ -35,9 +35,10 @@ func TestAMigrationShowsItsLogAndEndsWithTheTasksStatus(t *testing.T) {
 
 func TestEachMigrationCommandReachesTheTask(t *testing.T) {
 	for want, options := range map[string]MigrateOptions{
-		"status":             {Status: true},
-		"repair --version 7": {Repair: true, Version: 7, Yes: true},
-		"up":                 {Yes: true},
+		"status":                           {Status: true},
+		"repair --version 7 --applied":     {Repair: true, Version: 7, Applied: true, Yes: true},
+		"repair --version 7 --not-applied": {Repair: true, Version: 7, Yes: true},
+		"up":                               {Yes: true},
 	} {
 		w := newWorld(t)
 		_, err := w.run("", false, migrate(options))
