@@ -2,12 +2,15 @@ package delivery
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -153,4 +156,36 @@ func deploymentDocument(t *testing.T) string {
 	content, err := os.ReadFile("../../docs/DEPLOYMENT.md")
 	require.NoError(t, err)
 	return string(content)
+}
+
+// The CLI ignores an option that it does not know, and says so only in passing.
+func TestThePinnedCLIKnowsEveryOptionThatIsPassed(t *testing.T) {
+	w := newWorld(t)
+	prepared(t, w)
+	for _, command := range []func(context.Context, *Session) error{deploy("1.1.0"), destroy(DestroyOptions{Yes: true})} {
+		out, err := w.run("", false, command)
+		require.NoError(t, err, out)
+	}
+	w.stacks = map[string]*stackState{}
+	_, err := w.run("", false, deploy("none"))
+	require.NoError(t, err)
+	pinned, err := filepath.Abs("../../node_modules/.bin")
+	require.NoError(t, err)
+	t.Setenv("PATH", pinned+string(os.PathListSeparator)+os.Getenv("PATH"))
+	help := map[string]string{}
+	for _, arguments := range w.cdk {
+		if help[arguments[0]] == "" {
+			output, err := exec.Command("cdk", arguments[0], "--help").Output()
+			require.NoError(t, err, "make synth installs the CLI")
+			help[arguments[0]] = string(output)
+		}
+		for _, argument := range arguments {
+			name, _, _ := strings.Cut(argument, "=")
+			name = strings.Replace(name, "--no-rollback", "--rollback", 1)
+			if strings.HasPrefix(name, "--") {
+				assert.Regexp(t, regexp.QuoteMeta(name)+`[ ,]`, help[arguments[0]], "cdk %s", arguments[0])
+			}
+		}
+	}
+	assert.Subset(t, slices.Collect(maps.Keys(help)), []string{"synth", "diff", "deploy", "destroy"})
 }
