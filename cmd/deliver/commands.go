@@ -30,15 +30,8 @@ a manifest; --execute MANIFEST executes exactly those, or refuses.
 It may be run again after any interruption and goes on where it was.`,
 		func(ctx context.Context, session *delivery.Session) error {
 			options.ImageTag, options.Yes = f.imageTag, f.yes
-			// The CDK CLI runs in the repository's root, wherever this was called.
-			for _, path := range []*string{&options.Assembly, &execute} {
-				if *path != "" {
-					absolute, err := filepath.Abs(*path)
-					if err != nil {
-						return err
-					}
-					*path = absolute
-				}
+			if err := fromHere(&options.Assembly, &execute); err != nil {
+				return err
 			}
 			switch {
 			case execute != "":
@@ -63,6 +56,22 @@ It may be run again after any interruption and goes on where it was.`,
 	command.MarkFlagsMutuallyExclusive("execute", "assembly")
 	command.MarkFlagsMutuallyExclusive("execute", "stack")
 	return command
+}
+
+// fromHere makes paths absolute: the CDK CLI runs in the repository's root,
+// wherever this was called.
+func fromHere(paths ...*string) error {
+	for _, path := range paths {
+		if *path == "" {
+			continue
+		}
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return err
+		}
+		*path = absolute
+	}
+	return nil
 }
 
 func newDestroy(f *flags) *cobra.Command {

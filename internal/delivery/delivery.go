@@ -58,6 +58,7 @@ type Failure struct {
 	Cause  error
 }
 
+// Error says what happened, in a line for people.
 func (f Failure) Error() string { return f.Cause.Error() }
 
 // Unwrap gives the cause.
@@ -119,19 +120,14 @@ func Sleep(ctx context.Context, d time.Duration) error {
 // Select is the environment of that name with the image tag in place of its
 // own; an empty tag leaves it. It fails on an unknown or invalid environment.
 func Select(name, imageTag string) (config.Environment, error) {
-	var known []string
-	for _, env := range config.All() {
-		known = append(known, env.Name)
-		if env.Name != name {
-			continue
-		}
-		selected, err := config.Select(config.All(), config.Choice{Env: name, ImageTag: imageTag})
-		if err != nil {
-			return config.Environment{}, err
-		}
-		return selected[0], nil
+	if name == "" { // which would select them all
+		return config.Environment{}, errors.New("want the name of an environment, got none")
 	}
-	return config.Environment{}, fmt.Errorf("unknown environment %q: want one of %q", name, known)
+	selected, err := config.Select(config.All(), config.Choice{Env: name, ImageTag: imageTag})
+	if err != nil {
+		return config.Environment{}, err
+	}
+	return selected[0], nil
 }
 
 // interrupted says that the person, or the pipeline, stopped the command.

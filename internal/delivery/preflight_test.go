@@ -198,8 +198,10 @@ func TestAStandbyLooksForTheImageInBothRegions(t *testing.T) {
 
 func TestAnUnknownEnvironmentIsNamedWithTheKnownOnes(t *testing.T) {
 	_, err := Select("prod", "")
-	require.ErrorContains(t, err, `unknown environment "prod": want one of ["staging" "production"]`)
+	require.ErrorContains(t, err, `unknown environment "prod" (known: staging, production)`)
 	assert.Equal(t, ExitRefused, StatusOf(err))
+	_, err = Select("", "")
+	require.Error(t, err, "never every environment")
 	_, err = Select("staging", "not a tag!")
 	require.Error(t, err, "the configuration's own validation holds for a tag of the command line")
 	env, err := Select("staging", "3.2.1")
