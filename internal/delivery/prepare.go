@@ -138,13 +138,7 @@ func (s *Session) changeSet(ctx context.Context, region, stack, name string) (cl
 }
 
 func replaced(replacement types.Replacement) string {
-	switch replacement {
-	case types.ReplacementTrue:
-		return "REPLACED"
-	case types.ReplacementConditional:
-		return "perhaps replaced"
-	}
-	return ""
+	return map[types.Replacement]string{types.ReplacementTrue: "REPLACED", types.ReplacementConditional: "perhaps replaced"}[replacement]
 }
 
 // hash is the SHA-256 of a JSON document, whatever its white space and order of

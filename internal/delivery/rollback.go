@@ -62,8 +62,10 @@ func (s *Session) Rollback(ctx context.Context, options RollbackOptions) error {
 
 // stopDeployment lets ECS take back what it is doing.
 func (s *Session) stopDeployment(ctx context.Context, running release, yes bool) error {
-	switch running.Status {
-	case types.ServiceDeploymentStatusRollbackInProgress, types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusStopRequested:
+	goingBack := []types.ServiceDeploymentStatus{
+		types.ServiceDeploymentStatusRollbackInProgress, types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusStopRequested,
+	}
+	if slices.Contains(goingBack, running.Status) {
 		s.Console.say("ECS is already taking back release %s (%s): scripts/status.sh %s shows its end", running.Tag, running.Status, s.Env.Name)
 		return nil
 	}
