@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TOOL := go tool -modfile=.ci/tools.mod
 
-.PHONY: help synth test lint cfnlint lock update changes cost bench check clean
+.PHONY: build/deliver help synth test lint cfnlint lock update changes cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ lint: node_modules/.package-lock.json ## formatting, go vet and the linters
 	go vet ./...
 	$(TOOL) golangci-lint run ./...
 	markdownlint-cli2
+	@if command -v shellcheck > /dev/null; then shellcheck $$(git ls-files '*.sh') .ci/run; \
+	  elif [ -n "$${CI:-}" ]; then echo "shellcheck is not installed" >&2; exit 1; \
+	  else echo "shellcheck is not installed: the scripts were not checked" >&2; fi
 
 cfnlint: ## ask cfn-lint, where it is installed, about the templates of the last synth
 	@mkdir -p build
@@ -50,6 +53,10 @@ changes: ## say what the last synth destroys, replaces, opens and moves in BASE,
 	@mkdir -p build
 	@go build -o build/changes ./cmd/changes # `go run` would hide the exit status
 	build/changes --base "$(BASE)" --head cdk.out
+# Go itself knows whether it is up to date. A program and not `go run`, which
+# hides exit statuses and signals.
+build/deliver: node_modules/.package-lock.json
+	go build -o $@ ./cmd/deliver
 
 cost: ## print the fixed monthly cost of the templates of the last synth
 	go run ./cmd/cost

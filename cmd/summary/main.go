@@ -76,7 +76,7 @@ func summarize(out io.Writer, dir string) error {
 		return fmt.Errorf("%s", strings.Join(problems, "\n"))
 	}
 	fmt.Fprintf(out, "CloudFormation Validate has no open finding.\n\n")
-	fmt.Fprintf(out, "Next: make test, then, with credentials, npx cdk diff '%s/*' (docs/DEPLOYMENT.md)\n", environments[0])
+	fmt.Fprintf(out, "Next: make test, then, with credentials, scripts/deploy.sh %s --dry-run (docs/DEPLOYMENT.md)\n", strings.ToLower(environments[0]))
 	return nil
 }
 

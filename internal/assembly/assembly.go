@@ -20,12 +20,14 @@ type Stack struct {
 	Name                  string // in CloudFormation, such as "wallet-production-network"
 	Account, Region       string
 	TerminationProtection bool
-	Tags                  map[string]string
-	DependsOn             []string // the names of the stacks that are deployed before it
-	Notes                 []Note   // in the order of their constructs
-	Path                  string   // of the template
-	Template              Template
-	Raw                   []byte // the template's bytes
+	// BootstrapVersion is the version of the CDK bootstrap that the deployment needs.
+	BootstrapVersion int
+	Tags             map[string]string
+	DependsOn        []string // the names of the stacks that are deployed before it
+	Notes            []Note   // in the order of their constructs
+	Path             string   // of the template
+	Template         Template
+	Raw              []byte // the template's bytes
 }
 
 // Note is something that was said about a construct at synthesis.
@@ -65,6 +67,7 @@ type artifact struct {
 		StackName             string            `json:"stackName"`
 		DirectoryName         string            `json:"directoryName"`
 		TerminationProtection bool              `json:"terminationProtection"`
+		BootstrapVersion      int               `json:"requiresBootstrapStackVersion"`
 		Tags                  map[string]string `json:"tags"`
 	} `json:"properties"`
 }
@@ -120,6 +123,7 @@ func readStack(dir string, entry artifact, siblings map[string]artifact) (Stack,
 		Account:               place[0],
 		Region:                place[1],
 		TerminationProtection: entry.Properties.TerminationProtection,
+		BootstrapVersion:      entry.Properties.BootstrapVersion,
 		Tags:                  entry.Properties.Tags,
 		Path:                  filepath.Join(dir, entry.Properties.TemplateFile),
 	}

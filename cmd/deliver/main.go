@@ -1,0 +1,118 @@
+// Command deliver deploys an environment, migrates its database, returns to an
+// earlier release and removes it. The scripts in scripts/ run it; it runs the
+// same on a laptop and in a pipeline.
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"wallet-infra/internal/delivery"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	root := newCommand(os.Stdin, os.Stdout, isatty.IsTerminal(os.Stdin.Fd()))
+	err := root.ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n", err)
+	}
+	os.Exit(delivery.StatusOf(err))
+}
+
+// flags are the options that several commands have.
+type flags struct {
+	root, cdk, imageTag string
+	asCaller, yes       bool
+	wait                time.Duration
+
+	in       io.Reader
+	out      io.Writer
+	terminal bool
+}
+
+// newCommand makes the command line.
+func newCommand(in io.Reader, out io.Writer, terminal bool) *cobra.Command {
+	f := flags{in: in, out: out, terminal: terminal}
+	root := &cobra.Command{
+		Use:           "deliver",
+		Short:         "Deploy, migrate, roll back and remove an environment of the wallet platform",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetOut(out)
+	shared := root.PersistentFlags()
+	shared.StringVar(&f.root, "root", ".", "the repository's root `directory`")
+	shared.StringVar(&f.cdk, "cdk", "", "the CDK CLI's `path` (default: the pinned one in node_modules)")
+	shared.BoolVar(&f.asCaller, "as-caller", false, "read with your own permissions, not through the bootstrap's lookup role")
+	root.AddCommand(newDeploy(&f), newDestroy(&f), newMigrate(&f), newRollback(&f), newStatus(&f))
+	return root
+}
+
+// session opens the environment that a command line names.
+func (f *flags) session(ctx context.Context, name string) (*delivery.Session, error) {
+	env, err := delivery.Select(name, f.imageTag)
+	if err != nil {
+		return nil, err
+	}
+	root, err := filepath.Abs(f.root)
+	if err != nil {
+		return nil, err
+	}
+	cdk := f.cdk
+	if cdk == "" {
+		cdk = filepath.Join(root, "node_modules", ".bin", "cdk")
+	}
+	session, err := delivery.NewSession(ctx, env,
+		delivery.Console{Out: f.out, In: bufio.NewReader(f.in), Terminal: f.terminal},
+		delivery.CDK{Path: cdk, Dir: root, Out: f.out}, f.asCaller)
+	if err != nil {
+		return nil, err
+	}
+	session.Wait = f.wait
+	return session, nil
+}
+
+// command makes one command, which takes the environment's name alone.
+func (f *flags) command(use, short, long string, run func(context.Context, *delivery.Session) error) *cobra.Command {
+	return &cobra.Command{
+		Use:   use + " ENV",
+		Short: short,
+		Long:  short + ".\n\n" + strings.TrimSpace(long) + "\n\n" + exits(),
+		Args: func(_ *cobra.Command, arguments []string) error {
+			if len(arguments) != 1 {
+				return fmt.Errorf("want the name of one environment, got %q (--help explains)", arguments)
+			}
+			return nil
+		},
+		RunE: func(command *cobra.Command, arguments []string) error {
+			session, err := f.session(command.Context(), arguments[0])
+			if err != nil {
+				return err
+			}
+			return run(command.Context(), session)
+		},
+	}
+}
+
+// exits explains the exit statuses.
+func exits() string {
+	lines := []string{"Exit status:"}
+	for _, exit := range delivery.Exits {
+		lines = append(lines, fmt.Sprintf("  %3d  %s", exit.Status, exit.Meaning))
+	}
+	return strings.Join(lines, "\n")
+}

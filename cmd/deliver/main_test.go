@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/delivery"
+)
+
+// try runs a command line that must end before it asks AWS anything.
+func try(t *testing.T, line string) (string, error) {
+	t.Helper()
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1") // nobody answers there
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	var out bytes.Buffer
+	command := newCommand(strings.NewReader(""), &out, false)
+	command.SetArgs(strings.Fields(line))
+	err := command.ExecuteContext(context.Background())
+	return out.String(), err
+}
+
+func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
+	for line, want := range map[string]string{
+		"deploy":                                                  "want the name of one environment, got []",
+		"deploy staging extra":                                    `got ["staging" "extra"]`,
+		"deploy nowhere":                                          `unknown environment "nowhere" (known: staging, production)`,
+		"deploy staging --forse":                                  "unknown flag: --forse",
+		"deploy staging --wait 1x":                                "invalid argument",
+		"deploy staging --image-tag bad/tag":                      "Site.ImageTag: want a tag",
+		"deploy staging --prepare a --execute b":                  "[execute prepare]",
+		"deploy staging --execute b --image-tag 1.0.0":            "[execute image-tag]",
+		"deploy staging --execute /nowhere/manifest.json":         "/nowhere/manifest.json: no such file",
+		"destroy staging --image-tag 1.0.0":                       "unknown flag: --image-tag",
+		"migrate staging --status --repair --version 1 --applied": "[repair status]",
+		"migrate staging --repair --applied":                      "missing [version]",
+		"migrate staging --repair --version 1":                    "one of --applied and --not-applied",
+		"migrate staging --applied":                               "--repair goes with",
+		"rollback staging --check maybe":                          "want task or hook, got maybe",
+		"remove staging":                                          `unknown command "remove"`,
+	} {
+		_, err := try(t, line)
+		if assert.Error(t, err, line) {
+			assert.Contains(t, strings.ToLower(err.Error()), strings.ToLower(want), line)
+			assert.Equal(t, delivery.ExitRefused, delivery.StatusOf(err), line)
+		}
+	}
+}
+
+func TestEveryCommandExplainsItselfWithItsExitStatuses(t *testing.T) {
+	for _, name := range []string{"deploy", "destroy", "migrate", "rollback", "status"} {
+		out, err := try(t, name+" --help")
+		require.NoError(t, err)
+		assert.Contains(t, out, name+" ENV")
+		for _, exit := range delivery.Exits {
+			assert.Contains(t, out, exit.Meaning, name)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package delivery
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Console is the person, or the log, at the other end.
+type Console struct {
+	Out io.Writer
+	In  *bufio.Reader
+	// Terminal says that a person can answer.
+	Terminal bool
+}
+
+// say writes one line.
+func (c Console) say(format string, arguments ...any) {
+	fmt.Fprintf(c.Out, format+"\n", arguments...)
+}
+
+// list writes a heading and its points.
+func (c Console) list(heading string, points []string) {
+	if len(points) == 0 {
+		return
+	}
+	c.say("%s", heading)
+	for _, point := range points {
+		c.say("  - %s", strings.ReplaceAll(point, "\n", "\n    "))
+	}
+}
+
+// confirm asks for a text and fails unless exactly that is typed. Without a
+// terminal it fails at once: nobody could answer, and silence is no consent.
+func (c Console) confirm(question, want string) error {
+	if !c.Terminal {
+		return fail(ExitRefused, "%s: nobody can be asked without a terminal", question)
+	}
+	fmt.Fprintf(c.Out, "%s\nType %q to go on: ", question, want)
+	answer, err := c.In.ReadString('\n')
+	if strings.TrimSpace(answer) != want {
+		if err != nil {
+			c.say("")
+		}
+		return fail(ExitDeclined, "not confirmed: nothing was changed")
+	}
+	return nil
+}
+
+// approve asks for a yes, unless it was given on the command line.
+func (c Console) approve(question string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !c.Terminal {
+		return fail(ExitRefused, "%s Nobody can be asked without a terminal: add --yes", question)
+	}
+	return c.confirm(question, "yes")
+}

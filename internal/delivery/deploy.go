@@ -1,0 +1,258 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"wallet-infra/config"
+	"wallet-infra/internal/assembly"
+)
+
+// DeployOptions are the choices of one deployment.
+type DeployOptions struct {
+	// ImageTag is the release; empty takes the configuration's.
+	ImageTag string
+	// Stacks are those to deploy; empty deploys all.
+	Stacks []string
+	// Assembly is a synthesis to deploy as it is; empty synthesizes.
+	Assembly string
+	DryRun   bool // look, show, and change nothing
+	Yes      bool // do not ask
+	// Force creates a change set also where the template is the deployed one:
+	// a reference to another stack may give something new.
+	Force bool
+	// DespiteOutage deploys although the outage alarm is in ALARM.
+	DespiteOutage bool
+
+	// onlyRelease deploys the stacks alone that name the release's image.
+	onlyRelease bool
+}
+
+// Deploy brings the environment to the templates of this checkout.
+func (s *Session) Deploy(ctx context.Context, options DeployOptions) error {
+	ready, err := s.prepareDeployment(ctx, options)
+	if err != nil {
+		return err
+	}
+	if err := s.CDK.run(ctx, s.diff(ready)...); err != nil {
+		return s.broken(ctx, "the difference could not be shown", err)
+	}
+	if options.DryRun {
+		s.Console.say("dry run: nothing was changed")
+		return nil
+	}
+	if err := s.Console.approve(fmt.Sprintf("Deploy %s to %s (account %s)?", s.release(), s.Env.Name, s.Env.Site.Account), options.Yes); err != nil {
+		return err
+	}
+	if err := s.deployAll(ctx, ready, options.Force); err != nil {
+		return err
+	}
+	s.printOutputs(ctx, ready.selected)
+	return nil
+}
+
+// readied is what a look before the change found.
+type readied struct {
+	Assembly
+	selected []assembly.Stack
+	seen     map[string]live // the selected stacks, by name
+}
+
+// prepareDeployment does all that comes before a change: credentials, synthesis,
+// and every check.
+func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) (readied, error) {
+	if err := s.identify(ctx); err != nil {
+		return readied{}, err
+	}
+	synthesis, err := s.synthesize(ctx, options.Assembly, options.ImageTag)
+	if err != nil {
+		return readied{}, err
+	}
+	selected, err := pick(synthesis.Stacks, options.Stacks)
+	if err != nil {
+		return readied{}, err
+	}
+	if options.onlyRelease {
+		selected = slices.DeleteFunc(slices.Clone(selected), func(stack assembly.Stack) bool { return !s.holdsRelease(stack) })
+	}
+	ready := readied{Assembly: synthesis, selected: selected}
+	var found findings
+	s.checkAssembly(ready, &found)
+	usable := s.checkBootstrap(ctx, synthesis, &found)
+	if len(usable) == len(s.regions()) {
+		ready.seen = s.checkStacks(ctx, selected, &found)
+		s.checkNeeds(ctx, synthesis, selected, &found)
+	}
+	if slices.Contains(usable, s.Env.Primary.Name) {
+		s.checkTraffic(ctx, synthesis, options.DespiteOutage, &found)
+		s.checkAlarms(ctx, options.DespiteOutage, &found)
+	}
+	s.checkImages(ctx, usable, &found)
+	s.checkQuota(ctx, usable, &found)
+	return ready, s.conclude(ctx, found)
+}
+
+// conclude prints the notes, and fails with every problem at once.
+func (s *Session) conclude(ctx context.Context, found findings) error {
+	if interrupted(ctx) {
+		return fail(ExitInterrupted, "interrupted while looking: nothing was changed")
+	}
+	s.Console.list("noticed:", found.notes)
+	if len(found.problems) > 0 {
+		s.Console.list("problems:", found.problems)
+		return fail(ExitRefused, "%d problems, all listed above; nothing was changed", len(found.problems))
+	}
+	s.Console.say("checks passed")
+	return nil
+}
+
+// checkAssembly refuses a given synthesis of another release.
+func (s *Session) checkAssembly(ready readied, f *findings) {
+	compute, known := ready.find(s.Env.StackName(computeStack))
+	if known && !s.holdsRelease(compute) {
+		f.problem("%s was not synthesized with image tag %s", ready.Dir, s.Env.Site.ImageTag)
+	}
+}
+
+// holdsRelease says that a stack's template names the release's image.
+func (s *Session) holdsRelease(stack assembly.Stack) bool {
+	return strings.Contains(string(stack.Raw), ":"+s.Env.Site.ImageTag+`"`)
+}
+
+// release names what is deployed, for people.
+func (s *Session) release() string {
+	if s.Env.Site.ImageTag == config.NoImage {
+		return "everything but the tasks"
+	}
+	return "release " + s.Env.Site.ImageTag
+}
+
+// diff is the CLI command that shows what would change, from templates alone: a
+// change set would have to be written for more.
+func (s *Session) diff(ready readied) []string {
+	arguments := []string{"diff", "--app", ready.Dir, "--method=template", "--exclusively"}
+	for _, stack := range ready.selected {
+		arguments = append(arguments, stack.ID)
+	}
+	return arguments
+}
+
+// broken turns a failure of the CLI before any change into an error.
+func (s *Session) broken(ctx context.Context, what string, err error) error {
+	if interrupted(ctx) {
+		return fail(ExitInterrupted, "interrupted: nothing was changed")
+	}
+	return fail(ExitRefused, "%s, nothing was changed: %w", what, err)
+}
+
+// deployAll deploys one stack after the other from the one synthesis.
+func (s *Session) deployAll(ctx context.Context, ready readied, force bool) error {
+	var done []string
+	after := map[string]live{} // the stacks that this run deployed
+	for i, stack := range ready.selected {
+		at := fmt.Sprintf("[%d/%d] %s (%s, %s)", i+1, len(ready.selected), short(stack), stack.Name, stack.Region)
+		s.Console.say("%s: begins", at)
+		arguments := []string{"deploy", stack.ID, "--app", ready.Dir, "--exclusively", "--method=change-set",
+			"--require-approval", "never", "--progress", "events"}
+		first, err := s.goesFirst(ctx, stack, ready.seen[stack.Name])
+		if err != nil {
+			return s.stopped(ctx, ready.selected[i:], done, err)
+		}
+		if first {
+			arguments = append(arguments, "--no-rollback")
+		}
+		if force || readsChanged(stack, ready.seen, after) {
+			arguments = append(arguments, "--force")
+		}
+		started := time.Now()
+		if err := s.CDK.run(ctx, arguments...); err != nil {
+			return s.stopped(ctx, ready.selected[i:], done, err)
+		}
+		if after[stack.Name], err = s.describe(ctx, stack.Region, stack.Name); err != nil {
+			return s.stopped(ctx, ready.selected[i:], done, err)
+		}
+		s.Console.say("%s: %s after %s", at, after[stack.Name].Status, time.Since(started).Round(time.Second))
+		done = append(done, short(stack))
+	}
+	return nil
+}
+
+// goesFirst says that the stack never stood whole: what stands is then kept when
+// something fails, because retained resources with fixed names would stop the
+// second attempt after a rollback.
+func (s *Session) goesFirst(ctx context.Context, stack assembly.Stack, found live) (bool, error) {
+	verdict, _, err := s.judge(ctx, stack, found)
+	return verdict == goOnFirst, err
+}
+
+// stopped tells where a deployment ended early and how it goes on.
+func (s *Session) stopped(ctx context.Context, left []assembly.Stack, done []string, cause error) error {
+	looking, cancel := afterwards(ctx)
+	defer cancel()
+	at := left[0]
+	s.Console.list("deployed:", done)
+	var rest []string
+	for _, stack := range left[1:] {
+		rest = append(rest, short(stack))
+	}
+	s.Console.list("not begun:", rest)
+	found, err := s.describe(looking, at.Region, at.Name)
+	switch {
+	case err != nil:
+		s.Console.say("%s could not be looked at: %s", at.Name, explain(err))
+	case found.Status == "":
+		s.Console.say("%s does not exist", at.Name)
+	default:
+		s.Console.say("%s is %s %s", at.Name, found.Status, found.Reason)
+		s.Console.list("its events:", s.failures(looking, at))
+		if verdict, advice, err := s.judge(looking, at, found); err == nil && verdict != goOn && advice != "" {
+			s.Console.say("%s", advice)
+		}
+	}
+	if interrupted(ctx) {
+		return fail(ExitInterrupted, "interrupted at %s: CloudFormation ends by itself what it began there. The same command goes on from there (with --wait 1h it waits for that first)", short(at))
+	}
+	return fail(ExitFailed, "%s failed (%w). Correct the cause and run the same command: it goes on from there", short(at), cause)
+}
+
+// failures are the latest failed events of a stack, oldest first.
+func (s *Session) failures(ctx context.Context, stack assembly.Stack) []string {
+	answer, err := s.cloudFormation(stack.Region).DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &stack.Name})
+	if err != nil {
+		return []string{explain(err)}
+	}
+	const most = 5
+	var found []string
+	for _, event := range answer.StackEvents {
+		if strings.HasSuffix(string(event.ResourceStatus), "_FAILED") && len(found) < most {
+			found = append(found, fmt.Sprintf("%s %s: %s", event.ResourceStatus, aws.ToString(event.LogicalResourceId), aws.ToString(event.ResourceStatusReason)))
+		}
+	}
+	slices.Reverse(found)
+	return found
+}
+
+// printOutputs shows what the stacks say of themselves, which holds no secret.
+func (s *Session) printOutputs(ctx context.Context, stacks []assembly.Stack) {
+	for _, stack := range stacks {
+		found, err := s.describe(ctx, stack.Region, stack.Name)
+		if err != nil {
+			s.Console.say("%s: %s", stack.Name, explain(err))
+			continue
+		}
+		var lines []string
+		for _, key := range slices.Sorted(maps.Keys(found.Outputs)) {
+			if _, declared := stack.Template.Outputs[key]; declared && !strings.HasPrefix(key, "PublishOutput") {
+				lines = append(lines, key+" = "+found.Outputs[key])
+			}
+		}
+		s.Console.list(short(stack)+":", lines)
+	}
+}

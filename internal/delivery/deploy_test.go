@@ -1,0 +1,266 @@
+package delivery
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+)
+
+func TestStacksAreDeployedAfterThoseTheyNeedFromOneSynthesis(t *testing.T) {
+	w := newWorld(t)
+	out, err := w.run("", false, deploy("1.1.0"))
+	require.NoError(t, err, out)
+	order := w.deployed()
+	assert.Len(t, order, 6)
+	for stack, before := range needs {
+		for _, other := range before {
+			assert.Less(t, slices.IndexFunc(order, func(s string) bool { return strings.EqualFold(s, other) }),
+				slices.IndexFunc(order, func(s string) bool { return strings.EqualFold(s, stack) }), "%s before %s", other, stack)
+		}
+	}
+	synthesized := 0
+	for _, arguments := range w.cdk {
+		switch arguments[0] {
+		case "synth":
+			synthesized++
+			assert.Subset(t, arguments, []string{"env=staging", "imageTag=1.1.0"})
+		case "deploy":
+			assert.Subset(t, arguments, []string{"--exclusively", "--method=change-set", "never"}, "one stack, and no question in the middle")
+			assert.Equal(t, option(w.cdk[0], "--output"), option(arguments, "--app"))
+			assert.NotContains(t, arguments, "--no-rollback", "what stands whole is rolled back")
+			assert.NotContains(t, arguments, "--force")
+		}
+	}
+	assert.Equal(t, 1, synthesized)
+	assert.Contains(t, out, "[6/6] Observability")
+	assert.Contains(t, out, "ProductionRuleArn = arn:rule")
+	assert.NotContains(t, out, "not for people")
+}
+
+func TestADryRunChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	out, err := w.run("", false, func(ctx context.Context, s *Session) error { return s.Deploy(ctx, DeployOptions{DryRun: true}) })
+	require.NoError(t, err, out)
+	assert.Empty(t, w.deployed())
+	assert.Contains(t, w.words(), "diff --app")
+	assert.Contains(t, out, "dry run: nothing was changed")
+}
+
+func TestNothingIsDeployedWithoutAYes(t *testing.T) {
+	for name, row := range map[string]struct {
+		input    string
+		terminal bool
+		status   int
+		says     string
+	}{
+		"no terminal": {"yes\n", false, ExitRefused, "without a terminal: add --yes"},
+		"no":          {"no\n", true, ExitDeclined, "nothing was changed"},
+		"nothing":     {"", true, ExitDeclined, "nothing was changed"},
+		"almost":      {"y\n", true, ExitDeclined, "nothing was changed"},
+		"yes":         {"yes\n", true, ExitDone, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			_, err := w.run(row.input, row.terminal, func(ctx context.Context, s *Session) error { return s.Deploy(ctx, DeployOptions{}) })
+			assert.Equal(t, row.status, StatusOf(err))
+			assert.Equal(t, row.status == ExitDone, len(w.deployed()) > 0)
+			if row.says != "" {
+				assert.ErrorContains(t, err, row.says)
+			}
+		})
+	}
+}
+
+func TestAnEmptyAccountIsDeployedWithoutTasksAndWithoutRollback(t *testing.T) {
+	w := newWorld(t)
+	w.stacks, w.repos, w.deployments = map[string]*stackState{}, false, nil
+	out, err := w.run("", false, deploy(config.NoImage))
+	require.NoError(t, err, out)
+	assert.Len(t, w.deployed(), 6)
+	for _, arguments := range w.cdk {
+		if arguments[0] == "deploy" {
+			assert.Contains(t, arguments, "--no-rollback", "a rollback would leave retained resources, whose names stop the second attempt")
+		}
+	}
+	assert.False(t, w.called("ecr DescribeImages"), "no image is needed")
+
+	w = newWorld(t)
+	w.stacks = map[string]*stackState{}
+	w.repos = false
+	out, err = w.run("", false, deploy("1.1.0"))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Contains(t, out, "a first deployment runs without an image (scripts/deploy.sh staging --image-tag none)")
+}
+
+// A first deployment that stopped half-way goes on from what stands.
+func TestAHalfMadeStackGoesOn(t *testing.T) {
+	for _, state := range []string{"CREATE_FAILED", "UPDATE_FAILED"} {
+		w := newWorld(t)
+		w.stacks["wallet-staging-data"].status = state
+		out, err := w.run("", false, deploy("1.1.0"))
+		require.NoError(t, err, out)
+		for _, arguments := range w.cdk {
+			if arguments[0] == "deploy" {
+				assert.Equal(t, arguments[1] == "Staging/Data", slices.Contains(arguments, "--no-rollback"), "%s: %s", state, arguments[1])
+			}
+		}
+	}
+}
+
+func TestAFailureSaysWhatStandsAndTheSameCommandGoesOn(t *testing.T) {
+	w := newWorld(t)
+	w.onCDK = func(arguments []string) int {
+		if arguments[0] == "deploy" && arguments[1] == "Staging/Compute" {
+			w.stacks["wallet-staging-compute"].status = "UPDATE_ROLLBACK_COMPLETE"
+			return 1
+		}
+		return 0
+	}
+	out, err := w.run("", false, deploy("1.1.0"))
+	assert.Equal(t, ExitFailed, StatusOf(err))
+	assert.ErrorContains(t, err, "Compute failed (cdk deploy: exit status 1). Correct the cause and run the same command")
+	assert.Contains(t, out, "deployed:\n  - Global\n  - Network\n  - Data\n  - Messaging\nnot begun:\n  - Observability")
+	assert.Contains(t, out, "wallet-staging-compute is UPDATE_ROLLBACK_COMPLETE")
+	assert.Contains(t, out, "UPDATE_FAILED Service: no healthy tasks")
+
+	w.onCDK, w.cdk = nil, nil
+	out, err = w.run("", false, deploy("1.1.0"))
+	require.NoError(t, err, out)
+	assert.Len(t, w.deployed(), 6)
+}
+
+func TestCredentialsThatExpireMidwayAreSaidToHaveExpired(t *testing.T) {
+	w := newWorld(t)
+	w.onCDK = func(arguments []string) int {
+		if arguments[0] == "deploy" && arguments[1] == "Staging/Data" {
+			w.errors["cloudformation DescribeStacks"] = "ExpiredToken"
+			return 1
+		}
+		return 0
+	}
+	out, err := w.run("", false, deploy("1.1.0"))
+	assert.Equal(t, ExitFailed, StatusOf(err))
+	assert.Contains(t, out, "wallet-staging-data could not be looked at: CloudFormation DescribeStacks: the credentials have expired")
+}
+
+// The pipeline is cancelled, or somebody presses Ctrl-C: the CLI is told, nothing
+// more is begun, and the next run goes on.
+func TestAnInterruptedDeploymentStopsAndGoesOnLater(t *testing.T) {
+	t.Run("in the middle of a stack", func(t *testing.T) {
+		w := newWorld(t)
+		w.hang = make(chan struct{})
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() { <-w.hang; cancel() }()
+		out, err := w.runIn(ctx, config.Staging(), "", false, deploy("1.1.0"))
+		assert.Equal(t, ExitInterrupted, StatusOf(err), "%s\n%v", out, err)
+		assert.ErrorContains(t, err, "interrupted at Global: CloudFormation ends by itself what it began there. The same command goes on")
+		assert.Equal(t, []string{"Global"}, w.deployed())
+		w.hang = nil
+		w.cdk = nil
+		out, err = w.run("", false, deploy("1.1.0"))
+		require.NoError(t, err, out)
+	})
+	t.Run("between stacks", func(t *testing.T) {
+		w := newWorld(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		w.onCDK = func(arguments []string) int {
+			if arguments[0] == "deploy" && arguments[1] == "Staging/Network" {
+				cancel()
+			}
+			return 0
+		}
+		out, err := w.runIn(ctx, config.Staging(), "", false, deploy("1.1.0"))
+		assert.Equal(t, ExitInterrupted, StatusOf(err), "%s\n%v", out, err)
+		assert.Equal(t, []string{"Global", "Network"}, w.deployed())
+		assert.Contains(t, out, "not begun:\n  - Data")
+	})
+	t.Run("while looking", func(t *testing.T) {
+		w := newWorld(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_, err := w.runIn(ctx, config.Staging(), "", false, deploy("1.1.0"))
+		assert.Equal(t, ExitInterrupted, StatusOf(err), "%v", err)
+		assert.Empty(t, w.deployed())
+	})
+}
+
+// CloudFormation resolves a reference when the consumer is deployed and does not
+// notice later that it changed; the CLI passes over a template that did not change.
+func TestAConsumerOfAChangedOutputIsDeployedThoughItsTemplateIsTheSame(t *testing.T) {
+	w := newWorld(t)
+	w.onCDK = func(arguments []string) int {
+		if arguments[0] == "deploy" && arguments[1] == "Staging/Network" {
+			w.stacks["wallet-staging-network"].outputs["VpcId"] = "vpc-2"
+		}
+		return 0
+	}
+	out, err := w.run("", false, deploy("1.1.0"))
+	require.NoError(t, err, out)
+	for _, arguments := range w.cdk {
+		if arguments[0] == "deploy" {
+			assert.Equal(t, arguments[1] == "Staging/Data", slices.Contains(arguments, "--force"), arguments[1])
+		}
+	}
+}
+
+func TestOneStackIsDeployedAloneAndOnlyOnWhatItNeeds(t *testing.T) {
+	one := func(stack string) func(context.Context, *Session) error {
+		return func(ctx context.Context, s *Session) error {
+			return s.Deploy(ctx, DeployOptions{Stacks: []string{stack}, Yes: true})
+		}
+	}
+	w := newWorld(t)
+	_, err := w.run("", false, one("compute"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Compute"}, w.deployed())
+
+	w = newWorld(t)
+	_, err = w.run("", false, one("Kompute"))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.ErrorContains(t, err, `unknown stack ["kompute"]: want some of ["Global" "Network"`)
+
+	w = newWorld(t)
+	delete(w.stacks, "wallet-staging-network")
+	out, err := w.run("", false, one("Data"))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Contains(t, out, "Data needs wallet-staging-network, which is not deployed: deploy it first (--stack Network)")
+}
+
+func TestASynthesisThatIsGivenMustBeOfTheRelease(t *testing.T) {
+	w := newWorld(t)
+	dir := filepath.Join(t.TempDir(), "out")
+	writeAssembly(dir, "1.0.0")
+	given := func(tag string) func(context.Context, *Session) error {
+		return func(ctx context.Context, s *Session) error {
+			s.Env.Site.ImageTag = tag
+			return s.Deploy(ctx, DeployOptions{Assembly: dir, ImageTag: tag, Yes: true})
+		}
+	}
+	out, err := w.run("", false, given("1.1.0"))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Contains(t, out, "was not synthesized with image tag 1.1.0")
+	_, err = w.run("", false, given("1.0.0"))
+	require.NoError(t, err)
+	assert.NotContains(t, w.words(), "synth ")
+}
+
+func TestASynthesisThatFailsChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.onCDK = func(arguments []string) int { return map[bool]int{true: 1}[arguments[0] == "synth"] }
+	_, err := w.run("", false, deploy("1.1.0"))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.ErrorContains(t, err, "synthesis failed, nothing was changed")
+	_, err = w.run("", false, func(ctx context.Context, s *Session) error {
+		s.CDK.Path = "/nowhere/cdk"
+		return deploy("1.1.0")(ctx, s)
+	})
+	assert.ErrorContains(t, err, "the CDK CLI is not at /nowhere/cdk")
+}

@@ -1,0 +1,176 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"wallet-infra/internal/assembly"
+)
+
+// Execute executes the change sets of a manifest, exactly these and in their
+// order. A change set stands for what was reviewed only as long as its stack,
+// its template and the outputs that it read are what they were; anything else
+// is refused with [ExitStale]. Those that were executed already are passed over,
+// so that an interrupted execution goes on.
+func (s *Session) Execute(ctx context.Context, path string, options DeployOptions) error {
+	manifest, err := readManifest(path)
+	if err != nil {
+		return err
+	}
+	if manifest.Environment != s.Env.Name {
+		return fail(ExitRefused, "%s is of %s, not of %s", path, manifest.Environment, s.Env.Name)
+	}
+	s.Env.Site.ImageTag = manifest.ImageTag
+	options.Assembly = filepath.Dir(path)
+	ready, err := s.prepareDeployment(ctx, options)
+	if err != nil {
+		return err
+	}
+	left, err := s.stillValid(ctx, manifest, ready.Assembly)
+	if err != nil {
+		return err
+	}
+	question := fmt.Sprintf("Execute %d change sets %s (commit %s, release %s) in %s?", len(left), manifest.ChangeSet, manifest.Commit, manifest.ImageTag, s.Env.Name)
+	if err := s.Console.approve(question, options.Yes); err != nil {
+		return err
+	}
+	return s.executeAll(ctx, manifest, ready, left)
+}
+
+// stillValid returns the change sets that are left to execute, and fails with
+// all that no longer fits.
+func (s *Session) stillValid(ctx context.Context, manifest Manifest, synthesis Assembly) ([]PreparedStack, error) {
+	var left []PreparedStack
+	var stale []string
+	for _, prepared := range manifest.Stacks {
+		done, why, err := s.fits(ctx, prepared, synthesis)
+		switch {
+		case err != nil:
+			return nil, fail(ExitRefused, "%s: %s", prepared.Name, explain(err))
+		case why != "":
+			stale = append(stale, prepared.Name+": "+why)
+		case !done && prepared.ChangeSetARN != "":
+			left = append(left, prepared)
+		}
+	}
+	if len(stale) > 0 {
+		s.Console.list("no longer what was reviewed:", stale)
+		return nil, fail(ExitStale, "%d stacks do not fit their reviewed change sets: nothing was executed; prepare and review again", len(stale))
+	}
+	return left, nil
+}
+
+// fits compares one stack with its entry; done says that its change set was
+// executed, and why is what does not fit.
+func (s *Session) fits(ctx context.Context, prepared PreparedStack, synthesis Assembly) (done bool, why string, err error) {
+	stack, known := synthesis.find(prepared.Name)
+	if !known || hash(stack.Raw) != prepared.TemplateSHA256 {
+		return false, "the template beside the manifest is another one", nil
+	}
+	if prepared.ChangeSetARN != "" {
+		set, _, err := s.changeSet(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
+		switch {
+		case code(err) == "ChangeSetNotFound" || code(err) == "ChangeSetNotFoundException":
+			return false, "its change set is gone", nil
+		case err != nil:
+			return false, "", err
+		case set.ExecutionStatus == types.ExecutionStatusExecuteComplete:
+			return true, "", nil
+		case set.ExecutionStatus != types.ExecutionStatusAvailable:
+			return false, fmt.Sprintf("its change set is %s", set.ExecutionStatus), nil
+		}
+		if why, err := s.sameTemplate(ctx, prepared); why != "" || err != nil {
+			return false, why, err
+		}
+	}
+	found, err := s.describe(ctx, prepared.Region, prepared.Name)
+	if err != nil {
+		return false, "", err
+	}
+	if found.Status != prepared.Status || !found.Updated.Equal(prepared.Updated) {
+		return false, fmt.Sprintf("the stack was %s (last changed %s) and is %s (%s)", prepared.Status, prepared.Updated, found.Status, found.Updated.UTC()), nil
+	}
+	return false, "", nil
+}
+
+// sameTemplate compares the change set's own template with the reviewed one.
+func (s *Session) sameTemplate(ctx context.Context, prepared PreparedStack) (why string, err error) {
+	answer, err := s.cloudFormation(prepared.Region).GetTemplate(ctx, &cloudformation.GetTemplateInput{
+		StackName: &prepared.Name, ChangeSetName: &prepared.ChangeSetARN, TemplateStage: types.TemplateStageOriginal,
+	})
+	if err != nil {
+		return "", err
+	}
+	if hash([]byte(aws.ToString(answer.TemplateBody))) != prepared.TemplateSHA256 {
+		return "its change set holds another template", nil
+	}
+	return "", nil
+}
+
+// executeAll executes the change sets that are left. References between stacks
+// were resolved when a change set was made: where a stack before it changed an
+// output since, the rest is stale, and a person reviews it again.
+func (s *Session) executeAll(ctx context.Context, manifest Manifest, ready readied, left []PreparedStack) error {
+	var done []string
+	for i, prepared := range left {
+		remaining := stacksOf(ready.Assembly, left[i:])
+		changed, err := s.changedOutputs(ctx, manifest, remaining[0])
+		if err != nil {
+			return s.stopped(ctx, remaining, done, err)
+		}
+		if len(changed) > 0 {
+			s.Console.list("executed:", done)
+			return fail(ExitStale, "%s reads outputs that changed since the review (of %q): what is executed stands; prepare and review the rest again", prepared.Name, changed)
+		}
+		s.Console.say("[%d/%d] %s: executing %s", i+1, len(left), prepared.Name, manifest.ChangeSet)
+		err = s.CDK.run(ctx, "deploy", prepared.ID, "--app", ready.Dir, "--exclusively", "--method=execute-change-set",
+			"--change-set-name", prepared.ChangeSetARN, "--require-approval", "never", "--progress", "events")
+		if err != nil {
+			return s.stopped(ctx, remaining, done, err)
+		}
+		done = append(done, prepared.Name)
+	}
+	s.Console.say("executed: %d change sets", len(left))
+	s.printOutputs(ctx, ready.selected)
+	return nil
+}
+
+// changedOutputs names the outputs that the stack reads and that are not those
+// of the manifest.
+func (s *Session) changedOutputs(ctx context.Context, manifest Manifest, stack assembly.Stack) ([]string, error) {
+	var changed []string
+	needed := reads(stack)
+	for _, prepared := range manifest.Stacks {
+		if len(needed[prepared.Name]) == 0 {
+			continue
+		}
+		found, err := s.describe(ctx, prepared.Region, prepared.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, output := range needed[prepared.Name] {
+			if found.Outputs[output] != prepared.Outputs[output] {
+				changed = append(changed, prepared.Name+"."+output)
+			}
+		}
+	}
+	slices.Sort(changed)
+	return slices.Compact(changed), nil
+}
+
+// stacksOf are the assembly's stacks of some entries, in their order.
+func stacksOf(synthesis Assembly, entries []PreparedStack) []assembly.Stack {
+	var found []assembly.Stack
+	for _, entry := range entries {
+		if stack, known := synthesis.find(entry.Name); known {
+			found = append(found, stack)
+		}
+	}
+	return found
+}

@@ -1,0 +1,126 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"wallet-infra/config"
+)
+
+// checkImages looks for the release's two images wherever tasks would pull them,
+// before CloudFormation is asked: ECS would try for an hour.
+func (s *Session) checkImages(ctx context.Context, regions []string, f *findings) {
+	tag := s.Env.Site.ImageTag
+	if tag == config.NoImage {
+		return
+	}
+	for _, region := range regions {
+		if !slices.Contains(s.serving(), region) {
+			continue
+		}
+		for _, repository := range []string{s.Env.ServiceRepository(), s.Env.MigrationsRepository()} {
+			s.checkImage(ctx, region, repository, tag, f)
+		}
+	}
+}
+
+func (s *Session) checkImage(ctx context.Context, region, repository, tag string, f *findings) {
+	client := ecr.NewFromConfig(s.account.reading(region))
+	image := []types.ImageIdentifier{{ImageTag: &tag}}
+	_, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repository, ImageIds: image})
+	switch {
+	case code(err) == "RepositoryNotFoundException":
+		f.problem("the repository %s does not exist in %s: a first deployment runs without an image (scripts/deploy.sh %s --image-tag %s), then push both images, then deploy with their tag", repository, region, s.Env.Name, config.NoImage)
+		return
+	case code(err) == "ImageNotFoundException" && region != s.Env.Primary.Name:
+		f.problem("%s has no tag %s in %s: ECR copies only what is pushed after the copy was set up; wait some minutes after a push, or push it again under a new tag", repository, tag, region)
+		return
+	case code(err) == "ImageNotFoundException":
+		f.problem("%s has no tag %s in %s: push it (docs/DEPLOYMENT.md#3-the-images)", repository, tag, region)
+		return
+	case err != nil:
+		f.problem("image %s:%s in %s: %s", repository, tag, region, explain(err))
+		return
+	}
+	built, err := architectures(ctx, client, repository, image)
+	want := map[string]string{"X86_64": "amd64", "ARM64": "arm64"}[s.Env.Service.Architecture]
+	switch {
+	case err != nil:
+		f.note("%s:%s in %s: the architecture could not be read: %s", repository, tag, region, explain(err))
+	case !slices.Contains(built, want):
+		f.problem("%s:%s is built for %s, and Service.Architecture is %s (%s): build it with --platform linux/%s",
+			repository, tag, strings.Join(built, ", "), s.Env.Service.Architecture, want, want)
+	}
+}
+
+// imageManifest is the part of an image's manifest, or of the index over the
+// manifests of several architectures, that says what it was built for.
+type imageManifest struct {
+	Config struct {
+		Digest string `json:"digest"`
+	} `json:"config"`
+	Manifests []struct {
+		Platform struct {
+			Architecture string `json:"architecture"`
+		} `json:"platform"`
+	} `json:"manifests"`
+}
+
+// architectures are those that an image was built for. An index names them; a
+// single image names its own in its configuration, a blob that is fetched.
+func architectures(ctx context.Context, client *ecr.Client, repository string, image []types.ImageIdentifier) ([]string, error) {
+	answer, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{RepositoryName: &repository, ImageIds: image})
+	if err != nil {
+		return nil, err
+	}
+	if len(answer.Images) == 0 {
+		return nil, fmt.Errorf("the registry gave no manifest")
+	}
+	var manifest imageManifest
+	if err := json.Unmarshal([]byte(aws.ToString(answer.Images[0].ImageManifest)), &manifest); err != nil {
+		return nil, fmt.Errorf("the manifest is not JSON: %w", err)
+	}
+	if len(manifest.Manifests) > 0 {
+		var found []string
+		for _, part := range manifest.Manifests {
+			found = append(found, part.Platform.Architecture)
+		}
+		return found, nil
+	}
+	blob, err := client.GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{RepositoryName: &repository, LayerDigest: &manifest.Config.Digest})
+	if err != nil {
+		return nil, err
+	}
+	return configured(ctx, aws.ToString(blob.DownloadUrl))
+}
+
+// maxImageConfig bounds what is read of an image's configuration, in bytes.
+const maxImageConfig = 1 << 20
+
+func configured(ctx context.Context, url string) ([]string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("the address of the image's configuration is not one")
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("the image's configuration cannot be fetched: %w", innermost(err))
+	}
+	defer func() { _ = response.Body.Close() }()
+	var image struct {
+		Architecture string `json:"architecture"`
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxImageConfig)).Decode(&image); err != nil || image.Architecture == "" {
+		return nil, fmt.Errorf("the image's configuration (status %d) names no architecture", response.StatusCode)
+	}
+	return []string{image.Architecture}, nil
+}

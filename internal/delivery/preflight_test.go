@@ -1,0 +1,210 @@
+package delivery
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+)
+
+// deploy is a deployment without questions.
+func deploy(tag string) func(context.Context, *Session) error {
+	return func(ctx context.Context, s *Session) error {
+		s.Env.Site.ImageTag = tag
+		return s.Deploy(ctx, DeployOptions{ImageTag: tag, Yes: true})
+	}
+}
+
+// Each is something that would make a deployment fail half-way, or harm what runs.
+func TestADeploymentThatCannotEndWellIsNotBegun(t *testing.T) {
+	for name, row := range map[string]struct {
+		tag    string
+		damage func(*world)
+		want   []string
+	}{
+		"expired credentials":         {"1.1.0", func(w *world) { w.errors["sts GetCallerIdentity"] = "ExpiredToken" }, []string{"credentials have expired", "sign in again"}},
+		"another account":             {"1.1.0", func(w *world) { w.account = "999999999999" }, []string{"of account 999999999999", "staging is in 111111111111", "AWS_PROFILE"}},
+		"region not bootstrapped":     {"1.1.0", func(w *world) { delete(w.bootstrap, "us-east-1") }, []string{"us-east-1 is not bootstrapped: npx cdk bootstrap aws://111111111111/us-east-1"}},
+		"bootstrap too old":           {"1.1.0", func(w *world) { w.bootstrap["sa-east-1"] = "7" }, []string{"sa-east-1 has version 7", "need 8", "npx cdk bootstrap"}},
+		"lookup role missing":         {"1.1.0", func(w *world) { w.errors["sts AssumeRole"] = "AccessDenied" }, []string{"sa-east-1: STS AssumeRole: not permitted", "--as-caller"}},
+		"image missing":               {"2.0.0", func(*world) {}, []string{"wallet-staging/service has no tag 2.0.0 in sa-east-1: push it", "wallet-staging/migrations has no tag 2.0.0"}},
+		"repositories missing":        {"1.1.0", func(w *world) { w.repos = false }, []string{"wallet-staging/service does not exist", "scripts/deploy.sh staging --image-tag none"}},
+		"image of another processor":  {"1.1.0", func(w *world) { w.images["sa-east-1/wallet-staging/service:1.1.0"] = "arm64" }, []string{"built for arm64", "--platform linux/amd64"}},
+		"index of another processor":  {"1.1.0", func(w *world) { w.index = true; w.images["sa-east-1/wallet-staging/service:1.1.0"] = "arm64" }, []string{"built for arm64"}},
+		"traffic in both colours":     {"1.1.0", func(w *world) { w.weights = map[string]int{"arn:blue": 50, "arn:green": 50} }, []string{"weights are blue 50, green 50", "scripts/rollback.sh staging"}},
+		"traffic in no colour":        {"1.1.0", func(w *world) { w.weights = map[string]int{"arn:blue": 0, "arn:green": 0} }, []string{"weights are blue 0, green 0"}},
+		"nobody healthy serves":       {"1.1.0", func(w *world) { w.healthy = nil }, []string{"blue carries all the traffic and has no healthy target, of 2 tasks", "--despite-outage"}},
+		"the other colour is healthy": {"1.1.0", func(w *world) { w.healthy = map[string]int{"arn:green": 2} }, []string{"blue carries all the traffic and has no healthy target"}},
+		"a deployment under way":      {"1.1.0", func(w *world) { w.deployments[0].status = "IN_PROGRESS" }, []string{"deployment of the service is under way (IN_PROGRESS)", "scripts/rollback.sh staging"}},
+		"running tasks would stop":    {"none", func(*world) {}, []string{"image tag none would stop the 2 tasks"}},
+		"Fargate quota":               {"1.1.0", func(w *world) { w.quota = 6 }, []string{"6 vCPU, and 8 tasks of both colours need 16", "request-service-quota-increase --region sa-east-1"}},
+		"an outage":                   {"1.1.0", func(w *world) { w.outage = true }, []string{"wallet-staging-outage is in ALARM", "--despite-outage"}},
+		"rule changes, weights differ": {"1.1.0", func(w *world) {
+			w.weights, w.healthy = map[string]int{"arn:blue": 0, "arn:green": 100}, map[string]int{"arn:green": 2}
+			w.stacks["wallet-staging-compute"].template = strings.Replace(templates("1.0.0")["compute"], `"Priority": 1`, `"Priority": 2`, 1)
+		}, []string{"changes the production rule (Rule)", "blue 100, green 0 while they are blue 0, green 100"}},
+		"several at once": {"2.0.0", func(w *world) {
+			w.quota = 6
+			w.outage = true
+			w.stacks["wallet-staging-data"].status = "UPDATE_IN_PROGRESS"
+		},
+			[]string{"has no tag 2.0.0", "vCPU", "ALARM", "wallet-staging-data is UPDATE_IN_PROGRESS"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			row.damage(w)
+			out, err := w.run("", false, deploy(row.tag))
+			require.Error(t, err)
+			assert.Equal(t, ExitRefused, StatusOf(err), "%s\n%v", out, err)
+			for _, want := range row.want {
+				assert.Contains(t, out+err.Error(), want)
+			}
+			assert.Empty(t, w.deployed(), "nothing is deployed")
+			assert.NotContains(t, out+err.Error(), "must-not-be-printed")
+		})
+	}
+}
+
+func TestWhatOnlyLooksBadDoesNotStopADeployment(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*world)
+		want   string
+	}{
+		"nothing at all": {func(*world) {}, "checks passed"},
+		"the rule is as it was": {func(w *world) {
+			w.weights, w.healthy = map[string]int{"arn:blue": 0, "arn:green": 100}, map[string]int{"arn:green": 1}
+		}, "checks passed"},
+		"the architecture is unknown":     {func(w *world) { w.errors["ecr BatchGetImage"] = "AccessDeniedException" }, "the architecture could not be read"},
+		"the last update went back":       {func(w *world) { w.stacks["wallet-staging-data"].status = "UPDATE_ROLLBACK_COMPLETE" }, "the last update was taken back"},
+		"an older deployment rolled back": {func(w *world) { w.deployments[1].status = "ROLLBACK_SUCCESSFUL" }, "checks passed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			row.change(w)
+			out, err := w.run("", false, deploy("1.1.0"))
+			require.NoError(t, err, out)
+			assert.Contains(t, out, row.want)
+			assert.Len(t, w.deployed(), 6)
+		})
+	}
+}
+
+// A state that nobody thought of would be met in the middle of a deployment.
+func TestEveryStackStateHasAVerdict(t *testing.T) {
+	for _, state := range types.StackStatus("").Values() {
+		known, found := states[state]
+		if assert.True(t, found, "%s", state) && known.verdict == refuse {
+			assert.NotEmpty(t, known.advice, "%s", state)
+		}
+		if strings.HasSuffix(string(state), "_IN_PROGRESS") && state != types.StackStatusReviewInProgress {
+			assert.Equal(t, wait, known.verdict, "%s", state)
+		}
+	}
+}
+
+func TestAStackThatNeedsAPersonIsNamedWithTheRemedy(t *testing.T) {
+	for state, want := range map[string][]string{
+		"ROLLBACK_COMPLETE":      {"delete-stack --region sa-east-1 --stack-name wallet-staging-messaging", "these stayed", "AWS::MSK::Cluster Kafka (physical-kafka)"},
+		"ROLLBACK_FAILED":        {"list-stack-resources", "delete-stack"},
+		"UPDATE_ROLLBACK_FAILED": {"npx cdk rollback Staging/Messaging -c env=staging", "AWS::MSK::Cluster Kafka (physical-kafka) UPDATE_FAILED"},
+		"DELETE_FAILED":          {"finish: aws cloudformation delete-stack"},
+		"UPDATE_IN_PROGRESS":     {"--wait 1h"},
+	} {
+		t.Run(state, func(t *testing.T) {
+			w := newWorld(t)
+			stack := w.stacks["wallet-staging-messaging"]
+			stack.status = state
+			if state == "UPDATE_ROLLBACK_FAILED" {
+				stack.resources[0].status = "UPDATE_FAILED"
+			}
+			out, err := w.run("", false, deploy("1.1.0"))
+			assert.Equal(t, ExitRefused, StatusOf(err), out)
+			assert.Contains(t, out, "wallet-staging-messaging is "+state)
+			for _, part := range want {
+				assert.Contains(t, out, part)
+			}
+			assert.Empty(t, w.deployed())
+		})
+	}
+}
+
+func TestACreationThatWasRolledBackWholeIsDoneAgain(t *testing.T) {
+	w := newWorld(t)
+	w.stacks["wallet-staging-observability"].status = "ROLLBACK_COMPLETE"
+	w.stacks["wallet-staging-observability"].resources[0].status = "DELETE_COMPLETE"
+	out, err := w.run("", false, deploy("1.1.0"))
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "CDK deletes it and creates it anew")
+	assert.Contains(t, w.words(), "deploy Staging/Observability")
+}
+
+func TestAnOperationUnderWayIsWaitedForWhenAsked(t *testing.T) {
+	w := newWorld(t)
+	w.stacks["wallet-staging-data"].status = "UPDATE_IN_PROGRESS"
+	out, err := w.run("", false, func(ctx context.Context, s *Session) error {
+		s.Wait = time.Hour
+		s.Sleep = func(context.Context, time.Duration) error {
+			w.mutex.Lock()
+			defer w.mutex.Unlock()
+			w.stacks["wallet-staging-data"].status = "UPDATE_COMPLETE"
+			return nil
+		}
+		return deploy("1.1.0")(ctx, s)
+	})
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "waiting for wallet-staging-data, which is UPDATE_IN_PROGRESS")
+}
+
+// In a pipeline the caller may do nothing but assume the bootstrap's roles.
+func TestLooksGoThroughTheLookupRoleOfEachRegion(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.run("", false, func(ctx context.Context, s *Session) error {
+		assert.Equal(t, "arn:aws:iam::111111111111:role/cdk-hnb659fds-lookup-role-111111111111-us-east-1", s.account.lookupRole("us-east-1"))
+		return deploy("1.1.0")(ctx, s)
+	})
+	require.NoError(t, err)
+	assumed := 0
+	for _, call := range w.calls {
+		if call == "sts AssumeRole" {
+			assumed++
+		}
+	}
+	assert.Equal(t, 2, assumed, "one for each region")
+
+	w = newWorld(t)
+	_, err = w.run("", false, func(ctx context.Context, s *Session) error {
+		s.account.asCaller = true
+		return deploy("1.1.0")(ctx, s)
+	})
+	require.NoError(t, err)
+	assert.False(t, w.called("sts AssumeRole"), "--as-caller")
+}
+
+// In the second region a standby pulls its own copy of the image.
+func TestAStandbyLooksForTheImageInBothRegions(t *testing.T) {
+	w := newWorld(t)
+	env := config.Staging()
+	env.DR.Mode = config.DRStandby
+	out, err := w.runIn(context.Background(), env, "", false, deploy("1.1.0"))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Contains(t, out, "wallet-staging/service has no tag 1.1.0 in us-east-1: ECR copies only what is pushed after")
+}
+
+func TestAnUnknownEnvironmentIsNamedWithTheKnownOnes(t *testing.T) {
+	_, err := Select("prod", "")
+	require.ErrorContains(t, err, `unknown environment "prod" (known: staging, production)`)
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	_, err = Select("", "")
+	require.Error(t, err, "never every environment")
+	_, err = Select("staging", "not a tag!")
+	require.Error(t, err, "the configuration's own validation holds for a tag of the command line")
+	env, err := Select("staging", "3.2.1")
+	require.NoError(t, err)
+	assert.Equal(t, "3.2.1", env.Site.ImageTag)
+}

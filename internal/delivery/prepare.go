@@ -1,0 +1,196 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"wallet-infra/internal/assembly"
+)
+
+// Manifest is a reviewed deployment: for each stack the change set that a person
+// read, and what it was made from. It stands beside the synthesis.
+type Manifest struct {
+	Environment string
+	ImageTag    string
+	Commit      string // of this repository; with "-dirty" where files were changed
+	ChangeSet   string // the name of each change set
+	Prepared    time.Time
+	Stacks      []PreparedStack // in the order of their execution
+}
+
+// PreparedStack is one stack of a [Manifest].
+type PreparedStack struct {
+	ID, Name, Region string
+	TemplateSHA256   string
+	// ChangeSetARN is empty where the stack does not change.
+	ChangeSetARN string
+	// Status and Updated are the stack's when the change set was ready.
+	Status  string
+	Updated time.Time
+	// Outputs are the stack's at that time: what other stacks' change sets have
+	// resolved their references to.
+	Outputs map[string]string
+}
+
+// manifestName is the manifest's file in the directory of the synthesis.
+const manifestName = "prepared.json"
+
+// Prepare makes a named change set for each stack, changes nothing else, and
+// writes the manifest by which [Session.Execute] executes exactly these.
+func (s *Session) Prepare(ctx context.Context, name string, options DeployOptions) error {
+	ready, err := s.prepareDeployment(ctx, options)
+	if err != nil {
+		return err
+	}
+	manifest := Manifest{Environment: s.Env.Name, ImageTag: s.Env.Site.ImageTag, Commit: s.commit(ctx), ChangeSet: name, Prepared: time.Now().UTC().Truncate(time.Second)}
+	for _, stack := range ready.selected {
+		s.Console.say("%s: preparing change set %s", short(stack), name)
+		err := s.CDK.run(ctx, "deploy", stack.ID, "--app", ready.Dir, "--exclusively", "--method=prepare-change-set",
+			"--change-set-name", name, "--require-approval", "never", "--progress", "events")
+		if err != nil {
+			return s.unprepared(ctx, stack, err)
+		}
+		prepared, err := s.prepared(ctx, stack, name)
+		if err != nil {
+			return s.unprepared(ctx, stack, err)
+		}
+		manifest.Stacks = append(manifest.Stacks, prepared)
+	}
+	path := filepath.Join(ready.Dir, manifestName)
+	if err := writeManifest(path, manifest); err != nil {
+		return fail(ExitFailed, "the change sets are made and their manifest could not be written: %w", err)
+	}
+	s.Console.say("prepared; after the review: scripts/deploy.sh %s --execute %s", s.Env.Name, path)
+	return nil
+}
+
+// unprepared says why a change set could not be made.
+func (s *Session) unprepared(ctx context.Context, stack assembly.Stack, cause error) error {
+	if interrupted(ctx) {
+		return fail(ExitInterrupted, "interrupted while preparing: change sets may have been made, nothing was executed; run the same command again")
+	}
+	return fail(ExitFailed, "%s could not be prepared (%w); nothing was executed. A stack that reads an output which another stack does not have yet can only be prepared after that one: prepare and execute in two steps, with --stack, or deploy without review", short(stack), cause)
+}
+
+// prepared reads back the change set that the CLI made.
+func (s *Session) prepared(ctx context.Context, stack assembly.Stack, name string) (PreparedStack, error) {
+	set, changes, err := s.changeSet(ctx, stack.Region, stack.Name, name)
+	if err != nil {
+		return PreparedStack{}, err
+	}
+	found, err := s.describe(ctx, stack.Region, stack.Name)
+	if err != nil {
+		return PreparedStack{}, err
+	}
+	ready := PreparedStack{ID: stack.ID, Name: stack.Name, Region: stack.Region, TemplateSHA256: hash(stack.Raw),
+		Status: found.Status, Updated: found.Updated.UTC(), Outputs: found.Outputs}
+	switch {
+	case set.Status == types.ChangeSetStatusCreateComplete:
+		ready.ChangeSetARN = aws.ToString(set.ChangeSetId)
+		s.Console.list(short(stack)+" will change:", changes)
+	case emptyChangeSet(set):
+		s.Console.say("%s: no change", short(stack))
+	default:
+		return PreparedStack{}, fmt.Errorf("change set %s is %s: %s", name, set.Status, aws.ToString(set.StatusReason))
+	}
+	return ready, nil
+}
+
+// emptyChangeSet recognizes CloudFormation's ways to say that nothing changes.
+func emptyChangeSet(set cloudformation.DescribeChangeSetOutput) bool {
+	reason := aws.ToString(set.StatusReason)
+	return set.Status == types.ChangeSetStatusFailed &&
+		(strings.Contains(reason, "didn't contain changes") || strings.Contains(reason, "No updates are to be performed"))
+}
+
+// changeSet describes a change set, with a line for each change.
+func (s *Session) changeSet(ctx context.Context, region, stack, name string) (cloudformation.DescribeChangeSetOutput, []string, error) {
+	pages := cloudformation.NewDescribeChangeSetPaginator(s.cloudFormation(region), &cloudformation.DescribeChangeSetInput{StackName: &stack, ChangeSetName: &name})
+	var set cloudformation.DescribeChangeSetOutput
+	var lines []string
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return set, nil, err
+		}
+		set = *page
+		for _, change := range page.Changes {
+			if r := change.ResourceChange; r != nil {
+				lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", r.Action, aws.ToString(r.ResourceType), aws.ToString(r.LogicalResourceId), replaced(r.Replacement))))
+			}
+		}
+	}
+	return set, lines, nil
+}
+
+func replaced(replacement types.Replacement) string {
+	return map[types.Replacement]string{types.ReplacementTrue: "REPLACED", types.ReplacementConditional: "perhaps replaced"}[replacement]
+}
+
+// hash is the SHA-256 of a JSON document, whatever its white space and order of
+// keys: CloudFormation returns a template as it likes.
+func hash(document []byte) string {
+	var content any
+	if err := json.Unmarshal(document, &content); err == nil {
+		if plain, err := json.Marshal(content); err == nil {
+			document = plain
+		}
+	}
+	sum := sha256.Sum256(document)
+	return hex.EncodeToString(sum[:])
+}
+
+// commit names the state of the checkout; a directory without git is "unknown".
+func (s *Session) commit(ctx context.Context) string {
+	git := func(arguments ...string) (string, error) {
+		command := exec.CommandContext(ctx, "git", arguments...)
+		command.Dir = s.CDK.Dir
+		output, err := command.Output()
+		return string(bytes.TrimSpace(output)), err
+	}
+	head, err := git("rev-parse", "HEAD")
+	if err != nil {
+		return "unknown"
+	}
+	if changed, err := git("status", "--porcelain"); err != nil || changed != "" {
+		return head + "-dirty"
+	}
+	return head
+}
+
+func writeManifest(path string, manifest Manifest) error {
+	content, err := json.MarshalIndent(manifest, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(content, '\n'), 0o600)
+}
+
+func readManifest(path string) (Manifest, error) {
+	var manifest Manifest
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return manifest, err
+	}
+	if err := json.Unmarshal(content, &manifest); err != nil {
+		return manifest, fmt.Errorf("%s: not a manifest of change sets: %w", path, err)
+	}
+	if len(manifest.Stacks) == 0 {
+		return manifest, errors.New(path + ": names no stack")
+	}
+	return manifest, nil
+}

@@ -1,0 +1,223 @@
+package delivery
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+)
+
+func migrate(options MigrateOptions) func(context.Context, *Session) error {
+	return func(ctx context.Context, s *Session) error { return s.Migrate(ctx, options) }
+}
+
+func TestAMigrationShowsItsLogAndEndsWithTheTasksStatus(t *testing.T) {
+	for status, want := range map[int]string{0: "", 1: "ended with exit status 1", 3: "the schema is too new for this release", 4: "--applied or --not-applied", 5: "another migration held the lock", 6: "deploy the release that no longer needs it first", 7: "exit status 7"} {
+		w := newWorld(t)
+		w.task.exit = status
+		out, err := w.run("", false, migrate(MigrateOptions{Yes: true}))
+		assert.Equal(t, status, StatusOf(err), out)
+		assert.Contains(t, out, "  | schema is at version 7")
+		assert.Equal(t, 1, strings.Count(out, "schema is at version 7"), "each line once")
+		assert.Equal(t, []string{"up"}, w.task.command)
+		assert.False(t, w.called("ecs RegisterTaskDefinition"), "the deployed release's own task")
+		if want != "" {
+			assert.ErrorContains(t, err, want)
+		}
+	}
+}
+
+func TestEachMigrationCommandReachesTheTask(t *testing.T) {
+	for want, options := range map[string]MigrateOptions{
+		"status":                           {Status: true},
+		"repair --version 7 --applied":     {Repair: true, Version: 7, Applied: true, Yes: true},
+		"repair --version 7 --not-applied": {Repair: true, Version: 7, Yes: true},
+		"up":                               {Yes: true},
+	} {
+		w := newWorld(t)
+		_, err := w.run("", false, migrate(options))
+		require.NoError(t, err)
+		assert.Equal(t, want, strings.Join(w.task.command, " "))
+	}
+}
+
+func TestAnotherReleasesMigrationsRunInACopyThatDoesNotStay(t *testing.T) {
+	w := newWorld(t)
+	out, err := w.run("", false, migrate(MigrateOptions{ImageTag: "0.9.0", Status: true}))
+	require.NoError(t, err, out)
+	assert.Equal(t, "1.dkr.ecr/wallet-staging/migrations:0.9.0", w.task.image)
+	assert.True(t, w.called("ecs DeregisterTaskDefinition"))
+
+	w = newWorld(t)
+	_, err = w.run("", false, migrate(MigrateOptions{ImageTag: "0.1.0", Status: true}))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.ErrorContains(t, err, "wallet-staging/migrations has no tag 0.1.0")
+	assert.False(t, w.called("ecs RunTask"))
+}
+
+func TestAMigrationThatCannotRunSaysWhy(t *testing.T) {
+	for name, row := range map[string]struct {
+		damage func(*world)
+		status int
+		want   string
+	}{
+		"no image deployed":   {func(w *world) { delete(w.stacks["wallet-staging-compute"].outputs, config.OutputMigrationTask) }, ExitRefused, "has no migration task"},
+		"not deployed at all": {func(w *world) { w.stacks = nil }, ExitRefused, "has no migration task"},
+		"not permitted":       {func(w *world) { w.errors["ecs RunTask"] = "AccessDeniedException" }, ExitRefused, "ECS RunTask: not permitted"},
+		"never started":       {func(w *world) { w.task.never = true }, ExitFailed, "the migration task never ran: CannotPullContainerError"},
+		"credentials expired": {func(w *world) { w.errors["ecs DescribeTasks"] = "ExpiredTokenException" }, ExitFailed, "have expired or are not valid (ExpiredTokenException): sign in again; task abc goes on by itself"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			row.damage(w)
+			_, err := w.run("", false, migrate(MigrateOptions{Yes: true}))
+			assert.Equal(t, row.status, StatusOf(err))
+			assert.ErrorContains(t, err, row.want)
+		})
+	}
+}
+
+func TestAMigrationAsksAndAnInterruptedOneGoesOn(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.run("no\n", true, migrate(MigrateOptions{}))
+	assert.Equal(t, ExitDeclined, StatusOf(err))
+	assert.False(t, w.called("ecs RunTask"))
+
+	w = newWorld(t)
+	w.task.polls = 1000
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err = w.runIn(ctx, config.Staging(), "", false, func(ctx context.Context, s *Session) error {
+		s.Sleep = func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() }
+		return s.Migrate(ctx, MigrateOptions{ImageTag: "0.9.0", Yes: true})
+	})
+	assert.Equal(t, ExitInterrupted, StatusOf(err))
+	assert.ErrorContains(t, err, "task abc goes on by itself; look with scripts/migrate.sh staging --status")
+	assert.True(t, w.called("ecs DeregisterTaskDefinition"), "the copy goes all the same")
+}
+
+func rollback(options RollbackOptions) func(context.Context, *Session) error {
+	return func(ctx context.Context, s *Session) error { return s.Rollback(ctx, options) }
+}
+
+func TestARollbackChecksTheSchemaAndDeploysTheReleaseBefore(t *testing.T) {
+	w := newWorld(t)
+	w.healthy, w.outage = nil, true // what a rollback is for
+	out, err := w.run("", false, rollback(RollbackOptions{Yes: true}))
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "from release 1.0.0 to release 0.9.0")
+	assert.Equal(t, []string{"check"}, w.task.command)
+	assert.Equal(t, "1.dkr.ecr/wallet-staging/migrations:0.9.0", w.task.image, "the earlier release knows what it can live with")
+	assert.Equal(t, []string{"Compute"}, w.deployed(), "the images alone")
+	assert.Contains(t, w.words(), "imageTag=0.9.0")
+	assert.Contains(t, out, "put the tag into Site.ImageTag")
+}
+
+func TestARollbackBehindTheSchemaIsStopped(t *testing.T) {
+	w := newWorld(t)
+	w.task.exit = ExitSchemaTooNew
+	_, err := w.run("", false, rollback(RollbackOptions{Yes: true}))
+	assert.Equal(t, ExitSchemaTooNew, StatusOf(err))
+	assert.ErrorContains(t, err, "release 0.9.0 was not deployed: the schema is too new")
+	assert.Empty(t, w.deployed())
+}
+
+func TestWhoMayNotRunTasksLeavesTheCheckToTheHook(t *testing.T) {
+	w := newWorld(t)
+	w.errors["ecs RegisterTaskDefinition"] = "AccessDeniedException"
+	_, err := w.run("", false, rollback(RollbackOptions{Yes: true}))
+	assert.Equal(t, ExitRefused, StatusOf(err), "never passed over in silence")
+	assert.Empty(t, w.deployed())
+	out, err := w.run("", false, rollback(RollbackOptions{Yes: true, TrustHook: true}))
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "the schema is checked by the deployment's own hook")
+	assert.Equal(t, []string{"Compute"}, w.deployed())
+}
+
+func TestADeploymentUnderWayIsStoppedByECS(t *testing.T) {
+	w := newWorld(t)
+	w.deployments = slices.Insert(w.deployments, 0, deploymentState{"1.1.0", "IN_PROGRESS"})
+	out, err := w.run("yes\n", true, rollback(RollbackOptions{}))
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "A deployment of release 1.1.0 is under way (IN_PROGRESS)")
+	assert.True(t, w.called("ecs StopServiceDeployment"))
+	assert.Empty(t, w.deployed())
+
+	w.calls, w.deployments[0].status = nil, "ROLLBACK_IN_PROGRESS"
+	out, err = w.run("", false, rollback(RollbackOptions{}))
+	require.NoError(t, err)
+	assert.Contains(t, out, "already taking back release 1.1.0")
+	assert.False(t, w.called("ecs StopServiceDeployment"))
+}
+
+// After a return from B to A, the release before A is not B.
+func TestARollbackNeverGoesForward(t *testing.T) {
+	history := func(tags ...string) []release {
+		var all []release
+		for _, tag := range tags {
+			all = append(all, release{Tag: tag})
+		}
+		return all
+	}
+	for _, row := range []struct {
+		history     []release
+		now, before string
+	}{
+		{history("1.2", "1.1", "1.0"), "1.2", "1.1"},
+		{history("1.1", "1.2", "1.1", "1.0"), "1.1", "1.0"},
+		{history("1.1", "1.1", "1.0"), "1.1", "1.0"},
+		{history("1.0", "1.1", "1.0"), "1.0", ""},
+		{history("1.0"), "1.0", ""},
+		{history("1.1", "", "1.0"), "1.1", "1.0"},
+		{nil, "", ""},
+	} {
+		now, before := previous(row.history)
+		assert.Equal(t, []string{row.now, row.before}, []string{now, before}, "%v", row.history)
+	}
+}
+
+func TestARollbackToNowhereIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.deployments = w.deployments[:1]
+	_, err := w.run("", false, rollback(RollbackOptions{Yes: true}))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.ErrorContains(t, err, `ECS remembers no release before "1.0.0": name one with --to`)
+	_, err = w.run("", false, rollback(RollbackOptions{Yes: true, To: "1.0.0"}))
+	assert.ErrorContains(t, err, "release 1.0.0 runs already")
+	_, err = w.run("", false, rollback(RollbackOptions{Yes: true, To: "0.8.0"}))
+	assert.Equal(t, ExitRefused, StatusOf(err), "its image is not there")
+	w.stacks = nil
+	_, err = w.run("", false, rollback(RollbackOptions{Yes: true}))
+	assert.ErrorContains(t, err, "no service that was deployed")
+	assert.Empty(t, w.deployed())
+}
+
+func TestStatusShowsWhoServes(t *testing.T) {
+	w := newWorld(t)
+	out, err := w.run("", false, func(ctx context.Context, s *Session) error { return s.Status(ctx) })
+	require.NoError(t, err)
+	assert.Contains(t, out, "blue serves (weights: blue 100, green 0), 2 healthy targets; 2 of 2 tasks run")
+	assert.Regexp(t, `1\.0\.0 +SUCCESSFUL\n.+0\.9\.0 +SUCCESSFUL`, out)
+	assert.Empty(t, w.cdk)
+
+	w.weights = map[string]int{"arn:blue": 90, "arn:green": 10}
+	out, err = w.run("", false, func(ctx context.Context, s *Session) error { return s.Status(ctx) })
+	require.NoError(t, err, "a shift under way is no error")
+	assert.Contains(t, out, "no single colour serves (weights: blue 90, green 10)")
+}
+
+func TestTheTagOfAnImageIsRead(t *testing.T) {
+	for image, want := range map[string]string{
+		"1.dkr.ecr.sa-east-1.amazonaws.com/wallet/service:1.0.0":             "1.0.0",
+		"1.dkr.ecr.sa-east-1.amazonaws.com/wallet/service:1.0.0@sha256:abcd": "1.0.0",
+		"localhost:5000/wallet/service":                                      "",
+		"service":                                                            "",
+	} {
+		assert.Equal(t, want, tagOf(image), image)
+	}
+}

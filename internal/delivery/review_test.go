@@ -1,0 +1,155 @@
+package delivery
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// prepared makes change sets for release 1.1.0 and returns their manifest.
+func prepared(t *testing.T, w *world) string {
+	t.Helper()
+	path := ""
+	out, err := w.run("", false, func(ctx context.Context, s *Session) error {
+		s.Env.Site.ImageTag = "1.1.0"
+		path = filepath.Join(s.CDK.Dir, "build", "deploy", "staging", manifestName)
+		return s.Prepare(ctx, "r42", DeployOptions{ImageTag: "1.1.0"})
+	})
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "Compute will change:\n  - Modify AWS::ECS::TaskDefinition Task REPLACED")
+	assert.Contains(t, out, "Observability: no change")
+	return path
+}
+
+func execute(path string) func(context.Context, *Session) error {
+	return func(ctx context.Context, s *Session) error { return s.Execute(ctx, path, DeployOptions{Yes: true}) }
+}
+
+func TestTheReviewedChangeSetIsTheOneThatIsExecuted(t *testing.T) {
+	w := newWorld(t)
+	path := prepared(t, w)
+	manifest, err := readManifest(path)
+	require.NoError(t, err)
+	assert.Equal(t, "1.1.0", manifest.ImageTag)
+	assert.Equal(t, "unknown", manifest.Commit, "no repository here")
+	w.cdk = nil
+	out, err := w.run("", false, execute(path))
+	require.NoError(t, err, out)
+	assert.Equal(t, []string{"Compute"}, w.deployed(), "the others do not change")
+	assert.Contains(t, w.words(), "--method=execute-change-set --change-set-name arn:set/compute/r42")
+	assert.NotContains(t, w.words(), "synth ", "what was reviewed is not made again")
+
+	w.cdk = nil
+	out, err = w.run("", false, execute(path))
+	require.NoError(t, err, out)
+	assert.Empty(t, w.deployed(), "what was executed is passed over")
+}
+
+func TestAChangeSetThatIsNoLongerWhatWasReviewedIsRefused(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*world, string)
+		want   string
+	}{
+		"the stack changed since": {func(w *world, _ string) {
+			w.stacks["wallet-staging-compute"].updated = w.stacks["wallet-staging-compute"].updated.Add(time.Minute)
+		}, "wallet-staging-compute: the stack was UPDATE_COMPLETE"},
+		"a stack without change changed since": {func(w *world, _ string) {
+			w.stacks["wallet-staging-network"].updated = w.stacks["wallet-staging-network"].updated.Add(time.Minute)
+		}, "wallet-staging-network: the stack was UPDATE_COMPLETE"},
+		"another change set was executed": {func(w *world, _ string) {
+			w.stacks["wallet-staging-compute"].sets["arn:set/compute/r42"].execution = "OBSOLETE"
+		}, "its change set is OBSOLETE"},
+		"the change set was deleted": {func(w *world, _ string) { w.stacks["wallet-staging-compute"].sets = nil }, "its change set is gone"},
+		"the change set holds another template": {func(w *world, _ string) {
+			w.stacks["wallet-staging-compute"].sets["arn:set/compute/r42"].template = "{}"
+		}, "its change set holds another template"},
+		"the templates were made again": {func(_ *world, path string) { writeAssembly(filepath.Dir(path), "1.1.0"); mutate(path) }, "the template beside the manifest is another one"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			path := prepared(t, w)
+			w.cdk = nil
+			row.change(w, path)
+			out, err := w.run("", false, execute(path))
+			assert.Equal(t, ExitStale, StatusOf(err), "%s\n%v", out, err)
+			assert.Contains(t, out, row.want)
+			assert.Empty(t, w.deployed())
+		})
+	}
+}
+
+// mutate writes another manifest: as if the templates beside it were others.
+func mutate(path string) {
+	manifest, _ := readManifest(path)
+	manifest.Stacks[0].TemplateSHA256 = strings.Repeat("0", 64)
+	_ = writeManifest(path, manifest)
+}
+
+// Its references were resolved when it was made.
+func TestAChangeSetIsNotExecutedOnOutputsThatItDidNotSee(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"network", "data"} { // both will change
+		w.stacks["wallet-staging-"+name].template = "{}"
+	}
+	path := prepared(t, w)
+	w.cdk = nil
+	w.onCDK = func(arguments []string) int {
+		if arguments[1] == "Staging/Network" {
+			w.stacks["wallet-staging-network"].outputs["VpcId"] = "vpc-2"
+		}
+		return 0
+	}
+	out, err := w.run("", false, execute(path))
+	assert.Equal(t, ExitStale, StatusOf(err), out)
+	assert.ErrorContains(t, err, `wallet-staging-data reads outputs that changed since the review (of ["wallet-staging-network.VpcId"]): what is executed stands`)
+	assert.Equal(t, []string{"Network"}, w.deployed())
+}
+
+func TestAManifestOfSomethingElseIsRefused(t *testing.T) {
+	w := newWorld(t)
+	path := prepared(t, w)
+	manifest, err := readManifest(path)
+	require.NoError(t, err)
+	manifest.Environment = "production"
+	require.NoError(t, writeManifest(path, manifest))
+	_, err = w.run("", false, execute(path))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.ErrorContains(t, err, "is of production, not of staging")
+	_, err = w.run("", false, execute(filepath.Join(t.TempDir(), "none.json")))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	manifest.Stacks = nil
+	require.NoError(t, writeManifest(path, manifest))
+	_, err = w.run("", false, execute(path))
+	assert.ErrorContains(t, err, "names no stack")
+}
+
+func TestAStackThatCannotBePreparedIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.onCDK = func(arguments []string) int { return map[bool]int{true: 1}[arguments[1] == "Staging/Data"] }
+	_, err := w.run("", false, func(ctx context.Context, s *Session) error { return s.Prepare(ctx, "r42", DeployOptions{}) })
+	assert.Equal(t, ExitFailed, StatusOf(err))
+	assert.ErrorContains(t, err, "Data could not be prepared")
+	assert.ErrorContains(t, err, "nothing was executed")
+}
+
+func TestAnExecutionThatFailsGoesOnWithTheSameManifest(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"network", "data"} {
+		w.stacks["wallet-staging-"+name].template = "{}"
+	}
+	path := prepared(t, w)
+	w.cdk = nil
+	w.onCDK = func(arguments []string) int { return map[bool]int{true: 1}[arguments[1] == "Staging/Data"] }
+	_, err := w.run("", false, execute(path))
+	assert.Equal(t, ExitFailed, StatusOf(err))
+	assert.Equal(t, []string{"Network", "Data"}, w.deployed())
+	w.cdk, w.onCDK = nil, nil
+	out, err := w.run("", false, execute(path))
+	require.NoError(t, err, out)
+	assert.Equal(t, []string{"Data", "Compute"}, w.deployed(), "Network's was executed")
+}

@@ -1,0 +1,48 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+)
+
+// Status shows what runs: the stacks, the colour that serves, and the latest
+// deployments. It changes nothing and needs no synthesis.
+func (s *Session) Status(ctx context.Context) error {
+	if err := s.identify(ctx); err != nil {
+		return err
+	}
+	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.StackName(computeStack))
+	if err != nil {
+		return refused(err)
+	}
+	if !compute.exists() {
+		s.Console.say("%s does not exist", s.Env.StackName(computeStack))
+		return nil
+	}
+	s.Console.say("%s is %s since %s %s", s.Env.StackName(computeStack), compute.Status, compute.Updated.UTC().Format(time.RFC3339), compute.Reason)
+	if !hasTraffic(compute) {
+		s.Console.say("it has no service yet")
+		return nil
+	}
+	seen, err := s.readTraffic(ctx, compute.Outputs)
+	if err != nil {
+		return refused(err)
+	}
+	colour := seen.live()
+	if colour == "" {
+		colour = "no single colour"
+	}
+	s.Console.say("%s serves (weights: %s), %d healthy targets; %d of %d tasks run", colour, seen, seen.healthy, seen.running, seen.desired)
+	history, err := s.releases(ctx, compute.Outputs, nil)
+	if err != nil {
+		return refused(err)
+	}
+	const shown = 10
+	table := tabwriter.NewWriter(s.Console.Out, 0, 0, 2, ' ', 0)
+	for _, one := range history[:min(shown, len(history))] {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", one.Begun.UTC().Format(time.RFC3339), one.Tag, one.Status)
+	}
+	return table.Flush()
+}

@@ -1,0 +1,454 @@
+package delivery
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/smithy-go/encoding/cbor"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+)
+
+// stackState is a stack of the world.
+type stackState struct {
+	status, reason, template string
+	guarded                  bool
+	updated                  time.Time
+	outputs                  map[string]string
+	resources                []resourceState
+	sets                     map[string]*setState // by ARN and by name
+}
+
+type resourceState struct{ kind, id, physical, status string }
+
+type setState struct {
+	arn, status, reason, execution, template string
+	changes                                  []string
+}
+
+type deploymentState struct{ tag, status string }
+
+// world is a fake of AWS and of the CDK CLI, as far as the delivery commands
+// see them. It answers in the protocols that AWS's services speak.
+type world struct {
+	*httptest.Server
+	t     *testing.T
+	mutex sync.Mutex
+
+	account     string
+	bootstrap   map[string]string // version by region
+	stacks      map[string]*stackState
+	images      map[string]string // architecture by region/repository:tag
+	repos       bool
+	index       bool // images are indexes of several architectures
+	weights     map[string]int
+	healthy     map[string]int // targets by target group
+	desired     int
+	deployments []deploymentState // newest first
+	quota       float64
+	outage      bool
+	members     []string // of the database cluster
+	task        taskState
+
+	errors map[string]string // code by "service Operation" or "service Operation region"
+	calls  []string          // "service Operation"
+	cdk    [][]string
+	// onCDK acts for the CLI and returns its exit status; before the usual effects.
+	onCDK func(arguments []string) int
+	hang  chan struct{} // a deployment that never ends; closed when the CLI is there
+}
+
+type taskState struct {
+	polls   int // until it has stopped
+	exit    int
+	never   bool
+	command []string
+	image   string
+	log     []string
+}
+
+const stamp = "2026-11-20T10:00:00Z"
+
+// newWorld is an account in which staging runs release 1.0.0 and nothing is wrong.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{
+		t: t, account: config.Staging().Site.Account,
+		bootstrap:   map[string]string{"sa-east-1": "30", "us-east-1": "30"},
+		stacks:      map[string]*stackState{},
+		images:      map[string]string{},
+		repos:       true,
+		weights:     map[string]int{"arn:blue": 100, "arn:green": 0},
+		healthy:     map[string]int{"arn:blue": 2},
+		desired:     2,
+		quota:       100,
+		deployments: []deploymentState{{"1.0.0", "SUCCESSFUL"}, {"0.9.0", "SUCCESSFUL"}},
+		errors:      map[string]string{},
+		task:        taskState{polls: 1, log: []string{"schema is at version 7"}},
+	}
+	for _, tag := range []string{"0.9.0", "1.0.0", "1.1.0"} {
+		for _, repository := range []string{"service", "migrations"} {
+			w.images["sa-east-1/wallet-staging/"+repository+":"+tag] = "amd64"
+		}
+	}
+	for name, template := range templates("1.0.0") {
+		w.stacks["wallet-staging-"+name] = w.standing(name, template)
+	}
+	w.Server = httptest.NewServer(http.HandlerFunc(w.serve))
+	t.Cleanup(w.Close)
+	t.Setenv("AWS_ENDPOINT_URL", w.URL)
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "a-secret-that-must-not-be-printed")
+	t.Setenv("AWS_SESSION_TOKEN", "a-token-that-must-not-be-printed")
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "none"))
+	return w
+}
+
+// regionOf places the stacks of the world.
+func regionOf(name string) string {
+	if strings.HasSuffix(name, "-global") || strings.HasSuffix(name, "-dr") {
+		return "us-east-1"
+	}
+	return "sa-east-1"
+}
+
+// templates are the environment's, as small as the commands allow.
+func templates(tag string) map[string]string {
+	return map[string]string{
+		"global":  `{"Resources": {"Assets": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"}}}`,
+		"network": `{"Resources": {"Vpc": {"Type": "AWS::EC2::VPC"}}, "Outputs": {"VpcId": {"Value": {"Ref": "Vpc"}}}}`,
+		"data": `{"Resources": {"Cluster": {"Type": "AWS::RDS::DBCluster", "DeletionPolicy": "Snapshot", "Properties": {"DeletionProtection": false,
+			"V": {"Fn::GetStackOutput": {"StackName": "wallet-staging-network", "Region": "sa-east-1", "OutputName": "VpcId"}}}}}}`,
+		"messaging": `{"Resources": {"Kafka": {"Type": "AWS::MSK::Cluster", "DeletionPolicy": "RetainExceptOnCreate"}}}`,
+		"compute": `{"Resources": {
+			"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Image": {"Fn::Join": ["", ["registry/wallet-staging/service", ":` + tag + `"]]}}},
+			"Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"LoadBalancerAttributes": [{"Key": "deletion_protection.enabled", "Value": "true"}]}},
+			"Rule": {"Type": "AWS::ElasticLoadBalancingV2::ListenerRule", "Properties": {"Priority": 1, "Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": [
+				{"TargetGroupArn": {"Ref": "Blue"}, "Weight": 100}, {"TargetGroupArn": {"Ref": "Green"}, "Weight": 0}]}}]}}},
+			"Outputs": {"ProductionRuleArn": {"Value": {"Ref": "Rule"}}, "BlueTargetGroupArn": {"Value": {"Ref": "Blue"}}, "GreenTargetGroupArn": {"Value": {"Ref": "Green"}},
+				"PublishOutputRefService": {"Value": "x"}}}`,
+		"observability": `{"Resources": {"Board": {"Type": "AWS::CloudWatch::Dashboard"}}}`,
+	}
+}
+
+// needs are the stacks that a stack depends on.
+var needs = map[string][]string{
+	"data": {"network", "global"}, "messaging": {"network"}, "compute": {"data", "messaging"}, "observability": {"compute"},
+}
+
+// standing is a stack that was deployed well.
+func (w *world) standing(name, template string) *stackState {
+	stack := &stackState{status: "UPDATE_COMPLETE", template: template, outputs: map[string]string{}, sets: map[string]*setState{}}
+	stack.updated, _ = time.Parse(time.RFC3339, stamp)
+	var content struct {
+		Resources map[string]struct{ Type string }
+	}
+	_ = json.Unmarshal([]byte(template), &content)
+	for _, id := range slices.Sorted(maps.Keys(content.Resources)) {
+		stack.resources = append(stack.resources, resourceState{content.Resources[id].Type, id, "physical-" + strings.ToLower(id), "CREATE_COMPLETE"})
+	}
+	switch name {
+	case "network":
+		stack.outputs["VpcId"] = "vpc-1"
+	case "compute":
+		stack.outputs = map[string]string{
+			config.OutputCluster: "wallet-staging", config.OutputService: "wallet-service", config.OutputProductionRule: "arn:rule",
+			config.OutputBlueTargets: "arn:blue", config.OutputGreenTargets: "arn:green",
+			config.OutputMigrationTask: "arn:task-definition/wallet-staging-migrate:7", config.OutputMigrationSubnets: "subnet-a,subnet-b",
+			config.OutputMigrationSecurityGroup: "sg-1", "PublishOutputRefService": "not for people",
+		}
+	}
+	return stack
+}
+
+// writeAssembly plays `cdk synth`.
+func writeAssembly(dir, tag string) {
+	artifacts := map[string]any{}
+	inner := filepath.Join(dir, "assembly-Staging")
+	_ = os.MkdirAll(inner, 0o700)
+	for name, template := range templates(tag) {
+		title := strings.ToUpper(name[:1]) + name[1:]
+		_ = os.WriteFile(filepath.Join(inner, title+".json"), []byte(template), 0o600)
+		var before []string
+		for _, other := range needs[name] {
+			before = append(before, strings.ToUpper(other[:1])+other[1:])
+		}
+		artifacts[title] = map[string]any{
+			"type": "aws:cloudformation:stack", "environment": "aws://111111111111/" + regionOf("wallet-staging-"+name),
+			"displayName": "Staging/" + title + " (wallet-staging-" + name + ")", "dependencies": before,
+			"properties": map[string]any{"templateFile": title + ".json", "stackName": "wallet-staging-" + name,
+				"requiresBootstrapStackVersion": 8, "tags": map[string]string{"Environment": "staging"}},
+		}
+	}
+	stage, _ := json.Marshal(map[string]any{"artifacts": artifacts})
+	_ = os.WriteFile(filepath.Join(inner, "manifest.json"), stage, 0o600)
+	_ = os.WriteFile(filepath.Join(dir, "manifest.json"),
+		[]byte(`{"artifacts": {"assembly-Staging": {"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Staging"}}}}`), 0o600)
+}
+
+// option is the value of a command line option, in either form.
+func option(arguments []string, name string) string {
+	for i, argument := range arguments {
+		if value, found := strings.CutPrefix(argument, name+"="); found {
+			return value
+		}
+		if argument == name && i+1 < len(arguments) {
+			return arguments[i+1]
+		}
+	}
+	return ""
+}
+
+// playCDK has the effects of the CLI's commands.
+func (w *world) playCDK(arguments []string) int {
+	w.cdk = append(w.cdk, arguments)
+	if w.onCDK != nil {
+		if status := w.onCDK(arguments); status != 0 {
+			return status
+		}
+	}
+	switch arguments[0] {
+	case "synth":
+		tag := "1.0.0"
+		for _, argument := range arguments {
+			if value, found := strings.CutPrefix(argument, "imageTag="); found {
+				tag = value
+			}
+		}
+		writeAssembly(option(arguments, "--output"), tag)
+	case "deploy":
+		w.playDeploy(arguments)
+	case "destroy":
+		delete(w.stacks, "wallet-staging-"+strings.ToLower(strings.TrimPrefix(arguments[1], "Staging/")))
+	}
+	return 0
+}
+
+func (w *world) playDeploy(arguments []string) {
+	name := strings.ToLower(strings.TrimPrefix(arguments[1], "Staging/"))
+	template, _ := os.ReadFile(filepath.Join(option(arguments, "--app"), "assembly-Staging", strings.TrimPrefix(arguments[1], "Staging/")+".json"))
+	stack := w.stacks["wallet-staging-"+name]
+	set := option(arguments, "--change-set-name")
+	switch option(arguments, "--method") {
+	case "prepare-change-set":
+		made := &setState{arn: "arn:set/" + name + "/" + set, status: "CREATE_COMPLETE", execution: "AVAILABLE", template: string(template), changes: []string{"Task"}}
+		if stack.template == string(template) {
+			made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", "The submitted information didn't contain changes."
+		}
+		stack.sets[set], stack.sets[made.arn] = made, made
+	case "execute-change-set":
+		stack.template, stack.updated, stack.sets[set].execution = stack.sets[set].template, stack.updated.Add(time.Hour), "EXECUTE_COMPLETE"
+	default:
+		fresh := w.standing(name, string(template))
+		if stack != nil {
+			fresh.outputs = stack.outputs
+		}
+		w.stacks["wallet-staging-"+name] = fresh
+	}
+}
+
+// deployed are the stacks that the CLI was told to deploy, in order.
+func (w *world) deployed() []string {
+	var found []string
+	for _, arguments := range w.cdk {
+		if arguments[0] == "deploy" || arguments[0] == "destroy" {
+			found = append(found, strings.TrimPrefix(arguments[1], "Staging/"))
+		}
+	}
+	return found
+}
+
+// called says whether an operation was asked for.
+func (w *world) called(call string) bool { return slices.Contains(w.calls, call) }
+
+// serve answers one request of an SDK client, or of the played CLI.
+func (w *world) serve(out http.ResponseWriter, in *http.Request) {
+	switch in.URL.Path {
+	case "/cdk":
+		body, _ := io.ReadAll(in.Body)
+		arguments := strings.Split(string(body), "\n")
+		w.mutex.Lock()
+		hang := w.hang != nil && arguments[0] == "deploy"
+		status := 0
+		if !hang {
+			status = w.playCDK(arguments)
+		} else {
+			w.cdk = append(w.cdk, arguments)
+			close(w.hang)
+		}
+		w.mutex.Unlock()
+		if hang {
+			<-in.Context().Done()
+			return
+		}
+		out.WriteHeader(400 + status)
+		return
+	case "/blob":
+		fmt.Fprintf(out, `{"architecture": %q}`, in.URL.Query().Get("architecture"))
+		return
+	}
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	scope := strings.Split(in.Header.Get("Authorization"), "/")
+	region, service := scope[2], scope[3]
+	request := ask{region: region, service: service, input: map[string]any{}}
+	switch {
+	case in.Header.Get("X-Amz-Target") != "":
+		_, request.operation, _ = strings.Cut(in.Header.Get("X-Amz-Target"), ".")
+		_ = json.NewDecoder(in.Body).Decode(&request.input)
+	case in.Header.Get("Smithy-Protocol") == "rpc-v2-cbor":
+		request.operation = in.URL.Path[strings.LastIndex(in.URL.Path, "/")+1:]
+	default:
+		_ = in.ParseForm()
+		request.operation = in.Form.Get("Action")
+		for key := range in.Form {
+			request.input[key] = in.Form.Get(key)
+		}
+	}
+	call := service + " " + request.operation
+	w.calls = append(w.calls, call)
+	code := w.errors[call]
+	if code == "" {
+		code = w.errors[call+" "+region]
+	}
+	message := "as the test wants it"
+	var answer any
+	if code == "" {
+		answer, code, message = w.answer(request)
+	}
+	write(out, in, request, answer, code, message)
+}
+
+// ask is one request.
+type ask struct {
+	region, service, operation string
+	input                      map[string]any
+}
+
+func (a ask) text(name string) string { text, _ := a.input[name].(string); return text }
+
+// write answers in the protocol of the question.
+func write(out http.ResponseWriter, in *http.Request, request ask, answer any, code, message string) {
+	status := http.StatusOK
+	if code != "" {
+		status = http.StatusBadRequest
+	}
+	switch {
+	case in.Header.Get("X-Amz-Target") != "":
+		out.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		if code != "" {
+			answer = map[string]string{"__type": code, "message": message}
+		}
+		out.WriteHeader(status)
+		_ = json.NewEncoder(out).Encode(answer)
+	case in.Header.Get("Smithy-Protocol") == "rpc-v2-cbor":
+		out.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+		out.Header().Set("Content-Type", "application/cbor")
+		if code != "" {
+			answer = map[string]any{"__type": code, "message": message}
+		}
+		out.WriteHeader(status)
+		_, _ = out.Write(cbor.Encode(toCBOR(answer)))
+	default:
+		out.Header().Set("Content-Type", "text/xml")
+		out.WriteHeader(status)
+		if code != "" {
+			fmt.Fprintf(out, "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", code, message)
+			return
+		}
+		fmt.Fprintf(out, "<%[1]sResponse><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>", request.operation, toXML(answer))
+	}
+}
+
+func toCBOR(value any) cbor.Value {
+	switch v := value.(type) {
+	case map[string]any:
+		out := cbor.Map{}
+		for key, inner := range v {
+			out[key] = toCBOR(inner)
+		}
+		return out
+	case []any:
+		out := cbor.List{}
+		for _, inner := range v {
+			out = append(out, toCBOR(inner))
+		}
+		return out
+	}
+	return cbor.String(fmt.Sprint(value))
+}
+
+func toXML(value any) string {
+	var text strings.Builder
+	switch v := value.(type) {
+	case rawXML:
+		return string(v)
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			text.WriteString("<" + key + ">" + toXML(v[key]) + "</" + key + ">")
+		}
+	case []any:
+		for _, inner := range v {
+			text.WriteString("<member>" + toXML(inner) + "</member>")
+		}
+	default:
+		_ = xml.EscapeText(&text, []byte(fmt.Sprint(value)))
+	}
+	return text.String()
+}
+
+// run is one command in the world: what it printed and the error that it ended
+// with.
+func (w *world) run(input string, terminal bool, command func(context.Context, *Session) error) (string, error) {
+	w.t.Helper()
+	return w.runIn(context.Background(), config.Staging(), input, terminal, command)
+}
+
+func (w *world) runIn(ctx context.Context, env config.Environment, input string, terminal bool, command func(context.Context, *Session) error) (string, error) {
+	w.t.Helper()
+	var out syncBuffer
+	script, err := filepath.Abs("testdata/cdk.sh")
+	require.NoError(w.t, err)
+	console := Console{Out: &out, In: bufio.NewReader(strings.NewReader(input)), Terminal: terminal}
+	session, err := NewSession(ctx, env, console, CDK{Path: script, Dir: w.t.TempDir(), Out: &out}, false)
+	require.NoError(w.t, err)
+	session.Sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	err = command(ctx, session)
+	return out.String(), err
+}
+
+// syncBuffer takes the output of a command and of its children.
+type syncBuffer struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.String()
+}
