@@ -39,7 +39,8 @@ func newIdentity(app awscdk.App, environments []config.Environment) {
 		Description:           new("Whom the account trusts to deploy the wallet; never deployed by the pipeline"),
 		Env:                   &awscdk.Environment{Account: new(first.Site.Account), Region: new(first.Primary.Name)},
 		TerminationProtection: new(true),
-		Synthesizer:           awscdk.NewBootstraplessSynthesizer(&awscdk.BootstraplessSynthesizerProps{}),
+		// The only synthesizer that names no role of the bootstrap.
+		Synthesizer: awscdk.NewLegacyStackSynthesizer(),
 		Tags: &map[string]*string{
 			"Service":    new(config.Platform),
 			"Owner":      new(first.Tags.Owner),
