@@ -44,6 +44,10 @@ func walletGitHub() GitHub {
 	}
 }
 
+// PipelineSession is how long a workflow may act on one sign-in: the least that IAM
+// offers for a role. A deployment takes longer, see [Pipeline.DeploySession].
+const PipelineSession = time.Hour
+
 // walletPipeline is the same in every environment, since staging rehearses what
 // production does.
 func walletPipeline() Pipeline {

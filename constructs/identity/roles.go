@@ -38,31 +38,31 @@ func tasks(env config.Environment) []task {
 	main := "ref:refs/heads/" + github.Branch
 	return []task{
 		{
-			id: "Plan", name: config.PipelinePlan, session: time.Hour,
+			id: "Plan", name: config.PipelinePlan, session: config.PipelineSession,
 			about:   "Reads the deployed templates, to show in a pull request what it would change",
 			subject: github.Platform.Subject("pull_request"),
 			grants:  []grant{readTemplates(env)},
 		},
 		{
-			id: "Watch", name: config.PipelineWatch, session: time.Hour,
+			id: "Watch", name: config.PipelineWatch, session: config.PipelineSession,
 			about:   "Looks for what differs from the deployed templates",
 			subject: github.Platform.Subject(main),
 			grants:  []grant{take(env, config.BootstrapLookup)},
 		},
 		{
-			id: "Service", name: config.PipelineService, session: time.Hour,
+			id: "Service", name: config.PipelineService, session: config.PipelineSession,
 			about:   "Pushes images of the wallet service",
 			subject: github.Service.Subject(main),
 			grants:  push(env, env.ServiceRepository()),
 		},
 		{
-			id: "Migrations", name: config.PipelineMigrations, session: time.Hour,
+			id: "Migrations", name: config.PipelineMigrations, session: config.PipelineSession,
 			about:   "Pushes images that change the schema",
 			subject: github.Platform.Subject(main),
 			grants:  push(env, env.MigrationsRepository()),
 		},
 		{
-			id: "Prepare", name: config.PipelinePrepare, session: time.Hour,
+			id: "Prepare", name: config.PipelinePrepare, session: config.PipelineSession,
 			about:   "Makes the change sets that a person then approves, and cannot execute them",
 			subject: github.Platform.Subject(main),
 			grants:  prepare(env),
