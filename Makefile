@@ -8,8 +8,10 @@ SHELL := /bin/bash
 # The pinned CDK CLI and, on Linux, the pinned Node come first.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TOOL := go tool -modfile=.ci/tools.mod
+# The linters of workflows stand apart: both sets pin the same YAML library.
+WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: help synth test lint cfnlint lock update cost bench check clean
+.PHONY: help synth test lint cfnlint lock update identity cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,12 +28,15 @@ synth: node_modules/.package-lock.json ## write and validate every environment's
 test: node_modules/.package-lock.json ## run every test: configuration, templates, handlers, documents
 	go test ./...
 
-lint: node_modules/.package-lock.json ## formatting, go vet and the linters
+lint: node_modules/.package-lock.json ## formatting, go vet and the linters, of Go, documents and workflows
 	@unformatted="$$(git ls-files '*.go' | xargs gofmt -l)"; \
 	  if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	$(TOOL) golangci-lint run ./...
 	markdownlint-cli2
+	$(WORKFLOWS) actionlint
+	$(WORKFLOWS) ghalint run
+	$(WORKFLOWS) ghalint act
 
 cfnlint: ## ask cfn-lint, where it is installed, about the templates of the last synth
 	@mkdir -p build
@@ -44,6 +49,9 @@ lock: node_modules/.package-lock.json ## accept changed identities of stateful r
 
 update: ## rewrite what is generated: references, the diagram and the tables in docs
 	go test ./test -update
+
+identity: node_modules/.package-lock.json ## show what would change in whom an account trusts (ENV=staging); never run by the pipeline
+	scripts/identity.sh $(or $(ENV),$(error name the environment, such as ENV=staging))
 
 cost: ## print the fixed monthly cost of the templates of the last synth
 	go run ./cmd/cost

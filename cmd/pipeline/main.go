@@ -29,6 +29,7 @@ func run(arguments []string, out io.Writer) error {
 	name := flags.String("env", "", "the `environment`")
 	task := flags.String("task", "", "the `task` for which a role is taken, such as deploy")
 	tag := flags.String("image-tag", "", "a release, which is checked; empty takes config's")
+	list := flags.Bool("list", false, "print only the names of the environments")
 	var dirs []string
 	flags.Func("stacks", "print only the region and name of each stack of the environment in the synthesis in this `directory`; may be repeated",
 		func(dir string) error {
@@ -37,6 +38,9 @@ func run(arguments []string, out io.Writer) error {
 		})
 	if err := flags.Parse(arguments); err != nil {
 		return err // the flag package has printed the usage
+	}
+	if *list {
+		return printNames(out)
 	}
 	if *name == "" || flags.NArg() > 0 {
 		return fmt.Errorf("want -env ENV and no argument, got %q", flags.Args())
@@ -50,6 +54,19 @@ func run(arguments []string, out io.Writer) error {
 	}
 	return printFacts(out, environments[0], *task)
 }
+
+// printNames prints the environments' names, in config's order.
+func printNames(out io.Writer) error {
+	for _, env := range config.All() {
+		if _, err := fmt.Fprintln(out, env.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// platforms are Docker's names of the architectures.
+var platforms = map[string]string{"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 
 // printFacts prints what a job needs.
 func printFacts(out io.Writer, env config.Environment, task string) error {
@@ -68,6 +85,7 @@ func printFacts(out io.Writer, env config.Environment, task string) error {
 		{"role", env.PipelineRoleARN(task)},
 		{"session", fmt.Sprint(int(session.Seconds()))},
 		{"image_tag", env.Site.ImageTag},
+		{"platform", platforms[env.Service.Architecture]},
 		{"registry", registry},
 		{"service_repository", env.ServiceRepository()},
 		{"migrations_repository", env.MigrationsRepository()},
