@@ -315,7 +315,7 @@ func TestEverythingThatTheWorkflowsCallExists(t *testing.T) {
 			}
 		}
 		for _, match := range target.FindAllStringSubmatch(content, -1) {
-			assert.Regexp(t, `(?m)^`+match[1]+`:`, string(makefile), path)
+			assert.Truef(t, regexp.MustCompile(`(?m)^`+match[1]+`:`).Match(makefile), "%s: make has no %s", path, match[1])
 		}
 		for _, match := range program.FindAllStringSubmatch(content, -1) {
 			assert.FileExists(t, filepath.Join("..", match[1], "main.go"), path)
@@ -366,4 +366,155 @@ func TestTheOwnersOfTheCodeAreThoseOfTheRepository(t *testing.T) {
 		_, err := os.Stat(filepath.Join("..", fields[0]))
 		assert.NoError(t, err)
 	}
+}
+
+// script is the script of a job's step.
+func script(t *testing.T, file, id, name string) string {
+	t.Helper()
+	for _, s := range workflows(t)[file].Jobs[id].Steps {
+		if s.Name == name {
+			return s.Run
+		}
+	}
+	require.Failf(t, "no such step", "%s/%s: %s", file, id, name)
+	return ""
+}
+
+// runIn runs a script in a directory whose bin comes first in the path, and
+// returns what it printed and whether it succeeded.
+func runIn(t *testing.T, dir string, variables []string, arguments ...string) (string, bool) {
+	t.Helper()
+	command := exec.Command("bash", append([]string{"--noprofile", "--norc", "-eo", "pipefail"}, arguments...)...)
+	command.Dir = dir
+	command.Env = append(os.Environ(), append(variables, "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"))...)
+	output, err := command.CombinedOutput()
+	return string(output), err == nil
+}
+
+// fakeProgram puts a shell script in place of a program.
+func fakeProgram(t *testing.T, dir, name, body string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "bin"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bin", name), []byte("#!/usr/bin/env bash\n"+body), 0o755))
+}
+
+// A comment for each push would bury the one that counts.
+func TestAPullRequestHasOneCommentThatIsWrittenAnew(t *testing.T) {
+	body := script(t, "pull-request", "comment", "Write the comment, or write it anew")
+	for name, test := range map[string]struct{ known, want string }{
+		"first push": {"", "--method POST comments --field body=@comment.md --silent"},
+		"later push": {"4711\n4712", "--method PATCH edited/4711 --field body=@comment.md --silent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			fakeProgram(t, dir, "gh", `if [ "$2" = --paginate ]; then printf '%s' "$KNOWN"; else echo "${@:2}" >> calls; fi`)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "report.md"), []byte(strings.Repeat("x", 100_000)), 0o644))
+			output, ok := runIn(t, dir, []string{"KNOWN=" + test.known, "COMMENTS=comments", "EDITED=edited", "RUN=https://run"}, "-c", body)
+			require.True(t, ok, output)
+			calls, err := os.ReadFile(filepath.Join(dir, "calls"))
+			require.NoError(t, err)
+			assert.Equal(t, test.want, strings.TrimSpace(string(calls)))
+			comment, err := os.ReadFile(filepath.Join(dir, "comment.md"))
+			require.NoError(t, err)
+			assert.True(t, strings.HasPrefix(string(comment), "<!-- wallet-infra: changes -->\n"))
+			assert.Less(t, len(comment), 65536, "GitHub refuses a longer one")
+			assert.Contains(t, string(comment), "https://run")
+		})
+	}
+}
+
+// A stack that is not there yet is no error; a refusal is one, since the report
+// would call everything new.
+func TestWhatIsDeployedIsReadOrTheJobFails(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer string
+		ok     bool
+		files  []string
+	}{
+		"deployed":  {`echo '{"TemplateBody":{}}'`, true, []string{"wallet-staging-compute.json"}},
+		"not there": {`echo "An error occurred (ValidationError): Stack with id x does not exist" >&2; exit 254`, true, nil},
+		"announced": {`echo "An error occurred (ValidationError): GetTemplate cannot be called on REVIEW_IN_PROGRESS stacks." >&2; exit 254`, true, nil},
+		"refused":   {`echo "An error occurred (AccessDenied)" >&2; exit 254`, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			fakeProgram(t, dir, "aws", test.answer)
+			fakeProgram(t, dir, "go", `echo "sa-east-1 wallet-staging-compute"`)
+			read, err := filepath.Abs("../.github/scripts/deployed.sh")
+			require.NoError(t, err)
+			output, ok := runIn(t, dir, nil, read, "staging", "deployed", dir)
+			assert.Equal(t, test.ok, ok, output)
+			found, err := filepath.Glob(filepath.Join(dir, "deployed", "*.json"))
+			require.NoError(t, err)
+			var files []string
+			for _, path := range found {
+				files = append(files, filepath.Base(path))
+			}
+			assert.Equal(t, test.files, files)
+		})
+	}
+}
+
+// What needs an acknowledgement fails the check, and not before every environment
+// is in the report.
+func TestTheReportHoldsEveryEnvironmentBeforeTheCheckFails(t *testing.T) {
+	classify, err := filepath.Abs("../.github/scripts/classify.sh")
+	require.NoError(t, err)
+	for name, test := range map[string]struct {
+		status string
+		ok     bool
+	}{"clean": {"0", true}, "open": {"2", false}, "unreadable": {"1", false}} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			fakeProgram(t, dir, "go", `case "$1" in
+run) printf 'staging\nproduction\n' ;;
+build) mkdir -p build; printf '#!/usr/bin/env bash\necho "$@"\nexit %s\n' "$STATUS" > build/changes; chmod +x build/changes ;;
+esac`)
+			for _, made := range []string{"a/templates/head/staging", "a/templates/head/production", "a/templates/base/staging", "a/templates/base/production", "a/deployed-production"} {
+				require.NoError(t, os.MkdirAll(filepath.Join(dir, made), 0o755))
+			}
+			output, ok := runIn(t, dir, []string{"STATUS=" + test.status}, classify, "a", "report.md", "0123456789abcdef")
+			assert.Equal(t, test.ok, ok, output)
+			report, err := os.ReadFile(filepath.Join(dir, "report.md"))
+			require.NoError(t, err)
+			assert.Contains(t, string(report), "## staging\n\nCompared with the templates of 012345678.\n\n--base a/templates/base/staging --head a/templates/head/staging")
+			if test.status != "1" {
+				assert.Contains(t, string(report), "## production\n\nCompared with what is deployed.\n\n--base a/deployed-production --head a/templates/head/production")
+			}
+		})
+	}
+}
+
+func TestAnEntranceThatAnswersWronglyFailsTheDeployment(t *testing.T) {
+	look, err := filepath.Abs("../.github/scripts/visible.sh")
+	require.NoError(t, err)
+	right := map[string]string{"http://api.example.com/": "301", "https://api.example.com/nobody-named-this": "404",
+		"https://api.example.com/q/health": "403", "https://api.example.com/metrics": "403",
+		"https://api.example.com/api/v1/wallets/00000000-0000-0000-0000-000000000000": "404"}
+	visit := func(answers map[string]string) (string, bool) {
+		dir := t.TempDir()
+		var cases strings.Builder
+		for _, address := range slices.Sorted(maps.Keys(answers)) {
+			fmt.Fprintf(&cases, "%s) printf '%s' ;;\n", address, answers[address])
+		}
+		fakeProgram(t, dir, "curl", "case \"${@: -1}\" in\n"+cases.String()+"*) exit 6 ;;\nesac")
+		return runIn(t, dir, nil, look, "api.example.com")
+	}
+	output, ok := visit(right)
+	assert.True(t, ok, output)
+	for address, wrong := range map[string]string{
+		"http://api.example.com/":          "200",
+		"https://api.example.com/q/health": "200",
+		"https://api.example.com/metrics":  "200",
+		"https://api.example.com/api/v1/wallets/00000000-0000-0000-0000-000000000000": "503",
+	} {
+		answers := maps.Clone(right)
+		answers[address] = wrong
+		output, ok := visit(answers)
+		assert.False(t, ok, output)
+		assert.Contains(t, output, "FAILED   "+address)
+	}
+	output, ok = visit(nil)
+	assert.False(t, ok, output)
+	assert.Contains(t, output, "no answer (curl: 6)")
 }
