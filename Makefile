@@ -8,8 +8,10 @@ SHELL := /bin/bash
 # The pinned CDK CLI and, on Linux, the pinned Node come first.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TOOL := go tool -modfile=.ci/tools.mod
+# The linters of workflows stand apart: both sets pin the same YAML library.
+WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/deliver help synth test lint cfnlint lock update changes cost bench check clean
+.PHONY: build/deliver help synth test lint cfnlint lock update changes identity cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,7 +28,7 @@ synth: node_modules/.package-lock.json ## write and validate every environment's
 test: node_modules/.package-lock.json ## run every test: configuration, templates, handlers, documents
 	go test ./...
 
-lint: node_modules/.package-lock.json ## formatting, go vet and the linters
+lint: node_modules/.package-lock.json ## formatting, go vet and the linters, of Go, documents and workflows
 	@unformatted="$$(git ls-files '*.go' | xargs gofmt -l)"; \
 	  if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
@@ -35,6 +37,9 @@ lint: node_modules/.package-lock.json ## formatting, go vet and the linters
 	@if command -v shellcheck > /dev/null; then shellcheck $$(git ls-files '*.sh') .ci/run; \
 	  elif [ -n "$${CI:-}" ]; then echo "shellcheck is not installed" >&2; exit 1; \
 	  else echo "shellcheck is not installed: the scripts were not checked" >&2; fi
+	$(WORKFLOWS) actionlint
+	$(WORKFLOWS) ghalint run
+	$(WORKFLOWS) ghalint act
 
 cfnlint: ## ask cfn-lint, where it is installed, about the templates of the last synth
 	@mkdir -p build
@@ -57,6 +62,9 @@ changes: ## say what the last synth destroys, replaces, opens and moves in BASE,
 # hides exit statuses and signals.
 build/deliver: node_modules/.package-lock.json
 	go build -o $@ ./cmd/deliver
+
+identity: node_modules/.package-lock.json ## show what would change in whom an account trusts (ENV=staging); never run by the pipeline
+	scripts/identity.sh $(or $(ENV),$(error name the environment, such as ENV=staging))
 
 cost: ## print the fixed monthly cost of the templates of the last synth
 	go run ./cmd/cost

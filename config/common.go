@@ -47,3 +47,28 @@ func walletLimits(freeMemoryMiB int) Limits {
 		CertificateDays:    30,
 	}
 }
+
+// walletGitHub is a part of Site that all environments share: a fork fills it in
+// here, once. The numbers of a repository are shown by
+// `gh api repos/OWNER/NAME --jq '.owner.id, .id'`.
+func walletGitHub() GitHub {
+	return GitHub{
+		Platform: Repository{Owner: "example", OwnerID: 1000001, Name: "wallet-infra", ID: 2000001},
+		Service:  Repository{Owner: "example", OwnerID: 1000001, Name: "wallet-service", ID: 2000002},
+		Branch:   "main",
+	}
+}
+
+// PipelineSession is how long a workflow may act on one sign-in: the least that IAM
+// offers for a role. A deployment takes longer, see [Pipeline.DeploySession].
+const PipelineSession = time.Hour
+
+// walletPipeline is the same in every environment, since staging rehearses what
+// production does.
+func walletPipeline() Pipeline {
+	return Pipeline{
+		// A first deployment takes over an hour for the brokers and the database, and
+		// CloudFormation goes on by itself when the session ends in the middle.
+		DeploySession: 4 * time.Hour,
+	}
+}

@@ -23,6 +23,10 @@ type decision struct {
 
 // decisions are all of them, by concept.
 var decisions = map[string][]decision{
+	"pipeline": {
+		{"session of a deployment", func(e Environment) []any { return []any{e.Pipeline.DeploySession} },
+			"4h0m0s", "4h0m0s", "a first deployment must end within it; whoever steals the credentials has them as long"},
+	},
 	"place": {
 		{"regions", func(e Environment) []any { return []any{e.Primary.Name, e.Secondary.Name} },
 			"sa-east-1 us-east-1", "sa-east-1 us-east-1", "the wallet's data lives in Brazil, its copies in one place outside"},

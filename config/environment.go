@@ -40,6 +40,7 @@ type Environment struct {
 	Edge          Edge
 	Observability Observability
 	DR            DR
+	Pipeline      Pipeline
 }
 
 // Site is what a fork of this repository must fill in: nothing here has a
@@ -62,6 +63,8 @@ type Site struct {
 	ImageTag string
 	// Grafana says who signs in to the Grafana workspace.
 	Grafana GrafanaIdentity
+	// GitHub says whose workflows may act in the account.
+	GitHub GitHub
 	// KafkaSource is the cluster that the MSK Replicator reads. AWS chooses its
 	// names, and the second region must not ask the first for them: they are written
 	// down here once the cluster exists.
@@ -105,6 +108,40 @@ type GrafanaIdentity struct {
 	// SAMLAdminRoles are the values of the role attribute that make an
 	// administrator. Only for SAML.
 	SAMLAdminRoles []string
+}
+
+// GitHub says which repositories the account trusts, and what their workflows
+// may do there is decided by constructs/identity.
+type GitHub struct {
+	// Platform is the repository of this program: it deploys, and pushes the
+	// images that change the schema.
+	Platform Repository
+	// Service is the repository of the wallet service, which pushes its images.
+	// It may be the same one.
+	Service Repository
+	// Branch is the protected branch of both, such as "main": nothing else deploys
+	// or pushes an image.
+	Branch string
+	// SharedProvider says that the account has GitHub as an identity provider
+	// already, made by somebody else. An account can have one only, and the
+	// platform makes it otherwise.
+	SharedProvider bool
+}
+
+// Repository is a repository on github.com with the numbers that GitHub never
+// gives to another one. Whoever takes over a name that was given up has other
+// numbers, and is not trusted.
+type Repository struct {
+	Owner   string // the organization or user, such as "example"
+	OwnerID int    // its number: `gh api repos/OWNER/NAME --jq .owner.id`
+	Name    string // without its owner, such as "wallet-infra"
+	ID      int    // its number: `gh api repos/OWNER/NAME --jq .id`
+}
+
+// Pipeline is what the workflows may do in the account, and for how long.
+type Pipeline struct {
+	// DeploySession is how long a deployment may act on one sign-in, 1 to 12 hours.
+	DeploySession time.Duration
 }
 
 // Tags are the cost and ownership tags of an environment.

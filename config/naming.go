@@ -191,3 +191,89 @@ func (e Environment) PrometheusLogGroup(source string) string {
 
 // TraceGroup is the X-Ray group of the wallet's traces.
 func (e Environment) TraceGroup() string { return e.Prefix() }
+
+// BootstrapQualifier is what `cdk bootstrap` names its resources with when it is
+// not told otherwise.
+const BootstrapQualifier = "hnb659fds"
+
+// The roles that `cdk bootstrap` makes in each region, as far as the pipeline
+// takes them: to deploy stacks, to upload templates and code, and to look.
+const (
+	BootstrapDeploy  = "deploy"
+	BootstrapPublish = "file-publishing"
+	BootstrapLookup  = "lookup"
+	// BootstrapExecute is CloudFormation's own: the others hand it over and cannot
+	// take it.
+	BootstrapExecute = "cfn-exec"
+)
+
+// BootstrapRole is the ARN of a role of the CDK bootstrap in a region.
+func (e Environment) BootstrapRole(role string, r Region) string {
+	return ARN("iam", "", e.Site.Account,
+		fmt.Sprintf("role/cdk-%s-%s-role-%s-%s", BootstrapQualifier, role, e.Site.Account, r.Name))
+}
+
+// BootstrapAssets is the bucket in which the CDK CLI puts templates and code.
+func (e Environment) BootstrapAssets(r Region) string {
+	return fmt.Sprintf("cdk-%s-assets-%s-%s", BootstrapQualifier, e.Site.Account, r.Name)
+}
+
+// BootstrapVersionARN is the parameter that tells the CDK CLI what the bootstrap
+// of a region can do.
+func (e Environment) BootstrapVersionARN(r Region) string {
+	return ARN("ssm", r.Name, e.Site.Account, "parameter/cdk-bootstrap/"+BootstrapQualifier+"/version")
+}
+
+// StackID is the CloudFormation ID of any of the environment's stacks in a
+// region: AWS draws the last part.
+func (e Environment) StackID(r Region) string {
+	return ARN("cloudformation", r.Name, e.Site.Account, "stack/"+e.StackName("*")+"/*")
+}
+
+// IdentityStackName is the stack of an account's trust in GitHub. No environment
+// owns it: several may share an account.
+func IdentityStackName() string { return Platform + "-identity" }
+
+// DeploymentBoundary is the policy that `cdk bootstrap` puts around CloudFormation
+// in an account, so that a deployment cannot change whom the account trusts.
+func DeploymentBoundary() string { return Platform + "-deployment-boundary" }
+
+// PipelineRole is the name of the role that a workflow takes for a task in the
+// environment.
+func (e Environment) PipelineRole(task string) string { return e.Prefix() + "-pipeline-" + task }
+
+// PipelineRoleARN is the ARN by which a workflow asks for that role.
+func (e Environment) PipelineRoleARN(task string) string {
+	return ARN("iam", "", e.Site.Account, "role/"+e.PipelineRole(task))
+}
+
+// The tasks of the pipeline, each with a role of its own.
+const (
+	PipelinePlan       = "plan"       // read what is deployed, for a pull request
+	PipelinePrepare    = "prepare"    // make a change set, and not execute it
+	PipelineDeploy     = "deploy"     // deploy
+	PipelineWatch      = "watch"      // look for drift
+	PipelineService    = "service"    // push the service's image
+	PipelineMigrations = "migrations" // push the migrations' image
+)
+
+// GitHubProviderARN is GitHub as an identity provider of the account.
+func (e Environment) GitHubProviderARN() string {
+	return ARN("iam", "", e.Site.Account, "oidc-provider/"+GitHubIssuer)
+}
+
+// GitHubIssuer is the host that signs the tokens of GitHub's workflows.
+const GitHubIssuer = "token.actions.githubusercontent.com"
+
+// Subject is how GitHub's tokens name a repository and what runs in it: `when` is
+// "pull_request", "ref:refs/heads/main" or "environment:production". The numbers
+// stand in it for every repository made since 15 July 2026, and for older ones
+// whose owner chose it.
+func (r Repository) Subject(when string) string {
+	return fmt.Sprintf("repo:%s@%d/%s@%d:%s", r.Owner, r.OwnerID, r.Name, r.ID, when)
+}
+
+// RepositoryARN is the ARN of one of the environment's ECR repositories.
+func (e Environment) RepositoryARN(repository string) string {
+	return ARN("ecr", e.Primary.Name, e.Site.Account, "repository/"+repository)
+}

@@ -18,6 +18,7 @@ func Production() Environment {
 			},
 			ImageTag: "1.0.0",
 			Grafana:  GrafanaIdentity{Provider: "AWS_SSO"},
+			GitHub:   walletGitHub(),
 		},
 		Tags:          Tags{Owner: "wallet-platform", CostCentre: "payments", DataClass: "restricted"},
 		Primary:       Region{Name: "sa-east-1", Zones: []string{"sa-east-1a", "sa-east-1b", "sa-east-1c"}},
@@ -35,6 +36,7 @@ func Production() Environment {
 		Edge:          productionEdge(),
 		Observability: productionObservability(),
 		DR:            productionDR(),
+		Pipeline:      walletPipeline(),
 	}
 }
 

@@ -19,6 +19,7 @@ func Staging() Environment {
 			},
 			ImageTag: "1.0.0",
 			Grafana:  GrafanaIdentity{Provider: "AWS_SSO"},
+			GitHub:   walletGitHub(),
 		},
 		Tags:          Tags{Owner: "wallet-platform", CostCentre: "payments", DataClass: "synthetic"},
 		Primary:       Region{Name: "sa-east-1", Zones: []string{"sa-east-1a", "sa-east-1b", "sa-east-1c"}},
@@ -36,6 +37,7 @@ func Staging() Environment {
 		Edge:          stagingEdge(),
 		Observability: stagingObservability(),
 		DR:            stagingDR(),
+		Pipeline:      walletPipeline(),
 	}
 }
 

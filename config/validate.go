@@ -35,6 +35,7 @@ func (e Environment) Validate() error {
 	validateObservability(p, e.Observability)
 	validateLimits(p, e.Observability.Limits, e.Messaging)
 	validateDR(p, e)
+	validatePipeline(p, e.Pipeline)
 	return errors.Join(p.found...)
 }
 
@@ -60,6 +61,8 @@ func validateApart(p *problems, e, other Environment) {
 		p.check(e.Site.APIDomain != host, "Site.APIDomain", e.Site.APIDomain, "a host name that %s does not use", other.Name)
 		p.check(e.Site.StaticDomain != host, "Site.StaticDomain", e.Site.StaticDomain, "a host name that %s does not use", other.Name)
 	}
+	p.check(e.Site.Account != other.Site.Account || e.Site.GitHub.SharedProvider == other.Site.GitHub.SharedProvider,
+		"Site.GitHub.SharedProvider", e.Site.GitHub.SharedProvider, "what %s says of the account that they share", other.Name)
 	for _, mine := range e.blocks() {
 		for _, theirs := range other.blocks() {
 			p.check(!mine.prefix.Overlaps(theirs.prefix), mine.field, mine.prefix.String(),

@@ -26,6 +26,12 @@ var (
 	hostPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	// The OCI distribution specification's tag.
 	imageTagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	// A GitHub account: letters, digits and single hyphens inside.
+	ownerPattern = regexp.MustCompile(`^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}$`)
+	// A GitHub repository.
+	repositoryPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+	// A branch by one plain name: patterns and paths have no place in a trust.
+	branchPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	// What AWS takes in a tag's value.
 	tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$`)
 )
@@ -38,6 +44,30 @@ func validateSite(p *problems, e Environment) {
 	validateAddresses(p, "Site.Alerts.Warning", site.Alerts.Warning)
 	validateImageTag(p, site.ImageTag)
 	validateGrafana(p, site.Grafana)
+	validateGitHub(p, site.GitHub)
+}
+
+// validateGitHub wants exact names and numbers: whatever stands here is let into
+// the account.
+func validateGitHub(p *problems, github GitHub) {
+	for _, r := range []struct {
+		field string
+		Repository
+	}{
+		{"Site.GitHub.Platform", github.Platform},
+		{"Site.GitHub.Service", github.Service},
+	} {
+		p.check(ownerPattern.MatchString(r.Owner), r.field+".Owner", r.Owner, "the name of a GitHub account")
+		p.check(repositoryPattern.MatchString(r.Name), r.field+".Name", r.Name, "the name of a GitHub repository, without its owner")
+		p.check(r.OwnerID > 0, r.field+".OwnerID", r.OwnerID, "the number that GitHub gave to the owner")
+		p.check(r.ID > 0, r.field+".ID", r.ID, "the number that GitHub gave to the repository")
+	}
+	p.check(branchPattern.MatchString(github.Branch), "Site.GitHub.Branch", github.Branch, "the name of one branch, without a path or a pattern")
+}
+
+// validatePipeline holds the session against IAM's bounds for a role.
+func validatePipeline(p *problems, pipeline Pipeline) {
+	p.hours("Pipeline.DeploySession", pipeline.DeploySession, 1, 12)
 }
 
 func validateHosts(p *problems, site Site) {
@@ -175,6 +205,7 @@ func (e Environment) limitedNames() []limitedName {
 		{"the restore test", e.RestoreTestName(), 50},
 		{"the Region switch plan", e.PlanName(PlanFailover), 32},
 		{"the approver's role", e.RecoveryApprover(), 64},
+		{"the pipeline's role", e.PipelineRole(PipelineMigrations), 64},
 	}
 	for _, region := range []Region{e.Primary, e.Secondary} {
 		names = append(names,

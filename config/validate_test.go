@@ -59,6 +59,12 @@ func TestSiteThatAForkFilledInBadly(t *testing.T) {
 		"SAML fields for SSO":    {func(e *Environment) { e.Site.Grafana.SAMLMetadataURL = "https://id.br" }, `Site.Grafana.SAMLMetadataURL: want nothing without Provider SAML, got "https://id.br"`},
 		"SAML roles for SSO":     {func(e *Environment) { e.Site.Grafana.SAMLAdminRoles = []string{"a"} }, `Site.Grafana.SAMLAdminRoles: want nothing without Provider SAML, got [a]`},
 		"SAML without its field": {func(e *Environment) { e.Site.Grafana.Provider = "SAML" }, "Site.Grafana.SAMLMetadataURL: want the https address of the identity provider's metadata, got \"\"\nSite.Grafana.SAMLAdminRoles: want at least one role, none empty, got []"},
+		"repository with owner":  {func(e *Environment) { e.Site.GitHub.Platform.Name = "example/wallet-infra" }, `Site.GitHub.Platform.Name: want the name of a GitHub repository, without its owner, got "example/wallet-infra"`},
+		"owner as a pattern":     {func(e *Environment) { e.Site.GitHub.Service.Owner = "*" }, `Site.GitHub.Service.Owner: want the name of a GitHub account, got "*"`},
+		"owner without number":   {func(e *Environment) { e.Site.GitHub.Service.OwnerID = 0 }, `Site.GitHub.Service.OwnerID: want the number that GitHub gave to the owner, got 0`},
+		"repository, no number":  {func(e *Environment) { e.Site.GitHub.Platform.ID = 0 }, `Site.GitHub.Platform.ID: want the number that GitHub gave to the repository, got 0`},
+		"branch as a pattern":    {func(e *Environment) { e.Site.GitHub.Branch = "release/*" }, `Site.GitHub.Branch: want the name of one branch, without a path or a pattern, got "release/*"`},
+		"session of a day":       {func(e *Environment) { e.Pipeline.DeploySession = 24 * time.Hour }, `Pipeline.DeploySession: want 1 to 12 whole hours, got 24h0m0s`},
 		"owner missing":          {func(e *Environment) { e.Tags.Owner = "" }, `Tags.Owner: want 1 to 256 letters, digits, spaces and _.:/=+-@, which do not start with "aws:", got ""`},
 		"cost centre malformed":  {func(e *Environment) { e.Tags.CostCentre = "R&D" }, `Tags.CostCentre: want 1 to 256 letters, digits, spaces and _.:/=+-@, which do not start with "aws:", got "R&D"`},
 		"data class unknown":     {func(e *Environment) { e.Tags.DataClass = "secret" }, `Tags.DataClass: want one of restricted, synthetic, got "secret"`},
@@ -531,4 +537,7 @@ func TestEnvironmentsThatCannotStandTogether(t *testing.T) {
 	shared := Production()
 	shared.Site.Account = Staging().Site.Account
 	assert.NoError(t, validateTogether([]Environment{Staging(), shared}), "two environments in one account")
+	shared.Site.GitHub.SharedProvider = true
+	assert.EqualError(t, validateTogether([]Environment{Staging(), shared}),
+		`production: Site.GitHub.SharedProvider: want what staging says of the account that they share, got true`)
 }

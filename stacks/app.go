@@ -32,23 +32,34 @@ func NewApp(context map[string]any, outdir string, environments []config.Environ
 // templates. It fails, before anything is written, on bad input, and on
 // templates that CloudFormation Validate refuses.
 func Run(path string, arguments []string) error {
-	context, err := config.ReadContext(path, arguments)
+	context, environments, err := readInputs(path, arguments)
 	if err != nil {
 		return err
+	}
+	return synthesize(func() { NewApp(context, defaultOutdir(), environments).Synth(nil) })
+}
+
+// readInputs reads the context and the environments that it chooses.
+func readInputs(path string, arguments []string) (map[string]any, []config.Environment, error) {
+	context, err := config.ReadContext(path, arguments)
+	if err != nil {
+		return nil, nil, err
 	}
 	choice, err := config.ReadChoice(context)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	environments, err := config.Select(config.All(), choice)
-	if err != nil {
-		return err
-	}
-	outdir := ""
+	return context, environments, err
+}
+
+// defaultOutdir is where the CLI would have the assembly; empty where it says so
+// itself.
+func defaultOutdir() string {
 	if os.Getenv("CDK_OUTDIR") == "" {
-		outdir = "cdk.out" // where the CLI would have it
+		return "cdk.out"
 	}
-	return synthesize(func() { NewApp(context, outdir, environments).Synth(nil) })
+	return ""
 }
 
 // synthesize turns the panic by which jsii reports a refused template into an

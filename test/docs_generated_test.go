@@ -61,16 +61,18 @@ type acceptance struct{ rule, reason string }
 // number of resources in all environments that carry each.
 func findingsTable(t *testing.T) string {
 	t.Helper()
-	carriers := map[acceptance]map[string]bool{}
+	all := trust(t)
 	for _, env := range platform {
-		for _, stack := range env.stacks {
-			for id, r := range stack.Resources {
-				for _, given := range accepted(t, r) {
-					if carriers[given] == nil {
-						carriers[given] = map[string]bool{}
-					}
-					carriers[given][stack.name+"/"+id] = true
+		all = append(all, env.sorted()...)
+	}
+	carriers := map[acceptance]map[string]bool{}
+	for _, stack := range all {
+		for id, r := range stack.Resources {
+			for _, given := range accepted(t, r) {
+				if carriers[given] == nil {
+					carriers[given] = map[string]bool{}
 				}
+				carriers[given][stack.account+"/"+stack.name+"/"+id] = true
 			}
 		}
 	}

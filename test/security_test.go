@@ -581,12 +581,8 @@ func TestFunctionsRunOnTheProcessorTheyAreBuiltFor(t *testing.T) {
 			timeout, _ := function.Properties["Timeout"].(float64)
 			assert.GreaterOrEqualf(t, timeout, least, "%s gives up before the last of its attempts", function.id)
 		}
-<<<<<<< HEAD
-		assert.Equal(t, 3+env.DR.Mode.SecondaryRegions(), built,
-			"for the users of the database, their passwords, and the users of Kafka in each region that has it")
-=======
-		assert.Equal(t, 6, built, "for the users of the database, their passwords, the users of Kafka, and deployments: migration, test, and again after a rotation")
->>>>>>> bluegreen
+		assert.Equal(t, 6+env.DR.Mode.SecondaryRegions(), built,
+			"for the users of the database, their passwords, deployments (migration, test, and again after a rotation), and the users of Kafka in each region that has it")
 	})
 }
 

@@ -106,13 +106,18 @@ func load(dir string, env config.Environment) (environment, error) {
 	loaded := environment{Environment: env, stacks: map[string]template{}}
 	built, err := assembly.Read(filepath.Join(dir, "assembly-"+stacks.StageName(env)))
 	for _, stack := range built {
-		loaded.stacks[strings.TrimPrefix(stack.Name, env.StackName(""))] = template{
-			Template: stack.Template, name: stack.Name, region: stack.Region, account: stack.Account,
-			protected: stack.TerminationProtection, tags: stack.Tags, requires: stack.DependsOn,
-			notes: stack.Notes, raw: stack.Raw,
-		}
+		loaded.stacks[strings.TrimPrefix(stack.Name, env.StackName(""))] = read(stack)
 	}
 	return loaded, err
+}
+
+// read takes from a stack of an assembly what the tests ask for.
+func read(stack assembly.Stack) template {
+	return template{
+		Template: stack.Template, name: stack.Name, region: stack.Region, account: stack.Account,
+		protected: stack.TerminationProtection, tags: stack.Tags, requires: stack.DependsOn,
+		notes: stack.Notes, raw: stack.Raw,
+	}
 }
 
 // eachEnvironment runs a test for every environment, by name.

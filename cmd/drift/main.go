@@ -1,0 +1,123 @@
+// Command drift asks AWS what differs from the deployed templates of an
+// environment, and from the account's trust in its pipeline. It reads through the
+// lookup roles of the CDK bootstrap and ends with status 2 when something differs
+// that nobody expects.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"wallet-infra/config"
+	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/drift"
+)
+
+// found is the exit status of a drift that nobody expects.
+const found = 2
+
+func main() {
+	name := flag.String("env", "", "the `environment` to look at")
+	dir := flag.String("assembly", "cdk.out", "the `directory` of its synthesis, which names the stacks")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	results, absent, err := run(ctx, *name, *dir)
+	if len(results) > 0 {
+		fmt.Print(drift.Report(*name, results, absent))
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "drift: %v\n", err)
+		os.Exit(1)
+	}
+	if drift.Unexpected(results) {
+		os.Exit(found)
+	}
+}
+
+// place is a stack by name and region.
+type place struct{ stack, region string }
+
+// run looks at every stack, and returns what it saw together with an error where
+// it could not look: half a look is no good news.
+func run(ctx context.Context, name, dir string) (results []drift.Result, absent []string, err error) {
+	environments, err := config.Select(config.All(), config.Choice{Env: name})
+	if err != nil {
+		return nil, nil, err
+	}
+	if name == "" {
+		return nil, nil, errors.New("-env: want the name of an environment")
+	}
+	env := environments[0]
+	places, err := stacksOf(env, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	own, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Primary.Name))
+	if err != nil {
+		return nil, nil, err
+	}
+	var problems []error
+	for _, at := range places {
+		result, err := detector(own, env, at.region).Look(ctx, at.stack)
+		switch {
+		case errors.Is(err, drift.ErrNotDeployed):
+			absent = append(absent, at.stack)
+		case err != nil:
+			problems = append(problems, err)
+		default:
+			results = append(results, result)
+		}
+	}
+	return results, absent, errors.Join(problems...)
+}
+
+// stacksOf are the environment's stacks and that of the account's trust.
+func stacksOf(env config.Environment, dir string) ([]place, error) {
+	built, err := assembly.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	places := []place{{config.IdentityStackName(), env.Primary.Name}}
+	for _, stack := range built {
+		if stack.Tags["Environment"] == env.Name {
+			places = append(places, place{stack.Name, stack.Region})
+		}
+	}
+	if len(places) == 1 {
+		return nil, fmt.Errorf("%s holds no stack of %s", dir, env.Name)
+	}
+	return places, nil
+}
+
+// detector looks through the lookup role of a region.
+func detector(own aws.Config, env config.Environment, region string) drift.Detector {
+	there := own.Copy()
+	there.Region = region
+	role := env.BootstrapRole(config.BootstrapLookup, config.Region{Name: region})
+	there.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(there), role))
+	return drift.Detector{API: cloudformation.NewFromConfig(there), Sleep: sleep}
+}
+
+// sleep waits, or ends early with the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,194 @@
+package identity
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
+)
+
+// task is something that a workflow does in an environment: who may, and what.
+type task struct {
+	id, name string // of the construct, and in the role's name
+	about    string // the role's description
+	subject  string // of GitHub's token, whole
+	branch   string // the branch that the workflow must come from; empty asks nothing more
+	session  time.Duration
+	grants   []grant
+}
+
+// grant is a statement that allows actions on resources.
+type grant struct {
+	actions, resources []string
+	service            string // hands a role to this service alone; only for iam:PassRole
+	why                string // its wildcards are acceptable; empty where it has none
+	wildcards          []string
+}
+
+// tasks are the pipeline's, by rising power. Each role is for one of them: a pull
+// request's code, which nobody has read yet, must not hold what a deployment
+// needs.
+func tasks(env config.Environment) []task {
+	github := env.Site.GitHub
+	main := "ref:refs/heads/" + github.Branch
+	return []task{
+		{
+			id: "Plan", name: config.PipelinePlan, session: config.PipelineSession,
+			about:   "Reads the deployed templates, to show in a pull request what it would change",
+			subject: github.Platform.Subject("pull_request"),
+			grants:  []grant{readTemplates(env)},
+		},
+		{
+			id: "Watch", name: config.PipelineWatch, session: config.PipelineSession,
+			about:   "Looks for what differs from the deployed templates",
+			subject: github.Platform.Subject(main),
+			grants:  []grant{take(env, config.BootstrapLookup)},
+		},
+		{
+			id: "Service", name: config.PipelineService, session: config.PipelineSession,
+			about:   "Pushes images of the wallet service",
+			subject: github.Service.Subject(main),
+			grants:  push(env, env.ServiceRepository()),
+		},
+		{
+			id: "Migrations", name: config.PipelineMigrations, session: config.PipelineSession,
+			about:   "Pushes images that change the schema",
+			subject: github.Platform.Subject(main),
+			grants:  push(env, env.MigrationsRepository()),
+		},
+		{
+			id: "Prepare", name: config.PipelinePrepare, session: config.PipelineSession,
+			about:   "Makes the change sets that a person then approves, and cannot execute them",
+			subject: github.Platform.Subject(main),
+			grants:  prepare(env),
+		},
+		{
+			id: "Deploy", name: config.PipelineDeploy, session: env.Pipeline.DeploySession,
+			about: "Deploys, through the roles of the CDK bootstrap, after what the GitHub environment asks for",
+			// A job in an environment has no branch in its subject. GitHub can be told
+			// which branches may use an environment; this does not rely on it.
+			subject: github.Platform.Subject("environment:" + env.Name),
+			branch:  "refs/heads/" + github.Branch,
+			grants:  []grant{take(env, config.BootstrapDeploy, config.BootstrapPublish, config.BootstrapLookup)},
+		},
+	}
+}
+
+// newRole makes the role of a task.
+func newRole(scope constructs.Construct, env config.Environment, t task) awsiam.Role {
+	asked := map[string]any{
+		config.GitHubIssuer + ":aud": audience,
+		config.GitHubIssuer + ":sub": t.subject,
+	}
+	if t.branch != "" {
+		asked[config.GitHubIssuer+":ref"] = t.branch
+	}
+	var statements []awsiam.PolicyStatement
+	for _, g := range t.grants {
+		statements = append(statements, g.statement())
+	}
+	role := awsiam.NewRole(scope, new(t.id), &awsiam.RoleProps{
+		RoleName:           new(env.PipelineRole(t.name)),
+		Description:        new(t.about),
+		AssumedBy:          awsiam.NewWebIdentityPrincipal(new(env.GitHubProviderARN()), &map[string]any{"StringEquals": asked}),
+		MaxSessionDuration: awscdk.Duration_Hours(jsii.Number(t.session.Hours())),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			t.id: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
+		},
+	})
+	acknowledge.Finding(role, "PCI.DSS.321-IAMNoInlinePolicy", "The policy belongs to this one role and goes with it: nobody can attach it to another")
+	for _, g := range t.grants {
+		if g.why != "" {
+			acknowledge.Finding(role, "AwsSolutions-IAM5", g.why, g.wildcards...)
+		}
+	}
+	return role
+}
+
+// statement renders the grant.
+func (g grant) statement() awsiam.PolicyStatement {
+	props := awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings(g.actions...),
+		Resources: jsii.Strings(g.resources...),
+	}
+	if g.service != "" {
+		props.Conditions = &map[string]any{"StringEquals": map[string]any{"iam:PassedToService": g.service}}
+	}
+	return awsiam.NewPolicyStatement(&props)
+}
+
+// take allows to take roles of the CDK bootstrap in both regions.
+func take(env config.Environment, roles ...string) grant {
+	g := grant{actions: []string{"sts:AssumeRole"}}
+	for _, region := range []config.Region{env.Primary, env.Secondary} {
+		for _, role := range roles {
+			g.resources = append(g.resources, env.BootstrapRole(role, region))
+		}
+	}
+	return g
+}
+
+// inStacks allows actions on the environment's stacks, in both regions.
+func inStacks(env config.Environment, actions ...string) grant {
+	g := grant{
+		actions: actions,
+		why:     "CloudFormation draws the last part of a stack's ID, and an environment's stacks are the ones whose names begin like it",
+	}
+	for _, region := range []config.Region{env.Primary, env.Secondary} {
+		g.resources = append(g.resources, env.StackID(region))
+		g.wildcards = append(g.wildcards, "Resource::"+env.StackID(region))
+	}
+	return g
+}
+
+// readTemplates allows to read what is deployed. The bootstrap's lookup role would
+// do, but it reads logs and buckets besides, with customers' data in them, and a
+// pull request's code decides what it reads.
+func readTemplates(env config.Environment) grant {
+	return inStacks(env, "cloudformation:DescribeStacks", "cloudformation:GetTemplate")
+}
+
+// prepare allows to make change sets and to show them. The bootstrap's deploy role
+// would do, but it also executes them, and the person's approval would be a
+// courtesy.
+func prepare(env config.Environment) []grant {
+	execute := grant{actions: []string{"iam:PassRole"}, service: "cloudformation.amazonaws.com"}
+	version := grant{actions: []string{"ssm:GetParameter"}}
+	assets := grant{actions: []string{"s3:GetObject"}, why: "CloudFormation reads the uploaded templates with the caller's rights; their names are hashes"}
+	for _, region := range []config.Region{env.Primary, env.Secondary} {
+		execute.resources = append(execute.resources, env.BootstrapRole(config.BootstrapExecute, region))
+		version.resources = append(version.resources, env.BootstrapVersionARN(region))
+		objects := config.ARN("s3", "", "", env.BootstrapAssets(region)+"/*")
+		assets.resources = append(assets.resources, objects)
+		assets.wildcards = append(assets.wildcards, "Resource::"+objects)
+	}
+	return []grant{
+		take(env, config.BootstrapPublish, config.BootstrapLookup),
+		inStacks(env, "cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet", "cloudformation:DescribeChangeSet",
+			"cloudformation:DescribeEvents", "cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks",
+			"cloudformation:GetTemplate", "cloudformation:GetTemplateSummary", "cloudformation:ListChangeSets"),
+		execute, version, assets,
+	}
+}
+
+// push allows to push to one repository, and to see whether a tag is taken.
+func push(env config.Environment, repository string) []grant {
+	return []grant{
+		{
+			actions: []string{"ecr:GetAuthorizationToken"}, resources: []string{"*"},
+			why: "ecr:GetAuthorizationToken exists for * only; pushing is limited to the one repository", wildcards: []string{"Resource::*"},
+		},
+		{
+			actions: []string{
+				"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
+				"ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
+			},
+			resources: []string{env.RepositoryARN(repository)},
+		},
+	}
+}

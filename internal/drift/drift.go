@@ -1,0 +1,146 @@
+// Package drift asks CloudFormation what differs between the deployed templates
+// and what really stands, and tells the differences that are meant from those that
+// somebody made behind the templates' back.
+//
+// CloudFormation compares the properties that a template sets, of the types that
+// support it: no difference means that none was found. Values are left out of the
+// report, which goes where many people read it.
+package drift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/smithy-go"
+)
+
+// API is the part of CloudFormation that a detection needs.
+type API interface {
+	DetectStackDrift(context.Context, *cloudformation.DetectStackDriftInput, ...func(*cloudformation.Options)) (*cloudformation.DetectStackDriftOutput, error)
+	DescribeStackDriftDetectionStatus(context.Context, *cloudformation.DescribeStackDriftDetectionStatusInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStackDriftDetectionStatusOutput, error)
+	DescribeStackResourceDrifts(context.Context, *cloudformation.DescribeStackResourceDriftsInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStackResourceDriftsOutput, error)
+}
+
+// Detector looks at stacks of one region.
+type Detector struct {
+	API API
+	// Sleep waits between two looks at a detection, or ends early with the
+	// context's error.
+	Sleep func(context.Context, time.Duration) error
+}
+
+// Difference is one property, or a whole resource, that is not as its template
+// says.
+type Difference struct {
+	Stack, LogicalID, Type string
+	Property               string // its path, such as "/Actions/0"; empty for a whole resource
+	Kind                   string // such as "NOT_EQUAL", "DELETED"
+	Meant                  string // why it is expected; empty where it is not
+}
+
+// Result is what was found in one stack.
+type Result struct {
+	Stack       string
+	Differences []Difference
+	// Unseen says what CloudFormation could not look at, in its own words; empty
+	// when it saw all that it supports.
+	Unseen string
+}
+
+// interval is the time between two looks at a detection, which takes minutes;
+// looks is how many there are before it is given up.
+const (
+	interval = 10 * time.Second
+	looks    = 120
+)
+
+// ErrNotDeployed is the error of a stack that does not exist.
+var ErrNotDeployed = errors.New("the stack is not deployed")
+
+// Look detects the drift of one stack. It fails with [ErrNotDeployed] for a stack
+// that is not there, and when CloudFormation does not come to an end.
+func (d Detector) Look(ctx context.Context, stack string) (Result, error) {
+	begun, err := d.API.DetectStackDrift(ctx, &cloudformation.DetectStackDriftInput{StackName: &stack})
+	var answer smithy.APIError
+	if errors.As(err, &answer) && answer.ErrorCode() == "ValidationError" && strings.Contains(answer.ErrorMessage(), "does not exist") {
+		return Result{}, fmt.Errorf("%s: %w", stack, ErrNotDeployed)
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("%s: %w", stack, err)
+	}
+	unseen, err := d.wait(ctx, stack, begun.StackDriftDetectionId)
+	if err != nil {
+		return Result{}, err
+	}
+	differences, err := d.differences(ctx, stack)
+	return Result{Stack: stack, Differences: differences, Unseen: unseen}, err
+}
+
+// wait returns what a detection could not see, when it has ended.
+func (d Detector) wait(ctx context.Context, stack string, id *string) (string, error) {
+	for range looks {
+		now, err := d.API.DescribeStackDriftDetectionStatus(ctx, &cloudformation.DescribeStackDriftDetectionStatusInput{StackDriftDetectionId: id})
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("%s: %w", stack, err)
+		case now.DetectionStatus == types.StackDriftDetectionStatusDetectionComplete:
+			return "", nil
+		case now.DetectionStatus == types.StackDriftDetectionStatusDetectionFailed:
+			// It has looked at the other resources all the same.
+			return aws.ToString(now.DetectionStatusReason), nil
+		}
+		if err := d.Sleep(ctx, interval); err != nil {
+			return "", fmt.Errorf("%s: %w", stack, err)
+		}
+	}
+	return "", fmt.Errorf("%s: the detection did not end within %v", stack, looks*interval)
+}
+
+// differences lists what was found.
+func (d Detector) differences(ctx context.Context, stack string) ([]Difference, error) {
+	var found []Difference
+	pages := &cloudformation.DescribeStackResourceDriftsInput{
+		StackName: &stack,
+		StackResourceDriftStatusFilters: []types.StackResourceDriftStatus{
+			types.StackResourceDriftStatusModified, types.StackResourceDriftStatusDeleted,
+		},
+	}
+	for {
+		page, err := d.API.DescribeStackResourceDrifts(ctx, pages)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", stack, err)
+		}
+		for _, resource := range page.StackResourceDrifts {
+			found = append(found, split(stack, resource)...)
+		}
+		if page.NextToken == nil {
+			return found, nil
+		}
+		pages.NextToken = page.NextToken
+	}
+}
+
+// split makes a difference of each property of a resource.
+func split(stack string, resource types.StackResourceDrift) []Difference {
+	whole := Difference{
+		Stack: stack, LogicalID: aws.ToString(resource.LogicalResourceId), Type: aws.ToString(resource.ResourceType),
+		Kind: string(resource.StackResourceDriftStatus),
+	}
+	if len(resource.PropertyDifferences) == 0 {
+		return []Difference{whole}
+	}
+	var found []Difference
+	for _, property := range resource.PropertyDifferences {
+		one := whole
+		one.Property, one.Kind = aws.ToString(property.PropertyPath), string(property.DifferenceType)
+		one.Meant = meant(one)
+		found = append(found, one)
+	}
+	return found
+}

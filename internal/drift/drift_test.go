@@ -1,0 +1,139 @@
+package drift
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// fake answers as CloudFormation does, from prepared answers.
+type fake struct {
+	refusal  error
+	statuses []types.StackDriftDetectionStatus // one after the other; the last one stays
+	reason   string
+	pages    [][]types.StackResourceDrift
+}
+
+func (f *fake) DetectStackDrift(context.Context, *cloudformation.DetectStackDriftInput, ...func(*cloudformation.Options)) (*cloudformation.DetectStackDriftOutput, error) {
+	return &cloudformation.DetectStackDriftOutput{StackDriftDetectionId: new("detection")}, f.refusal
+}
+
+func (f *fake) DescribeStackDriftDetectionStatus(_ context.Context, input *cloudformation.DescribeStackDriftDetectionStatusInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStackDriftDetectionStatusOutput, error) {
+	if *input.StackDriftDetectionId != "detection" {
+		return nil, errors.New("unknown detection")
+	}
+	now := f.statuses[0]
+	if len(f.statuses) > 1 {
+		f.statuses = f.statuses[1:]
+	}
+	return &cloudformation.DescribeStackDriftDetectionStatusOutput{DetectionStatus: now, DetectionStatusReason: &f.reason}, nil
+}
+
+func (f *fake) DescribeStackResourceDrifts(_ context.Context, input *cloudformation.DescribeStackResourceDriftsInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStackResourceDriftsOutput, error) {
+	page := 0
+	if input.NextToken != nil {
+		page = 1
+	}
+	output := &cloudformation.DescribeStackResourceDriftsOutput{StackResourceDrifts: f.pages[page]}
+	if page+1 < len(f.pages) {
+		output.NextToken = new("next")
+	}
+	return output, nil
+}
+
+// look runs a detection and counts how often it waits.
+func look(f *fake) (Result, int, error) {
+	waits := 0
+	detector := Detector{API: f, Sleep: func(ctx context.Context, _ time.Duration) error {
+		waits++
+		return ctx.Err()
+	}}
+	result, err := detector.Look(context.Background(), "wallet-staging-compute")
+	return result, waits, err
+}
+
+func resourceDrift(resourceType string, status types.StackResourceDriftStatus, properties ...string) types.StackResourceDrift {
+	d := types.StackResourceDrift{LogicalResourceId: new("Resource"), ResourceType: &resourceType, StackResourceDriftStatus: status}
+	for _, property := range properties {
+		d.PropertyDifferences = append(d.PropertyDifferences, types.PropertyDifference{
+			PropertyPath: &property, DifferenceType: types.DifferenceTypeNotEqual, ExpectedValue: new("wanted"), ActualValue: new("sécret"),
+		})
+	}
+	return d
+}
+
+const complete, under = types.StackDriftDetectionStatusDetectionComplete, types.StackDriftDetectionStatusDetectionInProgress
+
+func TestADetectionIsWaitedForAndReadToItsLastPage(t *testing.T) {
+	result, waits, err := look(&fake{statuses: []types.StackDriftDetectionStatus{under, under, complete}, pages: [][]types.StackResourceDrift{
+		{resourceDrift("AWS::S3::Bucket", types.StackResourceDriftStatusModified, "/VersioningConfiguration/Status")},
+		{resourceDrift("AWS::SQS::Queue", types.StackResourceDriftStatusDeleted)},
+	}})
+	require.NoError(t, err)
+	assert.Equal(t, 2, waits)
+	require.Len(t, result.Differences, 2)
+	assert.Equal(t, Difference{Stack: "wallet-staging-compute", LogicalID: "Resource", Type: "AWS::SQS::Queue", Kind: "DELETED"}, result.Differences[1])
+	assert.True(t, Unexpected([]Result{result}))
+}
+
+func TestOnlyWhatThePlatformItselfChangesIsExpected(t *testing.T) {
+	for property, want := range map[string]bool{
+		"/Actions/0/ForwardConfig/TargetGroups/0/Weight": true,
+		"/Actions":                  true,
+		"/ActionsOfSomebody":        false,
+		"/Conditions/0/PathPattern": false,
+		"/Priority":                 false,
+	} {
+		result, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
+			{resourceDrift("AWS::ElasticLoadBalancingV2::ListenerRule", types.StackResourceDriftStatusModified, property)},
+		}})
+		require.NoError(t, err)
+		assert.Equal(t, want, !Unexpected([]Result{result}), property)
+	}
+	gone, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
+		{resourceDrift("AWS::ElasticLoadBalancingV2::ListenerRule", types.StackResourceDriftStatusDeleted)},
+	}})
+	require.NoError(t, err)
+	assert.True(t, Unexpected([]Result{gone}), "a rule that is gone is never expected")
+}
+
+// A detection that fails for one resource has looked at the others.
+func TestWhatCouldNotBeSeenIsReportedAndHidesNothing(t *testing.T) {
+	result, _, err := look(&fake{
+		statuses: []types.StackDriftDetectionStatus{types.StackDriftDetectionStatusDetectionFailed}, reason: "Failed to detect drift on\nresource [Key]",
+		pages: [][]types.StackResourceDrift{{resourceDrift("AWS::S3::Bucket", types.StackResourceDriftStatusModified, "/BucketEncryption")}},
+	})
+	require.NoError(t, err)
+	report := Report("staging", []Result{result}, nil)
+	assert.Contains(t, report, "was not seen whole: Failed to detect drift on resource [Key]")
+	assert.Contains(t, report, "| wallet-staging-compute | Resource (AWS::S3::Bucket) | /BucketEncryption | NOT_EQUAL |")
+}
+
+func TestNoValueStandsInTheReport(t *testing.T) {
+	result, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
+		{resourceDrift("AWS::Lambda::Function", types.StackResourceDriftStatusModified, "/Environment/Variables/TOKEN")},
+	}})
+	require.NoError(t, err)
+	assert.NotContains(t, Report("staging", []Result{result}, nil), "sécret")
+}
+
+func TestAStackThatIsNotThereIsToldFromAFailure(t *testing.T) {
+	_, _, err := look(&fake{refusal: &smithy.GenericAPIError{Code: "ValidationError", Message: "Stack with id wallet-staging-compute does not exist"}})
+	assert.ErrorIs(t, err, ErrNotDeployed)
+	_, _, err = look(&fake{refusal: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}})
+	require.Error(t, err)
+	assert.NotErrorIs(t, err, ErrNotDeployed)
+}
+
+func TestADetectionThatNeverEndsIsGivenUp(t *testing.T) {
+	_, waits, err := look(&fake{statuses: []types.StackDriftDetectionStatus{under}})
+	assert.ErrorContains(t, err, "did not end within 20m0s")
+	assert.Equal(t, looks, waits)
+}
