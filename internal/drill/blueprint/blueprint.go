@@ -25,6 +25,7 @@ const (
 	typeService      = "AWS::ECS::Service"
 	typeScaling      = "AWS::ApplicationAutoScaling::ScalableTarget"
 	typeRecord       = "AWS::Route53::RecordSet"
+	typeGroup        = "AWS::Route53::RecordSetGroup"
 	typeHealthCheck  = "AWS::Route53::HealthCheck"
 	typeAlarm        = "AWS::CloudWatch::Alarm"
 	typeLoadBalancer = "AWS::ElasticLoadBalancingV2::LoadBalancer"
@@ -41,8 +42,10 @@ type Blueprint struct {
 	Database           Database
 	Services           []Service // of both regions
 	Records            []Record
-	Alarms             []Alarm
-	arns               map[string]string // plan name by ARN
+	// Entrances are the records of single regions that the moved ones lead to.
+	Entrances []Record
+	Alarms    []Alarm
+	arns      map[string]string // plan name by ARN
 }
 
 // Database is the Aurora global database with its cluster in each region.

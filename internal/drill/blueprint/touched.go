@@ -133,10 +133,9 @@ func (r *reader) records(step string, config plan.HealthCheckConfig) {
 	}
 	name := strings.TrimSuffix(config.RecordName, ".")
 	found := map[string]bool{}
-	r.each(typeRecord, func(stack assembly.Stack, _ string, resource assembly.Resource) {
-		record := r.record(stack, resource.Properties)
+	for _, record := range r.allRecords() {
 		if record.Name != name || record.Zone != config.HostedZoneID {
-			return
+			continue
 		}
 		if region := regions[record.SetID]; region != "" {
 			record.Region = region
@@ -148,7 +147,8 @@ func (r *reader) records(step string, config plan.HealthCheckConfig) {
 		if !slices.Contains(r.Records, record) {
 			r.Records = append(r.Records, record)
 		}
-	})
+		r.entrance(record)
+	}
 	for _, region := range []string{r.Primary, r.Secondary} {
 		if !found[region] {
 			r.problem("step %q moves %s, and no template makes its record for %s", step, name, region)
@@ -156,9 +156,35 @@ func (r *reader) records(step string, config plan.HealthCheckConfig) {
 	}
 }
 
-func (r *reader) record(stack assembly.Stack, properties map[string]any) Record {
+// allRecords are those of record sets and of groups of them.
+func (r *reader) allRecords() []Record {
+	var all []Record
+	r.each(typeRecord, func(stack assembly.Stack, _ string, resource assembly.Resource) {
+		all = append(all, r.record(stack, resource.Properties["HostedZoneId"], resource.Properties))
+	})
+	r.each(typeGroup, func(stack assembly.Stack, _ string, resource assembly.Resource) {
+		sets, _ := resource.Properties["RecordSets"].([]any)
+		for _, set := range sets {
+			if properties, ok := set.(map[string]any); ok {
+				all = append(all, r.record(stack, resource.Properties["HostedZoneId"], properties))
+			}
+		}
+	})
+	return all
+}
+
+// entrance reads the record that an alias leads to, where a template makes it.
+func (r *reader) entrance(alias Record) {
+	for _, record := range r.allRecords() {
+		if record.Name == alias.Target && record.Zone == alias.Zone && record.Type == alias.Type && !slices.Contains(r.Entrances, record) {
+			r.Entrances = append(r.Entrances, record)
+		}
+	}
+}
+
+func (r *reader) record(stack assembly.Stack, zone any, properties map[string]any) Record {
 	record := Record{
-		Zone:     r.text(stack, properties["HostedZoneId"]),
+		Zone:     r.text(stack, zone),
 		Name:     strings.TrimSuffix(r.text(stack, properties["Name"]), "."),
 		Type:     r.text(stack, properties["Type"]),
 		SetID:    r.text(stack, properties["SetIdentifier"]),
@@ -168,7 +194,7 @@ func (r *reader) record(stack assembly.Stack, properties map[string]any) Record 
 	}
 	record.HealthCheck = properties["HealthCheckId"] != nil
 	if alias, ok := properties["AliasTarget"].(map[string]any); ok {
-		record.Target = r.text(stack, alias["DNSName"])
+		record.Target = strings.TrimSuffix(r.text(stack, alias["DNSName"]), ".")
 		record.Evaluates, _ = alias["EvaluateTargetHealth"].(bool)
 		return record
 	}
