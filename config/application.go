@@ -18,6 +18,19 @@ const AppUser = 185
 // one level up, has been seen to fail while the service worked.
 const ReadyPath = "/q/health/ready"
 
+// LivePath answers whether the process runs, whatever it depends on.
+const LivePath = "/q/health/live"
+
+// HealthPath is what the load balancer of a region asks its tasks. Readiness wants
+// a database that can be written to, which a region that does not serve has not
+// got: its tasks would be replaced for ever. They are asked whether they live.
+func (e Environment) HealthPath(region Region) string {
+	if e.Serves(region) {
+		return ReadyPath
+	}
+	return LivePath
+}
+
 // walletHealth asks for readiness. The answer waits for the database (3 s at
 // most), the cache and the broker, so the time limit is above that; and since a
 // short loss of one of them makes every task unready at once, it takes nearly a

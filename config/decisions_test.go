@@ -48,7 +48,7 @@ var decisions = map[string][]decision{
 			"1 0", "3 3", "with fewer than one for each zone, one zone's failure cuts all tasks off"},
 		{"interface endpoints", func(e Environment) []any {
 			return []any{e.Network.InterfaceEndpoints, e.DR.Network.InterfaceEndpoints}
-		}, "[] []", "[secretsmanager ecr.api ecr.dkr logs kms monitoring xray sts] [secretsmanager logs kms]",
+		}, "[] []", "[secretsmanager ecr.api ecr.dkr logs kms monitoring xray sts] [secretsmanager ecr.api ecr.dkr logs kms monitoring xray sts]",
 			"without one, its traffic takes the internet"},
 		{"days of flow logs", func(e Environment) []any {
 			return []any{e.Network.FlowLogRetentionDays, e.DR.Network.FlowLogRetentionDays}
@@ -107,6 +107,8 @@ var decisions = map[string][]decision{
 			"[{wallet-events 6 delete 168h0m0s} {wallet-commands 6 delete 24h0m0s} {wallet-snapshots 6 compact 168h0m0s}]",
 			"[{wallet-events 24 delete 168h0m0s} {wallet-commands 24 delete 24h0m0s} {wallet-snapshots 24 compact 168h0m0s}]",
 			"the application's own policies; partitions added later break the order of a wallet's events"},
+		{"phase of the replicator's rollout", func(e Environment) []any { return []any{e.Messaging.Replication, e.Replication()} },
+			"none none", "prepared prepared", "the last phase needs what only a deployment tells; a step back takes the replicator or its way in away"},
 		{"days of broker logs", func(e Environment) []any { return []any{e.Messaging.LogRetentionDays} },
 			"30", "90", "they also go to the log bucket, which keeps them longer"},
 	},
@@ -128,6 +130,27 @@ var decisions = map[string][]decision{
 		{"restore tests: days between them, time to look", func(e Environment) []any {
 			return []any{e.Backup.RestoreTestDays, e.Backup.RestoreTestHold}
 		}, "7 2h0m0s", "7 2h0m0s", "a backup that was never restored is a hope; a restored cluster costs money and holds customers' data"},
+	},
+	"recovery": {
+		{"promises", func(e Environment) []any { return []any{e.DR.Recovery.TimeObjective, e.DR.Recovery.PointObjective} },
+			"0s 0s", "30m0s 5m0s", "the seed's"},
+		{"what sees the loss", func(e Environment) []any { return []any{e.DR.Recovery.Probe, e.DR.Recovery.Probe.Detection()} },
+			"{0s 0 0} 1m0s", "{30s 3 2} 4m30s", "a faster probe pages for a hiccup, a slower one takes the time from the people"},
+		{"time of people: to decide, to approve", func(e Environment) []any { return []any{e.DR.Recovery.Decision, e.DR.Recovery.Approval} },
+			"0s 0s", "5m0s 5m0s", "a failover can lose data: two people look, and they have the time to"},
+		{"time-outs of steps: database, service, traffic; names that are kept", func(e Environment) []any {
+			r := e.DR.Recovery
+			return []any{r.Database, r.Scaling, r.Traffic, r.Resolvers}
+		}, "0s 0s 0s 0s", "5m0s 6m0s 1m0s 1m0s", "a step that is stopped too early leaves the switch half-way; too late breaks the promise"},
+		{"sum of the way", func(e Environment) []any { return []any{e.DR.Recovery.RecoveryTime()} },
+			"2m0s", "23m30s", "what is left of the 30 minutes is for one step that must be tried again"},
+		{"delay of events that is an alarm", func(e Environment) []any { return []any{e.DR.EventLag} },
+			"0s", "2m0s", "what is late is published again from the outbox, at the cost of time"},
+		{"tasks of a region that waits", func(e Environment) []any {
+			return []any{e.DR.MinTasks, e.MinTasks(e.Primary), e.MinTasks(e.Secondary)}
+		}, "0 2 0", "2 6 2", "they prove that the region could; each costs as much as one that serves"},
+		{"region that serves", func(e Environment) []any { return []any{e.DR.ServingRegion} },
+			"", "sa-east-1", "it moves the minimum of tasks and who is woken, nothing else"},
 	},
 	"service": {
 		{"size of a task", func(e Environment) []any {

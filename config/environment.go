@@ -61,6 +61,21 @@ type Site struct {
 	ImageTag string
 	// Grafana says who signs in to the Grafana workspace.
 	Grafana GrafanaIdentity
+	// KafkaSource is the cluster that the MSK Replicator reads. AWS chooses its
+	// names, and the second region must not ask the first for them: they are written
+	// down here once the cluster exists.
+	KafkaSource KafkaSource
+	// RecoveryApprovers are the ARNs of the roles, such as those of IAM Identity
+	// Center, that may take on the role by which a failover is approved. Empty lets
+	// every principal of the account that IAM allows to.
+	RecoveryApprovers []string
+}
+
+// KafkaSource is what the Messaging stack puts out about its cluster.
+type KafkaSource struct {
+	// ARN is the output KafkaClusterArn, and Subnets are those of KafkaSubnets.
+	ARN     string
+	Subnets []string
 }
 
 // NoImage is the image tag of a first deployment: everything is created, and
@@ -240,6 +255,31 @@ type Messaging struct {
 	Topics []Topic
 	// LogRetentionDays is for the broker logs in CloudWatch Logs.
 	LogRetentionDays int
+	// Replication is how far the copy of the events into the second region is
+	// rolled out; read it by [Environment.Replication].
+	Replication Replication
+}
+
+// Replication is a phase in the rollout of the MSK Replicator, which cannot be
+// made in one deployment: a cluster gets its multi-VPC connectivity only after it
+// exists, and the replicator refuses a source without it.
+type Replication string
+
+// The phases, in their order.
+const (
+	ReplicationNone     Replication = "none"     // the source is as MSK makes it
+	ReplicationPrepared Replication = "prepared" // the source lets a replicator in: multi-VPC connectivity and a cluster policy
+	ReplicationRunning  Replication = "running"  // the replicator copies; needs [Site.KafkaSource]
+)
+
+// Replication is the phase of a deployment. The one without an image makes the
+// cluster, which cannot have multi-VPC connectivity yet, whatever the
+// configuration says; the next one switches it on.
+func (e Environment) Replication() Replication {
+	if e.DR.Mode != DRStandby || (e.Site.ImageTag == NoImage && e.Messaging.Replication == ReplicationPrepared) {
+		return ReplicationNone
+	}
+	return e.Messaging.Replication
 }
 
 // Topic is one Kafka topic.
@@ -449,6 +489,37 @@ type DR struct {
 	// ReplicationLag is the Aurora Global Database lag at which the recovery
 	// point objective is in danger.
 	ReplicationLag time.Duration
+	// EventLag is the MSK Replicator's latency at which events would be lost that
+	// the outbox must bring back.
+	EventLag time.Duration
+	// MinTasks is how many tasks a region runs at least while it does not serve:
+	// enough to prove each minute that it could. The most is [Service.MaxTasks].
+	MinTasks int
+	// ServingRegion is the name of the region that answers customers. It decides
+	// how many tasks each region keeps at least, what their load balancers ask
+	// them, and which region's silence wakes somebody. It says nothing to the
+	// databases, which know their writer, nor to DNS, which the plans move: after a
+	// failover it is changed at leisure, or not at all before the way back.
+	ServingRegion string
+	// Recovery is the promise and the budget of a failover.
+	Recovery Recovery
+}
+
+// Serves says whether the region answers customers, as far as the configuration
+// knows.
+func (e Environment) Serves(region Region) bool {
+	if e.DR.Mode != DRStandby {
+		return region.Name == e.Primary.Name
+	}
+	return region.Name == e.DR.ServingRegion
+}
+
+// MinTasks is how many tasks the service keeps at least in a region.
+func (e Environment) MinTasks(region Region) int {
+	if e.Serves(region) {
+		return e.Service.MinTasks
+	}
+	return e.DR.MinTasks
 }
 
 // DRMode is how much of the platform stands in the second region.

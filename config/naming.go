@@ -36,6 +36,12 @@ func (e Environment) GlobalClusterName() string { return e.Prefix() + "-global" 
 // log groups from it, and the two regions' names must differ.
 func (e Environment) DatabaseClusterName(r Region) string { return e.Prefix() + "-" + r.Name }
 
+// DatabaseClusterARN is the cluster of a region: the plans of recovery name both
+// members and ask neither region for them.
+func (e Environment) DatabaseClusterARN(r Region) string {
+	return ARN("rds", r.Name, e.Site.Account, "cluster:"+e.DatabaseClusterName(r))
+}
+
 // DatabaseLogGroup is where RDS writes an exported log of the cluster.
 func (e Environment) DatabaseLogGroup(r Region, log string) string {
 	return fmt.Sprintf("/aws/rds/cluster/%s/%s", e.DatabaseClusterName(r), log)
@@ -63,9 +69,23 @@ func (e Environment) CacheUserID(user string) string { return e.Prefix() + "-cac
 // KafkaClusterName identifies the MSK cluster.
 func (e Environment) KafkaClusterName() string { return e.Prefix() }
 
+// ReplicatorName identifies the MSK Replicator, in the second region; its metrics
+// carry it.
+func (e Environment) ReplicatorName() string { return e.Prefix() + "-events" }
+
 // ECSClusterName identifies the ECS cluster; Container Insights derives its log
 // group from it.
 func (e Environment) ECSClusterName() string { return e.Prefix() }
+
+// ECSClusterARN and ECSServiceARN are the same service in either region.
+func (e Environment) ECSClusterARN(r Region) string {
+	return ARN("ecs", r.Name, e.Site.Account, "cluster/"+e.ECSClusterName())
+}
+
+// ECSServiceARN is the wallet service in a region.
+func (e Environment) ECSServiceARN(r Region) string {
+	return ARN("ecs", r.Name, e.Site.Account, "service/"+e.ECSClusterName()+"/"+e.ServiceName())
+}
 
 // ContainerInsightsLogGroup is where Container Insights writes performance
 // events.
@@ -120,6 +140,26 @@ func (e Environment) StaticLogs() string { return e.Prefix() + "-static-access" 
 
 // ServiceNamespace is the private DNS zone in which the tasks can be found.
 func (e Environment) ServiceNamespace() string { return e.Prefix() + ".internal" }
+
+// RegionalDomain is the host name of a region's own entrance. The API's host name
+// leads to one of them, and nobody but the platform uses them: no certificate has
+// them.
+func (e Environment) RegionalDomain(r Region) string { return r.Name + "." + e.Site.APIDomain }
+
+// PlanName identifies a Region switch plan, of [Plans]: at most 32 characters.
+func (e Environment) PlanName(plan string) string { return e.Prefix() + "-" + plan }
+
+// RecoveryApprover is the role by which a person approves a plan's step.
+func (e Environment) RecoveryApprover() string { return e.Prefix() + "-recovery-approver" }
+
+// AlarmARN is an alarm of the environment in a region.
+func (e Environment) AlarmARN(r Region, id string) string {
+	return ARN("cloudwatch", r.Name, e.Site.Account, "alarm:"+e.AlarmName(id))
+}
+
+// AlarmEntrance is the alarm on the region's entrance as the world sees it. It
+// stands in the second region for both.
+func AlarmEntrance(r Region) string { return "entrance-" + r.Name }
 
 // AlarmName is the name of an alarm in CloudWatch, which people read in an
 // e-mail and type on a command line.

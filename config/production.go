@@ -39,17 +39,21 @@ func Production() Environment {
 
 func productionNetwork() Network {
 	return Network{
-		CIDR:        "10.0.0.0/16",
-		Public:      []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"},
-		Private:     []string{"10.0.11.0/24", "10.0.12.0/24", "10.0.13.0/24"},
-		Database:    []string{"10.0.21.0/24", "10.0.22.0/24", "10.0.23.0/24"},
-		NATGateways: 3,
-		InterfaceEndpoints: []string{
-			"secretsmanager", "ecr.api", "ecr.dkr", "logs", "kms", "monitoring", "xray", "sts",
-		},
+		CIDR:               "10.0.0.0/16",
+		Public:             []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"},
+		Private:            []string{"10.0.11.0/24", "10.0.12.0/24", "10.0.13.0/24"},
+		Database:           []string{"10.0.21.0/24", "10.0.22.0/24", "10.0.23.0/24"},
+		NATGateways:        3,
+		InterfaceEndpoints: productionEndpoints(),
 		// PCI DSS 3.2.1, 10.7: a year of audit trail.
 		FlowLogRetentionDays: 365,
 	}
+}
+
+// productionEndpoints keep the calls of tasks and functions off the internet, in
+// both regions.
+func productionEndpoints() []string {
+	return []string{"secretsmanager", "ecr.api", "ecr.dkr", "logs", "kms", "monitoring", "xray", "sts"}
 }
 
 func productionDatabase() Database {
@@ -113,6 +117,9 @@ func productionMessaging() Messaging {
 		MinInSyncReplicas:   2,
 		Topics:              walletTopics(productionPartitions),
 		LogRetentionDays:    90,
+		// As far as it goes by itself. The last phase needs Site.KafkaSource, which
+		// exists only after a deployment (docs/DISASTER-RECOVERY.md).
+		Replication: ReplicationPrepared,
 	}
 }
 
@@ -220,11 +227,38 @@ func productionDR() DR {
 			Private:              []string{"10.1.11.0/24", "10.1.12.0/24", "10.1.13.0/24"},
 			Database:             []string{"10.1.21.0/24", "10.1.22.0/24", "10.1.23.0/24"},
 			NATGateways:          3,
-			InterfaceEndpoints:   []string{"secretsmanager", "logs", "kms"},
+			InterfaceEndpoints:   productionEndpoints(),
 			FlowLogRetentionDays: 365,
 		},
 		InstanceType:   "r6g.2xlarge",
 		Readers:        1,
 		ReplicationLag: time.Minute,
+		// Two minutes of events are 600,000 rows of the outbox at 5,000 a second: a
+		// quarter of an hour of publishing again.
+		EventLag: 2 * time.Minute,
+		// One in each of two zones: the smallest service that shows a zone's failure.
+		MinTasks:      2,
+		ServingRegion: "sa-east-1",
+		Recovery:      productionRecovery(),
+	}
+}
+
+// productionRecovery fits the seed's 30 minutes with room for one step that has
+// to be tried again.
+func productionRecovery() Recovery {
+	return Recovery{
+		TimeObjective:  30 * time.Minute,
+		PointObjective: 5 * time.Minute,
+		// Route 53's checkers ask from several regions, and a share of them must
+		// agree: two minutes of silence are no accident.
+		Probe:    Probe{Interval: 30 * time.Second, Failures: 3, Minutes: 2},
+		Decision: 5 * time.Minute,
+		Approval: 5 * time.Minute,
+		Database: 5 * time.Minute,
+		// From 2 tasks to 20: a pull and a start take about two minutes, ECS starts
+		// them in a few waves, and Region switch looks once a minute.
+		Scaling:   6 * time.Minute,
+		Traffic:   time.Minute,
+		Resolvers: time.Minute,
 	}
 }

@@ -103,6 +103,8 @@ func stagingMessaging() Messaging {
 		MinInSyncReplicas:   1,
 		Topics:              walletTopics(stagingPartitions),
 		LogRetentionDays:    30,
+		// kafka.t3.small has neither multi-VPC connectivity nor a replicator.
+		Replication: ReplicationNone,
 	}
 }
 

@@ -107,6 +107,12 @@ func (p *problems) seconds(field string, got, least, most time.Duration) {
 	p.check(least <= got && got <= most && got%time.Second == 0, field, got, "whole seconds, %v to %v", least, most)
 }
 
+// minutes reports a duration outside the bounds or with a fraction of a minute,
+// which Region switch has no field for.
+func (p *problems) minutes(field string, got, least, most time.Duration) {
+	p.check(least <= got && got <= most && got%time.Minute == 0, field, got, "whole minutes, %v to %v", least, most)
+}
+
 // hours reports a duration outside the bounds or with a fraction of an hour.
 func (p *problems) hours(field string, got time.Duration, least, most int) {
 	ok := time.Duration(least)*time.Hour <= got && got <= time.Duration(most)*time.Hour && got%time.Hour == 0

@@ -1,10 +1,14 @@
 package config
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 const (
-	// recoveryPoint is the seed's recovery point objective: an alarm on the lag
-	// that comes later than that comes too late.
+	// recoveryTime and recoveryPoint are the seed's objectives, which nobody
+	// promises less than.
+	recoveryTime  = 30 * time.Minute
 	recoveryPoint = 5 * time.Minute
 	// leastLag is the shortest lag worth an alarm: Aurora promises about a second
 	// and reports it once a minute, so a lower threshold only makes noise.
@@ -16,6 +20,7 @@ func validateDR(p *problems, e Environment) {
 	oneOf(p, "DR.Mode", dr.Mode, DRNone, DRBackup, DRStandby)
 	p.check(dr.AllowDataOutsideBrazil || !dr.Mode.Copies(), "DR.Mode", string(dr.Mode),
 		"%q while DR.AllowDataOutsideBrazil is false: give up the copies, or allow the transfer once it has a legal basis", DRNone)
+	validateReplication(p, e)
 	if dr.Mode == DRStandby {
 		validateStandby(p, e)
 	}
@@ -31,5 +36,65 @@ func validateStandby(p *problems, e Environment) {
 	}
 	validateDatabaseClass(p, "DR.InstanceType", dr.InstanceType, e.Secondary, dr.Mode)
 	between(p, "DR.Readers", dr.Readers, 1, 16)
-	p.seconds("DR.ReplicationLag", dr.ReplicationLag, leastLag, recoveryPoint)
+	if _, known := offers[e.Primary.Name]; known { // else reported with the region's name
+		oneOf(p, "DR.ServingRegion", dr.ServingRegion, e.Primary.Name, e.Secondary.Name)
+	}
+	between(p, "DR.MinTasks", dr.MinTasks, 1, max(e.Service.MaxTasks, 1))
+	p.check(e.Secondary.DatabaseAuthorities() != "", "Secondary.Name", e.Secondary.Name, "a region whose RDS certificates are in config/authorities")
+	p.check(e.Messaging.Zones <= len(e.Secondary.Zones), "Secondary.Zones", e.Secondary.Zones, "at least Messaging.Zones, %d", e.Messaging.Zones)
+	validateRecovery(p, dr)
 }
+
+// validateRecovery holds the promises, and the sum of the way to keep them.
+func validateRecovery(p *problems, dr DR) {
+	recovery := dr.Recovery
+	p.minutes("DR.Recovery.TimeObjective", recovery.TimeObjective, time.Minute, recoveryTime)
+	p.minutes("DR.Recovery.PointObjective", recovery.PointObjective, time.Minute, recoveryPoint)
+	// The alarm must leave a person the time to act before the promise is broken.
+	p.seconds("DR.ReplicationLag", dr.ReplicationLag, leastLag, max(recovery.PointObjective/2, leastLag))
+	p.seconds("DR.EventLag", dr.EventLag, leastLag, time.Hour)
+	probe := recovery.Probe
+	p.check(probe.Interval == 10*time.Second || probe.Interval == 30*time.Second, "DR.Recovery.Probe.Interval", probe.Interval, "10s or 30s")
+	between(p, "DR.Recovery.Probe.Failures", probe.Failures, 1, 10)
+	between(p, "DR.Recovery.Probe.Minutes", probe.Minutes, 1, 10)
+	p.minutes("DR.Recovery.Decision", recovery.Decision, time.Minute, recoveryTime)
+	for _, step := range []struct {
+		field   string
+		timeout time.Duration
+	}{
+		{"DR.Recovery.Approval", recovery.Approval}, {"DR.Recovery.Database", recovery.Database},
+		{"DR.Recovery.Scaling", recovery.Scaling}, {"DR.Recovery.Traffic", recovery.Traffic},
+	} {
+		p.minutes(step.field, step.timeout, time.Minute, recoveryTime)
+	}
+	p.seconds("DR.Recovery.Resolvers", recovery.Resolvers, 0, recoveryTime)
+	p.check(recovery.RecoveryTime() <= recovery.TimeObjective, "DR.Recovery", recovery.RecoveryTime(),
+		"legs that sum to DR.Recovery.TimeObjective, %v, at most", recovery.TimeObjective)
+}
+
+// validateReplication keeps the phases of the replicator's rollout in their order.
+func validateReplication(p *problems, e Environment) {
+	phase, source := e.Messaging.Replication, e.Site.KafkaSource
+	oneOf(p, "Messaging.Replication", phase, ReplicationNone, ReplicationPrepared, ReplicationRunning)
+	if phase == ReplicationNone {
+		return
+	}
+	p.check(e.DR.Mode == DRStandby, "Messaging.Replication", string(phase), "%q without DR.Mode %q", ReplicationNone, DRStandby)
+	p.check(e.Messaging.BrokerType != "kafka.t3.small" && e.Messaging.Zones >= 3, "Messaging.Replication", string(phase),
+		"%q with brokers in fewer than 3 zones or on kafka.t3.small, which MSK does not replicate", ReplicationNone)
+	if phase != ReplicationRunning {
+		return
+	}
+	p.check(e.Site.ImageTag != NoImage, "Messaging.Replication", string(phase),
+		"%q until the cluster has been deployed, which is after the deployment of the image tag %q", ReplicationPrepared, NoImage)
+	arn := regexp.MustCompile("^" + regexp.QuoteMeta(ARN("kafka", e.Primary.Name, e.Site.Account, "cluster/"+e.KafkaClusterName()+"/")) + `[0-9a-f-]{36}-[0-9]+$`)
+	p.check(arn.MatchString(source.ARN), "Site.KafkaSource.ARN", source.ARN, "the output KafkaClusterArn of the stack %s", e.StackName("messaging"))
+	p.check(len(source.Subnets) == e.Messaging.Zones, "Site.KafkaSource.Subnets", source.Subnets,
+		"the %d subnets of the output KafkaSubnets of the stack %s", e.Messaging.Zones, e.StackName("messaging"))
+	for _, subnet := range source.Subnets {
+		p.check(subnetPattern.MatchString(subnet), "Site.KafkaSource.Subnets", subnet, "the ID of a subnet, such as subnet-0123456789abcdef0")
+	}
+	p.unique("Site.KafkaSource.Subnets", source.Subnets)
+}
+
+var subnetPattern = regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`)

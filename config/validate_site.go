@@ -167,6 +167,8 @@ func (e Environment) limitedNames() []limitedName {
 		{"the cache's user", e.CacheUserID("default"), 40},
 		{"the global database", e.GlobalClusterName(), 63},
 		{"the restore test", e.RestoreTestName(), 50},
+		{"the Region switch plan", e.PlanName(PlanFailover), 32},
+		{"the approver's role", e.RecoveryApprover(), 64},
 	}
 	for _, region := range []Region{e.Primary, e.Secondary} {
 		names = append(names,

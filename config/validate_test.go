@@ -84,13 +84,13 @@ Primary.Name: want a region whose RDS certificates are in config/authorities, go
 			Secondary.Name: want "us-east-1", the only region of CloudFront's certificates and web ACLs, which has Managed Grafana besides, got "sa-east-1"`},
 		"name with a hyphen": {func(e *Environment) { e.Name = "pre-production" }, `Name: want lower-case letters and digits, a letter first, two or more, got "pre-production"`},
 		"name too long": {func(e *Environment) { e.Name = "productionofthewallet" },
-			`Name: want a name short enough for the cache's user "wallet-productionofthewallet-cache-default" (at most 40 characters, not 42), got "productionofthewallet"`},
+			`Name: want a name short enough for the Region switch plan "wallet-productionofthewallet-failover" (at most 32 characters, not 37), got "productionofthewallet"`},
 	})
 }
 
 func TestTheLongestValidNameFitsEverywhere(t *testing.T) {
 	env := Production()
-	env.Name = strings.Repeat("x", 19)
+	env.Name = strings.Repeat("x", 16)
 	assert.NoError(t, env.Validate())
 	for _, name := range env.limitedNames() {
 		assert.LessOrEqual(t, len(name.value), name.limit, name.what)
@@ -402,14 +402,14 @@ func TestThresholdsThatAreNeverOrAlwaysCrossed(t *testing.T) {
 
 func TestDRThatTheResidencySwitchOrAWSForbids(t *testing.T) {
 	assertRefused(t, Production, map[string]refusal{
-		"mode unknown": {func(e *Environment) { e.DR.Mode = "active" }, `DR.Mode: want one of none, backup, standby, got "active"`},
+		"mode unknown": {func(e *Environment) { e.DR.Mode = "active" }, "DR.Mode: want one of none, backup, standby, got \"active\"\nMessaging.Replication: want \"none\" without DR.Mode \"standby\", got \"prepared\""},
 		"data must stay": {func(e *Environment) { e.DR.AllowDataOutsideBrazil = false },
 			`DR.Mode: want "none" while DR.AllowDataOutsideBrazil is false: give up the copies, or allow the transfer once it has a legal basis, got "standby"`},
 		"class unknown":       {func(e *Environment) { e.DR.InstanceType = "" }, `DR.InstanceType: want an Aurora MySQL class offered in us-east-1, without "db." (families r6g, r6i, r7g, r7i, r8g, t4g), got ""`},
 		"class burstable":     {func(e *Environment) { e.DR.InstanceType = "t4g.large" }, `DR.InstanceType: want a class that is not burstable in a global database, got "t4g.large"`},
 		"nobody to take over": {func(e *Environment) { e.DR.Readers = 0 }, `DR.Readers: want 1 to 16, got 0`},
-		"alarm too late":      {func(e *Environment) { e.DR.ReplicationLag = 6 * time.Minute }, `DR.ReplicationLag: want whole seconds, 20s to 5m0s, got 6m0s`},
-		"alarm on noise":      {func(e *Environment) { e.DR.ReplicationLag = time.Second }, `DR.ReplicationLag: want whole seconds, 20s to 5m0s, got 1s`},
+		"alarm too late":      {func(e *Environment) { e.DR.ReplicationLag = 6 * time.Minute }, `DR.ReplicationLag: want whole seconds, 20s to 2m30s, got 6m0s`},
+		"alarm on noise":      {func(e *Environment) { e.DR.ReplicationLag = time.Second }, `DR.ReplicationLag: want whole seconds, 20s to 2m30s, got 1s`},
 	})
 	assertRefused(t, Staging, map[string]refusal{
 		"data must stay": {func(e *Environment) { e.DR.AllowDataOutsideBrazil = false },
@@ -418,6 +418,79 @@ func TestDRThatTheResidencySwitchOrAWSForbids(t *testing.T) {
 	env := Staging()
 	env.DR = DR{Mode: DRNone}
 	assert.NoError(t, env.Validate(), "an environment that keeps everything in Brazil")
+}
+
+func TestARecoveryThatCannotKeepItsPromise(t *testing.T) {
+	assertRefused(t, Production, map[string]refusal{
+		"promise of more than the seed's time": {func(e *Environment) { e.DR.Recovery.TimeObjective = 31 * time.Minute },
+			`DR.Recovery.TimeObjective: want whole minutes, 1m0s to 30m0s, got 31m0s`},
+		"promise of more than the seed's loss": {func(e *Environment) { e.DR.Recovery.PointObjective = 6 * time.Minute },
+			`DR.Recovery.PointObjective: want whole minutes, 1m0s to 5m0s, got 6m0s`},
+		"alarm after half of the promise": {func(e *Environment) { e.DR.Recovery.PointObjective = time.Minute },
+			`DR.ReplicationLag: want whole seconds, 20s to 30s, got 1m0s`},
+		"events": {func(e *Environment) { e.DR.EventLag = 0 }, `DR.EventLag: want whole seconds, 20s to 1h0m0s, got 0s`},
+		"probe that Route 53 does not make": {func(e *Environment) { e.DR.Recovery.Probe.Interval = time.Minute },
+			`DR.Recovery.Probe.Interval: want 10s or 30s, got 1m0s`},
+		"probe that never fails":   {func(e *Environment) { e.DR.Recovery.Probe.Failures = 0 }, `DR.Recovery.Probe.Failures: want 1 to 10, got 0`},
+		"alarm that never comes":   {func(e *Environment) { e.DR.Recovery.Probe.Minutes = 0 }, `DR.Recovery.Probe.Minutes: want 1 to 10, got 0`},
+		"nobody decides":           {func(e *Environment) { e.DR.Recovery.Decision = 0 }, `DR.Recovery.Decision: want whole minutes, 1m0s to 30m0s, got 0s`},
+		"half a minute":            {func(e *Environment) { e.DR.Recovery.Approval = 90 * time.Second }, `DR.Recovery.Approval: want whole minutes, 1m0s to 30m0s, got 1m30s`},
+		"database at once":         {func(e *Environment) { e.DR.Recovery.Database = 0 }, `DR.Recovery.Database: want whole minutes, 1m0s to 30m0s, got 0s`},
+		"tasks at once":            {func(e *Environment) { e.DR.Recovery.Scaling = 0 }, `DR.Recovery.Scaling: want whole minutes, 1m0s to 30m0s, got 0s`},
+		"traffic at once":          {func(e *Environment) { e.DR.Recovery.Traffic = 0 }, `DR.Recovery.Traffic: want whole minutes, 1m0s to 30m0s, got 0s`},
+		"resolvers in the past":    {func(e *Environment) { e.DR.Recovery.Resolvers = -time.Second }, `DR.Recovery.Resolvers: want whole seconds, 0s to 30m0s, got -1s`},
+		"no task waits":            {func(e *Environment) { e.DR.MinTasks = 0 }, `DR.MinTasks: want 1 to 20, got 0`},
+		"more wait than may run":   {func(e *Environment) { e.DR.MinTasks = 21 }, `DR.MinTasks: want 1 to 20, got 21`},
+		"a third region serves":    {func(e *Environment) { e.DR.ServingRegion = "us-west-2" }, `DR.ServingRegion: want one of sa-east-1, us-east-1, got "us-west-2"`},
+		"zones for the brokers":    {func(e *Environment) { e.Secondary.Zones = e.Secondary.Zones[:2]; shrink(&e.DR.Network, 2) }, `Secondary.Zones: want at least Messaging.Zones, 3, got [us-east-1a us-east-1b]`},
+		"a way that is too long":   {func(e *Environment) { e.DR.Recovery.Scaling = 13 * time.Minute }, `DR.Recovery: want legs that sum to DR.Recovery.TimeObjective, 30m0s, at most, got 30m30s`},
+		"the longer of two counts": {func(e *Environment) { e.DR.Recovery.Database = 13 * time.Minute }, `DR.Recovery: want legs that sum to DR.Recovery.TimeObjective, 30m0s, at most, got 30m30s`},
+	})
+}
+
+// shrink leaves a network with the first few zones.
+func shrink(network *Network, zones int) {
+	network.Public, network.Private, network.Database = network.Public[:zones], network.Private[:zones], network.Database[:zones]
+	network.NATGateways = zones
+}
+
+// The source of a replicator gets its connectivity after it exists, and the
+// replicator its source's names after that: each phase needs the one before.
+func TestTheReplicatorIsRolledOutInItsOrder(t *testing.T) {
+	const arn = "arn:aws:kafka:sa-east-1:222222222222:cluster/wallet-production/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f-7"
+	source := KafkaSource{ARN: arn, Subnets: []string{"subnet-0123456789abcdef0", "subnet-0123456789abcdef1", "subnet-0123456789abcdef2"}}
+	running := func(change func(e *Environment)) func(e *Environment) {
+		return func(e *Environment) {
+			e.Messaging.Replication, e.Site.KafkaSource = ReplicationRunning, source
+			e.Site.KafkaSource.Subnets = append([]string{}, source.Subnets...)
+			change(e)
+		}
+	}
+	assertRefused(t, Production, map[string]refusal{
+		"phase unknown": {func(e *Environment) { e.Messaging.Replication = "on" }, `Messaging.Replication: want one of none, prepared, running, got "on"`},
+		"source unknown": {func(e *Environment) { e.Messaging.Replication = ReplicationRunning },
+			"Site.KafkaSource.ARN: want the output KafkaClusterArn of the stack wallet-production-messaging, got \"\"\nSite.KafkaSource.Subnets: want the 3 subnets of the output KafkaSubnets of the stack wallet-production-messaging, got []"},
+		"source elsewhere": {running(func(e *Environment) { e.Site.KafkaSource.ARN = strings.Replace(arn, "sa-east-1", "us-east-1", 1) }),
+			`Site.KafkaSource.ARN: want the output KafkaClusterArn of the stack wallet-production-messaging, got "` + strings.Replace(arn, "sa-east-1", "us-east-1", 1) + `"`},
+		"subnet malformed": {running(func(e *Environment) { e.Site.KafkaSource.Subnets[0] = "10.0.21.0/24" }),
+			`Site.KafkaSource.Subnets: want the ID of a subnet, such as subnet-0123456789abcdef0, got "10.0.21.0/24"`},
+		"subnet twice": {running(func(e *Environment) { e.Site.KafkaSource.Subnets[0] = e.Site.KafkaSource.Subnets[1] }),
+			`Site.KafkaSource.Subnets: want each value once, got "subnet-0123456789abcdef1"`},
+		"before the cluster": {running(func(e *Environment) { e.Site.ImageTag = NoImage }),
+			`Messaging.Replication: want "prepared" until the cluster has been deployed, which is after the deployment of the image tag "none", got "running"`},
+	})
+	assertRefused(t, Staging, map[string]refusal{
+		"nowhere to copy to, and a broker that cannot": {func(e *Environment) { e.Messaging.Replication = ReplicationPrepared },
+			"Messaging.Replication: want \"none\" without DR.Mode \"standby\", got \"prepared\"\nMessaging.Replication: want \"none\" with brokers in fewer than 3 zones or on kafka.t3.small, which MSK does not replicate, got \"prepared\""},
+	})
+	env := Production()
+	running(func(*Environment) {})(&env)
+	assert.NoError(t, env.Validate())
+	assert.Equal(t, ReplicationRunning, env.Replication())
+	first := Production()
+	first.Site.ImageTag = NoImage
+	assert.NoError(t, first.Validate(), "a first deployment needs no change of the phase")
+	assert.Equal(t, ReplicationNone, first.Replication(), "MSK refuses multi-VPC connectivity at creation")
 }
 
 func TestEveryProblemIsReportedAtOnceAndInOrder(t *testing.T) {
@@ -429,7 +502,7 @@ func TestEveryProblemIsReportedAtOnceAndInOrder(t *testing.T) {
 	const want = `production: Site.Account: want 12 digits, got "1"
 production: Database.MaxReaders: want at most 14 (15 less 1 secondary region), got 20
 production: Service.MinTasks: want at most Service.MaxTasks, 20, got 30
-production: DR.ReplicationLag: want whole seconds, 20s to 5m0s, got 0s`
+production: DR.ReplicationLag: want whole seconds, 20s to 2m30s, got 0s`
 	assert.EqualError(t, env.Validate(), want)
 }
 

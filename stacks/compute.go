@@ -23,20 +23,38 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 	logKey := newLogKey(stack, env, "compute-logs")
 	wallet := service.New(stack, service.Props{
 		Env:        env,
+		Region:     env.Primary,
 		Network:    network.Network,
 		Repository: registry.New(stack, env).Service,
-		Database:   data.Database,
-		Cache:      data.Cache,
-		Kafka:      messaging.Kafka,
-		LogKey:     logKey,
+		Database: service.Database{
+			Writer:        *data.Database.Cluster.ClusterEndpoint().Hostname(),
+			Reader:        *data.Database.Cluster.ClusterReadEndpoint().Hostname(),
+			SecurityGroup: data.Database.SecurityGroup,
+			Secret:        data.Database.AppSecret,
+		},
+		Cache: service.Cache{Host: data.Cache.Host, SecurityGroup: data.Cache.SecurityGroup, Secret: data.Cache.Secret},
+		Kafka: service.Kafka{
+			Bootstrap:     messaging.Kafka.Bootstrap,
+			SecurityGroup: messaging.Kafka.SecurityGroup,
+			Secret:        messaging.Kafka.Secret,
+		},
+		LogKey: logKey,
 	})
 	entrance := edge.New(stack, edge.Props{
 		Env:        env,
+		Region:     env.Primary,
 		Network:    network.Network,
 		Service:    wallet.Fargate,
 		AccessLogs: data.Buckets.Logs,
 		LogKey:     logKey,
 	})
+	// In standby the API's name belongs to the recovery: it follows the region that
+	// serves, by way of this one.
+	name := env.Site.APIDomain
+	if env.DR.Mode == config.DRStandby {
+		name = env.RegionalDomain(env.Primary)
+	}
+	entrance.Publish(name)
 	wallet.Scale(entrance.TargetGroup)
 	return Compute{Stack: stack, Service: wallet, Edge: entrance}
 }

@@ -3,30 +3,38 @@ package stacks
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/aurora"
 	"wallet-infra/constructs/backup"
+	"wallet-infra/constructs/cache"
 	"wallet-infra/constructs/network"
 )
 
-// DR holds what stands in the second region for the day on which the first is
-// gone. It names what it needs of the primary region and asks it nothing.
+// DR holds the ground on which the second region stands for the day when the
+// first is gone: its backups, network, database and cache. It names what it needs
+// of the primary region and asks it nothing.
 type DR struct {
 	Stack awscdk.Stack
 	// Vault receives copies of the primary region's recovery points.
 	Vault awsbackup.BackupVault
-	// Network and Database are empty outside standby.
+	// The rest is empty outside standby.
 	Network  network.Network
 	Database aurora.Secondary
+	// AppSecret is the replica of the service's database user.
+	AppSecret awssecretsmanager.ISecret
+	Cache     cache.Cache
+	// Topics reach people while the primary region is down.
+	Topics alarms.Topics
 }
 
-// NewDR builds the second region's stack, for an environment whose mode of
+// NewDR builds the second region's ground, for an environment whose mode of
 // disaster recovery copies something.
-func NewDR(stage awscdk.Stage, env config.Environment) DR {
+func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 	stack := newStack(stage, env, "DR", env.Secondary,
-		"The second region's backups and, in standby, its network and replicated database")
+		"The second region's backups and, in standby, its network, replicated database and empty cache")
 	dr := DR{Stack: stack, Vault: backup.NewVault(stack, env, env.Secondary)}
 	if env.DR.Mode != config.DRStandby {
 		return dr
@@ -34,6 +42,8 @@ func NewDR(stage awscdk.Stage, env config.Environment) DR {
 	logKey := newLogKey(stack, env, "dr-logs")
 	dr.Network = network.New(stack, network.Props{Region: env.Secondary, Network: env.DR.Network, LogKey: logKey})
 	dr.Database = aurora.NewSecondary(stack, aurora.SecondaryProps{Env: env, Network: dr.Network, LogKey: logKey})
-	alarms.NewStandby(stack, env)
+	dr.AppSecret = aurora.ReplicatedAppSecret(stack, env, global.SecretsKey)
+	dr.Cache = cache.New(stack, cache.Props{Env: env, Network: dr.Network, LogKey: logKey})
+	dr.Topics = alarms.NewStandby(stack, env)
 	return dr
 }

@@ -25,12 +25,31 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	messaging := NewMessaging(stage, env, network, data.Buckets.Logs)
 	compute := NewCompute(stage, env, network, data, messaging)
 	NewObservability(stage, env, network, data, messaging, compute)
-	if env.DR.Mode.Copies() {
-		// The secondary joins a global database that the primary must have made, and
-		// a primary cannot be destroyed while it has a secondary.
-		NewDR(stage, env).Stack.AddStackDependency(data.Stack, nil)
+	if !env.DR.Mode.Copies() {
+		return stage
+	}
+	dr := NewDR(stage, env, global)
+	// The secondary joins a global database that the primary must have made, and a
+	// primary cannot be destroyed while it has a secondary.
+	dr.Stack.AddStackDependency(data.Stack, nil)
+	if env.DR.Mode == config.DRStandby {
+		newStandby(stage, env, global, dr, messaging, compute)
 	}
 	return stage
+}
+
+// newStandby builds what turns the second region's ground into a second platform,
+// from the constructs of the first.
+func newStandby(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging Messaging, compute Compute) {
+	events := NewDRMessaging(stage, env, global, dr)
+	// The replicator reads a cluster that must let it in first.
+	events.Stack.AddStackDependency(messaging.Stack, nil)
+	service := NewDRCompute(stage, env, global, dr, events)
+	recovery := NewDRRecovery(stage, env, global, dr, events, service)
+	// The API's name leads to a name that the primary region's entrance must have,
+	// and new code meets a schema that its deployment has changed.
+	service.Stack.AddStackDependency(compute.Stack, nil)
+	recovery.AddStackDependency(compute.Stack, nil)
 }
 
 // newStage makes the environment's stage, with the zones written down: CDK asks

@@ -9,6 +9,7 @@ import (
 	"wallet-infra/constructs/cdn"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/grafana"
+	"wallet-infra/constructs/registry"
 	"wallet-infra/constructs/storage"
 	"wallet-infra/constructs/waf"
 )
@@ -21,6 +22,9 @@ type Global struct {
 	Grafana      grafana.Workspace
 	// Copies are the replica buckets; empty when nothing may leave Brazil.
 	Copies storage.Copies
+	// Images are the repositories that the primary region's are copied to; empty
+	// outside standby.
+	Images registry.Registry
 	// SecretsKey encrypts the secrets' replicas; nil outside standby.
 	SecretsKey awskms.IKey
 }
@@ -33,6 +37,7 @@ func NewGlobal(stage awscdk.Stage, env config.Environment) Global {
 	logKey := newLogKey(stack, env, "global-logs")
 	global := Global{Stack: stack, Grafana: grafana.New(stack, env), Copies: storage.NewCopies(stack, env)}
 	if env.DR.Mode == config.DRStandby {
+		global.Images = registry.NewCopies(stack, env)
 		global.SecretsKey = encryption.NewKey(stack, "SecretsKey", encryption.Props{
 			Alias:   env.KeyAlias("secrets-replica"),
 			Purpose: "Encrypts the replicas of the secrets of " + env.Prefix(),

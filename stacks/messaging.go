@@ -18,10 +18,11 @@ type Messaging struct {
 // NewMessaging builds the messaging stack; broker logs are archived in logs.
 func NewMessaging(stage awscdk.Stage, env config.Environment, network Network, logs awss3.IBucket) Messaging {
 	stack := newStack(stage, env, "Messaging", env.Primary, "The Kafka cluster, its topics and the service's access to them")
-	return Messaging{
+	messaging := Messaging{
 		Stack: stack,
 		Kafka: kafka.New(stack, kafka.Props{
 			Env:       env,
+			Region:    env.Primary,
 			Vpc:       network.Vpc,
 			Brokers:   network.Database(),
 			Functions: network.Private(),
@@ -30,4 +31,10 @@ func NewMessaging(stage awscdk.Stage, env config.Environment, network Network, l
 			LogKey:    newLogKey(stack, env, "messaging-logs"),
 		}),
 	}
+	if env.DR.Mode == config.DRStandby {
+		// What Site.KafkaSource is filled in with, by a person.
+		awscdk.NewCfnOutput(stack, new("KafkaClusterArn"), &awscdk.CfnOutputProps{Value: new(messaging.Kafka.Arn)})
+		awscdk.NewCfnOutput(stack, new("KafkaSubnets"), &awscdk.CfnOutputProps{Value: awscdk.Fn_Join(new(","), messaging.Kafka.Subnets)})
+	}
+	return messaging
 }

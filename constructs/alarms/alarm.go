@@ -167,8 +167,10 @@ func NewOutage(scope constructs.Construct, env config.Environment, topics Topics
 	}
 }
 
-// NewStandby makes the alarms of the second region, with topics of its own: they
-// must reach people while the primary region is down.
-func NewStandby(scope constructs.Construct, env config.Environment) {
-	New(scope, env, NewTopics(scope, env), standbyRows(env))
+// NewStandby makes the topics of the second region, which must reach people while
+// the primary region is down, and the one alarm that stands beside the database.
+func NewStandby(scope constructs.Construct, env config.Environment) Topics {
+	topics := NewTopics(scope, env)
+	New(scope, env, topics, lagRows(env))
+	return topics
 }

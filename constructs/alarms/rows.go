@@ -21,7 +21,7 @@ const (
 // Rows is the table of the environment's alarms in its primary region.
 func Rows(env config.Environment, p signals.Platform) []Row {
 	return slices.Concat(
-		edgeRows(env, p), guardRows(env, p), serviceRows(env, p), writerRows(env, p), readerRows(env, p),
+		edgeRows(env, p), guardRows(env, p), serviceRows(env, p, env.MinTasks(env.Primary)), writerRows(env, p), readerRows(env, p),
 		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env), functionRows(),
 	)
 }
@@ -86,7 +86,8 @@ func guardRows(env config.Environment, p signals.Platform) []Row {
 	}
 }
 
-func serviceRows(env config.Environment, p signals.Platform) []Row {
+// serviceRows watch the tasks, of which least are meant to run.
+func serviceRows(env config.Environment, p signals.Platform, least int) []Row {
 	service := env.Service
 	rows := []Row{
 		{
@@ -115,7 +116,7 @@ func serviceRows(env config.Environment, p signals.Platform) []Row {
 		ID: "service-tasks", Runbook: "service-tasks", Severity: Critical,
 		Why:     "Fewer tasks run than the wallet needs to lose a zone and go on.",
 		Metric:  p.Tasks("RunningTaskCount", "Minimum"),
-		Compare: Below, Threshold: float64(service.MinTasks), Periods: 10, Datapoints: 8, Missing: Broken,
+		Compare: Below, Threshold: float64(least), Periods: 10, Datapoints: 8, Missing: Broken,
 	})
 }
 
@@ -336,18 +337,18 @@ func functionRows() []Row {
 	}}
 }
 
-// standbyRows is the table of the second region. Aurora publishes the lag of a
-// global database there and not beside the writer, and an alarm reads its own
-// region alone.
-func standbyRows(env config.Environment) []Row {
+// lagRows watch the replication of the database. Aurora publishes the lag of a
+// global database in the second region and not beside the writer, and an alarm
+// reads its own region alone.
+func lagRows(env config.Environment) []Row {
 	cluster := env.DatabaseClusterName(env.Secondary)
 	return []Row{{
 		// A query, because the metric carries the source region as a dimension, which
 		// a switchover turns around. Broken, because a standby that reports nothing
 		// does not replicate.
-		ID: "standby-lag", Runbook: "standby-lag", Severity: Critical,
+		ID: config.AlarmStandbyLag, Runbook: "standby-lag", Severity: Critical,
 		Why:        "The second region is behind: a failover now would lose more than promised.",
-		Expression: fmt.Sprintf(`SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = '%s'`, cluster),
+		Expression: signals.RecoveryPointLag(cluster),
 		// The metric is in milliseconds.
 		Compare: Above, Threshold: float64(env.DR.ReplicationLag.Milliseconds()), Periods: 5, Datapoints: 5, Missing: Broken,
 	}}

@@ -27,6 +27,9 @@ type SecondaryProps struct {
 type Secondary struct {
 	// Name is the cluster's identifier.
 	Name string
+	// Writer and Reader are the host names of the cluster's endpoints. Nobody answers
+	// at Writer until the cluster is the writer of the global database.
+	Writer, Reader string
 	// SecurityGroup is the cluster's: whoever connects opens it from its own stack.
 	SecurityGroup awsec2.ISecurityGroup
 	// Key encrypts the data and the insights.
@@ -60,7 +63,13 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 		}))
 	}
 	addSecondaryInstances(own, cluster, key, env)
-	return Secondary{Name: env.DatabaseClusterName(env.Secondary), SecurityGroup: group, Key: key}
+	return Secondary{
+		Name:          env.DatabaseClusterName(env.Secondary),
+		Writer:        *cluster.AttrEndpointAddress(),
+		Reader:        *cluster.AttrReadEndpointAddress(),
+		SecurityGroup: group,
+		Key:           key,
+	}
 }
 
 // newSecondaryCluster speaks CloudFormation: CDK's own cluster insists on

@@ -65,3 +65,13 @@ func newSecret(scope constructs.Construct, id string, key awskms.IKey, props Pro
 	}
 	return awssecretsmanager.NewSecret(scope, new(id), &secret)
 }
+
+// ReplicatedAppSecret is the service's user as the second region has it: a replica
+// under the key of that region, known by its name. It follows each rotation while
+// the first region lives, and keeps the last one after.
+func ReplicatedAppSecret(scope constructs.Construct, env config.Environment, key awskms.IKey) awssecretsmanager.ISecret {
+	return awssecretsmanager.Secret_FromSecretAttributes(scope, new("AppSecret"), &awssecretsmanager.SecretAttributes{
+		SecretPartialArn: new(config.ARN("secretsmanager", env.Secondary.Name, env.Site.Account, "secret:"+env.DatabaseAppSecret())),
+		EncryptionKey:    key,
+	})
+}

@@ -53,7 +53,7 @@ func New(scope constructs.Construct, env config.Environment, p signals.Platform,
 		panels []panel
 	}{
 		{"business", business(env, p)},
-		{"technical", append([]panel{states(env, rows)}, technical(env, p)...)},
+		{"technical", append([]panel{states(env, p, rows)}, technical(env, p)...)},
 		{"infrastructure", infrastructure(env, p)},
 	} {
 		awscloudwatch.NewCfnDashboard(own, new(dashboard.id), &awscloudwatch.CfnDashboardProps{
@@ -63,12 +63,22 @@ func New(scope constructs.Construct, env config.Environment, p signals.Platform,
 	}
 }
 
+// NewStandby makes the one dashboard of the second region: the alarms, the way
+// out, and the platform that waits. Dashboards have no region of their own, so its
+// name is none of the others'.
+func NewStandby(scope constructs.Construct, env config.Environment, p signals.Platform, rows []alarms.Row) {
+	awscloudwatch.NewCfnDashboard(constructs.NewConstruct(scope, new("Dashboards")), new("standby"), &awscloudwatch.CfnDashboardProps{
+		DashboardName: new(env.DashboardName("standby")),
+		DashboardBody: new(body(append([]panel{states(env, p, rows)}, standby(env, p)...), p.Region)),
+	})
+}
+
 // states shows every alarm's colour.
-func states(env config.Environment, rows []alarms.Row) panel {
+func states(env config.Environment, p signals.Platform, rows []alarms.Row) panel {
 	states := panel{title: "Alarms"}
 	for _, row := range rows {
 		states.alarms = append(states.alarms,
-			config.ARN("cloudwatch", env.Primary.Name, env.Site.Account, "alarm:"+env.AlarmName(row.ID)))
+			config.ARN("cloudwatch", p.Region, env.Site.Account, "alarm:"+env.AlarmName(row.ID)))
 	}
 	return states
 }

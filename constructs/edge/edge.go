@@ -29,11 +29,17 @@ type Edge struct {
 	Certificate  awscertificatemanager.ICertificate
 	// WebACL is the web ACL's name, a dimension of its metrics.
 	WebACL string
+
+	scope constructs.Construct
+	env   config.Environment
+	zone  awsroute53.IHostedZone
 }
 
 // Props describe the entrance.
 type Props struct {
-	Env     config.Environment
+	Env config.Environment
+	// Region is where the entrance stands.
+	Region  config.Region
 	Network network.Network
 	// Service takes the requests, as HTTP on [config.AppPort].
 	Service awselasticloadbalancingv2.IApplicationLoadBalancerTarget
@@ -44,7 +50,8 @@ type Props struct {
 	LogKey awskms.IKey
 }
 
-// New makes the entrance.
+// New makes the entrance, in the region of the scope. No name leads to it until
+// [Edge.Publish].
 func New(scope constructs.Construct, props Props) Edge {
 	own := constructs.NewConstruct(scope, new("Edge"))
 	zone := awsroute53.HostedZone_FromHostedZoneAttributes(own, new("Zone"), &awsroute53.HostedZoneAttributes{
@@ -59,18 +66,26 @@ func New(scope constructs.Construct, props Props) Edge {
 	balancer := newLoadBalancer(own, props)
 	targets := newTargetGroup(own, props)
 	listen(balancer, certificate, targets, props.Env.Edge.PublicPaths)
-	awsroute53.NewARecord(own, new("Record"), &awsroute53.ARecordProps{
-		Zone:       zone,
-		RecordName: new(props.Env.Site.APIDomain + "."), // the dot keeps CDK from adding the zone
-		Target:     awsroute53.RecordTarget_FromAlias(awsroute53targets.NewLoadBalancerTarget(balancer, nil)),
-		Comment:    new("The wallet API; the load balancer has IPv4 addresses only"),
-	})
 	return Edge{
 		LoadBalancer: balancer,
 		TargetGroup:  targets,
 		Certificate:  certificate,
 		WebACL:       protect(own, balancer, props),
+		scope:        own,
+		env:          props.Env,
+		zone:         zone,
 	}
+}
+
+// Publish makes a host name lead to this entrance: the API's own, or the region's
+// where the API's follows the region that serves.
+func (e Edge) Publish(host string) {
+	awsroute53.NewARecord(e.scope, new("Record"), &awsroute53.ARecordProps{
+		Zone:       e.zone,
+		RecordName: new(host + "."), // the dot keeps CDK from adding the zone
+		Target:     awsroute53.RecordTarget_FromAlias(awsroute53targets.NewLoadBalancerTarget(e.LoadBalancer, nil)),
+		Comment:    new("The wallet API; the load balancer has IPv4 addresses only"),
+	})
 }
 
 // newLoadBalancer makes the load balancer in the public tier. Its name and the
@@ -132,7 +147,7 @@ func newTargetGroup(scope constructs.Construct, props Props) awselasticloadbalan
 			SlowStart:                  awscdk.Duration_Seconds(jsii.Number(props.Env.Edge.SlowStart.Seconds())),
 			LoadBalancingAlgorithmType: awselasticloadbalancingv2.TargetGroupLoadBalancingAlgorithmType_ROUND_ROBIN,
 			HealthCheck: &awselasticloadbalancingv2.HealthCheck{
-				Path:                    new(config.ReadyPath),
+				Path:                    new(props.Env.HealthPath(props.Region)),
 				HealthyHttpCodes:        new("200"),
 				Interval:                awscdk.Duration_Seconds(jsii.Number(health.Interval.Seconds())),
 				Timeout:                 awscdk.Duration_Seconds(jsii.Number(health.Timeout.Seconds())),

@@ -25,12 +25,18 @@ type Cluster struct {
 	BrokerHosts []string
 	// Secret holds "username" and "password" of the service's Kafka user.
 	Secret awssecretsmanager.ISecret
+	// Subnets are those of the brokers.
+	Subnets *[]*string
+	// Ready is there when the cluster has its topics and its user's rights.
+	Ready constructs.IDependable
 }
 
 // Props describe a cluster.
 type Props struct {
 	Env config.Environment
-	Vpc awsec2.IVpc
+	// Region is where the cluster stands; everything else here stands in it too.
+	Region config.Region
+	Vpc    awsec2.IVpc
 	// Brokers selects the tier that the brokers stand in, in the region's first
 	// zones; Functions the tier from which the access function reaches them and
 	// AWS's endpoints.
@@ -57,6 +63,9 @@ func New(scope constructs.Construct, props Props) Cluster {
 	topics := addTopics(scope, cluster, env.Messaging)
 	growStorage(scope, cluster, env.Messaging)
 	secret, association := addUser(scope, cluster, env)
+	if replicated(props) {
+		letReplicatorIn(scope, cluster)
+	}
 	access := allowUser(scope, props, cluster, group)
 	// The listener of a user who does not exist is of no use to anybody, and a
 	// service that finds its address also finds its topics.
@@ -71,6 +80,8 @@ func New(scope constructs.Construct, props Props) Cluster {
 		Bootstrap:     *access.GetAttString(new(attributeBootstrap)),
 		BrokerHosts:   brokerHosts(access, env.Messaging.Brokers),
 		Secret:        secret,
+		Subnets:       brokerSubnets(props),
+		Ready:         access,
 	}
 }
 
@@ -120,21 +131,23 @@ func newBrokers(scope constructs.Construct, props Props, group awsec2.ISecurityG
 // from the internet.
 func brokerNodes(props Props, group awsec2.ISecurityGroup) *awsmsk.CfnCluster_BrokerNodeGroupInfoProperty {
 	messaging := props.Env.Messaging
-	subnets := props.Vpc.SelectSubnets(&awsec2.SubnetSelection{
-		SubnetGroupName:   props.Brokers.SubnetGroupName,
-		AvailabilityZones: jsii.Strings(props.Env.Primary.Zones[:messaging.Zones]...),
-	})
 	return &awsmsk.CfnCluster_BrokerNodeGroupInfoProperty{
 		InstanceType:   new(messaging.BrokerType),
-		ClientSubnets:  subnets.SubnetIds,
+		ClientSubnets:  brokerSubnets(props),
 		SecurityGroups: &[]*string{group.SecurityGroupId()},
 		StorageInfo: &awsmsk.CfnCluster_StorageInfoProperty{
 			EbsStorageInfo: &awsmsk.CfnCluster_EBSStorageInfoProperty{VolumeSize: jsii.Number(messaging.VolumeGiB)},
 		},
-		ConnectivityInfo: &awsmsk.CfnCluster_ConnectivityInfoProperty{
-			PublicAccess: &awsmsk.CfnCluster_PublicAccessProperty{Type: new("DISABLED")},
-		},
+		ConnectivityInfo: connectivity(props),
 	}
+}
+
+// brokerSubnets are the brokers' tier in the first zones of the region.
+func brokerSubnets(props Props) *[]*string {
+	return props.Vpc.SelectSubnets(&awsec2.SubnetSelection{
+		SubnetGroupName:   props.Brokers.SubnetGroupName,
+		AvailabilityZones: jsii.Strings(props.Region.Zones[:props.Env.Messaging.Zones]...),
+	}).SubnetIds
 }
 
 // monitoringLevel gives every alarm its metric. Disk use, offline and

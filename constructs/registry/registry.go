@@ -20,12 +20,24 @@ type Registry struct {
 	Service, Migrations awsecr.Repository
 }
 
-// New makes the repositories.
+// New makes the primary region's repositories and, in standby, their copying.
 func New(scope constructs.Construct, env config.Environment) Registry {
 	own := constructs.NewConstruct(scope, new("Registry"))
 	if env.DR.Mode == config.DRStandby && env.DR.AllowDataOutsideBrazil {
 		replicate(own, env)
 	}
+	return newRepositories(own, env)
+}
+
+// NewCopies makes the repositories that images are copied to, under the same
+// names. They must exist before the first push: ECR would make them by itself,
+// with tags that can be moved, without a key of ours, and in no template.
+func NewCopies(scope constructs.Construct, env config.Environment) Registry {
+	return newRepositories(constructs.NewConstruct(scope, new("Registry")), env)
+}
+
+// newRepositories makes the repositories of a region.
+func newRepositories(own constructs.Construct, env config.Environment) Registry {
 	// One key of our own for both: ECR can never change a repository's encryption
 	// later, and pulling needs no permission on the key, since ECR holds a grant.
 	key := encryption.NewKey(own, "Key", encryption.Props{

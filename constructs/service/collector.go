@@ -36,7 +36,7 @@ func addCollector(scope constructs.Construct, task awsecs.FargateTaskDefinition,
 		User:                   new(collectorUser),
 		ReadonlyRootFilesystem: new(true),
 		LinuxParameters:        unprivileged(scope, "CollectorLimits"),
-		Environment:            &map[string]*string{"AOT_CONFIG_CONTENT": new(collectorConfig(env))},
+		Environment:            &map[string]*string{"AOT_CONFIG_CONTENT": new(collectorConfig(props.Region))},
 		HealthCheck: &awsecs.HealthCheck{
 			// The image has no shell; this program comes with it for the purpose.
 			Command:     jsii.Strings("CMD", "/healthcheck"),
@@ -58,7 +58,7 @@ func addCollector(scope constructs.Construct, task awsecs.FargateTaskDefinition,
 type object = map[string]any
 
 // collectorConfig is the collector's configuration as JSON, which is YAML too.
-func collectorConfig(env config.Environment) string {
+func collectorConfig(region config.Region) string {
 	content, err := json.Marshal(object{
 		"extensions": object{"health_check": object{}},
 		"receivers": object{"otlp": object{"protocols": object{
@@ -70,7 +70,7 @@ func collectorConfig(env config.Environment) string {
 			"memory_limiter": object{"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 25},
 			"batch":          object{"timeout": "1s", "send_batch_size": 50},
 		},
-		"exporters": object{"awsxray": object{"region": env.Primary.Name}},
+		"exporters": object{"awsxray": object{"region": region.Name}},
 		"service": object{
 			"extensions": []string{"health_check"},
 			"pipelines": object{"traces": object{

@@ -93,12 +93,12 @@ func databaseEnvironment(props Props) map[string]string {
 		"QUARKUS_HIBERNATE_ORM_LOG_SQL":             "false",
 	}
 	for _, source := range datasources {
-		endpoint := props.Database.Cluster.ClusterEndpoint()
+		host := props.Database.Writer
 		if source.reader {
-			endpoint = props.Database.Cluster.ClusterReadEndpoint()
+			host = props.Database.Reader
 		}
 		prefix := "QUARKUS_DATASOURCE_" + source.variable + "REACTIVE_"
-		variables[prefix+"URL"] = fmt.Sprintf("mysql://%s:%d/%s", *endpoint.Hostname(), config.MySQLPort, config.DatabaseName)
+		variables[prefix+"URL"] = fmt.Sprintf("mysql://%s:%d/%s", host, config.MySQLPort, config.DatabaseName)
 		variables[prefix+"MAX_SIZE"] = strconv.Itoa(props.Env.Service.DatabasePoolSize)
 	}
 	return variables

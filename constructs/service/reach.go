@@ -27,7 +27,7 @@ func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGr
 // are in the service's stack: the database does not know its clients.
 func connect(fargate awsecs.FargateService, props Props) {
 	connections := fargate.Connections()
-	connections.AllowTo(props.Database.Cluster, awsec2.Port_Tcp(jsii.Number(config.MySQLPort)),
+	connections.AllowTo(props.Database.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.MySQLPort)),
 		new("Wallet service to Aurora: commands write, queries read"))
 	connections.AllowTo(props.Cache.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.CachePort)),
 		new("Wallet service to its cache, TLS"))

@@ -21,7 +21,7 @@ func (s Service) Scale(targets awselasticloadbalancingv2.ApplicationTargetGroup)
 	out := awscdk.Duration_Seconds(jsii.Number(service.ScaleOutCooldown.Seconds()))
 	in := awscdk.Duration_Seconds(jsii.Number(service.ScaleInCooldown.Seconds()))
 	count := s.Fargate.AutoScaleTaskCount(&awsapplicationautoscaling.EnableScalingProps{
-		MinCapacity: jsii.Number(service.MinTasks),
+		MinCapacity: jsii.Number(s.env.MinTasks(s.region)),
 		MaxCapacity: jsii.Number(service.MaxTasks),
 	})
 	count.ScaleOnCpuUtilization(new("Cpu"), &awsecs.CpuUtilizationScalingProps{

@@ -9,14 +9,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsservicediscovery"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
-	"wallet-infra/constructs/aurora"
-	"wallet-infra/constructs/cache"
-	"wallet-infra/constructs/kafka"
 	"wallet-infra/constructs/network"
 )
 
@@ -31,20 +29,51 @@ type Service struct {
 	// Discovery is the private DNS name under which Prometheus finds the tasks.
 	Discovery awsservicediscovery.IService
 
-	env config.Environment
+	env    config.Environment
+	region config.Region
 }
 
 // Props describe the service.
 type Props struct {
-	Env     config.Environment
+	Env config.Environment
+	// Region is where the service runs; everything else here stands in it.
+	Region  config.Region
 	Network network.Network
 	// Repository holds the image that env.Site.ImageTag names.
 	Repository awsecr.IRepository
-	Database   aurora.Database
-	Cache      cache.Cache
-	Kafka      kafka.Cluster
+	Database   Database
+	Cache      Cache
+	Kafka      Kafka
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
+}
+
+// Database is what the service knows of a database: a region's own cluster,
+// whichever member of a global database that is.
+type Database struct {
+	// Writer and Reader are host names without a port.
+	Writer, Reader string
+	SecurityGroup  awsec2.ISecurityGroup
+	// Secret holds "username" and "password" and knows its encryption key.
+	Secret awssecretsmanager.ISecret
+}
+
+// Cache is what the service knows of a cache.
+type Cache struct {
+	// Host is the configuration endpoint in cluster mode, else the primary's.
+	Host          string
+	SecurityGroup awsec2.ISecurityGroup
+	// Secret holds "username" and "password" and knows its encryption key.
+	Secret awssecretsmanager.ISecret
+}
+
+// Kafka is what the service knows of a Kafka cluster.
+type Kafka struct {
+	// Bootstrap is the broker list for SASL/SCRAM clients.
+	Bootstrap     string
+	SecurityGroup awsec2.ISecurityGroup
+	// Secret holds "username" and "password" and knows its encryption key.
+	Secret awssecretsmanager.ISecret
 }
 
 // New makes the service, without a load balancer in front of it and, until
@@ -92,7 +121,7 @@ func New(scope constructs.Construct, props Props) Service {
 	// there fail, and the circuit breaker counts them.
 	fargate.Node().AddDependency(app.TaskDefinition().ExecutionRole(), group)
 	acknowledgeRoles(app.TaskDefinition(), sessions)
-	return Service{Fargate: fargate, Discovery: fargate.CloudMapService(), env: env}
+	return Service{Fargate: fargate, Discovery: fargate.CloudMapService(), env: env, region: props.Region}
 }
 
 // desiredCount is left out of the template once autoscaling owns it: a number

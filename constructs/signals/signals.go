@@ -29,6 +29,33 @@ type Platform struct {
 	Brokers      int    // their IDs are 1 to Brokers
 	NATGateways  []string
 	Region       string
+	// Probes are the health checks on the entrances of both regions, by region;
+	// only the second region's platform has them.
+	Probes map[string]string
+}
+
+// Entrance is 1 while the world reaches a region's entrance. Route 53 publishes it
+// in us-east-1 alone.
+func (p Platform) Entrance(region string) Metric {
+	return Metric{
+		Namespace: "AWS/Route53", Name: "HealthCheckStatus", Statistic: "Minimum",
+		Dimensions: map[string]string{"HealthCheckId": p.Probes[region]},
+	}
+}
+
+// RecoveryPointLag is a query for what a failover to the cluster would lose, in
+// milliseconds: a query, because the metric carries the source region as a
+// dimension, which a switchover turns around.
+func RecoveryPointLag(cluster string) string {
+	return fmt.Sprintf(`SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = '%s'`, cluster)
+}
+
+// Replicator is a metric of an MSK Replicator, which publishes in its own region.
+func (p Platform) Replicator(replicator, name, statistic string) Metric {
+	return Metric{
+		Namespace: "AWS/Kafka", Name: name, Statistic: statistic,
+		Dimensions: map[string]string{"ReplicatorName": replicator},
+	}
 }
 
 // Metric is one CloudWatch metric with the way to read it.

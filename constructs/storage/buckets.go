@@ -31,7 +31,7 @@ func New(scope constructs.Construct, props Props) Buckets {
 		Purpose: "Encrypts the backups bucket",
 	})
 	logs := at.logs("Logs")
-	acceptLogs(logs, props.Env)
+	acceptLogs(logs, props.Env, props.Env.Primary)
 	buckets := Buckets{Backups: at.backups("Backups", key, logs), Logs: logs, Static: at.static("Static", logs)}
 	if props.Distribution != nil {
 		allowDistribution(buckets.Static, props.Distribution)
@@ -64,8 +64,8 @@ func allowDistribution(bucket awss3.IBucket, distribution awscloudfront.IDistrib
 // prefix and for this account alone. Both services check the policy when logging
 // is switched on, and log delivery would write one of its own if this one were
 // not what it expects: hence its names for the statements.
-func acceptLogs(logs awss3.Bucket, env config.Environment) {
-	account, region := env.Site.Account, env.Primary.Name
+func acceptLogs(logs awss3.Bucket, env config.Environment, at config.Region) {
+	account, region := env.Site.Account, at.Name
 	objects := func(prefix string) *[]*string {
 		return &[]*string{logs.ArnForObjects(new(prefix + "/AWSLogs/" + account + "/*"))}
 	}

@@ -23,10 +23,13 @@ func NewCopies(scope constructs.Construct, env config.Environment) Copies {
 		Purpose: "Encrypts the replica of the backups bucket",
 	})
 	logs := at.logs("Logs")
+	if env.DR.Mode == config.DRStandby {
+		acceptLogs(logs, env, env.Secondary)
+	}
 	backups := at.backups("Backups", key, logs)
 	static := at.static("Static", logs)
 	for _, replica := range []constructs.IConstruct{backups, static} {
 		acknowledge.Finding(replica, "PCI.DSS.321-S3BucketReplicationEnabled", "The bucket is itself the replica of the one in the primary region")
 	}
-	return Copies{Backups: backups, Static: static, Key: key}
+	return Copies{Backups: backups, Static: static, Logs: logs, Key: key}
 }

@@ -1,8 +1,6 @@
 package storage
 
 import (
-	"time"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
@@ -13,9 +11,8 @@ import (
 	"wallet-infra/constructs/acknowledge"
 )
 
-// ReplicationTime is how long an object of the backups may wait for its copy: the
-// one time that S3's Replication Time Control offers.
-const ReplicationTime = 15 * time.Minute
+// ReplicationTime is how long an object of the backups may wait for its copy.
+const ReplicationTime = config.ReplicationTime
 
 // stream is the replication of one bucket to another.
 type stream struct {

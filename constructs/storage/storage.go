@@ -19,6 +19,9 @@ type Buckets struct {
 // nothing leaves the primary region.
 type Copies struct {
 	Backups, Static awss3.IBucket
+	// Logs receives the access logs of the replicas and, in standby, those of the
+	// second region's load balancer, its brokers' logs and the recovery's reports.
+	Logs awss3.IBucket
 	// Key encrypts the replica of the backups.
 	Key awskms.IKey
 }

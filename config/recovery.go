@@ -1,0 +1,207 @@
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// Recovery is how São Paulo's loss is survived: what is promised, and how long
+// each part of the way may take. Every duration is an upper bound that somebody
+// or something enforces; what enforces it is said with each.
+type Recovery struct {
+	// TimeObjective and PointObjective are the promises: until the wallet works
+	// again (RTO), and how much of the newest work may be gone (RPO).
+	TimeObjective, PointObjective time.Duration
+	// Probe asks each region's entrance from outside it.
+	Probe Probe
+	// Decision is the time that people have between the page and the start of the
+	// plan. The procedure of the runbook enforces it, and nothing else does.
+	Decision time.Duration
+	// Approval, Database, Scaling and Traffic are the time-outs of the plan's
+	// steps, in whole minutes: Region switch stops a step that takes longer and
+	// waits for a person.
+	Approval, Database, Scaling, Traffic time.Duration
+	// Resolvers is how long names that were answered before the switch are used
+	// beyond [AliasTTL]: by clients that look a name up once for each connection.
+	Resolvers time.Duration
+}
+
+// Probe is a Route 53 health check on a region's entrance, and the alarm on it.
+type Probe struct {
+	// Interval is between two questions of one checker: 10 or 30 seconds.
+	Interval time.Duration
+	// Failures in a row make the entrance unhealthy, 1 to 10.
+	Failures int
+	// Minutes in a row without health raise the alarm.
+	Minutes int
+}
+
+// AliasTTL is how long resolvers keep the answer of an alias record that leads to
+// a load balancer. Route 53 sets it and lets nobody change it ("Choosing between
+// alias and non-alias records" in its developer guide).
+const AliasTTL = 60 * time.Second
+
+// metricDelay is how late CloudWatch has the value of a minute at most: Route 53
+// publishes a health check's state once a minute.
+const metricDelay = time.Minute
+
+// Detection is the time from the loss to the page.
+func (p Probe) Detection() time.Duration {
+	return time.Duration(p.Failures)*p.Interval + metricDelay + time.Duration(p.Minutes)*time.Minute
+}
+
+// Leg is one part of the way from the loss to a wallet that works.
+type Leg struct {
+	Name   string
+	Budget time.Duration
+	// Source says where the duration is from.
+	Source string
+	// Alongside means: at the same time as the leg before it.
+	Alongside bool
+}
+
+// Way is the critical path of a failover, in its order.
+func (r Recovery) Way() []Leg {
+	probe := r.Probe
+	return []Leg{
+		{Name: "detection", Budget: probe.Detection(), Source: fmt.Sprintf(
+			"%d failures %v apart, the minute that CloudWatch may be late, and %d minutes of the alarm", probe.Failures, probe.Interval, probe.Minutes)},
+		{Name: "decision", Budget: r.Decision, Source: "people: the on-call starts the plan; measured in each drill, enforced by nothing"},
+		{Name: StepApprove, Budget: r.Approval, Source: "people: the second person; the step's time-out"},
+		{Name: StepDatabase, Budget: r.Database, Source: "the step's time-out; AWS says \"typically minutes\" for an unplanned failover and less for a switchover"},
+		{Name: StepService, Budget: r.Scaling, Alongside: true, Source: "the step's time-out; an image pull, a JVM's start and the load balancer's two good answers, in waves"},
+		{Name: StepTraffic, Budget: r.Traffic, Source: "the step's time-out; Route 53's data plane changes a health check's state in seconds"},
+		{Name: "resolvers", Budget: AliasTTL + r.Resolvers, Source: fmt.Sprintf("Route 53's TTL of %v for a load balancer's alias, and clients that keep a name longer", AliasTTL)},
+	}
+}
+
+// RecoveryTime is the sum of the critical path: of legs that run at the same
+// time, the longest counts.
+func (r Recovery) RecoveryTime() time.Duration {
+	var sum, group time.Duration
+	for _, leg := range r.Way() {
+		if leg.Alongside {
+			group = max(group, leg.Budget)
+			continue
+		}
+		sum += group
+		group = leg.Budget
+	}
+	return sum + group
+}
+
+// The names of the plans' steps, by which people approve and skip them.
+const (
+	StepApprove  = "approve"
+	StepRegion   = "activate-region" // holds the two after it, side by side
+	StepDatabase = "promote-database"
+	StepService  = "scale-service"
+	StepTraffic  = "move-traffic"
+)
+
+// RecoveryPoint is what one store loses with the region.
+type RecoveryPoint struct {
+	Store string
+	// Copy says how it gets to the second region; empty for what is not copied.
+	Copy string
+	// Loss is the bound that is watched; 0 where the store is lost as a whole or
+	// nothing is lost.
+	Loss time.Duration
+	// Typical is what AWS states, or what the platform does about it.
+	Typical string
+	// Alarm names what is raised when the bound is in danger; empty for none.
+	Alarm string
+	// Again says where the lost part comes from.
+	Again string
+}
+
+// RecoveryPoints are all stores of the platform, the most precious first.
+func (e Environment) RecoveryPoints() []RecoveryPoint {
+	return []RecoveryPoint{
+		{
+			Store: "Aurora: wallets, transactions, events, outbox", Copy: "Aurora Global Database", Loss: e.DR.ReplicationLag,
+			Typical: "under a second; nothing in a switchover; Aurora MySQL enforces no bound", Alarm: AlarmStandbyLag,
+			Again: "from the snapshot that Aurora keeps of the old primary, by hand",
+		},
+		e.kafkaPoint(),
+		{
+			Store: "S3: exported backups", Copy: "replication with time control", Loss: ReplicationTime,
+			Typical: "AWS promises 15 minutes, no less: the exception to the five", Alarm: "storage-replication", Again: "the export is made again",
+		},
+		{
+			Store: "S3: static content", Copy: "replication", Typical: "minutes; AWS promises nothing without time control", Again: "the pipeline that published it",
+		},
+		{
+			Store: "secrets of the database", Copy: "Secrets Manager replicas", Typical: "seconds", Again: "the next rotation",
+		},
+		{
+			Store: "container images", Copy: "ECR replication", Typical: "most within 30 minutes of the push", Again: "the pipeline that pushed them",
+		},
+		{
+			Store: "snapshots in AWS Backup", Copy: "daily copy", Loss: 24*time.Hour + e.Backup.StartWindow + e.Backup.CompletionWindow,
+			Typical: "against corruption, not for a failover", Alarm: "backup-copy-failed", Again: "no other source",
+		},
+		{Store: "cache", Typical: "all of it, by design: outside the RPO", Again: "fills itself from Aurora"},
+		{Store: "logs, metrics, traces of São Paulo", Typical: "out of reach until the region returns", Again: "no other source"},
+	}
+}
+
+// kafkaPoint depends on how far the rollout of the replicator is.
+func (e Environment) kafkaPoint() RecoveryPoint {
+	point := RecoveryPoint{
+		Store: "Kafka: events", Typical: "all of it: no replicator runs",
+		Again: "published again from the outbox, which is in Aurora",
+	}
+	if e.Replication() == ReplicationRunning {
+		point.Copy, point.Loss = "MSK Replicator", e.DR.EventLag
+		point.Typical, point.Alarm = "seconds, without a promise of AWS", AlarmReplicator
+	}
+	return point
+}
+
+// AlarmStandbyLag and AlarmReplicator are alarms that the tables name.
+const (
+	AlarmStandbyLag = "standby-lag"
+	AlarmReplicator = "standby-replicator-lag"
+)
+
+// ReplicationTime is the only promise that S3's replication time control makes.
+const ReplicationTime = 15 * time.Minute
+
+// Quota is an AWS quota of the second region and what the full load needs of it.
+type Quota struct {
+	Service, Name string
+	Needed        int
+	// Default is what AWS grants a new account.
+	Default int
+	Why     string
+}
+
+// StandbyQuotas are the quotas that must be granted in the second region before
+// a failover, for the whole load: a request during one comes too late.
+func (e Environment) StandbyQuotas() []Quota {
+	if e.DR.Mode != DRStandby {
+		return nil
+	}
+	network := e.DR.Network
+	return []Quota{
+		{"Fargate", "On-Demand vCPU", 2 * e.Service.MaxTasks * e.Service.CPU / 1024, 6,
+			fmt.Sprintf("%d tasks of %d vCPU, twice while a deployment runs", e.Service.MaxTasks, e.Service.CPU/1024)},
+		{"EC2", "Elastic IP addresses", network.NATGateways, 5, "one for each NAT gateway"},
+		{"VPC", "interface endpoints in a VPC", len(network.InterfaceEndpoints), 50, "DR.Network.InterfaceEndpoints"},
+		{"RDS", "DB instances", e.DR.Readers + e.Database.MaxReaders, 40, "the promoted writer, and readers up to Database.MaxReaders"},
+		{"ElastiCache", "nodes in the region", e.Cache.Nodes(), 300, "the cache, which starts empty"},
+		{"MSK", "brokers in the account", e.Messaging.Brokers, 90, "the topics of the primary"},
+		{"Region switch", "plans", len(Plans()), 10, "each of the plans in the DR-Recovery stack"},
+	}
+}
+
+// The Region switch plans.
+const (
+	PlanFailover = "failover" // for the loss of the region that serves; can lose data when it is run so
+	PlanFailback = "failback" // the way back, or a planned change of region; never loses data
+	PlanTraffic  = "traffic"  // moves the name alone; the two others run it as their last step
+)
+
+// Plans are the names of all plans.
+func Plans() []string { return []string{PlanFailover, PlanFailback, PlanTraffic} }

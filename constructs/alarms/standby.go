@@ -1,0 +1,78 @@
+package alarms
+
+import (
+	"slices"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/signals"
+)
+
+// StandbyRows is the table of the second region beside the lag: what decides
+// about a failover, and the first region's own table for the platform that waits.
+func StandbyRows(env config.Environment, p signals.Platform) []Row {
+	return slices.Concat(entranceRows(env, p), replicatorRows(env, p), waitingRows(env, p))
+}
+
+// entranceRows watch both regions from outside. Losing the region that serves is
+// what the failover plan is for; losing the other one takes the way out away.
+func entranceRows(env config.Environment, p signals.Platform) []Row {
+	var rows []Row
+	for _, region := range []config.Region{env.Primary, env.Secondary} {
+		row := Row{
+			ID: config.AlarmEntrance(region), Runbook: "entrance", Severity: Warning,
+			Why:     "The world does not reach the region that waits: there is nowhere to fail over to.",
+			Metric:  p.Entrance(region.Name),
+			Compare: Below, Threshold: 1, Periods: env.DR.Recovery.Probe.Minutes, Datapoints: env.DR.Recovery.Probe.Minutes, Missing: Broken,
+		}
+		if env.Serves(region) {
+			row.Severity = Critical
+			row.Why = "The world does not reach the region that serves: decide about a failover now."
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// replicatorRows watch the copying of events, once it runs.
+func replicatorRows(env config.Environment, p signals.Platform) []Row {
+	if env.Replication() != config.ReplicationRunning {
+		return nil
+	}
+	name := env.ReplicatorName()
+	return []Row{
+		{
+			ID: config.AlarmReplicator, Runbook: "standby-replicator", Severity: Warning,
+			Why:    "Events reach the second region late: a failover now would have to publish more of them again.",
+			Metric: p.Replicator(name, "ReplicationLatency", "Maximum"),
+			// The metric is in milliseconds.
+			Compare: Above, Threshold: float64(env.DR.EventLag.Milliseconds()), Periods: 5, Datapoints: 5, Missing: Quiet,
+		},
+		{
+			ID: "standby-replicator-failed", Runbook: "standby-replicator", Severity: Warning,
+			Why:     "The replicator of events fails: it cannot read one cluster or write the other.",
+			Metric:  p.Replicator(name, "ReplicatorFailure", "Maximum"),
+			Compare: Above, Threshold: 0, Periods: 5, Datapoints: 3, Missing: Quiet,
+		},
+	}
+}
+
+// waitingRows are the first region's rows for the second one's platform. While it
+// does not serve they wake nobody, and what only a writer has is not missed.
+func waitingRows(env config.Environment, p signals.Platform) []Row {
+	serves := env.Serves(env.Secondary)
+	rows := slices.Concat(
+		edgeRows(env, p), guardRows(env, p), serviceRows(env, p, env.MinTasks(env.Secondary)), writerRows(env, p),
+		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env)[:2], functionRows(),
+	)
+	for i := range rows {
+		rows[i].ID = "standby-" + rows[i].ID
+		if serves {
+			continue
+		}
+		rows[i].Severity = Warning
+		if rows[i].Metric.Dimensions["Role"] == signals.Writer {
+			rows[i].Missing = Quiet
+		}
+	}
+	return rows
+}

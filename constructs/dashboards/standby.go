@@ -1,0 +1,30 @@
+package dashboards
+
+import (
+	"wallet-infra/config"
+	"wallet-infra/constructs/signals"
+)
+
+// standby is the way out, and then what the platform that waits does.
+func standby(env config.Environment, p signals.Platform) []panel {
+	panels := []panel{
+		{text: "# " + env.Prefix() + ": second region\n" +
+			"Whether a failover could be run now, and what it would lose. What to do is in docs/DISASTER-RECOVERY.md."},
+		{title: "Entrances as the world sees them, 1 is reached", lines: []line{
+			{label: env.Primary.Name, metric: p.Entrance(env.Primary.Name)},
+			{label: env.Secondary.Name, metric: p.Entrance(env.Secondary.Name)},
+		}},
+		{title: "Work that a failover would lose, milliseconds", lines: []line{{
+			label: "lag", expression: signals.RecoveryPointLag(p.Aurora),
+		}}, limits: []limit{
+			{"alarm", float64(env.DR.ReplicationLag.Milliseconds())},
+			{"promise", float64(env.DR.Recovery.PointObjective.Milliseconds())},
+		}},
+	}
+	if env.Replication() == config.ReplicationRunning {
+		panels = append(panels, panel{title: "Events' delay, milliseconds", lines: []line{
+			{label: "replicator", metric: p.Replicator(env.ReplicatorName(), "ReplicationLatency", "Maximum")},
+		}, limits: []limit{{"alarm", float64(env.DR.EventLag.Milliseconds())}}})
+	}
+	return append(panels, technical(env, p)...)
+}

@@ -1,0 +1,78 @@
+// Package recovery makes what moves the wallet from one region to the other and
+// back: the Region switch plans, the role of the person who approves them, the
+// name that follows the region which serves, and the probes that see from outside
+// when a region is gone.
+//
+// Everything stands in the second region and names what it acts on. Region switch
+// executes a plan in the region that is being activated, with a data plane of its
+// own in each.
+package recovery
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"wallet-infra/config"
+)
+
+// Props describe an environment's recovery.
+type Props struct {
+	Env config.Environment
+	// Reports receives a report of each execution, under [ReportPrefix].
+	Reports awss3.IBucket
+}
+
+// Recovery is what the alarms need to know of the entrances.
+type Recovery struct {
+	// Probes are the IDs of the health checks on the regions' entrances, by region.
+	Probes map[string]string
+}
+
+// ReportPrefix is where in the bucket the reports go.
+const ReportPrefix = "region-switch"
+
+// New makes three plans. The failover plan is for the loss of the region that
+// serves: run gracefully it switches over without loss, run ungracefully it takes
+// the other region's database whatever that has. The failback plan cannot lose
+// data, however it is run. Both end with the traffic plan, because a record has
+// one health check and each plan with a DNS step makes its own: two plans with
+// such a step would fight over the name.
+func New(scope constructs.Construct, props Props) Recovery {
+	own := constructs.NewConstruct(scope, new("Recovery"))
+	approver := newApprover(own, props.Env)
+	traffic := newPlan(own, props, plan{
+		name:    config.PlanTraffic,
+		purpose: "Moves the API's name to the activated region",
+		steps:   []any{trafficStep(props.Env)},
+		may:     trafficStatements(props.Env),
+	})
+	failover := newPlan(own, props, plan{
+		name:    config.PlanFailover,
+		purpose: "The region that serves is lost or about to be: activate the other one",
+		steps:   failoverSteps(props.Env, approver, traffic),
+		may:     failoverStatements(props.Env, traffic),
+	})
+	failback := newPlan(own, props, plan{
+		name:    config.PlanFailback,
+		purpose: "Both regions are well: return to the first one, or change regions on purpose, without loss",
+		steps:   failbackSteps(props.Env, approver, traffic),
+		may:     failbackStatements(props.Env, traffic),
+	})
+	allowApproval(own, approver, failover, failback)
+	publish(own, props.Env, traffic)
+	return Recovery{Probes: newProbes(own, props.Env)}
+}
+
+// plan is one Region switch plan: a single workflow that can activate either
+// region, since the way is the same in both directions.
+type plan struct {
+	name, purpose string
+	steps         []any
+	may           []awsiam.PolicyStatement
+}
+
+// regions are the plan's, the first one first.
+func regions(env config.Environment) []config.Region {
+	return []config.Region{env.Primary, env.Secondary}
+}

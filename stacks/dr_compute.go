@@ -1,0 +1,53 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/service"
+)
+
+// DRCompute holds the second region's service and its entrance.
+type DRCompute struct {
+	Stack   awscdk.Stack
+	Service service.Service
+	Edge    edge.Edge
+}
+
+// NewDRCompute builds the second region's service: the first one's, with a few
+// tasks until it is needed and the same bound after.
+func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging DRMessaging) DRCompute {
+	stack := newStack(stage, env, "DR-Compute", env.Secondary, "The second region's wallet service, its load balancer, web ACL and DNS record")
+	logKey := newLogKey(stack, env, "dr-compute-logs")
+	wallet := service.New(stack, service.Props{
+		Env:        env,
+		Region:     env.Secondary,
+		Network:    dr.Network,
+		Repository: global.Images.Service,
+		Database: service.Database{
+			Writer:        dr.Database.Writer,
+			Reader:        dr.Database.Reader,
+			SecurityGroup: dr.Database.SecurityGroup,
+			Secret:        dr.AppSecret,
+		},
+		Cache: service.Cache{Host: dr.Cache.Host, SecurityGroup: dr.Cache.SecurityGroup, Secret: dr.Cache.Secret},
+		Kafka: service.Kafka{
+			Bootstrap:     messaging.Kafka.Bootstrap,
+			SecurityGroup: messaging.Kafka.SecurityGroup,
+			Secret:        messaging.Kafka.Secret,
+		},
+		LogKey: logKey,
+	})
+	entrance := edge.New(stack, edge.Props{
+		Env:        env,
+		Region:     env.Secondary,
+		Network:    dr.Network,
+		Service:    wallet.Fargate,
+		AccessLogs: global.Copies.Logs,
+		LogKey:     logKey,
+	})
+	entrance.Publish(env.RegionalDomain(env.Secondary))
+	wallet.Scale(entrance.TargetGroup)
+	return DRCompute{Stack: stack, Service: wallet, Edge: entrance}
+}

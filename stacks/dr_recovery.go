@@ -1,0 +1,38 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/alarms"
+	"wallet-infra/constructs/dashboards"
+	"wallet-infra/constructs/recovery"
+	"wallet-infra/constructs/signals"
+)
+
+// NewDRRecovery builds what watches the second region and what moves the wallet
+// into it and back. It hands out nothing.
+func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging DRMessaging, compute DRCompute) awscdk.Stack {
+	stack := newStack(stage, env, "DR-Recovery", env.Secondary, "The plans of failover and failback, the API's name, and the second region's alarms and dashboard")
+	made := recovery.New(stack, recovery.Props{Env: env, Reports: global.Copies.Logs})
+	platform := signals.Platform{
+		LoadBalancer: *compute.Edge.LoadBalancer.LoadBalancerFullName(),
+		TargetGroup:  *compute.Edge.TargetGroup.TargetGroupFullName(),
+		WebACL:       compute.Edge.WebACL,
+		Certificate:  *compute.Edge.Certificate.CertificateArn(),
+		ECSCluster:   *compute.Service.Fargate.Cluster().ClusterName(),
+		ECSService:   *compute.Service.Fargate.ServiceName(),
+		Aurora:       dr.Database.Name,
+		CacheNodes:   signals.CacheNodes(dr.Cache.Name, env.Cache),
+		Kafka:        messaging.Kafka.Name,
+		Brokers:      env.Messaging.Brokers,
+		NATGateways:  dr.Network.NATGateways,
+		Region:       env.Secondary.Name,
+		Probes:       made.Probes,
+	}
+	rows := alarms.StandbyRows(env, platform)
+	alarms.New(stack, env, dr.Topics, rows)
+	alarms.NewEvents(stack, env, dr.Topics, platform)
+	dashboards.NewStandby(stack, env, platform, rows)
+	return stack
+}
