@@ -155,10 +155,22 @@ func readLag(ctx context.Context, region cloud.Clients, cluster string, now time
 	if err != nil {
 		return unknown
 	}
-	lag := unknown
-	for _, result := range out.MetricDataResults {
-		if len(result.Values) > 0 {
-			lag = max(lag, time.Duration(result.Values[0]*float64(time.Millisecond)))
+	return newest(out.MetricDataResults)
+}
+
+// newest is the worst value of the newest minute.
+func newest(results []cwtypes.MetricDataResult) time.Duration {
+	lag, at := unknown, time.Time{}
+	for _, result := range results {
+		for i, value := range result.Values {
+			seen := time.Duration(value * float64(time.Millisecond))
+			if i >= len(result.Timestamps) || result.Timestamps[i].Before(at) {
+				continue
+			}
+			if result.Timestamps[i].After(at) {
+				lag, at = unknown, result.Timestamps[i]
+			}
+			lag = max(lag, seen)
 		}
 	}
 	return lag

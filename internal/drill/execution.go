@@ -109,7 +109,10 @@ func (e *Execution) step(ctx context.Context, step plan.Step, within string) err
 		e.say("%s: done in an earlier run", path)
 		return nil
 	}
-	record := Record{Path: path, Block: step.ExecutionBlockType, Status: StepRunning, Started: e.Clock.Now(), Budget: e.budget(step)}
+	record := Record{
+		Path: path, Attempt: e.attempts(path) + 1, Block: step.ExecutionBlockType, Status: StepRunning,
+		Started: e.Clock.Now(), Budget: e.budget(step),
+	}
 	if err := e.put(record); err != nil {
 		return err
 	}
@@ -133,6 +136,12 @@ func (e *Execution) done(path string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.Journal.Done(path)
+}
+
+func (e *Execution) attempts(path string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.Journal.Attempts(path)
 }
 
 func (e *Execution) put(record Record) error {

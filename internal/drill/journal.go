@@ -34,7 +34,7 @@ func (s State) Stands() string {
 	case Paused:
 		return "the steps before the failed one are done, the ones after it have not begun; what the failed step asked for may still come about"
 	case Loss:
-		return "nothing was promoted: the old writer is the writer, and both databases are as they were"
+		return "nothing was promoted: the old writer is the writer, and both databases are as they were; the second region may run more tasks already"
 	case Aborted:
 		return "the completed steps are done; the step that was interrupted may still come about by itself"
 	case Completed:
@@ -76,6 +76,7 @@ const (
 // Record is the evidence of one step.
 type Record struct {
 	Path    string // the names of the step and of those that it is in
+	Attempt int    // from 1
 	Block   plan.Block
 	Status  Status
 	Started time.Time
@@ -200,10 +201,11 @@ func (j *Journal) Enter(at time.Time, state State, why string) error {
 	return j.save()
 }
 
-// Put writes a step's record down, in place of an earlier one.
+// Put writes a step's record down. Each attempt at a step has a record of its
+// own: what went wrong stays in evidence after it went right.
 func (j *Journal) Put(record Record) error {
 	for i := range j.Records {
-		if j.Records[i].Path == record.Path {
+		if j.Records[i].Path == record.Path && j.Records[i].Attempt == record.Attempt {
 			j.Records[i] = record
 			return j.save()
 		}
@@ -212,11 +214,23 @@ func (j *Journal) Put(record Record) error {
 	return j.save()
 }
 
-// Done returns the record of a step that needs no second run.
-func (j *Journal) Done(path string) bool {
+// Attempts is how often a step was begun so far.
+func (j *Journal) Attempts(path string) int {
+	n := 0
 	for _, record := range j.Records {
 		if record.Path == path {
-			return record.Status == StepCompleted || record.Status == StepSkipped || record.Status == StepNotExercised
+			n++
+		}
+	}
+	return n
+}
+
+// Done says whether a step needs no further attempt.
+func (j *Journal) Done(path string) bool {
+	for _, record := range j.Records {
+		over := record.Status == StepCompleted || record.Status == StepSkipped || record.Status == StepNotExercised
+		if record.Path == path && over {
+			return true
 		}
 	}
 	return false

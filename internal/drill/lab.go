@@ -44,8 +44,11 @@ func NewFake(account string) (Lab, error) {
 	}
 	return Lab{
 		Cloud: made, Clock: clk, Kind: "the in-process fake of internal/drill/fakeaws", Volatile: true, lose: server.SetDown,
-		setLag: func(_ context.Context, _ blueprint.Blueprint, lag time.Duration) error { server.SetLag(lag); return nil },
-		close:  server.Close,
+		setLag: func(_ context.Context, _ blueprint.Blueprint, lag time.Duration) error {
+			server.SetLag(lag)
+			return nil
+		},
+		close: server.Close,
 	}, nil
 }
 
@@ -58,27 +61,45 @@ func NewEndpoint(endpoint, account string, clk clock.Clock) (Lab, error) {
 	return Lab{
 		Cloud: made, Clock: clk, Kind: "an emulator at " + endpoint,
 		// The guard alone takes the region away: the emulator does not notice.
-		lose:   func(string, bool) {},
-		setLag: func(ctx context.Context, b blueprint.Blueprint, lag time.Duration) error { return publishLag(ctx, made, clk, b, lag) },
-		close:  func() error { return nil },
+		lose: func(string, bool) {},
+		setLag: func(ctx context.Context, b blueprint.Blueprint, lag time.Duration) error {
+			return publishLag(ctx, made, clk, b, lag)
+		},
+		close: func() error { return nil },
 	}, nil
 }
 
 // publishLag plays RDS, which an emulator does not: it writes the metric that
-// Aurora publishes beside the secondary.
+// Aurora publishes beside the secondary. The worst value of a minute counts, so a
+// smaller lag shows in the next one.
 func publishLag(ctx context.Context, c *cloud.Cloud, clk clock.Clock, b blueprint.Blueprint, lag time.Duration) error {
 	secondary, ok := b.Database.Cluster(b.Secondary)
 	if !ok {
 		return fmt.Errorf("no cluster in %s", b.Secondary)
 	}
-	_, err := c.In(b.Secondary).CloudWatch.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{
+	region := c.In(b.Secondary)
+	if err := putLag(ctx, region, clk.Now(), secondary.ID, b.Primary, lag); err != nil {
+		return err
+	}
+	if seen := readLag(ctx, region, secondary.ID, clk.Now()); seen == lag || seen == unknown {
+		return nil
+	}
+	next := clk.Now().Truncate(time.Minute).Add(time.Minute + time.Second)
+	if err := clk.Sleep(ctx, next.Sub(clk.Now())); err != nil {
+		return err
+	}
+	return putLag(ctx, region, clk.Now(), secondary.ID, b.Primary, lag)
+}
+
+func putLag(ctx context.Context, region cloud.Clients, at time.Time, cluster, source string, lag time.Duration) error {
+	_, err := region.CloudWatch.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{
 		Namespace: aws.String(lagNamespace),
 		MetricData: []cwtypes.MetricDatum{{
-			MetricName: aws.String(lagMetric), Timestamp: aws.Time(clk.Now()), Unit: cwtypes.StandardUnitMilliseconds,
+			MetricName: aws.String(lagMetric), Timestamp: &at, Unit: cwtypes.StandardUnitMilliseconds,
 			Value: aws.Float64(float64(lag.Milliseconds())),
 			Dimensions: []cwtypes.Dimension{
-				{Name: aws.String("DBClusterIdentifier"), Value: &secondary.ID},
-				{Name: aws.String("SourceRegion"), Value: &b.Primary},
+				{Name: aws.String("DBClusterIdentifier"), Value: &cluster},
+				{Name: aws.String("SourceRegion"), Value: &source},
 			},
 		}},
 	})

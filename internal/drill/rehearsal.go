@@ -20,9 +20,9 @@ type Settings struct {
 	AcceptLoss bool
 	// RPO is the recovery point objective.
 	RPO time.Duration
-	// Around is what the recovery takes besides the plan's steps: detection and
-	// decision before them, resolvers after them.
-	Around []plan.Part
+	// Before and After are what the recovery takes besides the plan's steps:
+	// detection and decision before them, resolvers after them.
+	Before, After []plan.Part
 	// Directory holds journals and reports.
 	Directory string
 	Approve   Approver

@@ -80,7 +80,7 @@ func newReport(lab Lab, settings Settings) Report {
 		report.Error = err.Error()
 	}
 	report.Budget = budget
-	report.Budget.Parts = append(report.Budget.Parts, settings.Around...)
+	report.Budget.Parts = slices.Concat(settings.Before, budget.Parts, settings.After)
 	return report
 }
 
@@ -138,12 +138,16 @@ func (r Report) Markdown() string {
 		fmt.Fprintf(&b, "\nIt was not carried through: %s\n", r.Error)
 	}
 	fmt.Fprintf(&b, "\n## Recovery time\n\nMeasured here is not measured on AWS: see the last section.\n\n| part | budget | measured | from |\n| --- | --- | --- | --- |\n")
-	measured := map[string]string{}
+	measured := map[string]time.Duration{}
 	for _, record := range r.Failover.Records {
-		measured[record.Path] = record.Took().String()
+		measured[record.Path] += record.Took()
 	}
 	for _, part := range r.Budget.Parts {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", part.Name, part.Length, measured[part.Name], part.Source)
+		took := "not here"
+		if d, ok := measured[part.Name]; ok {
+			took = d.String()
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", part.Name, part.Length, took, part.Source)
 	}
 	fmt.Fprintf(&b, "| **sum** | %s | %s | objective: %s |\n", r.Budget.Total(), r.Measured, r.Budget.Objective)
 	r.Failover.markdown(&b, "Failover")
@@ -171,10 +175,10 @@ func (r Report) Markdown() string {
 }
 
 func (p Phase) markdown(b *strings.Builder, title string) {
-	fmt.Fprintf(b, "\n## %s\n\nPlan %s, to %s: %s. %s.\n\n| step | block | status | time-out | took | note |\n| --- | --- | --- | --- | --- | --- |\n",
+	fmt.Fprintf(b, "\n## %s\n\nPlan %s, to %s: %s. %s.\n\n| step | attempt | block | status | time-out | took | note |\n| --- | --- | --- | --- | --- | --- | --- |\n",
 		title, p.Plan, p.Target, p.State, p.Stands)
 	for _, record := range p.Records {
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", record.Path, record.Block, record.Status, record.Budget, record.Took(), cell(record.Note))
+		fmt.Fprintf(b, "| %s | %d | %s | %s | %s | %s | %s |\n", record.Path, record.Attempt, record.Block, record.Status, record.Budget, record.Took(), cell(record.Note))
 	}
 }
 

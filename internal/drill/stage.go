@@ -154,7 +154,7 @@ func (s *stage) checksAndZone(ctx context.Context) error {
 	}
 	batch := &r53types.ChangeBatch{}
 	for _, record := range append(s.Entrances, s.Records...) {
-		batch.Changes = append(batch.Changes, r53types.Change{Action: r53types.ChangeActionCreate, ResourceRecordSet: s.recordSet(record)})
+		batch.Changes = append(batch.Changes, r53types.Change{Action: r53types.ChangeActionUpsert, ResourceRecordSet: s.recordSet(record)})
 	}
 	_, err = global.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: &s.zone, ChangeBatch: batch})
 	return err

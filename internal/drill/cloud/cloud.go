@@ -81,7 +81,8 @@ func (c *Cloud) In(region string) Clients {
 		Credentials: credentials.NewStaticCredentialsProvider(c.Account, "drill", ""),
 		Retryer:     c.retryer,
 		APIOptions:  []func(*middleware.Stack) error{c.Guard.attach, dialect},
-		// An emulator answers without AWS's checksums.
+		// An emulator answers without AWS's checksums, and reads no gzip.
+		DisableRequestCompression:  true,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 	}

@@ -260,7 +260,9 @@ func TestAnUpdateOfAHealthCheckLeavesTheRest(t *testing.T) {
 		})
 		require.NoError(t, err)
 		id := made.HealthCheck.Id
-		t.Cleanup(func() { _, _ = w.there.Route53.DeleteHealthCheck(ctx, &route53.DeleteHealthCheckInput{HealthCheckId: id}) })
+		t.Cleanup(func() {
+			_, _ = w.there.Route53.DeleteHealthCheck(ctx, &route53.DeleteHealthCheckInput{HealthCheckId: id})
+		})
 		_, err = w.there.Route53.UpdateHealthCheck(ctx, &route53.UpdateHealthCheckInput{HealthCheckId: id, Inverted: new(true)})
 		require.NoError(t, err)
 		// Route 53 is global: what one region's client changed, the other's reads.
