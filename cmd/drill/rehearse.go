@@ -23,7 +23,7 @@ type options struct {
 	assembly, environment, report string
 	quiet                         bool
 	mode, fault                   string
-	acceptLoss                    bool
+	acceptLoss, discard           bool
 }
 
 func runCommand(o *options) *cobra.Command {
@@ -44,6 +44,7 @@ func runCommand(o *options) *cobra.Command {
 	c.Flags().StringVar(&o.mode, "mode", string(plan.Ungraceful), "graceful (switchover) or ungraceful (failover)")
 	c.Flags().StringVar(&o.fault, "fault", "", "the `name` of a fault")
 	c.Flags().BoolVar(&o.acceptLoss, "accept-data-loss", false, "fail over although more may be lost than the objective allows, or nobody knows how much")
+	c.Flags().BoolVar(&o.discard, "discard", false, "begin anew, whatever an earlier rehearsal left unfinished")
 	return c
 }
 
@@ -105,7 +106,7 @@ func (o *options) settings(out io.Writer) (drill.Settings, error) {
 		return drill.Settings{}, fmt.Errorf("%s: %w", o.environment, err)
 	}
 	settings := drill.Settings{
-		Blueprint: read, Mode: plan.Mode(o.mode), Fault: o.fault, AcceptLoss: o.acceptLoss,
+		Blueprint: read, Mode: plan.Mode(o.mode), Fault: o.fault, AcceptLoss: o.acceptLoss, Discard: o.discard,
 		RPO: env.DR.Recovery.PointObjective, Directory: o.report,
 		// The drill plays the second person; how long one takes is in the report's
 		// list of what it does not prove.

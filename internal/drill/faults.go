@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -112,14 +111,13 @@ func held(ctx context.Context, r *rehearsal, failed error) error {
 
 // startTwice starts a second run while the first is under way.
 func startTwice(_ context.Context, r *rehearsal, _ context.CancelFunc) error {
-	path := filepath.Join(r.Directory, r.Name()+".failover.json")
 	done := false
 	r.before = func(string) {
 		if done {
 			return
 		}
 		done = true
-		second, err := Open(path)
+		second, err := Open(r.journal("failover"))
 		if err == nil {
 			_ = second.Close() // the check fails
 		}

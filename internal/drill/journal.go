@@ -96,6 +96,7 @@ func (r Record) Took() time.Duration {
 // Journal is what an execution remembers on disk, so that a second run goes on or
 // refuses, whatever became of the first.
 type Journal struct {
+	Scenario     string // the rehearsal's name
 	Plan, Target string
 	Mode         plan.Mode
 	State        State

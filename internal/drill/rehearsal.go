@@ -25,8 +25,10 @@ type Settings struct {
 	Before, After []plan.Part
 	// Directory holds journals and reports.
 	Directory string
-	Approve   Approver
-	Say       func(format string, arguments ...any)
+	// Discard starts afresh, whatever an earlier rehearsal left unfinished.
+	Discard bool
+	Approve Approver
+	Say     func(format string, arguments ...any)
 }
 
 // Name is the rehearsal's, and its files'.
@@ -73,13 +75,19 @@ func Rehearse(ctx context.Context, lab Lab, settings Settings) (Report, error) {
 
 func (r *rehearsal) openJournals() error {
 	var err error
-	if r.failover, err = Open(filepath.Join(r.Directory, r.Name()+".failover.json")); err != nil {
+	if r.failover, err = Open(r.journal("failover")); err != nil {
 		return err
 	}
-	if r.failback, err = Open(filepath.Join(r.Directory, r.Name()+".failback.json")); err != nil {
+	if r.failback, err = Open(r.journal("failback")); err != nil {
 		_ = r.failover.Close() // the first error says more
 	}
 	return err
+}
+
+// journal is the file of one way. All rehearsals share it, because they share the
+// resources that it is about.
+func (r *rehearsal) journal(way string) string {
+	return filepath.Join(r.Directory, "journal-"+way+".json")
 }
 
 func (r *rehearsal) all(ctx context.Context) error {
@@ -104,7 +112,10 @@ func (r *rehearsal) all(ctx context.Context) error {
 // prepare builds the two regions, or finds them as an unfinished run left them.
 func (r *rehearsal) prepare(ctx context.Context) error {
 	unfinished := r.failover.State != "" && r.failback.State != Completed
-	if unfinished && !r.lab.Volatile {
+	if unfinished && !r.lab.Volatile && !r.Discard {
+		if r.failover.Scenario != r.Name() {
+			return fmt.Errorf("%w: rehearsal %s is %s; run that one again, or discard it", ErrOtherPlan, r.failover.Scenario, r.failover.State)
+		}
 		r.say("going on with an unfinished rehearsal: %s, %s", r.failover.State, r.failover.Why)
 		r.stage.checks, r.stage.zone = r.failover.Checks, r.failover.Zone
 		return nil
@@ -116,6 +127,7 @@ func (r *rehearsal) prepare(ctx context.Context) error {
 	if err := r.stage.build(ctx); err != nil {
 		return err
 	}
+	r.failover.Scenario = r.Name()
 	r.failover.Baseline, r.failover.Checks, r.failover.Zone = r.stage.baseline(), r.stage.checks, r.stage.zone
 	if err := r.lab.setLag(ctx, r.Blueprint, ordinaryLag); err != nil {
 		r.say("nobody publishes the lag here: %v", err)

@@ -13,12 +13,13 @@ import (
 	"wallet-infra/internal/drill/plan"
 )
 
-// Suite is every rehearsal: both ways and every fault, each with its way back.
+// Suite is every rehearsal: both ways and every fault, each with its way back and
+// each from the beginning.
 func Suite(settings Settings) []Settings {
 	var all []Settings
 	for _, mode := range []plan.Mode{plan.Graceful, plan.Ungraceful} {
 		one := settings
-		one.Mode, one.Fault = mode, ""
+		one.Mode, one.Fault, one.Discard = mode, "", true
 		all = append(all, one)
 	}
 	return append(all, FaultSuite(settings)...)
@@ -29,7 +30,7 @@ func FaultSuite(settings Settings) []Settings {
 	var all []Settings
 	for _, fault := range Faults() {
 		one := settings
-		one.Mode, one.Fault = plan.Ungraceful, fault.Name
+		one.Mode, one.Fault, one.Discard = plan.Ungraceful, fault.Name, true
 		all = append(all, one)
 	}
 	return all

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,6 +42,7 @@ type Cloud struct {
 	Account  string
 	Guard    *Guard
 	clock    clock.Clock
+	made     sync.Map // Clients by region
 }
 
 // attempts is how often a request that AWS throttled is made, in all: with the
@@ -74,6 +76,14 @@ func Loopback(endpoint string) error {
 
 // In returns the clients of a region.
 func (c *Cloud) In(region string) Clients {
+	if made, ok := c.made.Load(region); ok {
+		return made.(Clients)
+	}
+	made, _ := c.made.LoadOrStore(region, c.clients(region))
+	return made.(Clients)
+}
+
+func (c *Cloud) clients(region string) Clients {
 	config := aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(c.Endpoint),

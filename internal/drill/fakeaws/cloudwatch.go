@@ -89,13 +89,24 @@ func (s *Server) listMetrics(r request, in cbor.Map) (cbor.Map, *fault) {
 	if textOf(in, "Namespace") == "AWS/RDS" && textOf(in, "MetricName") == lagMetric {
 		for _, g := range s.rds.globals {
 			for _, m := range g.Members {
-				if !m.Writer && m.Cluster.Region == r.region {
+				if !m.Writer && m.Cluster.Region == r.region && asked(in, m.Cluster.ID) {
 					metrics = append(metrics, lagOf(m.Cluster, g.writer()))
 				}
 			}
 		}
 	}
 	return cbor.Map{"Metrics": metrics}, nil
+}
+
+// asked says whether the request's filters let the metrics of a cluster through.
+func asked(in cbor.Map, cluster string) bool {
+	for _, filter := range listOf(in, "Dimensions") {
+		fields, _ := filter.(cbor.Map)
+		if textOf(fields, "Name") == "DBClusterIdentifier" && textOf(fields, "Value") != cluster {
+			return false
+		}
+	}
+	return true
 }
 
 func (g *global) writer() *cluster {
