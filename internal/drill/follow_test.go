@@ -36,7 +36,7 @@ func following(t *testing.T, steps ...fakeaws.SwitchStep) (*Following, *strings.
 			Credentials: credentials.NewStaticCredentialsProvider("222222222222", "test", ""),
 			Retryer:     aws.NopRetryer{},
 		}),
-		Clock: clk, PlanARN: arn, Region: "us-east-1", Mode: plan.Ungraceful, Limit: time.Hour,
+		Clock: clk, PlanARN: arn, Region: "us-east-1", Mode: plan.Ungraceful, Limit: 5 * time.Minute,
 		Say: func(format string, arguments ...any) { fmt.Fprintf(said, format+"\n", arguments...) },
 	}, said
 }

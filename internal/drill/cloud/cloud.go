@@ -25,9 +25,8 @@ import (
 	"wallet-infra/internal/drill/clock"
 )
 
-// Clients are one region's clients. Route 53 is global; its control plane is in
-// us-east-1, and that is where its requests are signed for.
-// https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/disaster-recovery-resiliency.html
+// Clients are one region's clients. Route 53 is global: each region's client
+// reaches the same zones, and counts as a call of the region that it belongs to.
 type Clients struct {
 	Region     string
 	RDS        *rds.Client
