@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TOOL := go tool -modfile=.ci/tools.mod
 
-.PHONY: help synth test lint cfnlint lock update cost bench check clean
+.PHONY: help synth test lint cfnlint lock update cost bench check clean drill
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -47,6 +47,10 @@ update: ## rewrite what is generated: references, the diagram and the tables in 
 
 cost: ## print the fixed monthly cost of the templates of the last synth
 	go run ./cmd/cost
+
+drill: node_modules/.package-lock.json ## lose the first region, rehearsed from the templates (DRILL='run --mode graceful' for one)
+	@if [ ! -f cdk.out/manifest.json ] || [ -n "$$(find app.go cdk.json config constructs stacks -newer cdk.out/manifest.json -type f -print -quit)" ]; then $(MAKE) synth; fi
+	go run ./cmd/drill $(or $(DRILL),all --quiet)
 
 bench: node_modules/.package-lock.json ## measure builds, synthesis and tests, and rewrite docs/PERFORMANCE.md
 	go run ./cmd/bench

@@ -49,6 +49,7 @@ const (
 	KafkaIAMPort   = 9098  // MSK, IAM over TLS, inside the VPC
 	KafkaJMXPort   = 11001 // MSK open monitoring: JMX exporter
 	KafkaNodePort  = 11002 // MSK open monitoring: node exporter
+	TestPort       = 8443  // the load balancer's listener for a release that is tested
 	HTTPSPort      = 443
 	HTTPPort       = 80
 )
@@ -85,6 +86,10 @@ func walletTopics(partitions int) []Topic {
 		{Name: "wallet-snapshots", Partitions: partitions, Cleanup: "compact", Retention: 7 * day},
 	}
 }
+
+// MigrationUser is the user of the migrations' image: nobody, as in images that
+// hold one static program.
+const MigrationUser = 65532
 
 // walletPaths are the path patterns of the public API. Management paths
 // (/q/*, /metrics) are not among them.

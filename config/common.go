@@ -11,6 +11,21 @@ const (
 	collectorImage = "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0"
 )
 
+// walletRollback takes a release back that fails ten times as many requests as the
+// wallet promises, or is five times as slow. The promises themselves are watched
+// by alarms that people read: a release is not the only thing that breaks them.
+func walletRollback() Rollback {
+	return Rollback{
+		ErrorPercent: 1,
+		// Five failures in a minute are no accident; fewer, of a handful of requests,
+		// are a large share and say nothing.
+		LeastErrors: 5,
+		// A P95 of fewer is the slowest one or two of them, in a JVM that still compiles.
+		LeastRequests: 50,
+		Latency:       500 * time.Millisecond,
+	}
+}
+
 // walletLimits are the alarm thresholds that hold for every size of the
 // platform. freeMemoryMiB is a tenth of an Aurora instance's memory, which is
 // what Aurora leaves free after its buffer pool when nothing is wrong.

@@ -166,7 +166,7 @@ var decisions = map[string][]decision{
 		}, "1m0s 5m0s", "1m0s 5m0s", "out as fast as a JVM starts, in only when the peak is over"},
 		{"connections of a pool, and of the whole service", func(e Environment) []any {
 			return []any{e.Service.DatabasePoolSize, e.Service.DatabaseConnections()}
-		}, "20 480", "15 1800", "all of them must fit the one server that is left after a failure"},
+		}, "20 482", "15 1802", "all of them must fit the one server that is left after a failure"},
 		{"percent of heap, time to start and to stop", func(e Environment) []any {
 			return []any{e.Service.HeapPercent, e.Service.StartupGrace, e.Service.StopTimeout}
 		}, "70 2m0s 1m30s", "70 2m0s 1m30s", "more heap is killed for its memory; less time kills a JVM that starts, or a transfer in flight"},
@@ -181,6 +181,23 @@ var decisions = map[string][]decision{
 		{"images kept, days of untagged ones", func(e Environment) []any { return []any{e.Registry.Releases, e.Registry.UntaggedDays} },
 			"10 7", "50 7", "a rollback reaches no further"},
 		{"days of logs", func(e Environment) []any { return []any{e.Service.LogRetentionDays} }, "30", "90", "the time in which a customer's complaint can be looked into"},
+	},
+	"delivery": {
+		{"how requests move: strategy, percent, minutes", func(e Environment) []any {
+			return []any{e.Delivery.Strategy, e.Delivery.StepPercent, e.Delivery.StepBake, e.Delivery.Bake}
+		}, "BLUE_GREEN 0 0s 5m0s", "CANARY 10 10m0s 15m0s", "production shows a release to a tenth of its customers first; the old one waits long enough for the alarms"},
+		{"what takes a release back: percent of errors, how many, P95, of how many", func(e Environment) []any {
+			r := e.Delivery.Rollback
+			return []any{r.ErrorPercent, r.LeastErrors, r.Latency, r.LeastRequests}
+		}, "1 5 500ms 50", "1 5 500ms 50", "lower takes good releases back for an accident, higher leaves customers with a bad one"},
+		{"the migration: size, time to start and to end", func(e Environment) []any {
+			m := e.Delivery.Migration
+			return []any{m.CPU, m.MemoryMiB, m.StartTimeout, m.Timeout}
+		}, "256 512 5m0s 30m0s", "512 1024 5m0s 2h0m0s", "a migration that is stopped half-way must be repaired by hand"},
+		{"a test that moves money", func(e Environment) []any { return []any{e.Delivery.SmokeTransactions} },
+			"true", "false", "a ledger that holds real money holds no test's"},
+		{"the longest that a deployment takes", func(e Environment) []any { return []any{e.Delivery.Longest()} },
+			"1h40m0s", "3h30m0s", "rotations wait for it, and CloudFormation gives up after 36 hours"},
 	},
 	"edge": {
 		{"public paths", func(e Environment) []any { return []any{e.Edge.PublicPaths} },

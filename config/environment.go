@@ -36,6 +36,7 @@ type Environment struct {
 	Backup        Backup
 	Registry      Registry
 	Service       Service
+	Delivery      Delivery
 	Edge          Edge
 	Observability Observability
 	DR            DR
@@ -389,9 +390,11 @@ func (s Service) AppMemoryMiB() int { return s.MemoryMiB - s.CollectorMemoryMiB 
 func (s Service) AppCPU() int { return s.CPU - s.CollectorCPU }
 
 // DatabaseConnections is the most that the service can open at once: every pool
-// of every task full, and twice the tasks while a deployment replaces them.
+// of every task full, and twice the tasks while a deployment replaces them. The
+// migration has ended before the second half starts, but a deployment that is
+// repeated can meet it.
 func (s Service) DatabaseConnections() int {
-	return 2 * s.MaxTasks * DatabasePools * s.DatabasePoolSize
+	return 2*s.MaxTasks*DatabasePools*s.DatabasePoolSize + MigrationConnections
 }
 
 // Edge is what stands between the internet and the service.
@@ -405,7 +408,8 @@ type Edge struct {
 	// DeregistrationDelay is how long a leaving task may finish its requests.
 	DeregistrationDelay time.Duration
 	// SlowStart is the time over which a new task's share of the requests grows to
-	// its full size, 30 to 900 s.
+	// its full size, 30 to 900 s. It helps tasks that autoscaling adds; those of a
+	// new release come into an empty target group, where no task starts slowly.
 	SlowStart time.Duration
 	// Health is how the load balancer asks a task whether it is ready.
 	Health HealthCheck

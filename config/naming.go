@@ -53,6 +53,13 @@ func (e Environment) DatabaseAdminSecret() string { return e.Prefix() + "/databa
 // DatabaseAppSecret holds the least-privilege user that the service runs as.
 func (e Environment) DatabaseAppSecret() string { return e.Prefix() + "/database/app" }
 
+// DatabaseEventSource and RotatedEvent name the event by which the rotation of a
+// database password is known in the region; its resource is the secret.
+const (
+	DatabaseEventSource = "wallet.database"
+	RotatedEvent        = "Database password rotated"
+)
+
 // KafkaSecret holds the service's SASL/SCRAM user. MSK demands the prefix.
 func (e Environment) KafkaSecret() string { return "AmazonMSK_" + e.Prefix() + "_app" }
 
@@ -95,6 +102,14 @@ func (e Environment) ContainerInsightsLogGroup() string {
 
 // ServiceName identifies the ECS service.
 func (e Environment) ServiceName() string { return "wallet-service" }
+
+// ScalingPolicy names a policy of the service's autoscaling; a policy must have a
+// name.
+func (e Environment) ScalingPolicy(id string) string { return e.Prefix() + "-" + id }
+
+// MigrationFamily names the task definition that changes the schema: a revision
+// for each release.
+func (e Environment) MigrationFamily() string { return e.Prefix() + "-migrate" }
 
 // ServiceRepository and MigrationsRepository are the ECR repositories, which
 // the build pipeline pushes to.

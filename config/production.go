@@ -31,6 +31,7 @@ func Production() Environment {
 		Backup:        productionBackup(),
 		Registry:      productionRegistry(),
 		Service:       productionService(),
+		Delivery:      productionDelivery(),
 		Edge:          productionEdge(),
 		Observability: productionObservability(),
 		DR:            productionDR(),
@@ -185,6 +186,29 @@ func productionService() Service {
 		CollectorCPU:       256,
 		CollectorMemoryMiB: 512,
 		LogRetentionDays:   90,
+	}
+}
+
+func productionDelivery() Delivery {
+	return Delivery{
+		// A tenth of 5,000 requests a second meets every kind of request within a
+		// minute, and warms the new JVMs before the rest follows.
+		Strategy:    Canary,
+		StepPercent: 10,
+		StepBake:    10 * time.Minute,
+		// A quarter of an hour at the full load, in which the way back takes seconds;
+		// both releases' tasks are paid for meanwhile.
+		Bake:     15 * time.Minute,
+		Rollback: walletRollback(),
+		Migration: Migration{
+			CPU:          512,
+			MemoryMiB:    1024,
+			StartTimeout: 5 * time.Minute,
+			// An online change of a table of 500 million rows takes hours; what takes
+			// longer than this belongs into a migration of its own, apart from a release.
+			Timeout: 2 * time.Hour,
+		},
+		SmokeTransactions: false, // the ledger is real: the test only reads
 	}
 }
 

@@ -32,6 +32,7 @@ func Staging() Environment {
 		Backup:        stagingBackup(),
 		Registry:      stagingRegistry(),
 		Service:       stagingService(),
+		Delivery:      stagingDelivery(),
 		Edge:          stagingEdge(),
 		Observability: stagingObservability(),
 		DR:            stagingDR(),
@@ -163,6 +164,23 @@ func stagingService() Service {
 		CollectorCPU:       256,
 		CollectorMemoryMiB: 512,
 		LogRetentionDays:   30,
+	}
+}
+
+func stagingDelivery() Delivery {
+	return Delivery{
+		// Nobody is hurt by a bad release here, and a tenth of the few requests of a
+		// test would show nothing.
+		Strategy: AllAtOnce,
+		Bake:     5 * time.Minute, // the alarms need three
+		Rollback: walletRollback(),
+		Migration: Migration{
+			CPU:          256,
+			MemoryMiB:    512,
+			StartTimeout: 5 * time.Minute,
+			Timeout:      30 * time.Minute,
+		},
+		SmokeTransactions: true, // synthetic wallets
 	}
 }
 

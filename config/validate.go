@@ -28,6 +28,7 @@ func (e Environment) Validate() error {
 	validateStorage(p, e.Storage)
 	validateBackup(p, e.Backup)
 	validateService(p, e.Service)
+	validateDelivery(p, e)
 	validateRegistry(p, e.Registry)
 	validateEdge(p, e.Edge)
 	validateServiceData(p, e)
@@ -107,8 +108,7 @@ func (p *problems) seconds(field string, got, least, most time.Duration) {
 	p.check(least <= got && got <= most && got%time.Second == 0, field, got, "whole seconds, %v to %v", least, most)
 }
 
-// minutes reports a duration outside the bounds or with a fraction of a minute,
-// which Region switch has no field for.
+// minutes reports a duration outside the bounds or with a fraction of a minute.
 func (p *problems) minutes(field string, got, least, most time.Duration) {
 	p.check(least <= got && got <= most && got%time.Minute == 0, field, got, "whole minutes, %v to %v", least, most)
 }

@@ -58,7 +58,7 @@ func validateRegistry(p *problems, r Registry) {
 // get.
 func validateServiceData(p *problems, e Environment) {
 	p.check(e.Service.DatabaseConnections() <= e.Database.MaxConnections, "Service.DatabasePoolSize", e.Service.DatabasePoolSize,
-		"small enough that twice Service.MaxTasks with %d pools each fit into Database.MaxConnections, %d", DatabasePools, e.Database.MaxConnections)
+		"small enough that twice Service.MaxTasks with %d pools each, and a migration, fit into Database.MaxConnections, %d", DatabasePools, e.Database.MaxConnections)
 	p.check(e.Primary.DatabaseAuthorities() != "", "Primary.Name", e.Primary.Name, "a region whose RDS certificates are in config/authorities")
 	// A task that is killed before the load balancer lets go of it cuts requests.
 	p.check(e.Edge.DeregistrationDelay < e.Service.StopTimeout, "Edge.DeregistrationDelay", e.Edge.DeregistrationDelay,

@@ -98,6 +98,12 @@ func validateGrafana(p *problems, grafana GrafanaIdentity) {
 	p.check(len(roles) > 0 && !slices.Contains(roles, ""), "Site.Grafana.SAMLAdminRoles", roles, "at least one role, none empty")
 }
 
+// The classes of data.
+const (
+	restricted = "restricted" // customers' money and their names
+	synthetic  = "synthetic"  // made up for tests
+)
+
 func validateTags(p *problems, tags Tags) {
 	for _, tag := range []struct{ field, value string }{
 		{"Tags.Owner", tags.Owner},
@@ -106,7 +112,7 @@ func validateTags(p *problems, tags Tags) {
 		ok := tagPattern.MatchString(tag.value) && utf8.RuneCountInString(tag.value) <= 256 && !strings.HasPrefix(tag.value, "aws:")
 		p.check(ok, tag.field, tag.value, "1 to 256 letters, digits, spaces and _.:/=+-@, which do not start with \"aws:\"")
 	}
-	oneOf(p, "Tags.DataClass", tags.DataClass, "restricted", "synthetic")
+	oneOf(p, "Tags.DataClass", tags.DataClass, restricted, synthetic)
 }
 
 func validateRegions(p *problems, e Environment) {

@@ -1,52 +1,58 @@
 package stacks
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/redeploy"
 	"wallet-infra/constructs/registry"
+	"wallet-infra/constructs/release"
 	"wallet-infra/constructs/service"
 )
 
-// Compute holds the service and its entrance.
+// Compute holds the service, its entrance, and what takes part in its deployments.
 type Compute struct {
 	Stack   awscdk.Stack
 	Service service.Service
 	Edge    edge.Edge
+	// FailedRotations is the name of the queue of rotations that no deployment
+	// followed.
+	FailedRotations string
 }
 
 // NewCompute builds the compute stack.
 func NewCompute(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging) Compute {
 	stack := newStack(stage, env, "Compute", env.Primary,
-		"The image repositories, the wallet service on Fargate, its load balancer, web ACL and DNS record")
+		"The image repositories, the wallet service on Fargate with its deployments, its load balancer, web ACL and DNS record")
 	logKey := newLogKey(stack, env, "compute-logs")
+	images := registry.New(stack, env)
+	entrance := edge.New(stack, edge.Props{
+		Env:        env,
+		Region:     env.Primary,
+		Network:    network.Network,
+		AccessLogs: data.Buckets.Logs,
+		LogKey:     logKey,
+	})
+	database, owner := databases(data)
 	wallet := service.New(stack, service.Props{
 		Env:        env,
 		Region:     env.Primary,
 		Network:    network.Network,
-		Repository: registry.New(stack, env).Service,
-		Database: service.Database{
-			Writer:        *data.Database.Cluster.ClusterEndpoint().Hostname(),
-			Reader:        *data.Database.Cluster.ClusterReadEndpoint().Hostname(),
-			SecurityGroup: data.Database.SecurityGroup,
-			Secret:        data.Database.AppSecret,
-		},
-		Cache: service.Cache{Host: data.Cache.Host, SecurityGroup: data.Cache.SecurityGroup, Secret: data.Cache.Secret},
+		Repository: images.Service,
+		Database:   database,
+		Cache:      service.Cache{Host: data.Cache.Host, SecurityGroup: data.Cache.SecurityGroup, Secret: data.Cache.Secret},
 		Kafka: service.Kafka{
 			Bootstrap:     messaging.Kafka.Bootstrap,
 			SecurityGroup: messaging.Kafka.SecurityGroup,
 			Secret:        messaging.Kafka.Secret,
 		},
+		Edge:   entrance,
+		Alarms: alarms.NewDeployment(stack, env, entrance.Signals()),
 		LogKey: logKey,
-	})
-	entrance := edge.New(stack, edge.Props{
-		Env:        env,
-		Region:     env.Primary,
-		Network:    network.Network,
-		Service:    wallet.Fargate,
-		AccessLogs: data.Buckets.Logs,
-		LogKey:     logKey,
 	})
 	// In standby the API's name belongs to the recovery: it follows the region that
 	// serves, by way of this one.
@@ -55,6 +61,50 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 		name = env.RegionalDomain(env.Primary)
 	}
 	entrance.Publish(name)
-	wallet.Scale(entrance.TargetGroup)
-	return Compute{Stack: stack, Service: wallet, Edge: entrance}
+	wallet.Scale()
+	migration := release.New(stack, release.Props{
+		Env:        env,
+		Network:    network.Network,
+		Repository: images.Migrations,
+		Database:   owner,
+		Edge:       entrance,
+		Service:    wallet.Fargate,
+		LogKey:     logKey,
+	})
+	rotations := redeploy.New(stack, redeploy.Props{Env: env, Network: network.Network, Secret: database.Secret, LogKey: logKey})
+	announce(stack, entrance, wallet, migration)
+	return Compute{Stack: stack, Service: wallet, Edge: entrance, FailedRotations: rotations}
+}
+
+// databases are the one database as its two users know it: the application, and the
+// owner of the schema.
+func databases(data Data) (application, owner service.Database) {
+	application = service.Database{
+		Writer:        *data.Database.Cluster.ClusterEndpoint().Hostname(),
+		Reader:        *data.Database.Cluster.ClusterReadEndpoint().Hostname(),
+		SecurityGroup: data.Database.SecurityGroup,
+		Secret:        data.Database.AppSecret,
+	}
+	owner = application
+	owner.Secret = data.Database.AdminSecret
+	return application, owner
+}
+
+// announce tells the delivery commands what they must find of the environment.
+func announce(stack awscdk.Stack, entrance edge.Edge, wallet service.Service, migration release.Migration) {
+	output := func(id string, value *string) {
+		awscdk.NewCfnOutput(stack, new(id), &awscdk.CfnOutputProps{Value: value})
+	}
+	output(config.OutputCluster, wallet.Fargate.Cluster().ClusterName())
+	output(config.OutputService, wallet.Fargate.ServiceName())
+	output(config.OutputProductionRule, entrance.Production.ListenerRuleArn())
+	output(config.OutputBlueTargets, entrance.Blue.TargetGroupArn())
+	output(config.OutputGreenTargets, entrance.Green.TargetGroupArn())
+	output(config.OutputTestListener, entrance.TestListener.ListenerArn())
+	if migration.Task == nil {
+		return
+	}
+	output(config.OutputMigrationTask, migration.Task.TaskDefinitionArn())
+	output(config.OutputMigrationSubnets, new(strings.Join(migration.Subnets, ",")))
+	output(config.OutputMigrationSecurityGroup, migration.SecurityGroup.SecurityGroupId())
 }

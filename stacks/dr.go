@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/alarms"
@@ -42,6 +43,9 @@ func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 	logKey := newLogKey(stack, env, "dr-logs")
 	dr.Network = network.New(stack, network.Props{Region: env.Secondary, Network: env.DR.Network, LogKey: logKey})
 	dr.Database = aurora.NewSecondary(stack, aurora.SecondaryProps{Env: env, Network: dr.Network, LogKey: logKey})
+	backup.NewRestoreTest(constructs.NewConstruct(stack, new("Backup")), backup.RestoreProps{
+		Env: env, Region: env.Secondary, Network: dr.Network, Vault: dr.Vault, Clusters: []string{"*"},
+	})
 	dr.AppSecret = aurora.ReplicatedAppSecret(stack, env, global.SecretsKey)
 	dr.Cache = cache.New(stack, cache.Props{Env: env, Network: dr.Network, LogKey: logKey})
 	dr.Topics = alarms.NewStandby(stack, env)

@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/service"
 )
@@ -20,6 +21,16 @@ type DRCompute struct {
 func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging DRMessaging) DRCompute {
 	stack := newStack(stage, env, "DR-Compute", env.Secondary, "The second region's wallet service, its load balancer, web ACL and DNS record")
 	logKey := newLogKey(stack, env, "dr-compute-logs")
+	entrance := edge.New(stack, edge.Props{
+		Env:        env,
+		Region:     env.Secondary,
+		Network:    dr.Network,
+		AccessLogs: global.Copies.Logs,
+		LogKey:     logKey,
+	})
+	// No migration and no test take part in its deployments: the schema comes by
+	// replication, from the region whose release has changed it, and a database that
+	// cannot be written to passes no test.
 	wallet := service.New(stack, service.Props{
 		Env:        env,
 		Region:     env.Secondary,
@@ -37,17 +48,11 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 			SecurityGroup: messaging.Kafka.SecurityGroup,
 			Secret:        messaging.Kafka.Secret,
 		},
+		Edge:   entrance,
+		Alarms: alarms.NewDeployment(stack, env, entrance.Signals()),
 		LogKey: logKey,
 	})
-	entrance := edge.New(stack, edge.Props{
-		Env:        env,
-		Region:     env.Secondary,
-		Network:    dr.Network,
-		Service:    wallet.Fargate,
-		AccessLogs: global.Copies.Logs,
-		LogKey:     logKey,
-	})
 	entrance.Publish(env.RegionalDomain(env.Secondary))
-	wallet.Scale(entrance.TargetGroup)
+	wallet.Scale()
 	return DRCompute{Stack: stack, Service: wallet, Edge: entrance}
 }

@@ -16,19 +16,18 @@ func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr
 	stack := newStack(stage, env, "DR-Recovery", env.Secondary, "The plans of failover and failback, the API's name, and the second region's alarms and dashboard")
 	made := recovery.New(stack, recovery.Props{Env: env, Reports: global.Copies.Logs})
 	platform := signals.Platform{
-		LoadBalancer: *compute.Edge.LoadBalancer.LoadBalancerFullName(),
-		TargetGroup:  *compute.Edge.TargetGroup.TargetGroupFullName(),
-		WebACL:       compute.Edge.WebACL,
-		Certificate:  *compute.Edge.Certificate.CertificateArn(),
-		ECSCluster:   *compute.Service.Fargate.Cluster().ClusterName(),
-		ECSService:   *compute.Service.Fargate.ServiceName(),
-		Aurora:       dr.Database.Name,
-		CacheNodes:   signals.CacheNodes(dr.Cache.Name, env.Cache),
-		Kafka:        messaging.Kafka.Name,
-		Brokers:      env.Messaging.Brokers,
-		NATGateways:  dr.Network.NATGateways,
-		Region:       env.Secondary.Name,
-		Probes:       made.Probes,
+		Entrance:    compute.Edge.Signals(),
+		WebACL:      compute.Edge.WebACL,
+		Certificate: *compute.Edge.Certificate.CertificateArn(),
+		ECSCluster:  *compute.Service.Fargate.Cluster().ClusterName(),
+		ECSService:  *compute.Service.Fargate.ServiceName(),
+		Aurora:      dr.Database.Name,
+		CacheNodes:  signals.CacheNodes(dr.Cache.Name, env.Cache),
+		Kafka:       messaging.Kafka.Name,
+		Brokers:     env.Messaging.Brokers,
+		NATGateways: dr.Network.NATGateways,
+		Region:      env.Secondary.Name,
+		Probes:      made.Probes,
 	}
 	rows := alarms.StandbyRows(env, platform)
 	alarms.New(stack, env, dr.Topics, rows)

@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 
@@ -34,7 +36,7 @@ func NewMessaging(stage awscdk.Stage, env config.Environment, network Network, l
 	if env.DR.Mode == config.DRStandby {
 		// What Site.KafkaSource is filled in with, by a person.
 		awscdk.NewCfnOutput(stack, new("KafkaClusterArn"), &awscdk.CfnOutputProps{Value: new(messaging.Kafka.Arn)})
-		awscdk.NewCfnOutput(stack, new("KafkaSubnets"), &awscdk.CfnOutputProps{Value: awscdk.Fn_Join(new(","), messaging.Kafka.Subnets)})
+		awscdk.NewCfnOutput(stack, new("KafkaSubnets"), &awscdk.CfnOutputProps{Value: new(strings.Join(messaging.Kafka.Subnets, ","))})
 	}
 	return messaging
 }

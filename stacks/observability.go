@@ -39,17 +39,18 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 // watched collects what the metrics of the other stacks are named by.
 func watched(env config.Environment, network Network, data Data, messaging Messaging, compute Compute) signals.Platform {
 	return signals.Platform{
-		LoadBalancer: *compute.Edge.LoadBalancer.LoadBalancerFullName(),
-		TargetGroup:  *compute.Edge.TargetGroup.TargetGroupFullName(),
-		WebACL:       compute.Edge.WebACL,
-		Certificate:  *compute.Edge.Certificate.CertificateArn(),
-		ECSCluster:   *compute.Service.Fargate.Cluster().ClusterName(),
-		ECSService:   *compute.Service.Fargate.ServiceName(),
-		Aurora:       *data.Database.Cluster.ClusterIdentifier(),
-		CacheNodes:   signals.CacheNodes(data.Cache.Name, env.Cache),
-		Kafka:        messaging.Kafka.Name,
-		Brokers:      env.Messaging.Brokers,
-		NATGateways:  network.NATGateways,
-		Region:       env.Primary.Name,
+		Entrance:    compute.Edge.Signals(),
+		WebACL:      compute.Edge.WebACL,
+		Certificate: *compute.Edge.Certificate.CertificateArn(),
+		ECSCluster:  *compute.Service.Fargate.Cluster().ClusterName(),
+		ECSService:  *compute.Service.Fargate.ServiceName(),
+		Aurora:      *data.Database.Cluster.ClusterIdentifier(),
+		CacheNodes:  signals.CacheNodes(data.Cache.Name, env.Cache),
+		Kafka:       messaging.Kafka.Name,
+		Brokers:     env.Messaging.Brokers,
+		NATGateways: network.NATGateways,
+		Region:      env.Primary.Name,
+
+		FailedRotations: compute.FailedRotations,
 	}
 }

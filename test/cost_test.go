@@ -42,8 +42,16 @@ func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
 		"Production sa-east-1 Web ACL": same(12),
 		// 1.038 x 730 + 1000 x 0.1
 		"Production us-east-1 Database": same(857.74),
-		// (3 x 0.045 + 3 x 0.005 + 3 x 3 x 0.01) x 730
-		"Production us-east-1 Networking": same(175.2),
+		// 2 to 20 tasks of (4 x 0.04048 + 8 x 0.004445) x 730 = 144.16
+		"Production us-east-1 Compute": {288.3208, 2883.208},
+		// 3 x 0.206 x 730
+		"Production us-east-1 Cache": same(451.14),
+		// 3 x (0.21 x 730 + 500 x 0.1)
+		"Production us-east-1 Messaging": same(609.9),
+		// 3 x 70
+		"Production us-east-1 Recovery": same(210),
+		// (3 x 0.045 + 6 x 0.005 + 8 x 3 x 0.01 + 0.0225) x 730 + 2 x 0.5
+		"Production us-east-1 Networking": same(313.075),
 		// 2 to 4 tasks of (2 x 0.0696 + 4 x 0.0076) x 730 = 123.808
 		"Staging sa-east-1 Compute": {247.616, 495.232},
 		// 2 x 0.537 x 730 + 1000 x 0.19

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"wallet-infra/config"
 )
 
 // The seed's numbers stand in the tests a second time, on purpose: a test that
@@ -16,6 +18,9 @@ func TestStagingAndProductionHoldEveryStack(t *testing.T) {
 	assert.Subset(t, slices.Collect(maps.Keys(platform)), []string{"production", "staging"})
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		want := []string{"compute", "data", "dr", "global", "messaging", "network", "observability"}
+		if env.DR.Mode == config.DRStandby {
+			want = slices.Sorted(slices.Values(append(want, "dr-compute", "dr-messaging", "dr-recovery")))
+		}
 		if !env.DR.Mode.Copies() {
 			want = slices.DeleteFunc(want, func(name string) bool { return name == "dr" })
 		}
@@ -28,6 +33,7 @@ func TestTheWalletRunsInSaoPaulo(t *testing.T) {
 		want := map[string]string{
 			"network": "sa-east-1", "data": "sa-east-1", "messaging": "sa-east-1", "compute": "sa-east-1",
 			"observability": "sa-east-1", "global": "us-east-1", "dr": "us-east-1",
+			"dr-compute": "us-east-1", "dr-messaging": "us-east-1", "dr-recovery": "us-east-1",
 		}
 		for name, stack := range env.stacks {
 			assert.Equal(t, want[name], stack.region, name)

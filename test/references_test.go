@@ -188,7 +188,11 @@ func TestReferencesNeverLeadToTheObservers(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for consumer, producers := range references(t, env) {
 			assert.NotContainsf(t, producers, "observability", "%s depends on the observer", consumer)
-			assert.NotContainsf(t, producers, "dr", "%s depends on the second region's copies", consumer)
+			assert.NotContainsf(t, producers, "dr-recovery", "%s depends on what moves and watches it", consumer)
+			for producer := range producers {
+				standby := strings.HasPrefix(producer, "dr")
+				assert.Falsef(t, standby && !strings.HasPrefix(consumer, "dr"), "%s depends on the second region's %s", consumer, producer)
+			}
 		}
 	})
 }
@@ -248,6 +252,9 @@ func mermaid(t *testing.T, env environment) string {
 func title(name string) string {
 	if name == "dr" {
 		return "DR"
+	}
+	if part, standby := strings.CutPrefix(name, "dr-"); standby {
+		return "DR-" + title(part)
 	}
 	return strings.ToUpper(name[:1]) + name[1:]
 }

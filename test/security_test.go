@@ -273,7 +273,7 @@ func TestEveryStackIsInItsEnvironmentsAccountAndRegions(t *testing.T) {
 		for _, stack := range env.sorted() {
 			assert.Equal(t, env.Site.Account, stack.account, stack.name)
 			want := env.Primary.Name
-			if name := stack.name[len(env.StackName("")):]; name == "global" || name == "dr" {
+			if name := stack.name[len(env.StackName("")):]; name == "global" || name == "dr" || strings.HasPrefix(name, "dr-") {
 				want = env.Secondary.Name
 			}
 			assert.Equal(t, want, stack.region, stack.name)
@@ -576,7 +576,8 @@ func TestFunctionsRunOnTheProcessorTheyAreBuiltFor(t *testing.T) {
 			timeout, _ := function.Properties["Timeout"].(float64)
 			assert.GreaterOrEqualf(t, timeout, least, "%s gives up before the last of its attempts", function.id)
 		}
-		assert.Equal(t, 3, built, "for the users of the database, their passwords, and the users of Kafka")
+		assert.Equal(t, 3+env.DR.Mode.SecondaryRegions(), built,
+			"for the users of the database, their passwords, and the users of Kafka in each region that has it")
 	})
 }
 

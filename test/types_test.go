@@ -114,6 +114,8 @@ var classification = map[string]state{
 	"AWS::RDS::DBParameterGroup":                    free,
 	"AWS::RDS::EventSubscription":                   free,
 	"AWS::Route53::RecordSet":                       free,
+	"AWS::Route53::RecordSetGroup":                  free,
+	"AWS::ARCRegionSwitch::Plan":                    carries, // another one has other health checks, on which the API's name hangs
 	"AWS::Route53::HealthCheck":                     free,
 	"AWS::S3::BucketPolicy":                         free,
 	"AWS::SNS::Subscription":                        free,

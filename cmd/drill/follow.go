@@ -20,58 +20,65 @@ import (
 	"wallet-infra/internal/drill/plan"
 )
 
+// followOptions are those of a real execution.
+type followOptions struct {
+	arn, region, mode, execution string
+	approve, yes                 bool
+	limit                        time.Duration
+}
+
 // followCommand is the only one that reaches an account. It starts the real plan,
 // so it asks before it does.
 func followCommand(o *options) *cobra.Command {
-	var arn, region, mode, execution string
-	var approve, yes bool
-	limit := 2 * time.Hour
+	f := &followOptions{}
 	c := &cobra.Command{
 		Use: "follow", Short: "Start a real Region switch plan in an account and follow it", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if mode != string(plan.Graceful) && mode != string(plan.Ungraceful) {
-				return fmt.Errorf("--mode: want graceful or ungraceful, got %q", mode)
-			}
-			in := bufio.NewReader(c.InOrStdin())
-			if execution == "" && !yes {
-				question := fmt.Sprintf("This starts %s in a real account, %s, and moves the wallet to %s.", arn, mode, region)
-				if err := confirm(c.OutOrStdout(), in, question, region); err != nil {
-					return err
-				}
-			}
-			loaded, err := awsconfig.LoadDefaultConfig(c.Context(), awsconfig.WithRegion(region))
-			if err != nil {
-				return err
-			}
-			following := &drill.Following{
-				Client: arcregionswitch.NewFromConfig(loaded), Clock: clock.Real{}, PlanARN: arn, Region: region,
-				Mode: plan.Mode(mode), Comment: "started by the drill command", Execution: execution, Limit: limit,
-				Say: func(format string, arguments ...any) {
-					fmt.Fprintf(c.OutOrStdout(), time.Now().UTC().Format(time.TimeOnly)+" "+format+"\n", arguments...)
-				},
-			}
-			if approve {
-				following.Approve = func(step string) (bool, error) {
-					return ask(c.OutOrStdout(), in, "Step "+step+" waits for approval.", "approve")
-				}
-			}
-			followed, err := following.Run(c.Context())
-			if written := writeFollowed(o.report, followed); err == nil {
-				err = written
-			}
-			return err
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, o.report) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&arn, "plan-arn", "", "the plan's `ARN`")
-	flags.StringVar(&region, "region", "us-east-1", "the `region` to activate")
-	flags.StringVar(&mode, "mode", string(plan.Graceful), "graceful or ungraceful; ungraceful can lose data")
-	flags.StringVar(&execution, "execution", "", "follow this execution `ID` and start none")
-	flags.BoolVar(&approve, "approve", false, "ask here for each approval, with your own credentials")
-	flags.BoolVar(&yes, "yes", false, "start without asking")
-	flags.DurationVar(&limit, "limit", limit, "how long to watch")
+	flags.StringVar(&f.arn, "plan-arn", "", "the plan's `ARN`")
+	flags.StringVar(&f.region, "region", "us-east-1", "the `region` to activate")
+	flags.StringVar(&f.mode, "mode", string(plan.Graceful), "graceful or ungraceful; ungraceful can lose data")
+	flags.StringVar(&f.execution, "execution", "", "follow this execution `ID` and start none")
+	flags.BoolVar(&f.approve, "approve", false, "ask here for each approval, with your own credentials")
+	flags.BoolVar(&f.yes, "yes", false, "start without asking")
+	flags.DurationVar(&f.limit, "limit", 2*time.Hour, "how long to watch")
 	_ = c.MarkFlagRequired("plan-arn") // the flag exists
 	return c
+}
+
+func (f *followOptions) run(c *cobra.Command, directory string) error {
+	if f.mode != string(plan.Graceful) && f.mode != string(plan.Ungraceful) {
+		return fmt.Errorf("--mode: want graceful or ungraceful, got %q", f.mode)
+	}
+	in := bufio.NewReader(c.InOrStdin())
+	if f.execution == "" && !f.yes {
+		question := fmt.Sprintf("This starts %s in a real account, %s, and moves the wallet to %s.", f.arn, f.mode, f.region)
+		if err := confirm(c.OutOrStdout(), in, question, f.region); err != nil {
+			return err
+		}
+	}
+	loaded, err := awsconfig.LoadDefaultConfig(c.Context(), awsconfig.WithRegion(f.region))
+	if err != nil {
+		return err
+	}
+	following := &drill.Following{
+		Client: arcregionswitch.NewFromConfig(loaded), Clock: clock.Real{}, PlanARN: f.arn, Region: f.region,
+		Mode: plan.Mode(f.mode), Comment: "started by the drill command", Execution: f.execution, Limit: f.limit,
+		Say: func(format string, arguments ...any) {
+			fmt.Fprintf(c.OutOrStdout(), time.Now().UTC().Format(time.TimeOnly)+" "+format+"\n", arguments...)
+		},
+	}
+	if f.approve {
+		following.Approve = func(step string) (bool, error) {
+			return ask(c.OutOrStdout(), in, "Step "+step+" waits for approval; anything else declines it.", "approve")
+		}
+	}
+	followed, err := following.Run(c.Context())
+	if written := writeFollowed(directory, followed); err == nil {
+		err = written
+	}
+	return err
 }
 
 // errNotStarted is what happens without the word.

@@ -63,24 +63,25 @@ type Row struct {
 func New(scope constructs.Construct, env config.Environment, topics Topics, rows []Row) {
 	own := constructs.NewConstruct(scope, new("Alarms"))
 	for _, row := range rows {
-		newAlarm(own, env, topics, row)
+		newAlarm(own, env, []any{*topics.Of(row.Severity).TopicArn()}, row)
 	}
 }
 
 // newAlarm uses the resource itself: one call for each alarm, and no wrapper
-// that second-guesses statistics.
-func newAlarm(scope constructs.Construct, env config.Environment, topics Topics, row Row) {
-	action := []any{*topics.Of(row.Severity).TopicArn()}
+// that second-guesses statistics. The actions are taken at the end too: that an
+// incident is over is news.
+func newAlarm(scope constructs.Construct, env config.Environment, actions []any, row Row) awscloudwatch.CfnAlarm {
 	props := awscloudwatch.CfnAlarmProps{
 		AlarmName:          new(env.AlarmName(row.ID)),
 		AlarmDescription:   new(description(row.Why, row.Runbook)),
-		AlarmActions:       &action,
-		OkActions:          &action, // the end of an incident is news too
 		ComparisonOperator: new(string(row.Compare)),
 		Threshold:          new(row.Threshold),
 		EvaluationPeriods:  jsii.Number(row.Periods),
 		DatapointsToAlarm:  jsii.Number(row.Datapoints),
 		TreatMissingData:   new(string(row.Missing)),
+	}
+	if len(actions) > 0 {
+		props.AlarmActions, props.OkActions = &actions, &actions
 	}
 	switch {
 	case row.Expression != "":
@@ -94,7 +95,7 @@ func newAlarm(scope constructs.Construct, env config.Environment, topics Topics,
 		props.Statistic = new(row.Metric.Statistic)
 		setMetric(&props, row.Metric)
 	}
-	awscloudwatch.NewCfnAlarm(scope, new(row.ID), &props)
+	return awscloudwatch.NewCfnAlarm(scope, new(row.ID), &props)
 }
 
 func description(why, anchor string) string { return why + " Runbook: " + Runbook(anchor) }

@@ -22,7 +22,7 @@ const (
 func Rows(env config.Environment, p signals.Platform) []Row {
 	return slices.Concat(
 		edgeRows(env, p), guardRows(env, p), serviceRows(env, p, env.MinTasks(env.Primary)), writerRows(env, p), readerRows(env, p),
-		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env), functionRows(),
+		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env), functionRows(p),
 	)
 }
 
@@ -50,9 +50,10 @@ func edgeRows(env config.Environment, p signals.Platform) []Row {
 		},
 		{
 			ID: "edge-unhealthy-targets", Runbook: "edge-unhealthy-targets", Severity: Warning,
-			Why:     "A task is registered and does not answer its readiness check.",
-			Metric:  p.Targets("UnHealthyHostCount", "Maximum"),
-			Compare: Above, Threshold: 0, Periods: 10, Datapoints: 10, Missing: Quiet,
+			Why:        "A task is registered and does not answer its readiness check.",
+			Expression: signals.BothGroups,
+			Inputs:     p.Targets("UnHealthyHostCount", "Maximum"),
+			Compare:    Above, Threshold: 0, Periods: 10, Datapoints: 10, Missing: Quiet,
 		},
 	}
 	if env.Site.ImageTag == config.NoImage {
@@ -60,9 +61,10 @@ func edgeRows(env config.Environment, p signals.Platform) []Row {
 	}
 	return append(rows, Row{
 		ID: edgeHealthy, Runbook: "edge-healthy-targets", Severity: Critical,
-		Why:     "No task answers: the wallet is down.",
-		Metric:  p.Targets("HealthyHostCount", "Maximum"),
-		Compare: Below, Threshold: 1, Periods: 2, Datapoints: 2, Missing: Broken,
+		Why:        "No task answers: the wallet is down.",
+		Expression: signals.BothGroups,
+		Inputs:     p.Targets("HealthyHostCount", "Maximum"),
+		Compare:    Below, Threshold: 1, Periods: 2, Datapoints: 2, Missing: Broken,
 	})
 }
 
@@ -327,14 +329,23 @@ func backupRows(env config.Environment) []Row {
 
 // functionRows watch every function of the account: they rotate passwords and
 // keep the platform, and none of them serves users.
-func functionRows() []Row {
-	return []Row{{
+func functionRows(p signals.Platform) []Row {
+	rows := []Row{{
 		ID: "functions-failing", Runbook: "functions-failing", Severity: Warning,
 		Why:        "A function of the platform fails; a password rotation may be stuck.",
 		Expression: `SELECT SUM(Errors) FROM "AWS/Lambda"`,
 		Metric:     signals.Metric{Period: 5 * time.Minute},
 		Compare:    Above, Threshold: 0, Periods: 1, Datapoints: 1, Missing: Quiet,
 	}}
+	if p.FailedRotations == "" {
+		return rows // passwords rotate in the first region alone
+	}
+	return append(rows, Row{
+		ID: "rotation-not-deployed", Runbook: "rotation-not-deployed", Severity: Warning,
+		Why:     "Running tasks hold a password that was rotated; the next rotation locks them out.",
+		Metric:  p.Queue(p.FailedRotations, "ApproximateNumberOfMessagesVisible", "Maximum"),
+		Compare: Above, Threshold: 0, Periods: 5, Datapoints: 1, Missing: Quiet,
+	})
 }
 
 // lagRows watch the replication of the database. Aurora publishes the lag of a

@@ -21,7 +21,7 @@ func entranceRows(env config.Environment, p signals.Platform) []Row {
 		row := Row{
 			ID: config.AlarmEntrance(region), Runbook: "entrance", Severity: Warning,
 			Why:     "The world does not reach the region that waits: there is nowhere to fail over to.",
-			Metric:  p.Entrance(region.Name),
+			Metric:  p.Reached(region.Name),
 			Compare: Below, Threshold: 1, Periods: env.DR.Recovery.Probe.Minutes, Datapoints: env.DR.Recovery.Probe.Minutes, Missing: Broken,
 		}
 		if env.Serves(region) {
@@ -62,7 +62,7 @@ func waitingRows(env config.Environment, p signals.Platform) []Row {
 	serves := env.Serves(env.Secondary)
 	rows := slices.Concat(
 		edgeRows(env, p), guardRows(env, p), serviceRows(env, p, env.MinTasks(env.Secondary)), writerRows(env, p),
-		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env)[:2], functionRows(),
+		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env)[:2], functionRows(p),
 	)
 	for i := range rows {
 		rows[i].ID = "standby-" + rows[i].ID

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
@@ -42,7 +44,7 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 		},
 		LogKey:           props.LogKey,
 		LogRetentionDays: props.Env.Database.LogRetentionDays,
-		Policies:         []awsiam.IManagedPolicy{newRotationPolicy(scope, key, admin, app)},
+		Policies:         []awsiam.IManagedPolicy{newRotationPolicy(scope, key, admin, app), newAnnouncePolicy(scope)},
 	})
 	permission := awslambda.NewCfnPermission(scope, new("RotationPermission"), &awslambda.CfnPermissionProps{
 		Action:        new("lambda:InvokeFunction"),
@@ -71,6 +73,22 @@ func schedule(scope constructs.Construct, id string, secret awssecretsmanager.IS
 	}).Node().AddDependency(ready...)
 	// Deleted by mistake, a password that has rotated is nowhere else.
 	secret.DenyAccountRootDelete()
+}
+
+// newAnnouncePolicy lets the function say that a password was rotated, and nothing
+// else: the service is deployed again on it.
+func newAnnouncePolicy(scope constructs.Construct) awsiam.ManagedPolicy {
+	stack := awscdk.Stack_Of(scope)
+	return awsiam.NewManagedPolicy(scope, new("AnnouncePolicy"), &awsiam.ManagedPolicyProps{
+		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:       new("Announce"),
+			Actions:   jsii.Strings("events:PutEvents"),
+			Resources: jsii.Strings(config.ARN("events", *stack.Region(), *stack.Account(), "event-bus/default")),
+			Conditions: &map[string]any{"StringEquals": map[string]any{
+				"events:source": config.DatabaseEventSource, "events:detail-type": config.RotatedEvent,
+			}},
+		})},
+	})
 }
 
 // newRotationPolicy lets the function read and replace the two secrets.

@@ -37,7 +37,9 @@ func New(scope constructs.Construct, props Props) Backup {
 	own := constructs.NewConstruct(scope, new("Backup"))
 	vault := NewVault(own, props.Env, props.Env.Primary)
 	newPlan(own, props, vault)
-	newRestoreTest(own, props, vault)
+	NewRestoreTest(own, RestoreProps{
+		Env: props.Env, Region: props.Env.Primary, Network: props.Network, Vault: vault, Clusters: []string{*props.Cluster.ClusterArn()},
+	})
 	return Backup{Vault: vault}
 }
 

@@ -11,17 +11,31 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/network"
 )
 
 // restoredPrefix begins the name of every cluster that AWS Backup restores for a
 // test (AWS Backup developer guide, restore testing inferred metadata).
 const restoredPrefix = "awsbackup-restore-test-"
 
-// newRestoreTest restores the latest snapshot every few days, into a corner of
-// the database tier that nothing can reach, and has it deleted when the time for
-// inspection is over. AWS Backup restores the cluster's volume without an
-// instance: the test proves that the snapshot and its key are good.
-func newRestoreTest(own constructs.Construct, props Props, vault awsbackup.BackupVault) {
+// RestoreProps describe the restore tests of a region.
+type RestoreProps struct {
+	Env    config.Environment
+	Region config.Region
+	// Network holds the database tier, in which the tests build their cluster.
+	Network network.Network
+	// Vault holds the recovery points, and Clusters are the ARNs of what they are of;
+	// "*" is everything in the vault.
+	Vault    awsbackup.IBackupVault
+	Clusters []string
+}
+
+// NewRestoreTest restores the latest snapshot in a region's vault every few days,
+// into a corner of the database tier that nothing can reach, and has it deleted
+// when the time for inspection is over. AWS Backup restores the cluster's volume
+// without an instance: the test proves that the snapshot and its key are good. In
+// the second region it proves the same of the copies.
+func NewRestoreTest(own constructs.Construct, props RestoreProps) {
 	env := props.Env
 	group := awsec2.NewSecurityGroup(own, new("RestoreGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.Vpc,
@@ -40,7 +54,7 @@ func newRestoreTest(own constructs.Construct, props Props, vault awsbackup.Backu
 		StartWindowHours:       jsii.Number(env.Backup.StartWindow.Hours()),
 		RecoveryPointSelection: &awsbackup.CfnRestoreTestingPlan_RestoreTestingRecoveryPointSelectionProperty{
 			Algorithm:           new("LATEST_WITHIN_WINDOW"),
-			IncludeVaults:       &[]*string{vault.BackupVaultArn()},
+			IncludeVaults:       &[]*string{props.Vault.BackupVaultArn()},
 			RecoveryPointTypes:  jsii.Strings("SNAPSHOT"),
 			SelectionWindowDays: jsii.Number(env.Backup.RestoreTestDays),
 		},
@@ -49,7 +63,7 @@ func newRestoreTest(own constructs.Construct, props Props, vault awsbackup.Backu
 		RestoreTestingPlanName:      plan.Ref(),
 		RestoreTestingSelectionName: new("database"),
 		ProtectedResourceType:       new("Aurora"),
-		ProtectedResourceArns:       &[]*string{props.Cluster.ClusterArn()},
+		ProtectedResourceArns:       jsii.Strings(props.Clusters...),
 		IamRoleArn:                  newRestoreRole(own, props, subnets).RoleArn(),
 		ValidationWindowHours:       jsii.Number(env.Backup.RestoreTestHold.Hours()),
 		// Without these, AWS Backup restores into the default VPC.

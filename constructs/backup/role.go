@@ -50,17 +50,17 @@ func newBackupRole(own constructs.Construct, props Props, vault awsbackup.IBacku
 
 // newRestoreRole restores the snapshots into clusters of the restore tests'
 // names and touches no other cluster.
-func newRestoreRole(own constructs.Construct, props Props, subnets awsrds.SubnetGroup) awsiam.Role {
-	env, regions := props.Env, []config.Region{props.Env.Primary}
+func newRestoreRole(own constructs.Construct, props RestoreProps, subnets awsrds.SubnetGroup) awsiam.Role {
+	env, regions := props.Env, []config.Region{props.Region}
 	restored := rdsARNs(env, regions, "cluster:"+restoredPrefix+"*")
 	snapshots := rdsARNs(env, regions, "cluster-snapshot:awsbackup:*")
 	defaults := slices.Concat(rdsARNs(env, regions, "cluster-pg:default.*"), rdsARNs(env, regions, "og:default:*"))
 	every := slices.Concat(rdsARNs(env, regions, "cluster:*"), rdsARNs(env, regions, "db:*"))
-	subnetGroup := config.ARN("rds", env.Primary.Name, env.Site.Account, "subgrp:"+*subnets.SubnetGroupName())
+	subnetGroup := config.ARN("rds", props.Region.Name, env.Site.Account, "subgrp:"+*subnets.SubnetGroupName())
 	source := texts(slices.Concat(restored, snapshots, defaults, []string{subnetGroup}))
 	decrypt := allow("UseKeys", texts(keyARNs(env, regions)), "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
 		"kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo")
-	decrypt.AddCondition(new("StringEquals"), map[string]any{"kms:ViaService": "rds." + env.Primary.Name + ".amazonaws.com"})
+	decrypt.AddCondition(new("StringEquals"), map[string]any{"kms:ViaService": "rds." + props.Region.Name + ".amazonaws.com"})
 	return newRole(own, "RestoreRole", "Restores the database's snapshots to test them", roleGrants{
 		statements: []awsiam.PolicyStatement{
 			allow("Restore", source, "rds:RestoreDBClusterFromSnapshot"),

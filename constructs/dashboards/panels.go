@@ -69,13 +69,11 @@ func technical(env config.Environment, p signals.Platform) []panel {
 		}, limits: []limit{
 			{"CPU target", float64(service.CPUTargetPercent)}, {"memory target", float64(service.MemoryTargetPercent)},
 		}},
-		{title: "Requests a minute for each task", lines: []line{
-			{label: "requests", metric: p.Targets("RequestCountPerTarget", "Sum")},
-		}, limits: []limit{{"target", float64(service.RequestsPerTaskPerMinute)}}},
-		{title: "Targets", lines: []line{
-			{label: "healthy", metric: p.Targets("HealthyHostCount", "Maximum")},
-			{label: "unhealthy", metric: p.Targets("UnHealthyHostCount", "Maximum")},
-		}},
+		{title: "Requests a minute for each task", lines: groups(p, "requests", "RequestCountPerTarget", "Sum"), limits: []limit{{"target", float64(service.RequestsPerTaskPerMinute)}}},
+		{title: "Targets", lines: slices.Concat(
+			groups(p, "healthy", "HealthyHostCount", "Maximum"),
+			groups(p, "unhealthy", "UnHealthyHostCount", "Maximum"))},
+		{title: "Requests a minute by release", lines: groups(p, "requests", "RequestCount", "Sum")},
 		{title: "Errors by origin", lines: []line{
 			{label: "load balancer", metric: p.Edge("HTTPCode_ELB_5XX_Count", "Sum")},
 			{label: "service", metric: p.Edge("HTTPCode_Target_5XX_Count", "Sum")},
@@ -144,6 +142,17 @@ func roles(env config.Environment, p signals.Platform, name, statistic string) [
 	lines := []line{{label: "writer", metric: p.Database(signals.Writer, name, statistic)}}
 	if env.Database.Readers > 0 {
 		lines = append(lines, line{label: "readers", metric: p.Database(signals.Reader, name, statistic)})
+	}
+	return lines
+}
+
+// groups draws a line for each of the two target groups, which shows a deployment
+// move from one to the other.
+func groups(p signals.Platform, label, name, statistic string) []line {
+	metrics := p.Targets(name, statistic)
+	var lines []line
+	for _, colour := range slices.Sorted(maps.Keys(metrics)) {
+		lines = append(lines, line{label: label + ", " + colour, metric: metrics[colour]})
 	}
 	return lines
 }

@@ -11,8 +11,8 @@ func standby(env config.Environment, p signals.Platform) []panel {
 		{text: "# " + env.Prefix() + ": second region\n" +
 			"Whether a failover could be run now, and what it would lose. What to do is in docs/DISASTER-RECOVERY.md."},
 		{title: "Entrances as the world sees them, 1 is reached", lines: []line{
-			{label: env.Primary.Name, metric: p.Entrance(env.Primary.Name)},
-			{label: env.Secondary.Name, metric: p.Entrance(env.Secondary.Name)},
+			{label: env.Primary.Name, metric: p.Reached(env.Primary.Name)},
+			{label: env.Secondary.Name, metric: p.Reached(env.Secondary.Name)},
 		}},
 		{title: "Work that a failover would lose, milliseconds", lines: []line{{
 			label: "lag", expression: signals.RecoveryPointLag(p.Aurora),

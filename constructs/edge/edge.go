@@ -18,6 +18,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/signals"
 	"wallet-infra/constructs/storage"
 	"wallet-infra/constructs/waf"
 )
@@ -25,8 +26,16 @@ import (
 // Edge is the public entrance of the API.
 type Edge struct {
 	LoadBalancer awselasticloadbalancingv2.ApplicationLoadBalancer
-	TargetGroup  awselasticloadbalancingv2.ApplicationTargetGroup
-	Certificate  awscertificatemanager.ICertificate
+	// Blue and Green are the two target groups. One of them has the running
+	// release, and the other one gets the next; which is which changes with every
+	// deployment.
+	Blue, Green awselasticloadbalancingv2.ApplicationTargetGroup
+	// Production is the rule by which customers' requests reach one of the groups,
+	// and Test the rule of the same requests on TestListener. Once they stand, ECS
+	// alone changes their weights.
+	Production, Test awselasticloadbalancingv2.ApplicationListenerRule
+	TestListener     awselasticloadbalancingv2.ApplicationListener
+	Certificate      awscertificatemanager.ICertificate
 	// WebACL is the web ACL's name, a dimension of its metrics.
 	WebACL string
 
@@ -41,8 +50,6 @@ type Props struct {
 	// Region is where the entrance stands.
 	Region  config.Region
 	Network network.Network
-	// Service takes the requests, as HTTP on [config.AppPort].
-	Service awselasticloadbalancingv2.IApplicationLoadBalancerTarget
 	// AccessLogs receives a line for each request. Load balancers can write only
 	// to a bucket with S3's own key.
 	AccessLogs awss3.IBucket
@@ -50,7 +57,8 @@ type Props struct {
 	LogKey awskms.IKey
 }
 
-// New makes the entrance, in the region of the scope. No name leads to it until
+// New makes the entrance, in the region of the scope. Nothing stands behind it
+// until a service takes its target groups, and no name leads to it until
 // [Edge.Publish].
 func New(scope constructs.Construct, props Props) Edge {
 	own := constructs.NewConstruct(scope, new("Edge"))
@@ -64,16 +72,26 @@ func New(scope constructs.Construct, props Props) Edge {
 		Validation: awscertificatemanager.CertificateValidation_FromDns(zone),
 	})
 	balancer := newLoadBalancer(own, props)
-	targets := newTargetGroup(own, props)
-	listen(balancer, certificate, targets, props.Env.Edge.PublicPaths)
-	return Edge{
+	edge := Edge{
 		LoadBalancer: balancer,
-		TargetGroup:  targets,
+		Blue:         newTargetGroup(own, "Blue", props),
+		Green:        newTargetGroup(own, "Green", props),
 		Certificate:  certificate,
 		WebACL:       protect(own, balancer, props),
 		scope:        own,
 		env:          props.Env,
 		zone:         zone,
+	}
+	edge.listen()
+	return edge
+}
+
+// Signals are the names by which the entrance's metrics are found.
+func (e Edge) Signals() signals.Entrance {
+	return signals.Entrance{
+		LoadBalancer: *e.LoadBalancer.LoadBalancerFullName(),
+		Blue:         *e.Blue.TargetGroupFullName(),
+		Green:        *e.Green.TargetGroupFullName(),
 	}
 }
 
@@ -89,7 +107,7 @@ func (e Edge) Publish(host string) {
 }
 
 // newLoadBalancer makes the load balancer in the public tier. Its name and the
-// target group's are left to CloudFormation, which keeps to their 32 characters.
+// target groups' are left to CloudFormation, which keeps to their 32 characters.
 func newLoadBalancer(scope constructs.Construct, props Props) awselasticloadbalancingv2.ApplicationLoadBalancer {
 	balancer := awselasticloadbalancingv2.NewApplicationLoadBalancer(scope, new("LoadBalancer"),
 		&awselasticloadbalancingv2.ApplicationLoadBalancerProps{
@@ -131,16 +149,16 @@ func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGr
 	return group
 }
 
-// newTargetGroup makes the group of the tasks that are ready.
-func newTargetGroup(scope constructs.Construct, props Props) awselasticloadbalancingv2.ApplicationTargetGroup {
+// newTargetGroup makes a group of tasks of one release that are ready. The tasks
+// come and go by ECS's hand.
+func newTargetGroup(scope constructs.Construct, id string, props Props) awselasticloadbalancingv2.ApplicationTargetGroup {
 	health := props.Env.Edge.Health
-	return awselasticloadbalancingv2.NewApplicationTargetGroup(scope, new("Targets"),
+	return awselasticloadbalancingv2.NewApplicationTargetGroup(scope, new(id),
 		&awselasticloadbalancingv2.ApplicationTargetGroupProps{
 			Vpc:                 props.Network.Vpc,
 			TargetType:          awselasticloadbalancingv2.TargetType_IP,
 			Protocol:            awselasticloadbalancingv2.ApplicationProtocol_HTTP,
 			Port:                jsii.Number(config.AppPort),
-			Targets:             &[]awselasticloadbalancingv2.IApplicationLoadBalancerTarget{props.Service},
 			DeregistrationDelay: awscdk.Duration_Seconds(jsii.Number(props.Env.Edge.DeregistrationDelay.Seconds())),
 			// A JVM that has just started compiles while it serves. Slow start works
 			// with round robin only, so tasks are not chosen by outstanding requests.

@@ -3,7 +3,6 @@ package edge
 import (
 	"strconv"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/jsii-runtime-go"
 
@@ -16,20 +15,26 @@ import (
 // where the client has it.
 const tlsPolicy = awselasticloadbalancingv2.SslPolicy_TLS13_12_RES_PQ
 
-// listen opens the load balancer on both ports: HTTP answers with a redirect,
-// HTTPS with 404 to everything but the public paths.
-func listen(
-	balancer awselasticloadbalancingv2.ApplicationLoadBalancer,
-	certificate awscertificatemanager.ICertificate,
-	targets awselasticloadbalancingv2.ApplicationTargetGroup,
-	paths []string,
-) {
-	// The security group is written by hand: a listener would open its port once more.
-	closed := new(false)
-	redirect := balancer.AddListener(new("Http"), &awselasticloadbalancingv2.BaseApplicationListenerProps{
+// priority is that of the rules: each listener has one.
+const priority = 100
+
+// The weights that a listener's rule begins with: everything goes to the blue
+// group, and to the green one as soon as ECS says so. ECS wants both groups in the
+// rule from the start.
+const (
+	allRequests = 100
+	noRequests  = 0
+)
+
+// listen opens the load balancer on its three ports: HTTP answers with a redirect,
+// HTTPS with 404 to everything but the public paths, and so does the listener on
+// which a new release is tested before customers reach it.
+func (e *Edge) listen() {
+	redirect := e.LoadBalancer.AddListener(new("Http"), &awselasticloadbalancingv2.BaseApplicationListenerProps{
 		Port:     jsii.Number(config.HTTPPort),
 		Protocol: awselasticloadbalancingv2.ApplicationProtocol_HTTP,
-		Open:     closed,
+		// The security group is written by hand: a listener would open its port once more.
+		Open: new(false),
 		DefaultAction: awselasticloadbalancingv2.ListenerAction_Redirect(&awselasticloadbalancingv2.RedirectOptions{
 			Protocol:  new("HTTPS"),
 			Port:      new(strconv.Itoa(config.HTTPSPort)),
@@ -37,34 +42,42 @@ func listen(
 		}),
 	})
 	acknowledge.Finding(redirect, "PCI.DSS.321-ELBv2ACMCertificateRequired", "It only redirects to HTTPS, which has the certificate")
-	listener := balancer.AddListener(new("Https"), &awselasticloadbalancingv2.BaseApplicationListenerProps{
-		Port:         jsii.Number(config.HTTPSPort),
+	e.Production = e.forward(e.encrypted("Https", config.HTTPSPort))
+	e.TestListener = e.encrypted("Test", config.TestPort)
+	e.Test = e.forward(e.TestListener)
+}
+
+// encrypted makes a listener that speaks TLS as the API's host name.
+func (e *Edge) encrypted(id string, port float64) awselasticloadbalancingv2.ApplicationListener {
+	return e.LoadBalancer.AddListener(new(id), &awselasticloadbalancingv2.BaseApplicationListenerProps{
+		Port:         jsii.Number(port),
 		Protocol:     awselasticloadbalancingv2.ApplicationProtocol_HTTPS,
-		Open:         closed,
-		Certificates: &[]awselasticloadbalancingv2.IListenerCertificate{certificate},
+		Open:         new(false),
+		Certificates: &[]awselasticloadbalancingv2.IListenerCertificate{e.Certificate},
 		SslPolicy:    tlsPolicy,
 		DefaultAction: awselasticloadbalancingv2.ListenerAction_FixedResponse(jsii.Number(404),
 			&awselasticloadbalancingv2.FixedResponseOptions{ContentType: new("application/json"), MessageBody: new("{}")}),
 	})
-	forward(listener, targets, paths)
 }
 
-// forward is the one way to the service. It is an allow-list, so that health,
-// metrics and Swagger are unreachable because nobody named them. The rule is a
-// resource of its own: the listener stays as it is when deployments move traffic
-// between two target groups.
-func forward(
-	listener awselasticloadbalancingv2.ApplicationListener,
-	targets awselasticloadbalancingv2.ApplicationTargetGroup,
-	paths []string,
-) {
-	awselasticloadbalancingv2.NewApplicationListenerRule(listener, new("Api"), &awselasticloadbalancingv2.ApplicationListenerRuleProps{
+// forward is a listener's one way to the service. It is an allow-list, so that
+// health, metrics and Swagger are unreachable because nobody named them.
+//
+// ECS rewrites the weights behind CloudFormation's back, and CloudFormation writes
+// the template's again when anything of the rule changes: customers would be sent
+// to a group without tasks. So nothing of the rule depends on what a release or a
+// size changes, and it is a resource of its own, apart from the listener. What is
+// left is a change of the public paths (docs/DEPLOYMENT.md says how).
+func (e *Edge) forward(listener awselasticloadbalancingv2.ApplicationListener) awselasticloadbalancingv2.ApplicationListenerRule {
+	return awselasticloadbalancingv2.NewApplicationListenerRule(listener, new("Api"), &awselasticloadbalancingv2.ApplicationListenerRuleProps{
 		Listener: listener,
-		Priority: jsii.Number(100),
+		Priority: jsii.Number(priority),
 		Conditions: &[]awselasticloadbalancingv2.ListenerCondition{
-			awselasticloadbalancingv2.ListenerCondition_PathPatterns(jsii.Strings(paths...)),
+			awselasticloadbalancingv2.ListenerCondition_PathPatterns(jsii.Strings(e.env.Edge.PublicPaths...)),
 		},
-		Action: awselasticloadbalancingv2.ListenerAction_Forward(
-			&[]awselasticloadbalancingv2.IApplicationTargetGroup{targets}, nil),
+		Action: awselasticloadbalancingv2.ListenerAction_WeightedForward(&[]*awselasticloadbalancingv2.WeightedTargetGroup{
+			{TargetGroup: e.Blue, Weight: jsii.Number(allRequests)},
+			{TargetGroup: e.Green, Weight: jsii.Number(noRequests)},
+		}, nil),
 	})
 }

@@ -26,7 +26,7 @@ type Cluster struct {
 	// Secret holds "username" and "password" of the service's Kafka user.
 	Secret awssecretsmanager.ISecret
 	// Subnets are those of the brokers.
-	Subnets *[]*string
+	Subnets []string
 	// Ready is there when the cluster has its topics and its user's rights.
 	Ready constructs.IDependable
 }
@@ -133,7 +133,7 @@ func brokerNodes(props Props, group awsec2.ISecurityGroup) *awsmsk.CfnCluster_Br
 	messaging := props.Env.Messaging
 	return &awsmsk.CfnCluster_BrokerNodeGroupInfoProperty{
 		InstanceType:   new(messaging.BrokerType),
-		ClientSubnets:  brokerSubnets(props),
+		ClientSubnets:  jsii.Strings(brokerSubnets(props)...),
 		SecurityGroups: &[]*string{group.SecurityGroupId()},
 		StorageInfo: &awsmsk.CfnCluster_StorageInfoProperty{
 			EbsStorageInfo: &awsmsk.CfnCluster_EBSStorageInfoProperty{VolumeSize: jsii.Number(messaging.VolumeGiB)},
@@ -143,11 +143,15 @@ func brokerNodes(props Props, group awsec2.ISecurityGroup) *awsmsk.CfnCluster_Br
 }
 
 // brokerSubnets are the brokers' tier in the first zones of the region.
-func brokerSubnets(props Props) *[]*string {
-	return props.Vpc.SelectSubnets(&awsec2.SubnetSelection{
+func brokerSubnets(props Props) []string {
+	var ids []string
+	for _, id := range *props.Vpc.SelectSubnets(&awsec2.SubnetSelection{
 		SubnetGroupName:   props.Brokers.SubnetGroupName,
 		AvailabilityZones: jsii.Strings(props.Region.Zones[:props.Env.Messaging.Zones]...),
-	}).SubnetIds
+	}).SubnetIds {
+		ids = append(ids, *id)
+	}
+	return ids
 }
 
 // monitoringLevel gives every alarm its metric. Disk use, offline and

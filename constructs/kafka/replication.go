@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -43,7 +42,7 @@ func connectivity(props Props) *awsmsk.CfnCluster_ConnectivityInfoProperty {
 // region ("Prepare source and target clusters" in the MSK developer guide). What
 // it may read is the replicator's role's matter.
 func letReplicatorIn(scope constructs.Construct, cluster awsmsk.CfnCluster) {
-	policy := awsmsk.NewCfnClusterPolicy(scope, new("ReplicatorPolicy"), &awsmsk.CfnClusterPolicyProps{
+	awsmsk.NewCfnClusterPolicy(scope, new("ReplicatorPolicy"), &awsmsk.CfnClusterPolicyProps{
 		ClusterArn: cluster.AttrArn(),
 		Policy: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -54,7 +53,6 @@ func letReplicatorIn(scope constructs.Construct, cluster awsmsk.CfnCluster) {
 			}),
 		}}),
 	})
-	policy.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil) // as long as the cluster
 }
 
 // ReplicatorProps describe the copying of events into a cluster.
@@ -92,7 +90,7 @@ func NewReplicator(scope constructs.Construct, props ReplicatorProps) {
 		ServiceExecutionRoleArn: role.RoleArn(),
 		KafkaClusters: &[]any{
 			// MSK reaches the source by its own connection: no security group there.
-			kafkaCluster(env.Site.KafkaSource.ARN, jsii.Strings(env.Site.KafkaSource.Subnets...), nil),
+			kafkaCluster(env.Site.KafkaSource.ARN, env.Site.KafkaSource.Subnets, nil),
 			kafkaCluster(props.Target.Arn, props.Target.Subnets, &[]*string{group.SecurityGroupId()}),
 		},
 		ReplicationInfoList: &[]any{replication(props)},
@@ -107,10 +105,10 @@ func NewReplicator(scope constructs.Construct, props ReplicatorProps) {
 	replicator.Node().AddDependency(group, policy, delivery, props.Target.Ready)
 }
 
-func kafkaCluster(arn string, subnets, groups *[]*string) any {
+func kafkaCluster(arn string, subnets []string, groups *[]*string) any {
 	return &awsmsk.CfnReplicator_KafkaClusterProperty{
 		AmazonMskCluster: &awsmsk.CfnReplicator_AmazonMskClusterProperty{MskClusterArn: new(arn)},
-		VpcConfig:        &awsmsk.CfnReplicator_KafkaClusterClientVpcConfigProperty{SubnetIds: subnets, SecurityGroupIds: groups},
+		VpcConfig:        &awsmsk.CfnReplicator_KafkaClusterClientVpcConfigProperty{SubnetIds: jsii.Strings(subnets...), SecurityGroupIds: groups},
 	}
 }
 
@@ -155,9 +153,7 @@ func replication(props ReplicatorProps) any {
 func replicatorRole(own constructs.Construct, props ReplicatorProps) (awsiam.Role, awsiam.ManagedPolicy) {
 	role := awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
 		Description: new("Copies the wallet's events between the regions"),
-		AssumedBy: awsiam.NewServicePrincipal(new("kafka.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": props.Env.Site.Account}},
-		}),
+		AssumedBy:   awsiam.NewServicePrincipal(new("kafka.amazonaws.com"), nil),
 	})
 	statement := func(sid string, resources []string, actions ...string) awsiam.PolicyStatement {
 		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -5,6 +5,7 @@ package service
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
@@ -15,7 +16,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/signals"
 )
 
 // platformVersion is pinned, so that a release of Fargate never arrives in the
@@ -29,8 +32,9 @@ type Service struct {
 	// Discovery is the private DNS name under which Prometheus finds the tasks.
 	Discovery awsservicediscovery.IService
 
-	env    config.Environment
-	region config.Region
+	env      config.Environment
+	entrance signals.Entrance
+	region   config.Region
 }
 
 // Props describe the service.
@@ -44,6 +48,10 @@ type Props struct {
 	Database   Database
 	Cache      Cache
 	Kafka      Kafka
+	// Edge is the entrance between whose target groups ECS moves the requests.
+	Edge edge.Edge
+	// Alarms take a release back.
+	Alarms []awscloudwatch.CfnAlarm
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
 }
@@ -76,8 +84,8 @@ type Kafka struct {
 	Secret awssecretsmanager.ISecret
 }
 
-// New makes the service, without a load balancer in front of it and, until
-// [Service.Scale], without autoscaling.
+// New makes the service behind its entrance and, until [Service.Scale], without
+// autoscaling.
 func New(scope constructs.Construct, props Props) Service {
 	own := constructs.NewConstruct(scope, new("Wallet"))
 	env := props.Env
@@ -98,10 +106,11 @@ func New(scope constructs.Construct, props Props) Service {
 		VpcSubnets:      props.Network.Private(),
 		SecurityGroups:  &[]awsec2.ISecurityGroup{group},
 		AssignPublicIp:  new(false),
-		// A new version starts beside the old one and the old one leaves when the
-		// new one is ready; when it does not get ready, the old one comes back.
-		MinHealthyPercent:           jsii.Number(100),
-		MaxHealthyPercent:           jsii.Number(200),
+		// Not about releases, which start beside each other at full strength, but
+		// about the tasks of one that are replaced or moved to another zone.
+		MinHealthyPercent: jsii.Number(100),
+		MaxHealthyPercent: jsii.Number(200),
+		// Tasks that do not start end a deployment at once, and not after a day.
 		CircuitBreaker:              &awsecs.DeploymentCircuitBreaker{Enable: new(true), Rollback: new(true)},
 		HealthCheckGracePeriod:      awscdk.Duration_Seconds(jsii.Number(env.Service.StartupGrace.Seconds())),
 		AvailabilityZoneRebalancing: awsecs.AvailabilityZoneRebalancing_ENABLED,
@@ -116,12 +125,13 @@ func New(scope constructs.Construct, props Props) Service {
 			DnsTtl: awscdk.Duration_Seconds(jsii.Number(10)),
 		},
 	})
+	roll := deliver(own, fargate, app, props)
 	connect(fargate, props)
 	// Tasks that start before their permissions and their way to the database are
 	// there fail, and the circuit breaker counts them.
-	fargate.Node().AddDependency(app.TaskDefinition().ExecutionRole(), group)
+	fargate.Node().AddDependency(app.TaskDefinition().ExecutionRole(), group, roll)
 	acknowledgeRoles(app.TaskDefinition(), sessions)
-	return Service{Fargate: fargate, Discovery: fargate.CloudMapService(), env: env, region: props.Region}
+	return Service{Fargate: fargate, Discovery: fargate.CloudMapService(), env: env, region: props.Region, entrance: props.Edge.Signals()}
 }
 
 // desiredCount is left out of the template once autoscaling owns it: a number

@@ -17,26 +17,35 @@ import (
 // Platform says which resources the signals belong to. The fields are values of
 // dimensions: names and IDs, which may be tokens.
 type Platform struct {
-	LoadBalancer string // full name, "app/name/id"
-	TargetGroup  string // full name, "targetgroup/name/id"
-	WebACL       string
-	Certificate  string // ARN
-	ECSCluster   string
-	ECSService   string
-	Aurora       string // cluster identifier
-	CacheNodes   []string
-	Kafka        string // cluster name
-	Brokers      int    // their IDs are 1 to Brokers
-	NATGateways  []string
-	Region       string
+	Entrance
+	WebACL      string
+	Certificate string // ARN
+	ECSCluster  string
+	ECSService  string
+	Aurora      string // cluster identifier
+	CacheNodes  []string
+	Kafka       string // cluster name
+	Brokers     int    // their IDs are 1 to Brokers
+	NATGateways []string
+	Region      string
+	// FailedRotations is the name of the queue of rotations that no deployment
+	// followed.
+	FailedRotations string
 	// Probes are the health checks on the entrances of both regions, by region;
 	// only the second region's platform has them.
 	Probes map[string]string
 }
 
-// Entrance is 1 while the world reaches a region's entrance. Route 53 publishes it
+// Entrance is a load balancer and the two target groups between which a deployment
+// moves the requests.
+type Entrance struct {
+	LoadBalancer string // full name, "app/name/id"
+	Blue, Green  string // full names, "targetgroup/name/id"
+}
+
+// Reached is 1 while the world reaches a region's entrance. Route 53 publishes it
 // in us-east-1 alone.
-func (p Platform) Entrance(region string) Metric {
+func (p Platform) Reached(region string) Metric {
 	return Metric{
 		Namespace: "AWS/Route53", Name: "HealthCheckStatus", Statistic: "Minimum",
 		Dimensions: map[string]string{"HealthCheckId": p.Probes[region]},
@@ -91,32 +100,80 @@ func CacheNodes(name string, cache config.Cache) []string {
 }
 
 // Edge is a metric of the load balancer as a whole.
-func (p Platform) Edge(name, statistic string) Metric {
+func (e Entrance) Edge(name, statistic string) Metric {
 	return Metric{
 		Namespace: "AWS/ApplicationELB", Name: name, Statistic: statistic,
-		Dimensions: map[string]string{"LoadBalancer": p.LoadBalancer},
+		Dimensions: map[string]string{"LoadBalancer": e.LoadBalancer},
 	}
 }
 
-// ErrorRate is metric math over [Platform.ErrorRateInputs]: the percentage of
+// ErrorRate is metric math over [Entrance.ErrorRateInputs]: the percentage of
 // requests that failed. RequestCount leaves out requests for which no target was
 // found, so those errors are added below the line too.
 const ErrorRate = "100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0))"
 
 // ErrorRateInputs are the metrics in [ErrorRate], by their names in it.
-func (p Platform) ErrorRateInputs() map[string]Metric {
+func (e Entrance) ErrorRateInputs() map[string]Metric {
 	return map[string]Metric{
-		"balancer": p.Edge("HTTPCode_ELB_5XX_Count", "Sum"),
-		"service":  p.Edge("HTTPCode_Target_5XX_Count", "Sum"),
-		"requests": p.Edge("RequestCount", "Sum"),
+		"balancer": e.Edge("HTTPCode_ELB_5XX_Count", "Sum"),
+		"service":  e.Edge("HTTPCode_Target_5XX_Count", "Sum"),
+		"requests": e.Edge("RequestCount", "Sum"),
 	}
 }
 
-// Targets is a metric of the service behind the load balancer.
-func (p Platform) Targets(name, statistic string) Metric {
-	m := p.Edge(name, statistic)
-	m.Dimensions["TargetGroup"] = p.TargetGroup
+// BothGroups is metric math over [Entrance.Targets]: the service as a whole,
+// whichever group has its tasks and its requests. The idle group publishes nothing.
+// A number for each target is counted once too: as long as both groups have tasks
+// they have equally many, and share the requests.
+const BothGroups = "FILL(blue, 0) + FILL(green, 0)"
+
+// Targets is a metric of the service behind the load balancer, by the group that
+// it comes from.
+func (e Entrance) Targets(name, statistic string) map[string]Metric {
+	return map[string]Metric{"blue": e.group(e.Blue, name, statistic), "green": e.group(e.Green, name, statistic)}
+}
+
+func (e Entrance) group(group, name, statistic string) Metric {
+	m := e.Edge(name, statistic)
+	m.Dimensions["TargetGroup"] = group
 	return m
+}
+
+// Groups are the two target groups by colour.
+func (e Entrance) Groups() map[string]string {
+	return map[string]string{"blue": e.Blue, "green": e.Green}
+}
+
+// GroupErrors is metric math over [Entrance.GroupErrorsInputs]: the percentage of
+// requests that failed in one group, 0 below a number of failures. The one in the
+// divisor keeps a minute without requests from being no number.
+func GroupErrors(least int) string {
+	const failed = "(FILL(failed, 0) + FILL(lost, 0))"
+	return fmt.Sprintf("IF(%s >= %d, 100 * %s / (FILL(requests, 0) + FILL(lost, 0) + 1), 0)", failed, least, failed)
+}
+
+// GroupErrorsInputs are the metrics in [GroupErrors]: answers of the application
+// that are its fault, and connections that it did not take.
+func (e Entrance) GroupErrorsInputs(group string) map[string]Metric {
+	return map[string]Metric{
+		"failed":   e.group(group, "HTTPCode_Target_5XX_Count", "Sum"),
+		"lost":     e.group(group, "TargetConnectionErrorCount", "Sum"),
+		"requests": e.group(group, "RequestCount", "Sum"),
+	}
+}
+
+// GroupLatency is metric math over [Entrance.GroupLatencyInputs]: the P95 of one
+// group in seconds, 0 below a number of requests.
+func GroupLatency(least int) string {
+	return fmt.Sprintf("IF(FILL(requests, 0) >= %d, FILL(latency, 0), 0)", least)
+}
+
+// GroupLatencyInputs are the metrics in [GroupLatency].
+func (e Entrance) GroupLatencyInputs(group string) map[string]Metric {
+	return map[string]Metric{
+		"latency":  e.group(group, "TargetResponseTime", "p95"),
+		"requests": e.group(group, "RequestCount", "Sum"),
+	}
 }
 
 // Firewall is a metric of the web ACL over all its rules.
@@ -209,6 +266,14 @@ func (p Platform) NAT(gateway, name, statistic string) Metric {
 	return Metric{
 		Namespace: "AWS/NATGateway", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"NatGatewayId": gateway},
+	}
+}
+
+// Queue is a metric of an SQS queue.
+func (p Platform) Queue(queue, name, statistic string) Metric {
+	return Metric{
+		Namespace: "AWS/SQS", Name: name, Statistic: statistic,
+		Dimensions: map[string]string{"QueueName": queue},
 	}
 }
 

@@ -53,6 +53,9 @@ var pricers = map[string]pricer{
 	"AWS::CloudWatch::Alarm":                    priceAlarm,
 	"AWS::CloudWatch::CompositeAlarm":           monthly("Monitoring", "CloudWatch", "alarm, composite", "composite alarm"),
 	"AWS::WAFv2::WebACL":                        priceWebACL,
+	"AWS::MSK::Replicator":                      hourly("Messaging", "MSK", "Replicator", "replicator"),
+	"AWS::Route53::HealthCheck":                 everywhere("Networking", "Route 53", "health check, AWS endpoint", "health check"),
+	"AWS::ARCRegionSwitch::Plan":                everywhere("Recovery", "ARC", "Region switch plan", "Region switch plan"),
 }
 
 // Lines prices every stack, component by component.
@@ -107,6 +110,14 @@ func hourly(component, service, item, unit string) pricer {
 	return func(c context, _ assembly.Resource) (string, float64, float64, string, error) {
 		usd, err := c.prices.of(c.region, service, item)
 		return component, usd * hoursPerMonth, usd * hoursPerMonth, unit, err
+	}
+}
+
+// everywhere prices by the month what costs the same in every region.
+func everywhere(component, service, item, unit string) pricer {
+	return func(c context, _ assembly.Resource) (string, float64, float64, string, error) {
+		usd, err := c.prices.of("global", service, item)
+		return component, usd, usd, unit, err
 	}
 }
 

@@ -32,6 +32,7 @@ type secretStore interface {
 // handler replaces the password of a database secret, in four steps.
 type handler struct {
 	secrets  secretStore
+	events   eventBus
 	open     walletdb.Opener
 	length   int64  // of a new password
 	excluded string // the characters that no password has
@@ -69,6 +70,11 @@ func (h handler) handle(ctx context.Context, event event) error {
 	if err == nil && !done {
 		err = step(r, ctx)
 	}
+	// Also in a repetition: the attempt before may have failed here, and a second
+	// event does no harm.
+	if err == nil && event.Step == "finishSecret" {
+		err = r.announce(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", event.Step, err)
 	}
@@ -86,6 +92,7 @@ func (h handler) begin(ctx context.Context, event event) (r rotation, done bool,
 	if found.RotationEnabled != nil && !*found.RotationEnabled {
 		return r, false, errors.New("the secret's rotation is not enabled")
 	}
+	r = rotation{handler: h, secret: event.SecretID, token: event.ClientRequestToken}
 	stages, known := found.VersionIdsToStages[event.ClientRequestToken]
 	if !known {
 		return r, false, errors.New("the version to rotate to is not one of the secret's")
@@ -96,7 +103,6 @@ func (h handler) begin(ctx context.Context, event event) (r rotation, done bool,
 	if !slices.Contains(stages, pending) {
 		return r, false, errors.New("the version to rotate to is not staged as " + pending)
 	}
-	r = rotation{handler: h, secret: event.SecretID, token: event.ClientRequestToken}
 	for version, stages := range found.VersionIdsToStages {
 		if slices.Contains(stages, current) {
 			r.active = version

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/DATA-DOG/go-sqlmock"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/go-sql-driver/mysql"
@@ -135,7 +137,7 @@ func newHandler(t *testing.T, secrets map[string]*fakeSecret, sessions ...sessio
 		t.Cleanup(func() { require.NoError(t, mock.ExpectationsWereMet()) })
 		return db, nil
 	}
-	return handler{secrets: store, open: open, length: 32, excluded: "$"}, store
+	return handler{secrets: store, events: &fakeBus{}, open: open, length: 32, excluded: "$"}, store
 }
 
 func step(name, secret string) event {
@@ -256,6 +258,68 @@ func TestTheNewVersionBecomesCurrentOnce(t *testing.T) {
 		require.NoError(t, h.handle(t.Context(), step("finishSecret", "app")))
 	}
 	assert.Equal(t, []string{"move AWSCURRENT from now to new"}, store.writes)
+}
+
+// fakeBus is EventBridge, which can refuse a call or, in a call that succeeds, its
+// entry.
+type fakeBus struct {
+	refused  error
+	rejected bool
+	put      []eventbridgetypes.PutEventsRequestEntry
+}
+
+func (f *fakeBus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	if f.refused != nil {
+		return nil, f.refused
+	}
+	if f.rejected {
+		return &eventbridge.PutEventsOutput{FailedEntryCount: 1, Entries: []eventbridgetypes.PutEventsResultEntry{
+			{ErrorCode: new("InternalFailure"), ErrorMessage: new("try again")},
+		}}, nil
+	}
+	f.put = append(f.put, in.Entries...)
+	return &eventbridge.PutEventsOutput{Entries: []eventbridgetypes.PutEventsResultEntry{{EventId: new("e")}}}, nil
+}
+
+func TestTheServiceLearnsOfItsNewPassword(t *testing.T) {
+	bus := &fakeBus{}
+	h, _ := newHandler(t, map[string]*fakeSecret{"app": rotating(appNow, appNew)},
+		session{user: "wallet_app_clone", password: "generated", script: func(mock sqlmock.Sqlmock) {
+			mock.ExpectQuery("SELECT 1").WillReturnRows(sqlmock.NewRows([]string{"1"}).AddRow(1))
+		}})
+	h.events = bus
+	require.NoError(t, h.handle(t.Context(), step("testSecret", "app")))
+	assert.Empty(t, bus.put, "a task that starts now would still read the old one")
+	require.NoError(t, h.handle(t.Context(), step("finishSecret", "app")))
+	require.Len(t, bus.put, 1)
+	put := bus.put[0]
+	assert.Equal(t, []string{"wallet.database", "Database password rotated"}, []string{*put.Source, *put.DetailType})
+	assert.Equal(t, []string{"app"}, put.Resources)
+	assert.JSONEq(t, `{"secret":"app","version":"new"}`, *put.Detail, "an event with a password would be in every log")
+}
+
+func TestAnEventThatIsLostIsPutAgain(t *testing.T) {
+	for want, bus := range map[string]*fakeBus{
+		"finishSecret: announce the new password: throttled":                  {refused: errors.New("throttled")},
+		"finishSecret: announce the new password: InternalFailure: try again": {rejected: true},
+	} {
+		h, store := newHandler(t, map[string]*fakeSecret{"app": rotating(appNow, appNew)})
+		h.events = bus
+		require.EqualError(t, h.handle(t.Context(), step("finishSecret", "app")), want, "Secrets Manager must repeat the step")
+		bus.refused, bus.rejected = nil, false
+		require.NoError(t, h.handle(t.Context(), step("finishSecret", "app")))
+		assert.Len(t, bus.put, 1)
+		assert.Len(t, store.writes, 1, "the version became current once")
+	}
+}
+
+func TestTheAdministratorsPasswordConcernsNoTask(t *testing.T) {
+	bus := &fakeBus{}
+	h, store := newHandler(t, map[string]*fakeSecret{"admin": rotating(adminNow, adminNew)})
+	h.events = bus
+	require.NoError(t, h.handle(t.Context(), step("finishSecret", "admin")))
+	assert.Len(t, store.writes, 1)
+	assert.Empty(t, bus.put)
 }
 
 func TestAVersionThatIsCurrentIsLeftAlone(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"wallet-infra/lambda/internal/walletdb"
@@ -33,6 +34,7 @@ func main() {
 	}
 	h := handler{
 		secrets:  secretsmanager.NewFromConfig(settings),
+		events:   eventbridge.NewFromConfig(settings),
 		open:     open,
 		length:   length,
 		excluded: os.Getenv("PASSWORD_EXCLUDES"),

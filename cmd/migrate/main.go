@@ -1,0 +1,169 @@
+// Command migrate changes the schema of the wallet's database. It is the entry
+// point of the image in the repository of migrations, which has the same tag as the
+// service's image that it belongs to.
+//
+// It connects with DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USERNAME
+// and DATABASE_PASSWORD, over TLS, to a server that proves its name with a
+// certificate of AWS_REGION's authorities (config/authorities).
+//
+// It exits with 0 when the release may run; 1 when the database or a statement
+// failed; 2 when the migrations, the command line or the environment are not valid;
+// 3 when the schema no longer has what this release needs; 4 when a migration
+// stopped half-way and a person must look; 5 when another migration held the lock
+// all the time; 6 when a migration would remove what the release that serves now
+// may need.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"wallet-infra/internal/migrations"
+)
+
+func main() {
+	// ECS stops a task with SIGTERM: the statement that runs is waited for.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(int(status))
+}
+
+// run is the whole program.
+func run(ctx context.Context, arguments []string, getenv func(string) string, out, errs io.Writer) migrations.Status {
+	a := &app{getenv: getenv, out: out}
+	root := a.root()
+	root.SetArgs(arguments)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	status := migrations.StatusOf(err)
+	if err != nil && !a.begun { // cobra refused the command line
+		status = migrations.Invalid
+	}
+	if err != nil {
+		// No error is known to quote the password; one of a library might.
+		message := err.Error()
+		if password := getenv("DATABASE_PASSWORD"); password != "" {
+			message = strings.ReplaceAll(message, password, "***")
+		}
+		fmt.Fprintln(errs, "migrate: "+message)
+	}
+	return status
+}
+
+// app is what the commands share.
+type app struct {
+	getenv    func(string) string
+	out       io.Writer
+	begun     bool // the command line was understood
+	directory string
+	authority string
+	lockWait  time.Duration
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "migrate", Short: "Change the schema of the wallet's database",
+		Long: "Change the schema of the wallet's database, forward only.\n\n" +
+			"Exit status: 0 the release may run, 1 failure, 2 not valid, 3 schema too new for this release,\n" +
+			"4 a migration stopped half-way, 5 another migration runs, 6 contract before its expand is served.",
+		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRun: func(*cobra.Command, []string) { a.begun = true },
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.directory, "dir", "/migrations", "directory of the migrations")
+	flags.StringVar(&a.authority, "ca", "", "file with the certificates that the server's is signed by, in place of the region's")
+	flags.DurationVar(&a.lockWait, "lock-wait", 5*time.Minute, "how long to wait for another migration's end")
+	root.AddCommand(a.up(), a.status(), a.check(), a.repair())
+	return root
+}
+
+func (a *app) up() *cobra.Command {
+	return &cobra.Command{
+		Use: "up", Short: "Run what is to run, unless the schema refuses this release", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(func(r migrations.Runner) error { return r.Up(cmd.Context()) })
+		},
+	}
+}
+
+func (a *app) check() *cobra.Command {
+	return &cobra.Command{
+		Use: "check", Short: "Say what up would do, with its exit status, and change nothing", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(func(r migrations.Runner) error { return r.Check(cmd.Context()) })
+		},
+	}
+}
+
+func (a *app) status() *cobra.Command {
+	var asJSON bool
+	status := &cobra.Command{
+		Use: "status", Short: "Show the schema's version and this release's migrations", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(func(r migrations.Runner) error {
+				report, err := r.Report(cmd.Context())
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return report.PrintJSON(a.out)
+				}
+				return report.Print(a.out)
+			})
+		},
+	}
+	status.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return status
+}
+
+func (a *app) repair() *cobra.Command {
+	var version int
+	var applied, notApplied bool
+	repair := &cobra.Command{
+		Use: "repair", Short: "Clear the mark of a migration that stopped half-way", Args: cobra.NoArgs,
+		Long: "Clear the mark of a migration that stopped half-way, after a person has compared the schema with its statement.\n" +
+			"MySQL does one statement wholly or not at all: say which of the two you saw.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(func(r migrations.Runner) error { return r.Repair(cmd.Context(), version, applied) })
+		},
+	}
+	flags := repair.Flags()
+	flags.IntVar(&version, "version", 0, "the version that is marked")
+	flags.BoolVar(&applied, "applied", false, "all of it is in the schema")
+	flags.BoolVar(&notApplied, "not-applied", false, "nothing of it is in the schema, and up will run it again")
+	_ = repair.MarkFlagRequired("version") // it fails for a flag that is not there
+	repair.MarkFlagsOneRequired("applied", "not-applied")
+	repair.MarkFlagsMutuallyExclusive("applied", "not-applied")
+	return repair
+}
+
+// with prepares a runner, and says all that is wrong with the migrations and with
+// the environment before it connects.
+func (a *app) with(do func(migrations.Runner) error) error {
+	set, setErr := migrations.Read(os.DirFS(a.directory))
+	target, targetErr := a.target()
+	if err := errors.Join(setErr, targetErr); err != nil {
+		return migrations.Refusal{Status: migrations.Invalid, Reason: err.Error()}
+	}
+	db, err := target.open()
+	if err != nil {
+		return migrations.Refusal{Status: migrations.Invalid, Reason: err.Error()}
+	}
+	defer db.Close()
+	return do(migrations.Runner{
+		Set: set, DB: db, Database: target.database, LockWait: a.lockWait, Now: time.Now,
+		Logf: func(format string, values ...any) { fmt.Fprintf(a.out, "migrate: "+format+"\n", values...) },
+	})
+}

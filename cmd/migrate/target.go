@@ -1,0 +1,73 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"wallet-infra/config/authorities"
+)
+
+// target is the database to change.
+type target struct {
+	host, port, database string
+	username, password   string
+	roots                *x509.CertPool
+}
+
+// target reads the environment, and reports all that is missing.
+func (a *app) target() (target, error) {
+	var problems []error
+	text := func(name string) string {
+		value := a.getenv(name)
+		if value == "" {
+			problems = append(problems, fmt.Errorf("%s: want a value, got none", name))
+		}
+		return value
+	}
+	found := target{
+		host: text("DATABASE_HOST"), port: text("DATABASE_PORT"), database: text("DATABASE_NAME"),
+		username: text("DATABASE_USERNAME"), password: text("DATABASE_PASSWORD"), roots: x509.NewCertPool(),
+	}
+	if _, err := strconv.ParseUint(found.port, 10, 16); err != nil && found.port != "" {
+		problems = append(problems, fmt.Errorf("DATABASE_PORT: want a port, got %q", found.port))
+	}
+	trusted, from := authorities.PEM(a.getenv("AWS_REGION")), "config/authorities for AWS_REGION "+strconv.Quote(a.getenv("AWS_REGION"))
+	if a.authority != "" {
+		content, err := os.ReadFile(a.authority)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		trusted, from = string(content), a.authority
+	}
+	if !found.roots.AppendCertsFromPEM([]byte(trusted)) {
+		problems = append(problems, fmt.Errorf("the server's authorities: no certificate in %s", from))
+	}
+	return found, errors.Join(problems...)
+}
+
+// open prepares the connections. There is no limit to the time of an answer: a
+// statement on a large table takes as long as it takes, and whoever started the
+// task bounds it.
+func (t target) open() (*sql.DB, error) {
+	settings := mysql.NewConfig()
+	settings.User, settings.Passwd, settings.DBName = t.username, t.password, t.database
+	settings.Net, settings.Addr = "tcp", net.JoinHostPort(t.host, t.port)
+	settings.TLS = &tls.Config{RootCAs: t.roots, ServerName: t.host, MinVersion: tls.VersionTLS12}
+	settings.Timeout = 10 * time.Second
+	// Several statements in one would be accepted and could stop between them.
+	settings.MultiStatements = false
+	connector, err := mysql.NewConnector(settings)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}

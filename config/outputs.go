@@ -1,0 +1,24 @@
+package config
+
+// The outputs of the Compute stack: what the delivery commands must find of a
+// running environment, and what CloudFormation named by itself. A command reads
+// them from the deployed stack, so that it never meets another environment's.
+const (
+	OutputCluster        = "ClusterName"         // the ECS cluster
+	OutputService        = "ServiceName"         // the ECS service
+	OutputProductionRule = "ProductionRuleArn"   // the listener rule whose weights ECS changes
+	OutputBlueTargets    = "BlueTargetGroupArn"  // the first of the rule's two target groups
+	OutputGreenTargets   = "GreenTargetGroupArn" // the other one
+	OutputTestListener   = "TestListenerArn"     // where a new version is tried before it takes traffic
+)
+
+// The outputs that describe the migration task. They are absent from a
+// deployment without an image ([NoImage]), which has nothing to migrate with.
+const (
+	OutputMigrationTask          = "MigrationTaskDefinitionArn" // with its revision
+	OutputMigrationSubnets       = "MigrationSubnets"           // subnet IDs, separated by commas
+	OutputMigrationSecurityGroup = "MigrationSecurityGroup"     // the group's ID
+)
+
+// MigrationContainer is the name of the one container of the migration task.
+const MigrationContainer = "migrate"

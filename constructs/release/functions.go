@@ -1,0 +1,125 @@
+package release
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/function"
+)
+
+const (
+	// migratorTimeout is for a few calls of ECS: the function looks after the
+	// task and returns, and ECS calls it again until the task has ended.
+	migratorTimeout = time.Minute
+	// testerTimeout is for a test against a JVM that has just started.
+	testerTimeout = 5 * time.Minute
+	memoryMiB     = 256
+)
+
+// newMigrator makes the function that starts the migration and waits for its end.
+func newMigrator(scope constructs.Construct, migration Migration, props Props) awslambda.Function {
+	limits := props.Env.Delivery.Migration
+	return function.New(scope, "MigrationFunction", function.Props{
+		Command:       "migration",
+		Description:   "Migrates the schema before ECS starts a new release",
+		Timeout:       migratorTimeout,
+		MemoryMiB:     memoryMiB,
+		Vpc:           props.Network.Vpc,
+		Subnets:       props.Network.Private(),
+		SecurityGroup: newFunctionGroup(scope, "MigrationFunctionGroup", "The function that starts the migration", props),
+		Environment: map[string]string{
+			"CLUSTER":               *props.Service.Cluster().ClusterName(),
+			"TASK_DEFINITION":       *migration.Task.TaskDefinitionArn(),
+			"CONTAINER":             config.MigrationContainer,
+			"SUBNETS":               strings.Join(migration.Subnets, ","),
+			"SECURITY_GROUPS":       *migration.SecurityGroup.SecurityGroupId(),
+			"START_TIMEOUT_SECONDS": seconds(limits.StartTimeout),
+			"TIMEOUT_SECONDS":       seconds(limits.Timeout),
+		},
+		LogKey:           props.LogKey,
+		LogRetentionDays: props.Env.Service.LogRetentionDays,
+		Policies:         []awsiam.IManagedPolicy{newMigratorPolicy(scope, migration, props)},
+	})
+}
+
+// newMigratorPolicy allows one family of tasks in one cluster. The family's
+// revisions are not named one by one: the policy would change with every release,
+// and a change of IAM's takes a while to be known everywhere.
+func newMigratorPolicy(scope constructs.Construct, migration Migration, props Props) awsiam.ManagedPolicy {
+	stack := awscdk.Stack_Of(scope)
+	region, account := *stack.Region(), *stack.Account()
+	families := config.ARN("ecs", region, account, "task-definition/"+props.Env.MigrationFamily()+":*")
+	tasks := config.ARN("ecs", region, account, "task/"+props.Env.ECSClusterName()+"/*")
+	inCluster := &map[string]any{"ArnEquals": map[string]any{"ecs:cluster": *props.Service.Cluster().ClusterArn()}}
+	policy := awsiam.NewManagedPolicy(scope, new("MigrationFunctionPolicy"), &awsiam.ManagedPolicyProps{
+		Statements: &[]awsiam.PolicyStatement{
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Sid: new("StartMigration"), Actions: jsii.Strings("ecs:RunTask"), Resources: jsii.Strings(families), Conditions: inCluster,
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Sid: new("FollowMigration"), Actions: jsii.Strings("ecs:DescribeTasks", "ecs:StopTask"), Resources: jsii.Strings(tasks), Conditions: inCluster,
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Sid:        new("PassTheTasksRoles"),
+				Actions:    jsii.Strings("iam:PassRole"),
+				Resources:  &[]*string{migration.Task.TaskRole().RoleArn(), migration.Task.ExecutionRole().RoleArn()},
+				Conditions: &map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+			}),
+		},
+	})
+	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+		"A release is a new revision of the one family, and a task's ID is made by ECS; both are held to this service's cluster",
+		"Resource::"+families, "Resource::"+tasks)
+	return policy
+}
+
+// newTester makes the function that uses a new release before customers do. Its
+// security group is the only one that the load balancer's test listener admits.
+// What it asks EC2, the load balancer's private addresses, every function in a VPC
+// may ask.
+func newTester(scope constructs.Construct, props Props) awslambda.Function {
+	const purpose = "The function that tests a new release"
+	group := newFunctionGroup(scope, "SmokeGroup", purpose, props)
+	group.Connections().AllowTo(props.Edge.LoadBalancer, awsec2.Port_Tcp(jsii.Number(config.TestPort)),
+		new("Tests a new release on the test listener"))
+	return function.New(scope, "SmokeFunction", function.Props{
+		Command:       "smoke",
+		Description:   "Tests a new release before customers reach it",
+		Timeout:       testerTimeout,
+		MemoryMiB:     memoryMiB,
+		Vpc:           props.Network.Vpc,
+		Subnets:       props.Network.Private(),
+		SecurityGroup: group,
+		Environment: map[string]string{
+			"LOAD_BALANCER": *props.Edge.LoadBalancer.LoadBalancerFullName(),
+			"TEST_PORT":     strconv.Itoa(config.TestPort),
+			"API_DOMAIN":    props.Env.Site.APIDomain,
+			"TRANSACTIONS":  strconv.FormatBool(props.Env.Delivery.SmokeTransactions),
+		},
+		LogKey:           props.LogKey,
+		LogRetentionDays: props.Env.Service.LogRetentionDays,
+	})
+}
+
+// newFunctionGroup lets a function call AWS, and nobody call the function.
+func newFunctionGroup(scope constructs.Construct, id, purpose string, props Props) awsec2.SecurityGroup {
+	group := awsec2.NewSecurityGroup(scope, new(id), &awsec2.SecurityGroupProps{
+		Vpc:              props.Network.Vpc,
+		Description:      new(purpose),
+		AllowAllOutbound: new(false),
+	})
+	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)), new("APIs of AWS"), nil)
+	return group
+}
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }

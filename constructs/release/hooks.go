@@ -1,0 +1,47 @@
+package release
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// hook is a function and the stage of a deployment at which ECS calls it.
+type hook struct {
+	stage    string
+	function awslambda.Function
+	// details reach the function with every call.
+	details map[string]any
+}
+
+// callFrom lets ECS call the functions in the service's deployments. CDK's own way
+// to do so has no details, and would let ECS call every version of a function.
+func callFrom(scope constructs.Construct, service awsecs.FargateService, hooks []hook) {
+	var functions []*string
+	for _, h := range hooks {
+		functions = append(functions, h.function.FunctionArn())
+	}
+	policy := awsiam.NewManagedPolicy(scope, new("HookPolicy"), &awsiam.ManagedPolicyProps{
+		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: new("CallHooks"), Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &functions,
+		})},
+	})
+	role := awsiam.NewRole(scope, new("HookRole"), &awsiam.RoleProps{
+		Description:     new("Calls the functions that take part in deployments of the wallet service"),
+		AssumedBy:       awsiam.NewServicePrincipal(new("ecs.amazonaws.com"), nil),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+	})
+	var list []any
+	for _, h := range hooks {
+		property := map[string]any{
+			"HookTargetArn": h.function.FunctionArn(), "LifecycleStages": []string{h.stage}, "RoleArn": role.RoleArn(),
+		}
+		if h.details != nil {
+			property["HookDetails"] = h.details
+		}
+		list = append(list, property)
+	}
+	service.Node().DefaultChild().(awsecs.CfnService).AddPropertyOverride(new("DeploymentConfiguration.LifecycleHooks"), list)
+}

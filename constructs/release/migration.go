@@ -1,0 +1,119 @@
+package release
+
+import (
+	"strconv"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/logging"
+)
+
+// Migration is the task that changes the schema, as whoever runs it by hand needs
+// it. It is empty where there is no release.
+type Migration struct {
+	Task          awsecs.FargateTaskDefinition
+	Subnets       []string
+	SecurityGroup awsec2.ISecurityGroup
+}
+
+// newMigration makes the task: one container with the release's migrations, which
+// logs in as the owner of the schema and ends.
+func newMigration(scope constructs.Construct, props Props) Migration {
+	env := props.Env
+	own := constructs.NewConstruct(scope, new("Migration"))
+	task := awsecs.NewFargateTaskDefinition(own, new("Definition"), &awsecs.FargateTaskDefinitionProps{
+		Family:         new(env.MigrationFamily()),
+		Cpu:            jsii.Number(env.Delivery.Migration.CPU),
+		MemoryLimitMiB: jsii.Number(env.Delivery.Migration.MemoryMiB),
+		RuntimePlatform: &awsecs.RuntimePlatform{
+			CpuArchitecture:       awsecs.CpuArchitecture_Of(new(env.Service.Architecture)),
+			OperatingSystemFamily: awsecs.OperatingSystemFamily_LINUX(),
+		},
+	})
+	unprivileged := awsecs.NewLinuxParameters(own, new("Limits"), &awsecs.LinuxParametersProps{InitProcessEnabled: new(true)})
+	unprivileged.DropCapabilities(awsecs.Capability_ALL)
+	container := task.AddContainer(new("Migrate"), &awsecs.ContainerDefinitionOptions{
+		ContainerName:          new(config.MigrationContainer),
+		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Repository, new(env.Site.ImageTag)),
+		Command:                jsii.Strings("up"),
+		User:                   new(strconv.Itoa(config.MigrationUser)),
+		ReadonlyRootFilesystem: new(true),
+		LinuxParameters:        unprivileged,
+		Environment: &map[string]*string{
+			"DATABASE_HOST": new(props.Database.Writer),
+			"DATABASE_PORT": new(strconv.Itoa(config.MySQLPort)),
+			"DATABASE_NAME": new(config.DatabaseName),
+		},
+		// Every line, or none: what a migration did to the ledger is not lost because
+		// CloudWatch Logs is slow.
+		Logging: awsecs.LogDrivers_AwsLogs(&awsecs.AwsLogDriverProps{
+			LogGroup: logging.NewGroup(own, "Logs", logging.Props{
+				RetentionDays: env.Service.LogRetentionDays,
+				Key:           props.LogKey,
+				Keep:          env.Protected,
+			}),
+			StreamPrefix: new(config.MigrationContainer),
+			Mode:         awsecs.AwsLogDriverMode_BLOCKING,
+		}),
+	})
+	addOwner(own, container, props)
+	group := newTaskGroup(own, props)
+	acknowledgeTask(task)
+	return Migration{
+		Task:          task,
+		Subnets:       subnets(props),
+		SecurityGroup: group,
+	}
+}
+
+// addOwner lets ECS read the credentials of the schema's owner when the task
+// starts, and never the service.
+func addOwner(scope constructs.Construct, container awsecs.ContainerDefinition, props Props) {
+	owner := props.Database.Secret
+	// By its ARN alone: with what CDK knows of its key, CDK would name this stack's
+	// role in the key's policy, in the stack that this one depends on.
+	local := awssecretsmanager.Secret_FromSecretCompleteArn(scope, new("Owner"), owner.SecretArn())
+	container.AddSecret(new("DATABASE_USERNAME"), awsecs.Secret_FromSecretsManager(local, new("username")))
+	container.AddSecret(new("DATABASE_PASSWORD"), awsecs.Secret_FromSecretsManager(local, new("password")))
+	container.TaskDefinition().ExecutionRole().AddToPrincipalPolicy(encryption.SecretsStatement(owner.EncryptionKey()))
+}
+
+// newTaskGroup lets the task reach the writer, and AWS for its image, its secret and
+// its log.
+func newTaskGroup(scope constructs.Construct, props Props) awsec2.SecurityGroup {
+	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              props.Network.Vpc,
+		Description:      new("The task that migrates the schema"),
+		AllowAllOutbound: new(false),
+	})
+	group.Connections().AllowTo(props.Database.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.MySQLPort)),
+		new("Migrations change the schema, as its owner"))
+	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
+		new("AWS endpoints: image, secret, logs"), nil)
+	return group
+}
+
+func acknowledgeTask(task awsecs.FargateTaskDefinition) {
+	acknowledge.Finding(task.ExecutionRole(), "AwsSolutions-IAM5",
+		"ecr:GetAuthorizationToken exists for * only; pulling is limited to the migrations' repository", "Resource::*")
+	acknowledge.Finding(task.ExecutionRole(), "PCI.DSS.321-IAMNoInlinePolicy",
+		"The policy belongs to this one role and goes with it: nobody can attach it to another")
+	acknowledge.Finding(task, "AwsSolutions-ECS2",
+		"The plain variables are the database's address and name; its user and password are read from Secrets Manager by key, which a test holds")
+}
+
+// subnets are the IDs of the private tier's.
+func subnets(props Props) []string {
+	var all []string
+	for _, id := range *props.Network.Vpc.SelectSubnets(props.Network.Private()).SubnetIds {
+		all = append(all, *id)
+	}
+	return all
+}

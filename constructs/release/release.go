@@ -1,0 +1,58 @@
+// Package release makes what ECS calls in the middle of a deployment: the migration
+// of the schema, before a new release starts, and its test, before customers reach
+// it. Either of them can end the deployment.
+package release
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/constructs-go/constructs/v10"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/service"
+)
+
+// Props describe the service whose releases are prepared and tested.
+type Props struct {
+	Env     config.Environment
+	Network network.Network
+	// Repository holds the image of the migrations, under the tag of the release
+	// that needs them.
+	Repository awsecr.IRepository
+	// Database is the one to migrate; its secret is the schema's owner's.
+	Database service.Database
+	Edge     edge.Edge
+	Service  awsecs.FargateService
+	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
+	LogKey awskms.IKey
+}
+
+// New makes the migration and the test of the release that the environment's tag
+// names, and lets ECS call both. Without an image there is no release, and it makes
+// nothing.
+func New(scope constructs.Construct, props Props) Migration {
+	if props.Env.Site.ImageTag == config.NoImage {
+		return Migration{}
+	}
+	own := constructs.NewConstruct(scope, new("Release"))
+	migration := newMigration(own, props)
+	callFrom(own, props.Service, []hook{
+		{stage: "PRE_SCALE_UP", function: newMigrator(own, migration, props), details: map[string]any{
+			// Beside the function's own variable: this one returns with the service when
+			// CloudFormation takes an update of it back.
+			"taskDefinition": migration.Task.TaskDefinitionArn(),
+		}},
+		{stage: "POST_TEST_TRAFFIC_SHIFT", function: newTester(own, props)},
+	})
+	// A deployment begins with the service's change: by then everything that it calls
+	// must be there, with its permissions and its ways through the network. The door
+	// in the load balancer's group is a resource of that group.
+	props.Service.Node().AddDependency(own)
+	for _, group := range *props.Edge.LoadBalancer.Connections().SecurityGroups() {
+		props.Service.Node().AddDependency(group)
+	}
+	return migration
+}

@@ -1,0 +1,363 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/lambda/internal/hook"
+)
+
+const deployment = "arn:aws:ecs:sa-east-1:111111111111:service-deployment/wallet-test/wallet-service/EZe5RNVLH6PPzHXINuP28"
+
+// platform is ECS as the function sees it: the API that it calls, and the caller.
+type platform struct {
+	t *testing.T
+	*fakeECS
+	handler handler
+	clock   time.Time
+	logged  []string
+	event   hook.Event
+}
+
+func newPlatform(t *testing.T) *platform {
+	p := &platform{t: t, clock: time.Date(2026, 11, 25, 22, 0, 0, 0, time.UTC)}
+	var api taskAPI
+	p.fakeECS, api = newFakeECS(t, func() time.Time { return p.clock })
+	p.handler = handler{
+		settings: settings{
+			cluster: cluster, taskDefinition: "migrate:7", container: "migrate",
+			subnets: []string{"subnet-1", "subnet-2"}, securityGroups: []string{"sg-1"},
+			timeout: 10 * time.Minute, startTimeout: 3 * time.Minute,
+		},
+		ecs: api, now: func() time.Time { return p.clock },
+		logf: func(format string, values ...any) { p.logged = append(p.logged, fmt.Sprintf(format, values...)) },
+	}
+	p.event = hook.Event{ExecutionID: "e8d5a28f", LifecycleStage: "PRE_SCALE_UP", ResourceARN: deployment}
+	return p
+}
+
+// call is one invocation, with the event going through JSON as it does in Lambda.
+func (p *platform) call() hook.Answer {
+	content, err := json.Marshal(p.event)
+	require.NoError(p.t, err)
+	var event hook.Event
+	require.NoError(p.t, json.Unmarshal(content, &event))
+	answer, err := p.handler.handle(p.t.Context(), event)
+	require.NoError(p.t, err)
+	return answer
+}
+
+// deploy calls as ECS does until the function has decided: after the delay, with
+// the details of the answer merged into those of the event.
+func (p *platform) deploy(between ...func()) hook.Status {
+	for range 200 {
+		answer := p.call()
+		if answer.Status != hook.InProgress {
+			return answer.Status
+		}
+		require.Positive(p.t, answer.CallBackDelay, "without a delay ECS waits its own")
+		if p.event.Details == nil {
+			p.event.Details = hook.Details{}
+		}
+		maps.Copy(p.event.Details, answer.Details)
+		p.clock = p.clock.Add(time.Duration(answer.CallBackDelay) * time.Second)
+		for _, then := range between {
+			then()
+		}
+	}
+	p.t.Fatal("the deployment waits for ever")
+	return ""
+}
+
+func (p *platform) log() string { return strings.Join(p.logged, "\n") }
+
+// only is the one task that was made.
+func (p *platform) only() *fakeTask {
+	require.Len(p.t, p.tasks, 1, "the migration ran more than once, or never")
+	for _, task := range p.tasks {
+		return task
+	}
+	return nil
+}
+
+// ages runs the task and ends it with a status after some calls.
+func (p *platform) ages(calls, exit int) func() {
+	return func() {
+		task := p.only()
+		task.LastStatus = "RUNNING"
+		if calls--; calls == 0 {
+			p.exit(task, exit)
+		}
+	}
+}
+
+func TestADeploymentWaitsForItsMigration(t *testing.T) {
+	p := newPlatform(t)
+	assert.Equal(t, hook.Succeeded, p.deploy(p.ages(4, 0)))
+	task := p.only()
+	assert.Equal(t, "migrate:7", task.Definition)
+	assert.Equal(t, 5, p.calls["DescribeTasks"], "one look at each call, none of which waits")
+	assert.Equal(t, 1, p.calls["RunTask"])
+	assert.Contains(t, p.log(), task.ARN)
+}
+
+// With a container that has ended, nothing is left to wait for: the task itself
+// takes another half minute to give its network interface back.
+func TestAnExitStatusDecidesBeforeTheTaskIsGone(t *testing.T) {
+	p := newPlatform(t)
+	assert.Equal(t, hook.Succeeded, p.deploy(func() {
+		p.only().LastStatus = "DEPROVISIONING"
+		p.only().Containers[0].ExitCode = new(0)
+	}))
+}
+
+func TestAFailedMigrationFailsTheDeploymentAndSaysWhatToDo(t *testing.T) {
+	for exit, want := range map[int]string{
+		1:   "ended with status 1: the migration did not succeed",
+		2:   "not a valid set",
+		3:   "the schema is too new for this release",
+		4:   "marked dirty",
+		5:   "held the lock",
+		6:   "expanding migration first",
+		137: "ended with status 137: the runner was killed",
+	} {
+		p := newPlatform(t)
+		assert.Equal(t, hook.Failed, p.deploy(p.ages(2, exit)), exit)
+		assert.Contains(t, p.log(), want)
+	}
+}
+
+func TestAMissingImageFailsTheDeploymentWithTheReason(t *testing.T) {
+	p := newPlatform(t)
+	p.started = func(task *fakeTask) {
+		task.LastStatus, task.StopCode = "STOPPED", "TaskFailedToStart"
+		task.Reason = "CannotPullContainerError: not found"
+		task.Containers[0].Reason = "manifest unknown"
+	}
+	assert.Equal(t, hook.Failed, p.deploy())
+	assert.Contains(t, p.log(), "TaskFailedToStart")
+	assert.Contains(t, p.log(), "CannotPullContainerError: not found; manifest unknown")
+}
+
+func TestAMigrationThatDoesNotEndIsStopped(t *testing.T) {
+	p := newPlatform(t)
+	begin := p.clock
+	assert.Equal(t, hook.Failed, p.deploy(p.ages(-1, 0)))
+	assert.Equal(t, 10*time.Minute, p.clock.Sub(begin))
+	assert.Equal(t, "UserInitiated", p.only().StopCode, "left alone, it would change the schema under the old version")
+	assert.Contains(t, p.log(), "it did not end within 10m0s")
+}
+
+func TestATaskThatNeverStartsIsStopped(t *testing.T) {
+	for _, status := range []string{"PROVISIONING", "PENDING", "ACTIVATING"} {
+		p := newPlatform(t)
+		begin := p.clock
+		assert.Equal(t, hook.Failed, p.deploy(func() { p.only().LastStatus = status }), status)
+		assert.Equal(t, 3*time.Minute, p.clock.Sub(begin), status)
+		assert.Equal(t, "UserInitiated", p.only().StopCode, status)
+		assert.Contains(t, p.log(), "it did not start within 3m0s")
+	}
+}
+
+func TestATaskThatCannotBeStoppedYetIsStoppedLater(t *testing.T) {
+	p := newPlatform(t)
+	refusals := 2
+	p.refuse = func(operation string, w http.ResponseWriter) bool {
+		if operation != "StopTask" || refusals == 0 {
+			return false
+		}
+		refusals--
+		return throttle(w)
+	}
+	assert.Equal(t, hook.Failed, p.deploy(p.ages(-1, 0)))
+	assert.Equal(t, "UserInitiated", p.only().StopCode)
+
+	p = newPlatform(t)
+	p.refuse = func(operation string, w http.ResponseWriter) bool {
+		if operation == "StopTask" {
+			refuseWith(w, 400, "AccessDeniedException", "not allowed")
+			return true
+		}
+		return false
+	}
+	assert.Equal(t, hook.Failed, p.deploy(p.ages(-1, 0)))
+	assert.Contains(t, p.log(), "it cannot be stopped: ")
+}
+
+// placing answers RunTask as ECS does when it has no place: with HTTP 200, no task
+// and a failure (API_RunTask, failures).
+func placing(refusals *int) func(string, http.ResponseWriter) bool {
+	return func(operation string, w http.ResponseWriter) bool {
+		if operation != "RunTask" || *refusals == 0 {
+			return false
+		}
+		*refusals--
+		answer(w, map[string]any{"tasks": []any{}, "failures": []any{map[string]any{
+			"reason": "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+		}}})
+		return true
+	}
+}
+
+func TestMissingCapacityIsWaitedFor(t *testing.T) {
+	p := newPlatform(t)
+	refusals := 3
+	p.refuse = placing(&refusals)
+	task := p.ages(2, 0)
+	assert.Equal(t, hook.Succeeded, p.deploy(func() {
+		if len(p.tasks) > 0 {
+			task()
+		}
+	}))
+	assert.Equal(t, 4, p.calls["RunTask"])
+	for name := range p.tokens {
+		assert.True(t, strings.HasSuffix(name, "-3"), "a token that ECS refused stands for the refusal: %s", name)
+	}
+}
+
+func TestMissingCapacityDoesNotHoldADeploymentForEver(t *testing.T) {
+	p := newPlatform(t)
+	refusals := -1
+	p.refuse = placing(&refusals)
+	begin := p.clock
+	assert.Equal(t, hook.Failed, p.deploy())
+	assert.Equal(t, 3*time.Minute, p.clock.Sub(begin))
+	assert.Contains(t, p.log(), "Capacity is unavailable")
+	assert.Empty(t, p.tasks)
+}
+
+func TestThrottlingIsNoFailure(t *testing.T) {
+	for _, operation := range []string{"RunTask", "DescribeTasks"} {
+		p := newPlatform(t)
+		refusals := 3
+		p.refuse = func(asked string, w http.ResponseWriter) bool {
+			if asked != operation || refusals == 0 {
+				return false
+			}
+			refusals--
+			return throttle(w)
+		}
+		task := p.ages(5, 0)
+		assert.Equal(t, hook.Succeeded, p.deploy(func() {
+			if len(p.tasks) > 0 {
+				task()
+			}
+		}), operation)
+		assert.Zero(t, refusals, operation)
+	}
+}
+
+func TestAnAPIThatNeverAnswersFailsTheDeploymentAtLast(t *testing.T) {
+	p := newPlatform(t)
+	p.refuse = func(_ string, w http.ResponseWriter) bool {
+		refuseWith(w, 500, "ServerException", "service unavailable")
+		return true
+	}
+	begin := p.clock
+	assert.Equal(t, hook.Failed, p.deploy())
+	assert.Equal(t, 13*time.Minute, p.clock.Sub(begin))
+}
+
+func TestARefusalThatStaysFailsAtOnce(t *testing.T) {
+	p := newPlatform(t)
+	p.inactive["migrate:7"] = true
+	assert.Equal(t, hook.Failed, p.call().Status)
+	assert.Contains(t, p.log(), "TaskDefinition is inactive")
+}
+
+// The details are all that a call knows of the one before; without them, and with
+// two calls at once, the token finds the task.
+func TestCallsThatKnowNothingOfEachOtherShareATask(t *testing.T) {
+	p := newPlatform(t)
+	p.handler.logf = func(string, ...any) {}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			answer, err := p.handler.handle(t.Context(), p.event)
+			assert.NoError(t, err)
+			assert.Equal(t, hook.InProgress, answer.Status)
+		})
+	}
+	all.Wait()
+	p.exit(p.only(), 0)
+	assert.Equal(t, hook.Succeeded, p.call().Status)
+	assert.Len(t, p.tasks, 1)
+}
+
+func TestACallWithOtherSettingsFindsTheSameTask(t *testing.T) {
+	p := newPlatform(t)
+	p.call()
+	p.handler.subnets = []string{"subnet-3"}
+	assert.Equal(t, hook.InProgress, p.call().Status)
+	p.exit(p.only(), 0)
+	assert.Equal(t, hook.Succeeded, p.call().Status)
+}
+
+func TestEachDeploymentHasItsOwnMigration(t *testing.T) {
+	p := newPlatform(t)
+	p.call()
+	p.event.ResourceARN = strings.Replace(deployment, "EZe5", "Abc1", 1)
+	p.call()
+	assert.Len(t, p.tasks, 2)
+	p.event.ResourceARN = "arn:aws:ecs:sa-east-1:111111111111:service/wallet-test/wallet-service"
+	p.call()
+	p.event.ExecutionID = "another"
+	p.call()
+	assert.Len(t, p.tasks, 4, "an ARN that is no deployment's must not join two of them")
+}
+
+func TestAForgottenTaskIsRunAgain(t *testing.T) {
+	p := newPlatform(t)
+	p.handler.timeout = 3 * time.Hour
+	answer := p.call()
+	p.event.Details = answer.Details
+	p.exit(p.only(), 1)
+	p.clock = p.clock.Add(2 * time.Hour)
+	p.started = func(task *fakeTask) { p.exit(task, 0) }
+	assert.Equal(t, hook.Succeeded, p.deploy(), "the runner asks the database what is still to do")
+	assert.Len(t, p.tasks, 2)
+
+	p = newPlatform(t)
+	p.event.Details = p.call().Details
+	p.exit(p.only(), 0)
+	p.clock = p.clock.Add(2 * time.Hour)
+	assert.Equal(t, hook.Failed, p.deploy(), "nobody waits that long")
+}
+
+// CloudFormation returns to an earlier template resource by resource: the service
+// must migrate with its own release, whatever the function's variables say.
+func TestTheServiceSaysWhichReleaseMigrates(t *testing.T) {
+	p := newPlatform(t)
+	p.event.Details = hook.Details{"taskDefinition": "migrate:6"}
+	p.call()
+	assert.Equal(t, "migrate:6", p.only().Definition)
+}
+
+func TestEverySettingThatIsMissingIsNamed(t *testing.T) {
+	_, err := readSettings(func(string) string { return "" })
+	for _, name := range []string{
+		"CLUSTER", "TASK_DEFINITION", "CONTAINER", "SUBNETS", "SECURITY_GROUPS", "TIMEOUT_SECONDS", "START_TIMEOUT_SECONDS",
+	} {
+		assert.ErrorContains(t, err, name)
+	}
+	found, err := readSettings(func(name string) string {
+		return map[string]string{
+			"CLUSTER": "c", "TASK_DEFINITION": "d:1", "CONTAINER": "migrate", "SUBNETS": "a,b", "SECURITY_GROUPS": "g",
+			"TIMEOUT_SECONDS": "600", "START_TIMEOUT_SECONDS": "180",
+		}[name]
+	})
+	require.NoError(t, err)
+	assert.Equal(t, settings{
+		cluster: "c", taskDefinition: "d:1", container: "migrate", subnets: []string{"a", "b"},
+		securityGroups: []string{"g"}, timeout: 10 * time.Minute, startTimeout: 3 * time.Minute,
+	}, found)
+}
