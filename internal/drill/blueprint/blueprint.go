@@ -108,7 +108,7 @@ func Read(stacks []assembly.Stack, prefix string) (Blueprint, error) {
 		}
 	}
 	read := &reader{resolver: newResolver(own), stacks: own}
-	read.Blueprint.arns = map[string]string{}
+	read.arns = map[string]string{}
 	if err := read.plans(); err != nil {
 		return Blueprint{}, err
 	}

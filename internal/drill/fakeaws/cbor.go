@@ -44,18 +44,6 @@ func textOf(fields cbor.Map, name string) string {
 	return string(text)
 }
 
-func numberOf(fields cbor.Map, name string) float64 {
-	number, err := cbor.AsFloat64(fields[name])
-	if err != nil {
-		whole, err := cbor.AsInt64(fields[name])
-		if err != nil {
-			return 0
-		}
-		return float64(whole)
-	}
-	return number
-}
-
 func listOf(fields cbor.Map, name string) cbor.List {
 	list, _ := fields[name].(cbor.List)
 	return list
@@ -63,12 +51,4 @@ func listOf(fields cbor.Map, name string) cbor.List {
 
 func instant(t time.Time) cbor.Value {
 	return &cbor.Tag{ID: 1, Value: cbor.Float64(float64(t.UnixMilli()) / 1000)}
-}
-
-func texts(values ...string) cbor.List {
-	var list cbor.List
-	for _, value := range values {
-		list = append(list, cbor.String(value))
-	}
-	return list
 }
