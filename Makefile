@@ -11,7 +11,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 # The linters of workflows stand apart: both sets pin the same YAML library.
 WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/deliver help synth test lint cfnlint lock update changes identity cost bench check clean
+.PHONY: build/deliver help synth test lint cfnlint lock update changes identity drill cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -68,6 +68,10 @@ identity: node_modules/.package-lock.json ## show what would change in whom an a
 
 cost: ## print the fixed monthly cost of the templates of the last synth
 	go run ./cmd/cost
+
+drill: node_modules/.package-lock.json ## lose the first region, rehearsed from the templates (DRILL='run --mode graceful' for one)
+	@if [ ! -f cdk.out/manifest.json ] || [ -n "$$(find app.go cdk.json config constructs stacks -newer cdk.out/manifest.json -type f -print -quit)" ]; then $(MAKE) synth; fi
+	go run ./cmd/drill $(or $(DRILL),all --quiet)
 
 bench: node_modules/.package-lock.json ## measure builds, synthesis and tests, and rewrite docs/PERFORMANCE.md
 	go run ./cmd/bench

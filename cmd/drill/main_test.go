@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/drill"
+	"wallet-infra/internal/drill/clock"
+	"wallet-infra/internal/drill/cloud"
+	"wallet-infra/internal/drill/fakeaws"
+)
+
+const templates = "../../internal/drill/testdata/assembly"
+
+// drive runs the command with an answer to its question, and returns its output.
+func drive(t *testing.T, answer string, arguments ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	c := command()
+	c.SetArgs(arguments)
+	c.SetIn(strings.NewReader(answer))
+	c.SetOut(&out)
+	c.SetErr(&out)
+	err := c.ExecuteContext(context.Background())
+	return out.String(), err
+}
+
+func TestADrillPrintsItsTableAndLeavesItsEvidence(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL", "")
+	directory := t.TempDir()
+	out, err := drive(t, "", "run", "--mode", "graceful", "--assembly", templates, "--report", directory)
+	require.NoError(t, err, out)
+	assert.Regexp(t, `graceful +graceful +passed`, out)
+	assert.Contains(t, out, "says nothing about AWS")
+	for _, file := range []string{"graceful.json", "graceful.md", "summary.txt"} {
+		assert.FileExists(t, filepath.Join(directory, file))
+	}
+}
+
+func TestTheRecoveryTimeIsThePromisedOne(t *testing.T) {
+	o := &options{assembly: templates, environment: "production", quiet: true}
+	settings, err := o.settings(&bytes.Buffer{})
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for _, part := range append(settings.Before, settings.After...) {
+		names[part.Name] = true
+	}
+	assert.Equal(t, map[string]bool{"detection": true, "decision": true, "resolvers": true}, names)
+	assert.Equal(t, 5*time.Minute, settings.RPO)
+}
+
+// An endpoint elsewhere is an account's: the drill would delete its databases.
+func TestADrillRefusesAnEndpointThatIsNotOnThisMachine(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL", "https://rds.us-east-1.amazonaws.com")
+	out, err := drive(t, "", "run", "--assembly", templates, "--report", t.TempDir())
+	assert.ErrorIs(t, err, errFailed)
+	assert.Contains(t, out, cloud.ErrNotLoopback.Error())
+}
+
+func TestNonsenseIsRefusedBeforeAnythingIsBuilt(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL", "")
+	for want, arguments := range map[string][]string{
+		"want graceful or ungraceful, got \"gentle\"": {"run", "--mode", "gentle"},
+		"faults are rehearsed with --mode ungraceful": {"run", "--mode", "graceful", "--fault", "lag"},
+		"no environment \"moon\"":                     {"run", "--environment", "moon"},
+		"nothing to rehearse":                         {"run", "--environment", "staging"},
+		"no cloud assembly":                           {"all", "--assembly", "nowhere"},
+		"required flag(s) \"plan-arn\" not set":       {"follow"},
+	} {
+		given := append([]string{"--assembly", templates, "--report", t.TempDir()}, arguments...)
+		_, err := drive(t, "", given...)
+		assert.ErrorContains(t, err, want)
+	}
+	out, err := drive(t, "", "run", "--fault", "flood", "--assembly", templates, "--report", t.TempDir())
+	assert.ErrorIs(t, err, errFailed)
+	assert.Contains(t, out, "there are throttle, timeout, twice, lag, abort")
+}
+
+const arn = "arn:aws:arc-region-switch::222222222222:plan/wallet-production-failover:abc123"
+
+// account stands for a real one.
+func account(t *testing.T) {
+	t.Helper()
+	server, err := fakeaws.New(clock.Real{})
+	require.NoError(t, err)
+	server.Timing.Step = 0
+	server.SetPlan(fakeaws.SwitchStep{Name: "approve", Approval: true}, fakeaws.SwitchStep{Name: "promote-database"})
+	t.Cleanup(func() { _ = server.Close() })
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "222222222222", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+func TestARealPlanIsNotStartedWithoutTheWord(t *testing.T) {
+	account(t)
+	directory := t.TempDir()
+	for _, answer := range []string{"", "y\n", "yes\n", "sa-east-1\n"} {
+		out, err := drive(t, answer, "follow", "--plan-arn", arn, "--report", directory)
+		assert.ErrorIs(t, err, errNotStarted)
+		assert.Contains(t, out, "in a real account")
+	}
+	left, err := os.ReadDir(directory)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+func TestARealPlanIsStartedWithTheWordAndLeftToThePerson(t *testing.T) {
+	account(t)
+	directory := t.TempDir()
+	out, err := drive(t, "us-east-1\n", "follow", "--plan-arn", arn, "--report", directory, "--limit", "0s")
+	assert.ErrorIs(t, err, drill.ErrUnfinished)
+	assert.Contains(t, out, "approve waits for a person")
+	left, err := filepath.Glob(filepath.Join(directory, "execution-*.json"))
+	require.NoError(t, err)
+	assert.Len(t, left, 1, "the evidence of what was started")
+}
