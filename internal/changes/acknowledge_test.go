@@ -62,6 +62,14 @@ func TestAnAcknowledgementCoversNoLaterChange(t *testing.T) {
 	assert.Equal(t, 1, acknowledge(t, worse, content).Open())
 }
 
+func TestAnAcknowledgementOfAnotherResourceCoversNothing(t *testing.T) {
+	report := weakened(t)
+	for from, to := range map[string]string{"resource: A": "resource: B", "stack: s": "stack: r", "verdict: weakens": "verdict: destroys"} {
+		judged := acknowledge(t, report, strings.ReplaceAll(file(report, "yes", ""), from, to))
+		assert.Equal(t, 1, judged.Open(), to)
+	}
+}
+
 // Production may be some changes behind: its way is longer, and each step of it was
 // acknowledged.
 func TestTheAcknowledgementsOfSeveralChangesAddUp(t *testing.T) {
@@ -100,6 +108,7 @@ func TestAnAcknowledgementEnds(t *testing.T) {
 		t.Run(until, func(t *testing.T) {
 			judged := acknowledge(t, report, file(report, "yes", until))
 			assert.Equal(t, c.passes, judged.Passes())
+			assert.Equal(t, c.passes, judged.Open() == 0, "what has ended covers nothing")
 			left := acknowledge(t, nothing, file(report, "yes", until))
 			assert.Equal(t, c.mayStay, left.Passes(), "for the environments that are yet to be deployed")
 			if !c.mayStay {

@@ -174,7 +174,6 @@ var guardsByRemoval = map[string]string{
 	"AWS::WAFv2::LoggingConfiguration":            "requests are no longer logged",
 	"AWS::WAFv2::WebACL":                          "its rules stop nobody",
 	"AWS::WAFv2::WebACLAssociation":               "no firewall stands before the resource",
-	"Custom::VpcRestrictDefaultSG":                "the default security group may be open",
 }
 
 // harmless are types whose removal takes away permissions or pictures, and

@@ -164,57 +164,60 @@ func (r Report) Markdown(out io.Writer) error {
 	return err
 }
 
-// pages writes as many findings as fit, by stack.
+// pages writes as many findings as fit, by stack, and counts the rest.
 func (r Report) pages(room int) string {
 	const forTheRest = 500 // the line that counts what was left out, and what frames the entries
 	room -= forTheRest
-	stacks := map[string]string{}
-	titles := map[string][]Finding{}
-	var order []string
-	var entries strings.Builder
-	left, leftOpen := 0, 0
-	var problems strings.Builder
+	var all strings.Builder
 	for _, line := range append(slices.Clone(r.Problems), r.Notes...) {
 		item := "- " + escape(line) + "\n"
 		if room -= utf8.RuneCountInString(item); room > 0 {
-			problems.WriteString(item)
+			all.WriteString(item)
 		}
 	}
-	for i, finding := range r.Findings {
+	shown, items, entries := r.fitting(room)
+	var order []string
+	stacks := map[string][]Finding{}
+	for _, finding := range r.Findings[:shown] {
+		order = appendNew(order, finding.Stack)
+		stacks[finding.Stack] = append(stacks[finding.Stack], finding)
+	}
+	for _, name := range order {
+		fmt.Fprintf(&all, "\n<details><summary><b>%s</b>: %s</summary>\n\n%s\n</details>\n", escape(name), tally(stacks[name]), items[name])
+	}
+	if left := r.Findings[shown:]; len(left) > 0 {
+		fmt.Fprintf(&all, "\nAnd %d more, %d of them in need of an acknowledgement: the report in JSON has them all.\n", len(left), Report{Findings: left}.Open())
+	}
+	if entries != "" {
+		fmt.Fprintf(&all, "\n<details><summary>To acknowledge</summary>\n\nOnly with a reason, in the file of acknowledgements:\n\n```yaml\nacknowledged:\n%s```\n\n</details>\n", entries)
+	}
+	return all.String()
+}
+
+// fitting says how many findings fit, and writes them by stack, and the entries
+// that would acknowledge them. What follows the first that does not fit is no
+// worse, and is left out with it.
+func (r Report) fitting(room int) (shown int, items map[string]string, entries string) {
+	const frame = 400 // around the findings of a stack
+	items = map[string]string{}
+	for _, finding := range r.Findings {
 		item, entry := markdownItem(finding), ""
 		if finding.NeedsAcknowledgement() {
 			entry = indent(Suggestion(finding))
 		}
-		cost := utf8.RuneCountInString(item) + utf8.RuneCountInString(entry)
-		if stacks[finding.Stack] == "" {
-			cost += utf8.RuneCountInString(escape(finding.Stack)) + 400 // its title and frame
+		cost := utf8.RuneCountInString(item + entry)
+		if items[finding.Stack] == "" {
+			cost += utf8.RuneCountInString(escape(finding.Stack)) + frame
 		}
-		if cost > room { // all that follows is no worse
-			left, leftOpen = len(r.Findings)-i, Report{Findings: r.Findings[i:]}.Open()
+		if cost > room {
 			break
 		}
 		room -= cost
-		if stacks[finding.Stack] == "" {
-			order = append(order, finding.Stack)
-		}
-		stacks[finding.Stack] += item
-		titles[finding.Stack] = append(titles[finding.Stack], finding)
-		entries.WriteString(entry)
+		items[finding.Stack] += item
+		entries += entry
+		shown++
 	}
-	var all strings.Builder
-	if problems.Len() > 0 {
-		all.WriteString("\n" + problems.String())
-	}
-	for _, name := range order {
-		fmt.Fprintf(&all, "\n<details><summary><b>%s</b>: %s</summary>\n\n%s\n</details>\n", escape(name), tally(titles[name]), stacks[name])
-	}
-	if left > 0 {
-		fmt.Fprintf(&all, "\nAnd %d more, %d of them in need of an acknowledgement: the report in JSON has them all.\n", left, leftOpen)
-	}
-	if entries.Len() > 0 {
-		fmt.Fprintf(&all, "\n<details><summary>To acknowledge</summary>\n\nOnly with a reason, in the file of acknowledgements:\n\n```yaml\nacknowledged:\n%s```\n\n</details>\n", entries.String())
-	}
-	return all.String()
+	return shown, items, entries
 }
 
 // tally counts findings by verdict, worst first.
