@@ -20,7 +20,8 @@ type Stack struct {
 	Name                  string // in CloudFormation, such as "wallet-production-network"
 	Account, Region       string
 	TerminationProtection bool
-	// BootstrapVersion is the version of the CDK bootstrap that the deployment needs.
+	// BootstrapVersion is the version of the CDK bootstrap that the stack's deployment
+	// and its lookup role need.
 	BootstrapVersion int
 	Tags             map[string]string
 	DependsOn        []string // the names of the stacks that are deployed before it
@@ -63,12 +64,15 @@ type artifact struct {
 	// MetadataFile holds the metadata of a stack that has much of it.
 	MetadataFile string `json:"additionalMetadataFile"`
 	Properties   struct {
-		TemplateFile          string            `json:"templateFile"`
-		StackName             string            `json:"stackName"`
-		DirectoryName         string            `json:"directoryName"`
-		TerminationProtection bool              `json:"terminationProtection"`
-		BootstrapVersion      int               `json:"requiresBootstrapStackVersion"`
-		Tags                  map[string]string `json:"tags"`
+		TemplateFile          string `json:"templateFile"`
+		StackName             string `json:"stackName"`
+		DirectoryName         string `json:"directoryName"`
+		TerminationProtection bool   `json:"terminationProtection"`
+		BootstrapVersion      int    `json:"requiresBootstrapStackVersion"`
+		LookupRole            struct {
+			BootstrapVersion int `json:"requiresBootstrapStackVersion"`
+		} `json:"lookupRole"`
+		Tags map[string]string `json:"tags"`
 	} `json:"properties"`
 }
 
@@ -123,7 +127,7 @@ func readStack(dir string, entry artifact, siblings map[string]artifact) (Stack,
 		Account:               place[0],
 		Region:                place[1],
 		TerminationProtection: entry.Properties.TerminationProtection,
-		BootstrapVersion:      entry.Properties.BootstrapVersion,
+		BootstrapVersion:      max(entry.Properties.BootstrapVersion, entry.Properties.LookupRole.BootstrapVersion),
 		Tags:                  entry.Properties.Tags,
 		Path:                  filepath.Join(dir, entry.Properties.TemplateFile),
 	}

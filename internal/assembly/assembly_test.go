@@ -31,7 +31,8 @@ var nested = map[string]string{
 		"Data.assets": {"type": "cdk:asset-manifest"},
 		"Data": {"type": "aws:cloudformation:stack", "environment": "aws://222222222222/sa-east-1",
 			"displayName": "Production/Data (wallet-production-data)", "dependencies": ["Network", "Data.assets"],
-			"properties": {"templateFile": "Data.json", "stackName": "wallet-production-data", "terminationProtection": true}},
+			"properties": {"templateFile": "Data.json", "stackName": "wallet-production-data", "terminationProtection": true,
+				"requiresBootstrapStackVersion": 6, "lookupRole": {"requiresBootstrapStackVersion": 8}}},
 		"Network": {"type": "aws:cloudformation:stack", "environment": "aws://222222222222/us-east-1",
 			"displayName": "Production/ANetwork", "properties": {"templateFile": "Network.json", "stackName": "wallet-production-network"}}}}`,
 	"assembly-Production/Data.json":    `{"Resources": {"A": {"Type": "AWS::S3::Bucket"}, "B": {"Type": "AWS::SNS::Topic"}}}`,
@@ -50,6 +51,7 @@ func TestNoStackOfAStageIsOverlooked(t *testing.T) {
 	assert.Equal(t, "sa-east-1", data.Region)
 	assert.True(t, data.TerminationProtection)
 	assert.False(t, stacks[0].TerminationProtection)
+	assert.Equal(t, 8, data.BootstrapVersion, "the lookup role's, which is newer")
 	assert.Equal(t, []string{"wallet-production-network"}, data.DependsOn, "assets are no stack")
 	assert.Equal(t, nested["assembly-Production/Data.json"], string(data.Raw))
 	assert.Len(t, data.Template.Resources, 2)

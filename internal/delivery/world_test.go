@@ -195,7 +195,7 @@ func writeAssembly(dir, tag string) {
 			"type": "aws:cloudformation:stack", "environment": "aws://111111111111/" + regionOf("wallet-staging-"+name),
 			"displayName": "Staging/" + title + " (wallet-staging-" + name + ")", "dependencies": before,
 			"properties": map[string]any{"templateFile": title + ".json", "stackName": "wallet-staging-" + name,
-				"requiresBootstrapStackVersion": 8, "tags": map[string]string{"Environment": "staging"}},
+				"requiresBootstrapStackVersion": 6, "lookupRole": map[string]int{"requiresBootstrapStackVersion": 8}, "tags": map[string]string{"Environment": "staging"}},
 		}
 	}
 	stage, _ := json.Marshal(map[string]any{"artifacts": artifacts})
