@@ -338,9 +338,9 @@ var asked = map[string]*regexp.Regexp{
 // While São Paulo answers nothing, every stack of the second region must deploy,
 // and a plan must run.
 func TestNoTemplateOfTheSecondRegionAsksTheFirst(t *testing.T) {
-	check := func(t *testing.T, env environment) {
-		for _, stack := range env.sorted() {
-			if stack.region != env.Secondary.Name {
+	eachThatCopies(t, func(t *testing.T, env environment) {
+		for name, stack := range env.stacks {
+			if !strings.HasPrefix(name, "dr") {
 				continue
 			}
 			for id, r := range stack.Resources {
@@ -365,8 +365,7 @@ func TestNoTemplateOfTheSecondRegionAsksTheFirst(t *testing.T) {
 			}
 			assert.NotContains(t, string(stack.raw), "Custom::CrossRegion")
 		}
-	}
-	eachEnvironment(t, check)
+	})
 }
 
 func TestTheSecondPlatformIsTheFirstOneAgain(t *testing.T) {
@@ -492,7 +491,7 @@ func TestTheReplicatorComesInPhases(t *testing.T) {
 		connected := at(source.only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo", "VpcConnectivity", "ClientAuthentication", "Sasl", "Iam", "Enabled")
 		assert.Equal(t, true, connected, "MSK refuses the replicator")
 		policy := at(source.only(t, "AWS::MSK::ClusterPolicy").Properties, "Policy", "Statement", 0)
-		assert.Equal(t, []any{"kafka:CreateVpcConnection", "kafka:GetBootstrapBrokers", "kafka:DescribeClusterV2"}, at(policy, "Action"))
+		assert.ElementsMatch(t, []any{"kafka:CreateVpcConnection", "kafka:GetBootstrapBrokers", "kafka:DescribeClusterV2"}, at(policy, "Action"))
 		assert.Equal(t, map[string]any{"Service": "kafka.amazonaws.com"}, at(policy, "Principal"))
 		target := env.stack(t, "dr-messaging")
 		assert.Empty(t, target.ofType("AWS::MSK::Replicator"), "its source has no name yet")
