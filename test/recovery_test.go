@@ -267,7 +267,7 @@ func TestTheNameFollowsTheRegionAndNotATask(t *testing.T) {
 			assert.Nil(t, at(record, "TTL"), "an alias has the load balancer's 60 seconds")
 			target := env.stack(t, want.stack).only(t, "AWS::Route53::RecordSet").Properties
 			assert.Equal(t, target["Name"], at(record, "AliasTarget", "DNSName"))
-			assert.Equal(t, false, at(target, "AliasTarget", "EvaluateTargetHealth") == true, "the same by the way round")
+			assert.NotEqual(t, true, at(target, "AliasTarget", "EvaluateTargetHealth"), "the same by the way round")
 			assert.Equal(t, healthCheckOf(want.region.Name), resolvedHealthCheck(t, at(record, "HealthCheckId"), env))
 		}
 		for name := range env.stacks {
@@ -300,21 +300,19 @@ func resolvedHealthCheck(t *testing.T, expression any, env environment) string {
 // evaluate knows the functions that the expression uses.
 func evaluate(t *testing.T, expression any, healthChecks []string) any {
 	t.Helper()
-	switch form := expression.(type) {
-	case map[string]any:
-		for function, argument := range form {
-			arguments, _ := argument.([]any)
-			switch function {
-			case "Fn::GetAtt":
-				assert.Equal(t, "PlanHealthChecks", arguments[1])
-				return healthChecks
-			case "Fn::Join":
-				return strings.Join(evaluate(t, arguments[1], healthChecks).([]string), arguments[0].(string))
-			case "Fn::Split":
-				return strings.Split(evaluate(t, arguments[1], healthChecks).(string), arguments[0].(string))
-			case "Fn::Select":
-				return evaluate(t, arguments[1], healthChecks).([]string)[int(arguments[0].(float64))]
-			}
+	form, _ := expression.(map[string]any)
+	for function, argument := range form {
+		arguments, _ := argument.([]any)
+		switch function {
+		case "Fn::GetAtt":
+			assert.Equal(t, "PlanHealthChecks", arguments[1])
+			return healthChecks
+		case "Fn::Join":
+			return strings.Join(evaluate(t, arguments[1], healthChecks).([]string), arguments[0].(string))
+		case "Fn::Split":
+			return strings.Split(evaluate(t, arguments[1], healthChecks).(string), arguments[0].(string))
+		case "Fn::Select":
+			return evaluate(t, arguments[1], healthChecks).([]string)[int(arguments[0].(float64))]
 		}
 	}
 	require.Failf(t, "unknown", "%v", expression)
@@ -344,7 +342,7 @@ func TestNoTemplateOfTheSecondRegionAsksTheFirst(t *testing.T) {
 				continue
 			}
 			for id, r := range stack.Resources {
-				walk(map[string]any(r.Properties), nil, func(path []string, value any) {
+				walk(r.Properties, nil, func(path []string, value any) {
 					text, literal := value.(string)
 					where := strings.Join(path, ".")
 					if !literal || !strings.Contains(text, env.Primary.Name) {
@@ -408,7 +406,7 @@ func TestTheSecondPlatformIsTheFirstOneAgain(t *testing.T) {
 func shapesOf(stack template, kind string) []string {
 	var all []string
 	for _, r := range stack.ofType(kind) {
-		values := maps.Clone(map[string]any(r.Properties))
+		values := maps.Clone(r.Properties)
 		maps.DeleteFunc(values, func(_ string, value any) bool { _, literal := value.(map[string]any); return literal })
 		content, _ := json.Marshal(values)
 		all = append(all, string(content))
@@ -468,7 +466,7 @@ func TestImagesAreCopiedIntoRepositoriesOfOurs(t *testing.T) {
 		shape := func(stack string) map[any]any {
 			found := map[any]any{}
 			for _, r := range env.stack(t, stack).ofType("AWS::ECR::Repository") {
-				values := maps.Clone(map[string]any(r.Properties))
+				values := maps.Clone(r.Properties)
 				delete(values, "EncryptionConfiguration")
 				found[values["RepositoryName"]] = values
 				assert.Equal(t, "KMS", at(r.Properties, "EncryptionConfiguration", "EncryptionType"))
