@@ -1,9 +1,11 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -37,6 +39,8 @@ type Cloud interface {
 	Events(ctx context.Context, region, stackID string) (int, error)
 	// Failures are the failed events of a stack, named by its ID.
 	Failures(ctx context.Context, region, stackID string) ([]Failure, error)
+	// Delete deletes a stack by its name and waits until it is gone.
+	Delete(ctx context.Context, region, stack string) error
 	// HostedZone is the ID of the public hosted zone of a name, which is made where
 	// there is none.
 	HostedZone(ctx context.Context, name string) (id string, err error)
@@ -96,7 +100,30 @@ type emulator struct {
 // account sees it. The home region is asked about what has no region.
 func NewCloud(endpoint, account, home string) Cloud {
 	return emulator{endpoint: endpoint, account: account, home: home,
-		http: &http.Client{Timeout: patience, Transport: &http.Transport{Proxy: nil}}}
+		http: &http.Client{Timeout: patience, Transport: forgiving{&http.Transport{Proxy: nil}}}}
+}
+
+// forgiving drops empty times from XML answers: an emulator writes them for what has
+// no time yet, and the SDK refuses to read the whole answer.
+type forgiving struct{ http.RoundTripper }
+
+var emptyTime = regexp.MustCompile(`<[A-Za-z]*Time></[A-Za-z]*Time>`)
+
+func (f forgiving) RoundTrip(request *http.Request) (*http.Response, error) {
+	answer, err := f.RoundTripper.RoundTrip(request)
+	if err != nil || !strings.Contains(answer.Header.Get("Content-Type"), "xml") {
+		return answer, err
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	content = emptyTime.ReplaceAll(content, nil)
+	answer.Body = io.NopCloser(bytes.NewReader(content))
+	answer.ContentLength = int64(len(content))
+	answer.Header.Del("Content-Length")
+	return answer, nil
 }
 
 // config is the SDK's configuration, from nothing but its arguments: neither the
@@ -210,6 +237,14 @@ func stackResources(ctx context.Context, client *cloudformation.Client, stack st
 func (e emulator) Events(ctx context.Context, region, stackID string) (int, error) {
 	events, err := allEvents(ctx, cloudformation.NewFromConfig(e.config(e.account, region)), stackID)
 	return len(events), err
+}
+
+func (e emulator) Delete(ctx context.Context, region, stack string) error {
+	client := cloudformation.NewFromConfig(e.config(e.account, region))
+	if _, err := client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: aws.String(stack)}); err != nil {
+		return err
+	}
+	return settled(ctx, client, stack)
 }
 
 func (e emulator) HostedZone(ctx context.Context, name string) (string, error) {

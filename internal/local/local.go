@@ -176,7 +176,7 @@ func (r *run) look(ctx context.Context, step *Step) error {
 		}
 		step.Deleted = len(standing)
 	}
-	if r.limits, err = findLimits(ctx, r.Cloud, r.Env.Primary.Name); err != nil {
+	if r.limits.DeletesRetained, err = deletesRetained(ctx, r.Cloud, r.Env.Primary.Name); err != nil {
 		return err
 	}
 	if r.limits.Gaps, err = findGaps(ctx, r.Cloud, r.plan.ordered); err != nil {

@@ -21,6 +21,8 @@ type Limits struct {
 	DeletesRetained bool `json:"deletesRetained"`
 	// LosesRoleAccount says that an assumed role acts in another account.
 	LosesRoleAccount bool `json:"losesRoleAccount"`
+	// IgnoresStackIDs says that it deletes no stack that is named by its ID.
+	IgnoresStackIDs bool `json:"ignoresStackIDs"`
 }
 
 // lacking matches how an emulator says that it has not built something, in contrast
@@ -113,25 +115,23 @@ func isolate(stack assembly.Stack, id string) ([]byte, error) {
 	return references{stack: stack, missing: others, output: stand}.reduce(raw)
 }
 
-// findLimits tries what the emulator does about retention. It
-// makes a topic, which every emulator has, in the account for trials.
-func findLimits(ctx context.Context, cloud Cloud, region string) (Limits, error) {
+// deletesRetained tries whether the emulator deletes what DeletionPolicy retains,
+// with a topic, which every emulator has, in the account for trials.
+func deletesRetained(ctx context.Context, cloud Cloud, region string) (bool, error) {
 	const topic = "AWS::SNS::Topic"
 	const retained = `{"Resources": {"Kept": {"Type": "` + topic + `", "DeletionPolicy": "Retain"}}}`
 	refusals, made, err := cloud.Try(ctx, region, retained)
 	if err != nil {
-		return Limits{}, fmt.Errorf("trying DeletionPolicy: %w", err)
+		return false, fmt.Errorf("trying DeletionPolicy: %w", err)
 	}
 	if len(refusals) > 0 || made["Kept"].ID == "" {
-		return Limits{}, fmt.Errorf("the emulator cannot make a topic: %v", refusals)
+		return false, fmt.Errorf("the emulator cannot make a topic: %v", refusals)
 	}
-	var limits Limits
-	if _, err := cloud.Tried(ctx, region, topic, made["Kept"].ID); errors.Is(err, ErrGone) {
-		limits.DeletesRetained = true
-	} else if err != nil {
-		return Limits{}, fmt.Errorf("trying DeletionPolicy: %w", err)
+	_, err = cloud.Tried(ctx, region, topic, made["Kept"].ID)
+	if errors.Is(err, ErrGone) {
+		return true, nil
 	}
-	return limits, nil
+	return false, err
 }
 
 // gapsByType counts gaps by type, with the reason of the first.
