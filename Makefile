@@ -9,10 +9,10 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TOOL := go tool -modfile=.ci/tools.mod
 
-.PHONY: help synth test lint cfnlint lock update cost bench check clean
+.PHONY: help synth test deploy-local lint cfnlint lock update cost bench check clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-progress --loglevel=error
@@ -25,6 +25,9 @@ synth: node_modules/.package-lock.json ## write and validate every environment's
 
 test: node_modules/.package-lock.json ## run every test: configuration, templates, handlers, documents
 	go test ./...
+
+deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)
+	go run ./cmd/local $(if $(ENV),-env $(ENV))
 
 lint: node_modules/.package-lock.json ## formatting, go vet and the linters
 	@unformatted="$$(git ls-files '*.go' | xargs gofmt -l)"; \

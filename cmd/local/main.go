@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -23,22 +24,26 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx)
+	err := run(ctx, os.Args[1:])
 	stop()
 	jsii.Close()
-	if err != nil {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(os.Stderr, "local: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	name := flag.String("env", "staging", "the `environment` to deploy")
-	keep := flag.Bool("keep", false, "leave it in the emulator")
-	dir := flag.String("dir", filepath.Join("build", "local"), "the `directory` for assemblies and the log of the CDK CLI")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		return fmt.Errorf("want no argument, got %q", flag.Args())
+// run reads the command line and refuses what is not on this machine.
+func run(ctx context.Context, arguments []string) error {
+	flags := flag.NewFlagSet("local", flag.ContinueOnError)
+	name := flags.String("env", "staging", "the `environment` to deploy")
+	keep := flags.Bool("keep", false, "leave it in the emulator")
+	dir := flags.String("dir", filepath.Join("build", "local"), "the `directory` for assemblies and the log of the CDK CLI")
+	if err := flags.Parse(arguments); err != nil {
+		return err // the flag package has printed the usage
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("want no argument, got %q", flags.Args())
 	}
 	environments, err := config.Select(config.All(), config.Choice{Env: *name})
 	if err != nil {

@@ -71,7 +71,7 @@ func Run(ctx context.Context, options Options) (Report, error) {
 		name string
 		do   func(context.Context, *Step) error
 	}{
-		{"synthesize", r.synthesize}, {"look", r.look}, {"bootstrap", r.bootstrap}, {"deploy", r.deploy},
+		{"synthesize", r.synthesize}, {"bootstrap", r.bootstrap}, {"look", r.look}, {"deploy", r.deploy},
 		{"deploy again", r.again}, {"resize", r.resize}, {"destroy", r.destroy},
 	}
 	if options.Keep {
@@ -213,7 +213,7 @@ func (r *run) checkOrder(step string) {
 }
 
 // bootstrap bootstraps both regions and looks whether an assumed role stays in the
-// account.
+// account. The CLI would look for the stacks in the wrong one otherwise.
 func (r *run) bootstrap(ctx context.Context, step *Step) error {
 	r.touched = true
 	arguments := []string{"bootstrap", "--app", r.plan.copy}
@@ -240,10 +240,16 @@ func (r *run) bootstrap(ctx context.Context, step *Step) error {
 	if err != nil {
 		return fmt.Errorf("assuming the bootstrap role: %w", err)
 	}
-	if account != r.Env.Site.Account {
-		r.limits.LosesRoleAccount = true
-		r.say("NOT EXERCISED: the bootstrap roles; a role of account %s acts in %s here, so the copy is deployed without them",
-			r.Env.Site.Account, account)
+	if account == r.Env.Site.Account {
+		return nil
+	}
+	r.limits.LosesRoleAccount = true
+	r.say("NOT EXERCISED: the bootstrap roles; a role of account %s acts in %s here, so the copy is deployed without them",
+		r.Env.Site.Account, account)
+	for _, stack := range r.plan.ordered {
+		if err := r.plan.write(stack, stack.Raw, false); err != nil {
+			return err
+		}
 	}
 	return nil
 }
