@@ -70,10 +70,15 @@ func deploy(ctx context.Context, env config.Environment, endpoint, dir string, k
 	if err != nil {
 		return err
 	}
+	proxy, stop, err := local.Proxy(endpoint)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	report, err := local.Run(ctx, local.Options{
 		Env:        env,
 		Cloud:      local.NewCloud(endpoint, env.Site.Account, env.Primary.Name),
-		CDK:        local.NewCLI(cli, endpoint, env.Site.Account, env.Primary.Name, log),
+		CDK:        local.NewCLI(cli, proxy, env.Site.Account, env.Primary.Name, log),
 		Synthesize: synthesize,
 		Dir:        dir,
 		Out:        os.Stdout,

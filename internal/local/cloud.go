@@ -39,8 +39,6 @@ type Cloud interface {
 	Events(ctx context.Context, region, stackID string) (int, error)
 	// Failures are the failed events of a stack, named by its ID.
 	Failures(ctx context.Context, region, stackID string) ([]Failure, error)
-	// Delete deletes a stack by its name and waits until it is gone.
-	Delete(ctx context.Context, region, stack string) error
 	// HostedZone is the ID of the public hosted zone of a name, which is made where
 	// there is none.
 	HostedZone(ctx context.Context, name string) (id string, err error)
@@ -210,11 +208,16 @@ func allEvents(ctx context.Context, client *cloudformation.Client, stack string)
 }
 
 func (e emulator) Resources(ctx context.Context, region, stack string) (map[string]Resource, error) {
-	found, err := stackResources(ctx, cloudformation.NewFromConfig(e.config(e.account, region)), stack)
+	// An emulator lists the resources of a deleted stack too, but does not describe it.
+	client := cloudformation.NewFromConfig(e.config(e.account, region))
+	_, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
 	if err != nil && strings.Contains(err.Error(), "does not exist") {
 		return nil, nil
 	}
-	return found, err
+	if err != nil {
+		return nil, err
+	}
+	return stackResources(ctx, client, stack)
 }
 
 func stackResources(ctx context.Context, client *cloudformation.Client, stack string) (map[string]Resource, error) {
@@ -237,14 +240,6 @@ func stackResources(ctx context.Context, client *cloudformation.Client, stack st
 func (e emulator) Events(ctx context.Context, region, stackID string) (int, error) {
 	events, err := allEvents(ctx, cloudformation.NewFromConfig(e.config(e.account, region)), stackID)
 	return len(events), err
-}
-
-func (e emulator) Delete(ctx context.Context, region, stack string) error {
-	client := cloudformation.NewFromConfig(e.config(e.account, region))
-	if _, err := client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: aws.String(stack)}); err != nil {
-		return err
-	}
-	return settled(ctx, client, stack)
 }
 
 func (e emulator) HostedZone(ctx context.Context, name string) (string, error) {

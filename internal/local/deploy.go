@@ -17,6 +17,9 @@ import (
 // producer finds the stacks that a template reads outputs of.
 var producer = regexp.MustCompile(`"Fn::GetStackOutput":\s*\{[^}]*"StackName":\s*"([^"]+)"`)
 
+// readRegion finds the regions of which a template reads outputs.
+var readRegion = regexp.MustCompile(`"Fn::GetStackOutput":\s*\{[^}]*"Region":\s*"([^"]+)"`)
+
 // deploy deploys every stack for the first time.
 func (r *run) deploy(ctx context.Context, step *Step) error {
 	if err := r.deployAll(ctx, step, r.plan); err != nil {
@@ -108,56 +111,104 @@ func replaced(before, after []found) []string {
 	return names
 }
 
-// deployAll deploys the stacks one by one, as the pipeline does, and counts what
-// changed.
+// deployAll deploys the stacks in their order, with as few starts of the CLI as it
+// can: a stack that reads another region waits until the stacks before it stand.
 func (r *run) deployAll(ctx context.Context, step *Step, p plan) error {
+	var batch []assembly.Stack
 	for _, stack := range p.ordered {
-		template, err := r.prepare(ctx, p, stack)
-		if err != nil {
+		if readsOtherRegion(stack) {
+			if err := r.deployBatch(ctx, step, p, batch); err != nil {
+				return err
+			}
+			batch = nil
+		}
+		batch = append(batch, stack)
+	}
+	return r.deployBatch(ctx, step, p, batch)
+}
+
+// readsOtherRegion says that a template reads outputs of another region.
+func readsOtherRegion(stack assembly.Stack) bool {
+	for _, match := range readRegion.FindAllStringSubmatch(string(stack.Raw), -1) {
+		if match[1] != stack.Region {
+			return true
+		}
+	}
+	return false
+}
+
+// deployBatch deploys stacks with one start of the CLI, with the arguments that the
+// pipeline gives it, and counts what changed.
+func (r *run) deployBatch(ctx context.Context, step *Step, p plan, batch []assembly.Stack) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	before, templates := map[string]map[string]Resource{}, map[string][]byte{}
+	arguments := []string{"deploy"}
+	for _, stack := range batch {
+		var err error
+		if templates[stack.Name], err = r.prepare(ctx, p, stack); err != nil {
 			return err
 		}
-		before, err := r.Cloud.Resources(ctx, stack.Region, stack.Name)
-		if err != nil {
+		if before[stack.Name], err = r.Cloud.Resources(ctx, stack.Region, stack.Name); err != nil {
 			return err
 		}
-		r.touched = true
-		if _, err := r.CDK(ctx, "deploy", stack.ID, "--app", p.copy, "--exclusively", "--method=change-set",
-			"--require-approval", "never", "--progress", "events"); err != nil {
-			return errors.Join(err, r.failuresOf(ctx, stack))
-		}
+		arguments = append(arguments, stack.ID)
+	}
+	r.touched = true
+	if _, err := r.CDK(ctx, append(arguments, "--app", p.copy, "--exclusively", "--method=change-set",
+		"--require-approval", "never", "--progress", "events", "--concurrency", "1")...); err != nil {
+		return errors.Join(err, r.failuresOf(ctx, batch))
+	}
+	for _, stack := range batch {
 		after, err := r.Cloud.Resources(ctx, stack.Region, stack.Name)
 		if err != nil {
 			return err
 		}
-		step.Stacks++
-		changed, err := updated(r.current[stack.Name], template)
-		if err != nil {
+		if err := step.compare(before[stack.Name], after, r.current[stack.Name], templates[stack.Name]); err != nil {
 			return err
 		}
-		for id := range after {
-			switch _, was := before[id]; {
-			case !was:
-				step.Created++
-			case changed[id]:
-				step.Updated++
-			}
+		r.current[stack.Name] = templates[stack.Name]
+	}
+	return nil
+}
+
+// compare counts what one deployment of a stack changed.
+func (s *Step) compare(before, after map[string]Resource, old, latest []byte) error {
+	changed, err := updated(old, latest)
+	if err != nil {
+		return err
+	}
+	s.Stacks++
+	for id := range after {
+		switch _, was := before[id]; {
+		case !was:
+			s.Created++
+		case changed[id]:
+			s.Updated++
 		}
-		for id := range before {
-			if _, is := after[id]; !is {
-				step.Deleted++
-			}
+	}
+	for id := range before {
+		if _, is := after[id]; !is {
+			s.Deleted++
 		}
-		r.current[stack.Name] = template
 	}
 	return nil
 }
 
 // failuresOf puts the emulator's own words beside those of the CLI.
-func (r *run) failuresOf(ctx context.Context, stack assembly.Stack) error {
-	failures, err := r.Cloud.Failures(context.WithoutCancel(ctx), stack.Region, stack.Name)
+func (r *run) failuresOf(ctx context.Context, stacks []assembly.Stack) error {
+	standing, err := r.standing(context.WithoutCancel(ctx))
 	problems := []error{err}
-	for _, failure := range failures {
-		problems = append(problems, fmt.Errorf("%s", failure))
+	for _, stack := range stacks {
+		if _, ok := standing[stack.Name]; !ok {
+			continue
+		}
+		failures, err := r.Cloud.Failures(context.WithoutCancel(ctx), stack.Region, stack.Name)
+		problems = append(problems, err)
+		for _, failure := range failures {
+			problems = append(problems, fmt.Errorf("%s: %s", stack.ID, failure))
+		}
 	}
 	return errors.Join(problems...)
 }

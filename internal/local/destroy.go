@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"regexp"
 	"strings"
-
-	"wallet-infra/internal/assembly"
 )
 
 // destroy removes every stack, last one first, and looks what is left.
@@ -24,15 +22,10 @@ func (r *run) destroy(ctx context.Context, step *Step) error {
 		step.Deleted += len(resources)
 	}
 	step.Stacks = len(standing)
-	if err := r.remove(ctx); err != nil {
+	if err := r.remove(ctx, step); err != nil {
 		return err
 	}
 	r.touched = false
-	left, err := r.standing(ctx)
-	if err != nil {
-		return err
-	}
-	r.note(equal(step.Name, "stacks left", "", strings.Join(sortedKeys(left), " ")))
 	for _, stack := range r.plan.ordered {
 		was, ok := standing[stack.Name]
 		if !ok {
@@ -53,53 +46,59 @@ func (r *run) destroy(ctx context.Context, step *Step) error {
 	return r.checkLeft(ctx, step)
 }
 
-// remove removes the stacks that stand, each after those that need it.
-func (r *run) remove(ctx context.Context) error {
+// remove removes the stacks that stand, in the order that the CLI chooses: each must
+// go before those that it needs.
+func (r *run) remove(ctx context.Context, step *Step) error {
 	standing, err := r.standing(ctx)
+	if err != nil || len(standing) == 0 {
+		return err
+	}
+	arguments := []string{"destroy"}
+	for _, stack := range r.plan.ordered {
+		if _, ok := standing[stack.Name]; ok {
+			arguments = append(arguments, stack.ID)
+		}
+	}
+	printed, err := r.CDK(ctx, append(arguments, "--app", r.plan.copy, "--exclusively", "--force")...)
+	if err != nil {
+		return errors.Join(err, r.failuresOf(ctx, r.plan.ordered))
+	}
+	clear(r.current)
+	left, err := r.standing(ctx)
 	if err != nil {
 		return err
 	}
-	backwards := slices.Clone(r.plan.ordered)
-	slices.Reverse(backwards)
-	for _, stack := range backwards {
-		if _, ok := standing[stack.Name]; !ok {
-			continue
-		}
-		if err := r.removeOne(ctx, stack); err != nil {
-			return err
-		}
-		delete(r.current, stack.Name)
-	}
+	r.note(equal(step.Name, "stacks left", "", strings.Join(sortedKeys(left), " ")),
+		equal(step.Name, "stacks removed before what needs them", "", strings.Join(r.tooEarly(printed), "; ")))
 	return nil
 }
 
-// removeOne removes a stack with the CDK CLI, which names it by its ID. An emulator
-// may take no notice of that and say that all is well: the stack is then exactly as
-// it was, and is removed by its name.
-func (r *run) removeOne(ctx context.Context, stack assembly.Stack) error {
-	before, err := r.Cloud.Events(ctx, stack.Region, stack.Name)
-	if err != nil {
-		return err
+// destroying finds the stacks in the order in which the CLI removes them.
+var destroying = regexp.MustCompile(`(?m)^(\S+)(?: \([^)]*\))?: destroying`)
+
+// tooEarly are the stacks that went before one that needs them, and those of which
+// the CLI did not say when.
+func (r *run) tooEarly(printed string) []string {
+	at := map[string]int{}
+	for i, match := range destroying.FindAllStringSubmatch(printed, -1) {
+		at[match[1]] = i + 1
 	}
-	if _, err := r.CDK(ctx, "destroy", stack.ID, "--app", r.plan.copy, "--exclusively", "--force"); err != nil {
-		return errors.Join(err, r.failuresOf(ctx, stack))
+	ids := map[string]string{}
+	for _, stack := range r.plan.ordered {
+		ids[stack.Name] = stack.ID
 	}
-	standing, err := r.standing(ctx)
-	if err != nil {
-		return err
+	var early []string
+	for _, stack := range r.plan.ordered {
+		for _, name := range stack.DependsOn {
+			if needed, ok := at[ids[name]]; ok && needed <= at[stack.ID] {
+				early = append(early, ids[name]+" before "+stack.ID)
+			}
+		}
 	}
-	if _, still := standing[stack.Name]; !still {
-		return nil
+	if len(at) == 0 {
+		early = append(early, "the CLI did not say in which order")
 	}
-	after, err := r.Cloud.Events(ctx, stack.Region, stack.Name)
-	if err != nil || after != before {
-		return errors.Join(err, r.failuresOf(ctx, stack))
-	}
-	if !r.limits.IgnoresStackIDs {
-		r.limits.IgnoresStackIDs = true
-		r.say("NOT EXERCISED: the removal by the CDK CLI, which names a stack by its ID; the emulator takes no notice, so it is removed by name")
-	}
-	return r.Cloud.Delete(ctx, stack.Region, stack.Name)
+	return early
 }
 
 // checkLeft compares what is still there with what the templates retain.

@@ -109,7 +109,8 @@ type fake struct {
 	t           *testing.T
 	unsupported map[string]bool // types
 	heedsPolicy bool            // keeps what DeletionPolicy retains
-	deafToIDs   bool            // the CLI's removal does nothing
+	deaf        bool            // a removal does nothing and reports success
+	forwards    bool            // a removal begins with the first stack
 	wrong       map[string]Facts
 	hidden      map[string]bool // logical IDs that the services do not know
 	account     string
@@ -152,29 +153,39 @@ func (w testWriter) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// cdk plays the CLI: deploy reads the template of the copy, as the CLI does.
+// cdk plays the CLI: deploy reads the template of the copy, as the CLI does, and
+// destroy goes through the stacks backwards.
 func (f *fake) cdk(ctx context.Context, arguments ...string) (string, error) {
-	call := strings.Join(arguments[:2], " ")
-	f.calls = append(f.calls, call)
-	if f.onCall != nil {
-		if err := f.onCall(call); err != nil {
+	end := slices.Index(arguments, "--app")
+	ids := slices.Clone(arguments[1:end])
+	if arguments[0] == "bootstrap" {
+		f.calls = append(f.calls, "bootstrap")
+		return "", ctx.Err()
+	}
+	if arguments[0] == "destroy" && !f.forwards {
+		slices.Reverse(ids)
+	}
+	var printed strings.Builder
+	for _, id := range ids {
+		call := arguments[0] + " " + id
+		f.calls = append(f.calls, call)
+		if f.onCall != nil {
+			if err := f.onCall(call); err != nil {
+				return "", err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		name := "wallet-staging-" + strings.ToLower(strings.TrimPrefix(id, "Staging/"))
+		if arguments[0] == "destroy" {
+			fmt.Fprintf(&printed, "%s (%s): destroying... [1/1]\n", id, name)
+			f.delete(name)
+		} else if err := f.deployStack(arguments[end+1], id, name); err != nil {
 			return "", err
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	id := strings.TrimPrefix(arguments[1], "Staging/")
-	name := "wallet-staging-" + strings.ToLower(id)
-	switch arguments[0] {
-	case "deploy":
-		return "", f.deployStack(arguments[3], id, name)
-	case "destroy":
-		if !f.deafToIDs {
-			return "", f.Delete(ctx, "", name)
-		}
-	}
-	return "", nil
+	return printed.String(), nil
 }
 
 func (f *fake) deployStack(dir, id, name string) error {
@@ -254,7 +265,10 @@ func (f *fake) Events(_ context.Context, _, stack string) (int, error) {
 
 func (f *fake) Failures(context.Context, string, string) ([]Failure, error) { return nil, nil }
 
-func (f *fake) Delete(_ context.Context, _, name string) error {
+func (f *fake) delete(name string) {
+	if f.deaf {
+		return
+	}
 	resources, _ := f.stacks[name].template["Resources"].(map[string]any)
 	for id, resource := range f.stacks[name].resources {
 		policy, _ := resources[id].(map[string]any)["DeletionPolicy"].(string)
@@ -263,7 +277,6 @@ func (f *fake) Delete(_ context.Context, _, name string) error {
 		}
 	}
 	delete(f.stacks, name)
-	return nil
 }
 
 func (f *fake) Read(_ context.Context, _, kind, id string) (Facts, error) {

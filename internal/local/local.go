@@ -171,7 +171,7 @@ func (r *run) look(ctx context.Context, step *Step) error {
 	}
 	if len(standing) > 0 {
 		r.say("an earlier run left %d stacks: removing them", len(standing))
-		if err := r.remove(ctx); err != nil {
+		if err := r.remove(ctx, step); err != nil {
 			return err
 		}
 		step.Deleted = len(standing)

@@ -43,7 +43,7 @@ func TestAWholeLifeIsCountedStepByStep(t *testing.T) {
 	report, err := Run(context.Background(), emulator.options(t))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		"bootstrap --app",
+		"bootstrap",
 		"deploy Staging/Global", "deploy Staging/Network", "deploy Staging/Data",
 		"deploy Staging/Global", "deploy Staging/Network", "deploy Staging/Data",
 		"deploy Staging/Global", "deploy Staging/Network", "deploy Staging/Data",
@@ -178,22 +178,27 @@ func TestWhatAnEarlierRunLeftIsRemovedFirst(t *testing.T) {
 	emulator.stacks["somebody-elses"] = fakeStack{region: "sa-east-1", status: "CREATE_COMPLETE"}
 	report, err := Run(context.Background(), emulator.options(t))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"bootstrap --app", "destroy Staging/Data", "deploy Staging/Global"}, emulator.calls[:3])
+	assert.Equal(t, []string{"bootstrap", "destroy Staging/Data", "deploy Staging/Global"}, emulator.calls[:3])
 	assert.Equal(t, 1, steps(report)["look"].Deleted)
 	assert.Contains(t, emulator.stacks, "somebody-elses")
 }
 
-// MiniStack says that a removal by ID was done, and does nothing.
-func TestARemovalThatTheEmulatorIgnoredIsNotBelieved(t *testing.T) {
+// An emulator may say that a stack is gone that stands.
+func TestARemovalIsNotBelieved(t *testing.T) {
 	emulator := newFake(t)
-	emulator.deafToIDs = true
+	emulator.deaf = true
 	report, err := Run(context.Background(), emulator.options(t))
-	require.NoError(t, err)
-	assert.Empty(t, emulator.stacks)
-	assert.True(t, report.Limits.IgnoresStackIDs)
-	var printed bytes.Buffer
-	report.Print(&printed)
-	assert.Contains(t, printed.String(), "the removal by the CDK CLI")
+	require.Error(t, err)
+	assert.Contains(t, failedChecks(report), "destroy: stacks left")
+}
+
+// A primary database cannot go while a secondary is a member of its global database.
+func TestARemovalInTheWrongOrderFails(t *testing.T) {
+	emulator := newFake(t)
+	emulator.forwards = true
+	report, err := Run(context.Background(), emulator.options(t))
+	require.Error(t, err)
+	assert.Contains(t, failedChecks(report), "destroy: stacks removed before what needs them")
 }
 
 // What stays behind costs money and blocks the names of the next deployment; what

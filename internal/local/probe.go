@@ -21,8 +21,6 @@ type Limits struct {
 	DeletesRetained bool `json:"deletesRetained"`
 	// LosesRoleAccount says that an assumed role acts in another account.
 	LosesRoleAccount bool `json:"losesRoleAccount"`
-	// IgnoresStackIDs says that it deletes no stack that is named by its ID.
-	IgnoresStackIDs bool `json:"ignoresStackIDs"`
 }
 
 // lacking matches how an emulator says that it has not built something, in contrast

@@ -123,8 +123,5 @@ func (r *Report) Print(out io.Writer) {
 	if r.Limits.LosesRoleAccount {
 		fmt.Fprint(out, "; the bootstrap roles")
 	}
-	if r.Limits.IgnoresStackIDs {
-		fmt.Fprint(out, "; the removal by the CDK CLI")
-	}
 	fmt.Fprintf(out, ". Filled in by hand: %d references to another region.\n", len(r.FilledIn))
 }
