@@ -361,7 +361,7 @@ func (emulator) read(ctx context.Context, config aws.Config, resourceType, id st
 
 // gone matches how the services say that they do not know a resource. The SDK has
 // a type for each, the emulator not always the same.
-var gone = regexp.MustCompile(`(?i)not ?found|nosuch|does not exist|StatusCode: 404`)
+var gone = regexp.MustCompile(`(?i)not ?found|nosuch|does not exist|unable to describe task|StatusCode: 404`)
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")

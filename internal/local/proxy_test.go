@@ -50,3 +50,23 @@ func TestStacksAreNamedWhereTheEmulatorKnowsNoID(t *testing.T) {
 		"PUT /bucket/key Action=DeleteStack&StackName=" + id, // an object is passed on as it is
 	}, got)
 }
+
+// The CLI deletes the last change set before each deployment, and there may be none.
+func TestAMissingChangeSetStopsNoDeployment(t *testing.T) {
+	emulator := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "ChangeSetNotFound", http.StatusNotFound)
+	}))
+	defer emulator.Close()
+	proxy, stop, err := Proxy(emulator.URL)
+	require.NoError(t, err)
+	defer stop()
+	for action, want := range map[string]int{"DeleteChangeSet": http.StatusOK, "DescribeChangeSet": http.StatusNotFound} {
+		answer, err := http.PostForm(proxy, url.Values{"Action": {action}, "StackName": {"s"}})
+		require.NoError(t, err)
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		assert.Equal(t, want, answer.StatusCode, action)
+		assert.Equal(t, want == http.StatusOK, strings.Contains(string(body), "DeleteChangeSetResult"), action)
+	}
+}
