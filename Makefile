@@ -11,10 +11,10 @@ TOOL := go tool -modfile=.ci/tools.mod
 # The linters of workflows stand apart: both sets pin the same YAML library.
 WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/deliver help synth test lint cfnlint lock update changes identity drill cost bench check clean
+.PHONY: build/deliver help synth test deploy-local lint cfnlint lock update changes identity drill cost bench check clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-progress --loglevel=error
@@ -27,6 +27,9 @@ synth: node_modules/.package-lock.json ## write and validate every environment's
 
 test: node_modules/.package-lock.json ## run every test: configuration, templates, handlers, documents
 	go test ./...
+
+deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)
+	go run ./cmd/local $(if $(ENV),-env $(ENV))
 
 lint: node_modules/.package-lock.json ## formatting, go vet and the linters, of Go, documents and workflows
 	@unformatted="$$(git ls-files '*.go' | xargs gofmt -l)"; \

@@ -62,6 +62,16 @@ func defaultOutdir() string {
 	return ""
 }
 
+// Write writes the templates of one environment, which need not be one of the
+// configuration's, into outdir, with the feature flags of the cdk.json at path.
+func Write(path, outdir string, env config.Environment) error {
+	context, err := config.ReadContext(path, nil)
+	if err != nil {
+		return err
+	}
+	return synthesize(func() { NewApp(context, outdir, []config.Environment{env}).Synth(nil) })
+}
+
 // synthesize turns the panic by which jsii reports a refused template into an
 // error that a person can read.
 func synthesize(build func()) (err error) {

@@ -106,6 +106,31 @@ func Read(dir string) ([]Stack, error) {
 	return stacks, nil
 }
 
+// InOrder sorts stacks so that each comes after those that it needs, and otherwise
+// by their IDs; a removal takes them backwards. It fails when they need each other
+// in a circle.
+func InOrder(stacks []Stack) ([]Stack, error) {
+	waiting := map[string]bool{}
+	for _, stack := range stacks {
+		waiting[stack.Name] = true
+	}
+	left := slices.Clone(stacks)
+	slices.SortFunc(left, func(a, b Stack) int { return cmp.Compare(a.ID, b.ID) })
+	var ordered []Stack
+	for len(left) > 0 {
+		next := slices.IndexFunc(left, func(stack Stack) bool {
+			return !slices.ContainsFunc(stack.DependsOn, func(name string) bool { return waiting[name] })
+		})
+		if next < 0 {
+			return nil, fmt.Errorf("the stacks need each other in a circle: %s and %d more", left[0].ID, len(left)-1)
+		}
+		ordered = append(ordered, left[next])
+		delete(waiting, left[next].Name)
+		left = slices.Delete(left, next, next+1)
+	}
+	return ordered, nil
+}
+
 func readManifest(dir string) (map[string]artifact, error) {
 	var manifest struct {
 		Artifacts map[string]artifact `json:"artifacts"`

@@ -125,3 +125,26 @@ func TestASynthesisWithoutValidationIsNotTakenForAFaultlessOne(t *testing.T) {
 	_, err = Findings(write(t, map[string]string{"validation-report.json": `{`}))
 	require.ErrorContains(t, err, "not valid JSON")
 }
+
+// A stack that is deployed before what it reads fails; one that is removed after it
+// takes away what is still read.
+func TestStacksAreOrderedByWhatTheyNeed(t *testing.T) {
+	stacks := []Stack{
+		{ID: "E/Compute", Name: "compute", DependsOn: []string{"data", "network", "of another environment"}},
+		{ID: "E/Network", Name: "network"},
+		{ID: "E/Data", Name: "data", DependsOn: []string{"network", "global"}},
+		{ID: "E/Global", Name: "global"},
+	}
+	ordered, err := InOrder(stacks)
+	require.NoError(t, err)
+	var ids []string
+	for _, stack := range ordered {
+		ids = append(ids, stack.ID)
+	}
+	assert.Equal(t, []string{"E/Global", "E/Network", "E/Data", "E/Compute"}, ids)
+	assert.Equal(t, "E/Compute", stacks[0].ID, "the argument stays as it is")
+
+	stacks[1].DependsOn = []string{"compute"}
+	_, err = InOrder(stacks)
+	require.ErrorContains(t, err, "in a circle")
+}

@@ -1,0 +1,255 @@
+// Package local deploys an environment of the platform into an AWS emulator on the
+// same machine, with the CDK CLI that deploys it to AWS, and takes it away again.
+//
+// It exercises the orchestration: bootstrap, assets, order, change sets, references
+// between stacks, a second deployment, an update, removal. It proves nothing about
+// what AWS accepts. After each step it asks the emulator's own APIs what is there and
+// compares that with the configuration. What the emulator lacks is left out of a copy
+// of the templates, and counted: see [Gap].
+//
+// Nothing here works on anything but a loopback address, see [Endpoint].
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"wallet-infra/config"
+	"wallet-infra/internal/assembly"
+)
+
+// Options say what is deployed and with what.
+type Options struct {
+	Env   config.Environment
+	Cloud Cloud
+	CDK   CLI
+	// Synthesize writes the environment's cloud assembly into a directory.
+	Synthesize func(env config.Environment, dir string) error
+	// Dir is where assemblies are written; what is in it goes.
+	Dir string
+	// Out takes a line for each step, and the table at the end.
+	Out io.Writer
+	// Keep leaves everything in the emulator: the run ends before the removal.
+	Keep bool
+}
+
+// run is one run.
+type run struct {
+	Options
+	report  Report
+	limits  Limits
+	plan    plan // the stacks in the order of deployment
+	larger  config.Environment
+	current map[string][]byte // the deployed templates, by stack name
+	live    []found           // after the last look
+	touched bool              // something may stand in the emulator
+}
+
+// plan is an assembly that is deployed stack by stack.
+type plan struct {
+	workspace
+	ordered []assembly.Stack
+}
+
+// cleanupTime bounds the removal after a failure or an interruption.
+const cleanupTime = 10 * time.Minute
+
+// Run takes an environment through a whole life in the emulator. The report says
+// what happened, also when the error does: a step that failed, a check that failed,
+// or an interruption. Whatever was deployed is removed in each case, unless the
+// options keep it.
+func Run(ctx context.Context, options Options) (Report, error) {
+	r := &run{Options: options, current: map[string][]byte{}}
+	r.report = Report{Environment: options.Env.Name, Account: options.Env.Site.Account}
+	steps := []struct {
+		name string
+		do   func(context.Context, *Step) error
+	}{
+		{"synthesize", r.synthesize}, {"bootstrap", r.bootstrap}, {"look", r.look}, {"deploy", r.deploy},
+		{"deploy again", r.again}, {"resize", r.resize}, {"destroy", r.destroy},
+	}
+	if options.Keep {
+		steps = steps[:len(steps)-1]
+	}
+	var problems []error
+	for _, step := range steps {
+		if err := r.step(ctx, step.name, step.do); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", step.name, err))
+			break
+		}
+	}
+	if r.touched && !options.Keep {
+		r.say("removing what stands in the emulator")
+		clean, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+		defer stop()
+		if err := r.step(clean, "clean up", r.destroy); err != nil {
+			problems = append(problems, fmt.Errorf("clean up: %w", err))
+		}
+	}
+	r.report.finish(r.limits)
+	if count := r.report.Failed; count > 0 {
+		problems = append(problems, fmt.Errorf("%d checks failed", count))
+	}
+	return r.report, errors.Join(problems...)
+}
+
+// step runs one step, counts its checks and prints its line.
+func (r *run) step(ctx context.Context, name string, do func(context.Context, *Step) error) error {
+	started := time.Now()
+	step := Step{Name: name}
+	err := ctx.Err()
+	if err == nil {
+		err = do(ctx, &step)
+	}
+	step.Seconds = time.Since(started).Seconds()
+	step.count(r.report.Checks)
+	if err != nil {
+		step.Problem = err.Error()
+	}
+	r.report.Steps = append(r.report.Steps, step)
+	r.say("%s", step.line())
+	return err
+}
+
+func (r *run) say(format string, values ...any) { fmt.Fprintf(r.Out, format+"\n", values...) }
+
+func (r *run) note(checks ...Check) { r.report.Checks = append(r.report.Checks, checks...) }
+
+func (r *run) regions() []string { return []string{r.Env.Primary.Name, r.Env.Secondary.Name} }
+
+// synthesize makes sure that this is an emulator, and writes the environment's
+// templates. The one thing that the platform needs and does not make is the hosted
+// zone: the emulator gets one of the same name, with an ID of its own choice.
+func (r *run) synthesize(ctx context.Context, step *Step) error {
+	account, err := r.Cloud.Account(ctx)
+	if err != nil {
+		return fmt.Errorf("no AWS emulator answers: %w", err)
+	}
+	if account != r.Env.Site.Account {
+		return fmt.Errorf("the endpoint takes access key %s for account %s: want an emulator that takes the key for the account",
+			r.Env.Site.Account, account)
+	}
+	if r.Env.Site.HostedZone.ID, err = r.Cloud.HostedZone(ctx, r.Env.Site.HostedZone.Name); err != nil {
+		return fmt.Errorf("hosted zone %s: %w", r.Env.Site.HostedZone.Name, err)
+	}
+	r.plan, err = r.planned(r.Env, "assembly")
+	step.Stacks = len(r.plan.ordered)
+	for _, stack := range r.plan.ordered {
+		r.report.Resources += len(stack.Template.Resources)
+	}
+	return err
+}
+
+// planned synthesizes an environment and copies the assembly.
+func (r *run) planned(env config.Environment, name string) (plan, error) {
+	source := filepath.Join(r.Dir, name)
+	if err := r.Synthesize(env, source); err != nil {
+		return plan{}, err
+	}
+	copied, err := newWorkspace(source, source+"-copy")
+	if err != nil {
+		return plan{}, err
+	}
+	ordered, err := assembly.InOrder(copied.stacks)
+	if len(ordered) == 0 && err == nil {
+		err = errors.New("no stack in the assembly")
+	}
+	return plan{workspace: copied, ordered: ordered}, err
+}
+
+// look removes what an earlier run left, and finds out what the emulator cannot do.
+func (r *run) look(ctx context.Context, step *Step) error {
+	standing, err := r.standing(ctx)
+	if err != nil {
+		return err
+	}
+	if len(standing) > 0 {
+		r.say("an earlier run left %d stacks: removing them", len(standing))
+		if err := r.remove(ctx, step); err != nil {
+			return err
+		}
+		step.Deleted = len(standing)
+	}
+	if r.limits.DeletesRetained, err = deletesRetained(ctx, r.Cloud, r.Env.Primary.Name); err != nil {
+		return err
+	}
+	if r.limits.Gaps, err = findGaps(ctx, r.Cloud, r.plan.ordered); err != nil {
+		return err
+	}
+	step.Missing = len(gapsByType(r.limits.Gaps))
+	r.say("NOT EXERCISED, because the emulator lacks it: %d of %d resources, of %d types:",
+		len(r.limits.Gaps), r.report.Resources, step.Missing)
+	for _, line := range gapsByType(r.limits.Gaps) {
+		r.say("  %s", line)
+	}
+	r.checkOrder(step.Name)
+	return nil
+}
+
+// checkOrder compares the order of deployment with what the templates read from
+// each other: a removal runs through it backwards.
+func (r *run) checkOrder(step string) {
+	done := map[string]bool{}
+	for _, stack := range r.plan.ordered {
+		var early []string
+		for _, match := range producer.FindAllStringSubmatch(string(stack.Raw), -1) {
+			if !done[match[1]] && !slices.Contains(early, match[1]) {
+				early = append(early, match[1])
+			}
+		}
+		check := Check{Step: step, Subject: "what " + stack.ID + " reads stands before it", Result: passed}
+		if len(early) > 0 {
+			check.Result, check.Got = failed, strings.Join(early, " ")
+		}
+		r.note(check)
+		done[stack.Name] = true
+	}
+}
+
+// bootstrap bootstraps both regions and looks whether an assumed role stays in the
+// account. The CLI would look for the stacks in the wrong one otherwise.
+func (r *run) bootstrap(ctx context.Context, step *Step) error {
+	r.touched = true
+	arguments := []string{"bootstrap", "--app", r.plan.copy}
+	for _, region := range r.regions() {
+		arguments = append(arguments, "aws://"+r.Env.Site.Account+"/"+region)
+	}
+	if _, err := r.CDK(ctx, arguments...); err != nil {
+		return err
+	}
+	for _, region := range r.regions() {
+		version, err := r.Cloud.BootstrapVersion(ctx, region)
+		if err != nil {
+			return err
+		}
+		check := Check{Step: step.Name, Subject: "bootstrap version in " + region, Want: "a version", Got: version, Result: passed}
+		if version == "" {
+			check.Result = failed
+		}
+		r.note(check)
+		step.Stacks++
+	}
+	role := fmt.Sprintf("arn:aws:iam::%[1]s:role/cdk-hnb659fds-deploy-role-%[1]s-%[2]s", r.Env.Site.Account, r.Env.Primary.Name)
+	account, err := r.Cloud.AssumedAccount(ctx, role)
+	if err != nil {
+		return fmt.Errorf("assuming the bootstrap role: %w", err)
+	}
+	if account == r.Env.Site.Account {
+		return nil
+	}
+	r.limits.LosesRoleAccount = true
+	r.say("NOT EXERCISED: the bootstrap roles; a role of account %s acts in %s here, so the copy is deployed without them",
+		r.Env.Site.Account, account)
+	for _, stack := range r.plan.ordered {
+		if err := r.plan.write(stack, stack.Raw, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,306 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+	"wallet-infra/internal/assembly"
+)
+
+// failedChecks are the subjects of what failed.
+func failedChecks(report Report) []string {
+	var subjects []string
+	for _, check := range report.Checks {
+		if check.Result == failed {
+			subjects = append(subjects, check.Step+": "+check.Subject)
+		}
+	}
+	return subjects
+}
+
+func steps(report Report) map[string]Step {
+	byName := map[string]Step{}
+	for _, step := range report.Steps {
+		byName[step.Name] = step
+	}
+	return byName
+}
+
+func TestAWholeLifeIsCountedStepByStep(t *testing.T) {
+	emulator := newFake(t)
+	emulator.heedsPolicy = true
+	report, err := Run(context.Background(), emulator.options(t))
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"bootstrap",
+		"deploy Staging/Global", "deploy Staging/Network", "deploy Staging/Data",
+		"deploy Staging/Global", "deploy Staging/Network", "deploy Staging/Data",
+		"deploy Staging/Global", "deploy Staging/Network", "deploy Staging/Data",
+		"destroy Staging/Data", "destroy Staging/Network", "destroy Staging/Global",
+	}, emulator.calls, "a stack comes after those it needs, and goes before them")
+	by := steps(report)
+	assert.Equal(t, 28, by["deploy"].Created)
+	assert.Equal(t, [3]int{}, [3]int{by["deploy again"].Created, by["deploy again"].Updated, by["deploy again"].Deleted})
+	assert.Equal(t, 3, by["resize"].Updated, "two instances and the task")
+	assert.Equal(t, 28, by["destroy"].Deleted)
+	assert.Equal(t, []string{"AWS::RDS::DBCluster Staging/Data/Cluster"}, report.Stayed)
+	assert.Equal(t, []string{"Staging/Data reads TopicArn of wallet-staging-global"}, report.FilledIn)
+	assert.Equal(t, 28, report.Exercised)
+	assert.Zero(t, report.Failed)
+	assert.Empty(t, emulator.stacks)
+}
+
+// What an emulator cannot make must never look as if it had been deployed.
+func TestLeftOutTypesAreCountedAndTheirSizesNotPassed(t *testing.T) {
+	emulator := newFake(t)
+	emulator.unsupported = map[string]bool{"AWS::EC2::NatGateway": true, "AWS::EC2::Subnet": true}
+	report, err := Run(context.Background(), emulator.options(t))
+	require.NoError(t, err)
+	assert.Len(t, report.Limits.Gaps, 10)
+	assert.Equal(t, report.Resources-10, report.Exercised)
+	assert.Equal(t, 2, steps(report)["look"].Missing)
+	for _, subject := range []string{"subnets sa-east-1", "NAT gateways sa-east-1"} {
+		at := slices.IndexFunc(report.Checks, func(check Check) bool { return check.Subject == subject && check.Step == "deploy" })
+		require.GreaterOrEqual(t, at, 0)
+		assert.Equal(t, notExercised, report.Checks[at].Result, subject)
+	}
+	var printed bytes.Buffer
+	report.Print(&printed)
+	assert.Contains(t, printed.String(), "18 of 28 resources exercised on an emulator; nothing of this was validated by AWS")
+	assert.Contains(t, printed.String(), "10 resources of 2 types that the emulator lacks; retention of what the templates retain")
+	lines := strings.Join(gapsByType(report.Limits.Gaps), "\n")
+	assert.Contains(t, lines, "9  AWS::EC2::Subnet: Unsupported resource type: AWS::EC2::Subnet")
+	assert.NotContains(t, lines, "AWS::RDS::DBInstance", "a trial that fails for another reason is no gap")
+}
+
+// A custom resource would keep the emulator waiting for an hour.
+func TestCustomResourcesAreLeftOutByName(t *testing.T) {
+	stack := assembly.Stack{ID: "Staging/Data", Template: assembly.Template{Resources: map[string]assembly.Resource{"User": {Type: "Custom::DatabaseUser"}}}}
+	gaps, err := findGaps(context.Background(), newFake(t), []assembly.Stack{stack})
+	require.NoError(t, err)
+	assert.Equal(t, []Gap{{Stack: "Staging/Data", LogicalID: "User", Type: "Custom::DatabaseUser", Why: noFunctions}}, gaps)
+}
+
+func TestWhatIsNotThereOrOfAnotherSizeFailsTheRun(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(*fake)
+		want  string // a failed check
+	}{
+		"a resource that its service does not know": {
+			func(f *fake) { f.hidden["Writer"] = true }, "deploy: AWS::RDS::DBInstance there"},
+		"another class": {
+			func(f *fake) { f.wrong["Writer"] = Facts{"class": "db.t3.small"} }, "deploy: database writer and readers"},
+		"another network": {
+			func(f *fake) { f.wrong["Vpc"] = Facts{"cidr": "10.0.0.0/8"} }, "deploy: network sa-east-1"},
+		"shorter backups": {
+			func(f *fake) { f.wrong["Cluster"] = Facts{"days": "1"} }, "deploy: days of database backup"},
+		"a repository of another name": {
+			func(f *fake) { f.wrong["Service"] = Facts{"name": "x"} }, "deploy: repositories"},
+		"a size that an update did not reach": {
+			func(f *fake) {
+				f.wrong["Reader"] = Facts{"class": "db." + config.Staging().Database.InstanceType}
+			}, "resize: database writer and readers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			emulator := newFake(t)
+			test.spoil(emulator)
+			report, err := Run(context.Background(), emulator.options(t))
+			require.Error(t, err, "exit status 1")
+			assert.Contains(t, err.Error(), "checks failed")
+			assert.Contains(t, failedChecks(report), test.want)
+			assert.Empty(t, emulator.stacks, "it is removed all the same")
+		})
+	}
+}
+
+func TestASecondDeploymentThatDoesSomethingFails(t *testing.T) {
+	emulator := newFake(t)
+	deployments := 0
+	emulator.onCall = func(call string) error {
+		if call == "deploy Staging/Network" {
+			if deployments++; deployments == 2 {
+				stack := emulator.stacks["wallet-staging-network"]
+				stack.events++
+				emulator.stacks["wallet-staging-network"] = stack
+			}
+		}
+		return nil
+	}
+	report, err := Run(context.Background(), emulator.options(t))
+	require.Error(t, err)
+	assert.Contains(t, failedChecks(report), "deploy again: events of Staging/Network")
+}
+
+// An interruption in the middle of a deployment leaves nothing in the emulator.
+func TestAnInterruptedRunRemovesWhatItMade(t *testing.T) {
+	emulator := newFake(t)
+	ctx, interrupt := context.WithCancel(context.Background())
+	emulator.onCall = func(call string) error {
+		if call == "deploy Staging/Data" {
+			interrupt()
+		}
+		return nil
+	}
+	report, err := Run(ctx, emulator.options(t))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Empty(t, emulator.stacks)
+	assert.Equal(t, []string{"destroy Staging/Network", "destroy Staging/Global"}, emulator.calls[len(emulator.calls)-2:])
+	assert.Equal(t, "clean up", report.Steps[len(report.Steps)-1].Name)
+}
+
+func TestAFailedDeploymentIsRemovedAndNamed(t *testing.T) {
+	emulator := newFake(t)
+	emulator.onCall = func(call string) error {
+		if call == "deploy Staging/Data" {
+			return errors.New("cdk deploy: exit status 1")
+		}
+		return nil
+	}
+	_, err := Run(context.Background(), emulator.options(t))
+	require.ErrorContains(t, err, "deploy: cdk deploy: exit status 1")
+	assert.Empty(t, emulator.stacks)
+}
+
+func TestWhatAnEarlierRunLeftIsRemovedFirst(t *testing.T) {
+	emulator := newFake(t)
+	emulator.stacks["wallet-staging-data"] = fakeStack{region: "sa-east-1", status: "ROLLBACK_COMPLETE"}
+	emulator.stacks["somebody-elses"] = fakeStack{region: "sa-east-1", status: "CREATE_COMPLETE"}
+	report, err := Run(context.Background(), emulator.options(t))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"bootstrap", "destroy Staging/Data", "deploy Staging/Global"}, emulator.calls[:3])
+	assert.Equal(t, 1, steps(report)["look"].Deleted)
+	assert.Contains(t, emulator.stacks, "somebody-elses")
+}
+
+// An emulator may say that a stack is gone that stands.
+func TestARemovalIsNotBelieved(t *testing.T) {
+	emulator := newFake(t)
+	emulator.deaf = true
+	report, err := Run(context.Background(), emulator.options(t))
+	require.Error(t, err)
+	assert.Contains(t, failedChecks(report), "destroy: stacks left")
+}
+
+// A primary database cannot go while a secondary is a member of its global database.
+func TestARemovalInTheWrongOrderFails(t *testing.T) {
+	emulator := newFake(t)
+	emulator.forwards = true
+	report, err := Run(context.Background(), emulator.options(t))
+	require.Error(t, err)
+	assert.Contains(t, failedChecks(report), "destroy: stacks removed before what needs them")
+}
+
+// What stays behind costs money and blocks the names of the next deployment; what
+// must stay and is gone was a customer's.
+func TestWhatStaysIsComparedWithTheTemplates(t *testing.T) {
+	emulator := newFake(t)
+	emulator.heedsPolicy = true
+	emulator.onCall = func(call string) error {
+		if call == "destroy Staging/Network" {
+			delete(emulator.things, "wallet-staging-data-Cluster")
+			emulator.things["wallet-staging-network-Vpc2"] = Facts{}
+			stack := emulator.stacks["wallet-staging-network"]
+			delete(stack.resources, "Vpc")
+		}
+		return nil
+	}
+	report, err := Run(context.Background(), emulator.options(t))
+	require.Error(t, err)
+	assert.Contains(t, failedChecks(report), "destroy: retained resources left")
+	assert.Contains(t, failedChecks(report), "destroy: resources left that no template retains")
+}
+
+func TestRetentionThatTheEmulatorIgnoresIsNotPassed(t *testing.T) {
+	report, err := Run(context.Background(), newFake(t).options(t))
+	require.NoError(t, err)
+	at := slices.IndexFunc(report.Checks, func(check Check) bool { return check.Subject == "retained resources left" })
+	require.GreaterOrEqual(t, at, 0)
+	assert.Equal(t, notExercised, report.Checks[at].Result)
+}
+
+// The CLI would look for the stacks in the account in which the role acts, and find
+// none.
+func TestRolesThatLeaveTheAccountAreLeftOutOfTheCopy(t *testing.T) {
+	emulator := newFake(t)
+	emulator.roleAccount = "000000000000"
+	options := emulator.options(t)
+	report, err := Run(context.Background(), options)
+	require.NoError(t, err)
+	assert.True(t, report.Limits.LosesRoleAccount)
+	manifest, err := os.ReadFile(filepath.Join(options.Dir, "assembly-copy", "manifest.json"))
+	require.NoError(t, err)
+	assert.NotContains(t, string(manifest), "assumeRoleArn")
+	manifest, err = os.ReadFile(filepath.Join(options.Dir, "assembly", "manifest.json"))
+	require.NoError(t, err)
+	assert.Contains(t, string(manifest), "assumeRoleArn", "the synthesis is left as it is")
+}
+
+// An account that is not the environment's means that this is no emulator, or one
+// that would mix environments.
+func TestAnotherAccountIsNotDeployedTo(t *testing.T) {
+	emulator := newFake(t)
+	emulator.account = "000000000000"
+	_, err := Run(context.Background(), emulator.options(t))
+	require.ErrorContains(t, err, "want an emulator that takes the key for the account")
+	assert.Empty(t, emulator.calls)
+}
+
+// A stack that reads another before it stands would fail, and a removal would take
+// away what is still read.
+func TestAReadThatTheOrderDoesNotKnowFails(t *testing.T) {
+	emulator := newFake(t)
+	options := emulator.options(t)
+	options.Synthesize = func(env config.Environment, dir string) error {
+		stacks := platformOf(env)
+		stacks[2].needs = []string{"Global"}
+		writeAssembly(t, dir, stacks)
+		return nil
+	}
+	report, err := Run(context.Background(), options)
+	require.Error(t, err)
+	assert.Contains(t, failedChecks(report), "look: what Staging/Data reads stands before it")
+}
+
+func TestKeepLeavesEverything(t *testing.T) {
+	emulator := newFake(t)
+	options := emulator.options(t)
+	options.Keep = true
+	_, err := Run(context.Background(), options)
+	require.NoError(t, err)
+	assert.Len(t, emulator.stacks, 3)
+}
+
+// The larger sizes must pass the validation, or the step could not run.
+func TestEveryEnvironmentCanGrow(t *testing.T) {
+	for _, env := range config.All() {
+		larger, changes, err := Resize(env)
+		require.NoError(t, err, env.Name)
+		require.NoError(t, larger.Validate(), env.Name)
+		assert.Len(t, changes, 2)
+		assert.NotEqual(t, env.Database.InstanceType, larger.Database.InstanceType)
+		assert.Equal(t, 2*env.Service.MemoryMiB, larger.Service.MemoryMiB)
+	}
+}
+
+func TestTheReportIsWritten(t *testing.T) {
+	report, err := Run(context.Background(), newFake(t).options(t))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "build", "local-report.json")
+	require.NoError(t, report.Write(path))
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var again Report
+	require.NoError(t, json.Unmarshal(content, &again))
+	assert.Equal(t, report, again)
+}

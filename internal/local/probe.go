@@ -1,0 +1,158 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"wallet-infra/internal/assembly"
+)
+
+// Limits is what this emulator does not do, found by trying it, so that a newer
+// release is used for what it has learned.
+type Limits struct {
+	// Gaps are the resources that it cannot make.
+	Gaps []Gap `json:"gaps"`
+	// DeletesRetained says that it deletes what DeletionPolicy retains.
+	DeletesRetained bool `json:"deletesRetained"`
+	// LosesRoleAccount says that an assumed role acts in another account.
+	LosesRoleAccount bool `json:"losesRoleAccount"`
+}
+
+// lacking matches how an emulator says that it has not built something, in contrast
+// to a template that is wrong.
+var lacking = regexp.MustCompile(`(?i)unsupported resource type|is not supported|not (yet )?implemented`)
+
+// noFunctions is why custom resources are left out. An emulator would wait an hour
+// for each function that cannot answer.
+const noFunctions = "its function would need a container runtime, and the database or brokers behind it"
+
+// prober tries resources alone in the account for trials.
+type prober struct {
+	cloud Cloud
+	types map[string]string // why a type is lacking, empty where it is not
+	kinds map[string]string // the same for a type with the names of its properties
+}
+
+// findGaps tries every kind of resource of the stacks, a type with the same
+// properties being a kind, with stand-ins for what it refers to.
+func findGaps(ctx context.Context, cloud Cloud, stacks []assembly.Stack) ([]Gap, error) {
+	p := prober{cloud: cloud, types: map[string]string{}, kinds: map[string]string{}}
+	var gaps []Gap
+	for _, stack := range stacks {
+		for _, id := range sortedKeys(stack.Template.Resources) {
+			resource := stack.Template.Resources[id]
+			why, err := p.lacks(ctx, stack, id)
+			if err != nil {
+				return nil, fmt.Errorf("trying %s of %s: %w", id, stack.ID, err)
+			}
+			if why != "" {
+				gaps = append(gaps, Gap{Stack: stack.ID, LogicalID: id, Type: resource.Type, Why: why})
+			}
+		}
+	}
+	return gaps, nil
+}
+
+// lacks says why the emulator cannot make a resource, or nothing.
+func (p prober) lacks(ctx context.Context, stack assembly.Stack, id string) (string, error) {
+	resourceType := stack.Template.Resources[id].Type
+	if strings.HasPrefix(resourceType, "Custom::") || resourceType == "AWS::CloudFormation::CustomResource" {
+		return noFunctions, nil
+	}
+	if why := p.types[resourceType]; why != "" {
+		return why, nil
+	}
+	kind := resourceType + " " + strings.Join(sortedKeys(stack.Template.Resources[id].Properties), " ")
+	if why, tried := p.kinds[kind]; tried {
+		return why, nil
+	}
+	alone, err := isolate(stack, id)
+	if err != nil {
+		return "", err
+	}
+	refusals, _, err := p.cloud.Try(ctx, stack.Region, string(alone))
+	if err != nil {
+		return "", err
+	}
+	for _, refusal := range refusals {
+		if !lacking.MatchString(refusal.Reason) || refusal.LogicalID != id {
+			continue
+		}
+		if strings.Contains(strings.ToLower(refusal.Reason), "unsupported resource type") {
+			p.types[resourceType] = refusal.Reason
+		}
+		p.kinds[kind] = refusal.Reason
+		return refusal.Reason, nil
+	}
+	p.kinds[kind] = ""
+	return "", nil
+}
+
+// isolate is a template of one resource.
+func isolate(stack assembly.Stack, id string) ([]byte, error) {
+	others := map[string]Gap{}
+	for other, resource := range stack.Template.Resources {
+		if other != id {
+			others[other] = Gap{Type: resource.Type}
+		}
+	}
+	var whole struct{ Resources map[string]json.RawMessage }
+	if err := json.Unmarshal(stack.Raw, &whole); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(map[string]any{"Resources": map[string]any{id: whole.Resources[id]}})
+	if err != nil {
+		return nil, err
+	}
+	stand := func(_, _, name string) (string, bool) { return "not-exercised-" + strings.ToLower(name), true }
+	return references{stack: stack, missing: others, output: stand}.reduce(raw)
+}
+
+// deletesRetained tries whether the emulator deletes what DeletionPolicy retains,
+// with a topic, which every emulator has, in the account for trials.
+func deletesRetained(ctx context.Context, cloud Cloud, region string) (bool, error) {
+	const topic = "AWS::SNS::Topic"
+	const retained = `{"Resources": {"Kept": {"Type": "` + topic + `", "DeletionPolicy": "Retain"}}}`
+	refusals, made, err := cloud.Try(ctx, region, retained)
+	if err != nil {
+		return false, fmt.Errorf("trying DeletionPolicy: %w", err)
+	}
+	if len(refusals) > 0 || made["Kept"].ID == "" {
+		return false, fmt.Errorf("the emulator cannot make a topic: %v", refusals)
+	}
+	_, err = cloud.Tried(ctx, region, topic, made["Kept"].ID)
+	if errors.Is(err, ErrGone) {
+		return true, nil
+	}
+	return false, err
+}
+
+// gapsByType counts gaps by type, with the reason of the first.
+func gapsByType(gaps []Gap) []string {
+	count, why := map[string]int{}, map[string]string{}
+	for _, gap := range gaps {
+		count[gap.Type]++
+		if why[gap.Type] == "" {
+			why[gap.Type] = gap.Why
+		}
+	}
+	var lines []string
+	for _, name := range sortedKeys(count) {
+		lines = append(lines, fmt.Sprintf("%4d  %s: %s", count[name], name, why[name]))
+	}
+	return lines
+}
+
+func sortedKeys[V any](of map[string]V) []string {
+	keys := make([]string, 0, len(of))
+	for key := range of {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
