@@ -24,6 +24,19 @@ func (t template) listener(test *testing.T, port float64) map[string]any {
 	return nil
 }
 
+// rule returns the one rule of the listener on a port, and its logical ID.
+func (t template) rule(test *testing.T, port float64) (string, resource) {
+	test.Helper()
+	for id, rule := range t.ofType("AWS::ElasticLoadBalancingV2::ListenerRule") {
+		listener := t.Resources[rendered(at(rule.Properties, "ListenerArn", "Ref"))]
+		if listener.Properties["Port"] == port {
+			return id, rule
+		}
+	}
+	require.Failf(test, "no such rule", "%s has no rule on port %v", t.name, port)
+	return "", resource{}
+}
+
 // forwarded returns the path patterns by which requests reach the service.
 func (t template) forwarded() []string {
 	var patterns []string
@@ -40,11 +53,13 @@ func (t template) forwarded() []string {
 func TestCustomersAreServedInModernTLSOnly(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
-		listener := compute.listener(t, 443)
-		assert.Equal(t, "HTTPS", listener["Protocol"])
-		assert.Equal(t, "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", listener["SslPolicy"])
-		assert.NotNil(t, at(listener, "Certificates", 0, "CertificateArn"))
-		assert.Len(t, compute.ofType("AWS::ElasticLoadBalancingV2::Listener"), 2)
+		for _, port := range []float64{443, config.TestPort} {
+			listener := compute.listener(t, port)
+			assert.Equal(t, "HTTPS", listener["Protocol"])
+			assert.Equal(t, "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", listener["SslPolicy"])
+			assert.NotNil(t, at(listener, "Certificates", 0, "CertificateArn"))
+		}
+		assert.Len(t, compute.ofType("AWS::ElasticLoadBalancingV2::Listener"), 3, "HTTPS, its redirect, and the test of a release")
 	})
 }
 
@@ -61,13 +76,16 @@ func TestHTTPAnswersWithARedirectOnly(t *testing.T) {
 func TestWhatNobodyNamedIsAnsweredWith404(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
-		listener := compute.listener(t, 443)
-		require.Len(t, listener["DefaultActions"], 1)
-		assert.Equal(t, "fixed-response", at(listener, "DefaultActions", 0, "Type"))
-		assert.Equal(t, "404", at(listener, "DefaultActions", 0, "FixedResponseConfig", "StatusCode"))
-		rule := compute.only(t, "AWS::ElasticLoadBalancingV2::ListenerRule").Properties
-		assert.Equal(t, "forward", at(rule, "Actions", 0, "Type"))
-		assert.Equal(t, []string{"/api/v1/wallets", "/api/v1/wallets/*"}, compute.forwarded())
+		assert.Len(t, compute.ofType("AWS::ElasticLoadBalancingV2::ListenerRule"), 2)
+		for _, port := range []float64{443, config.TestPort} {
+			listener := compute.listener(t, port)
+			require.Len(t, listener["DefaultActions"], 1)
+			assert.Equal(t, "fixed-response", at(listener, "DefaultActions", 0, "Type"))
+			assert.Equal(t, "404", at(listener, "DefaultActions", 0, "FixedResponseConfig", "StatusCode"))
+			_, rule := compute.rule(t, port)
+			assert.Equal(t, "forward", at(rule.Properties, "Actions", 0, "Type"))
+			assert.Equal(t, []any{"/api/v1/wallets", "/api/v1/wallets/*"}, at(rule.Properties, "Conditions", 0, "PathPatternConfig", "Values"))
+		}
 	})
 }
 
@@ -160,22 +178,26 @@ func TestTheEntranceStandsInThePublicTierAndOpensTheWebsTwoPorts(t *testing.T) {
 func TestOnlyTasksThatAreReadyGetRequests(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
-		group := compute.only(t, "AWS::ElasticLoadBalancingV2::TargetGroup").Properties
-		assert.NotContains(t, group, "Name")
-		assert.Equal(t, "ip", group["TargetType"])
-		assert.Equal(t, "HTTP", group["Protocol"])
-		assert.EqualValues(t, 8080, group["Port"])
-		assert.Equal(t, "/q/health/ready", group["HealthCheckPath"], "the whole-service check fails while the service works")
-		assert.Equal(t, "200", at(group, "Matcher", "HttpCode"))
 		health := env.Edge.Health
-		assert.EqualValues(t, health.Interval.Seconds(), group["HealthCheckIntervalSeconds"])
-		assert.EqualValues(t, health.Timeout.Seconds(), group["HealthCheckTimeoutSeconds"])
-		assert.EqualValues(t, health.Healthy, group["HealthyThresholdCount"])
-		assert.EqualValues(t, health.Unhealthy, group["UnhealthyThresholdCount"])
 		assert.Greater(t, health.Timeout.Seconds(), 3.0, "the readiness check may wait 3 s for the database")
-		attributes := pairs(group["TargetGroupAttributes"], "Key", "Value")
-		assert.Equal(t, fmt.Sprint(env.Edge.SlowStart.Seconds()), attributes["slow_start.duration_seconds"])
-		assert.Equal(t, "round_robin", attributes["load_balancing.algorithm.type"], "the others cannot start slowly")
+		groups := compute.ofType("AWS::ElasticLoadBalancingV2::TargetGroup")
+		assert.Len(t, groups, 2, "one for the running release, one for the next")
+		for id, found := range groups {
+			group := found.Properties
+			assert.NotContains(t, group, "Name", id)
+			assert.Equal(t, "ip", group["TargetType"], id)
+			assert.Equal(t, "HTTP", group["Protocol"], id)
+			assert.EqualValues(t, 8080, group["Port"], id)
+			assert.Equal(t, "/q/health/ready", group["HealthCheckPath"], "the whole-service check fails while the service works")
+			assert.Equal(t, "200", at(group, "Matcher", "HttpCode"), id)
+			assert.EqualValues(t, health.Interval.Seconds(), group["HealthCheckIntervalSeconds"], id)
+			assert.EqualValues(t, health.Timeout.Seconds(), group["HealthCheckTimeoutSeconds"], id)
+			assert.EqualValues(t, health.Healthy, group["HealthyThresholdCount"], id)
+			assert.EqualValues(t, health.Unhealthy, group["UnhealthyThresholdCount"], id)
+			attributes := pairs(group["TargetGroupAttributes"], "Key", "Value")
+			assert.Equal(t, fmt.Sprint(env.Edge.SlowStart.Seconds()), attributes["slow_start.duration_seconds"], id)
+			assert.Equal(t, "round_robin", attributes["load_balancing.algorithm.type"], "the others cannot start slowly")
+		}
 		target := at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0)
 		assert.Equal(t, "wallet-service", at(target, "ContainerName"))
 		assert.EqualValues(t, 8080, at(target, "ContainerPort"))

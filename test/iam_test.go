@@ -40,11 +40,8 @@ var everywhereActions = map[string]string{
 	"arc-region-switch:GetPlan":                       "Region switch evaluates a plan and its child with it; read only",
 	"arc-region-switch:GetPlanExecution":              "as above; read only",
 	"arc-region-switch:ListPlanExecutions":            "as above; read only",
-	"cloudwatch:GetMetricStatistics":                  "no resource type; read only",
-	"ecs:ListServices":                                "Region switch lists without a cluster; read only",
-	"rds:DescribeDBClusters":                          "Region switch lists without a filter; read only",
-	"rds:DescribeGlobalClusters":                      "as above; read only",
 	"cloudwatch:GetMetricData":                        "no resource type; read only",
+	"cloudwatch:GetMetricStatistics":                  "no resource type; read only",
 	"cloudwatch:ListMetrics":                          "no resource type; read only",
 	"ec2:AssignPrivateIpAddresses":                    "a function in a VPC: the interface does not exist before",
 	"ec2:CreateNetworkInterface":                      "a function in a VPC: the interface does not exist before",
@@ -53,8 +50,15 @@ var everywhereActions = map[string]string{
 	"ec2:DescribeSubnets":                             "no resource type; read only",
 	"ec2:UnassignPrivateIpAddresses":                  "a function in a VPC: the interface does not exist before",
 	"ecr:GetAuthorizationToken":                       "no resource type",
+	"ecs:ListServices":                                "Region switch lists without a cluster; read only",
+	"elasticloadbalancing:DescribeListeners":          "no resource type; read only",
+	"elasticloadbalancing:DescribeRules":              "no resource type; read only",
+	"elasticloadbalancing:DescribeTargetGroups":       "no resource type; read only",
+	"elasticloadbalancing:DescribeTargetHealth":       "no resource type; read only",
 	"kafka:GetBootstrapBrokers":                       "no resource type; reads host names",
 	"logs:DescribeLogGroups":                          "needed across groups by Grafana; read only",
+	"rds:DescribeDBClusters":                          "Region switch lists without a filter; read only",
+	"rds:DescribeGlobalClusters":                      "as above; read only",
 	"secretsmanager:GetRandomPassword":                "no resource type; reads and changes nothing",
 	"ssmmessages:CreateControlChannel":                "ECS Exec; no resource type",
 	"ssmmessages:CreateDataChannel":                   "ECS Exec; no resource type",
@@ -161,7 +165,8 @@ func TestOnlyServicesTakeRoles(t *testing.T) {
 	})
 }
 
-// eventBridge supports no conditions where it publishes to a topic.
+// eventBridge supports no conditions where it publishes to a topic, and asks for a
+// key without them. To a queue it comes with the rule's name.
 const eventBridge = "events.amazonaws.com"
 
 // mskClusterPolicy is where MSK's own service is let in for a replicator. AWS's

@@ -236,6 +236,12 @@ func TestAlarmsBeginWhereThePromisesEnd(t *testing.T) {
 			"backup-failed":               {"GreaterThanThreshold", 0},
 			"backup-restore-failed":       {"GreaterThanThreshold", 0},
 			"functions-failing":           {"GreaterThanThreshold", 0},
+			"rotation-not-deployed":       {"GreaterThanThreshold", 0},
+			"deployment-errors":           {"GreaterThanThreshold", env.Delivery.Rollback.ErrorPercent},
+			"deployment-errors-blue":      {"GreaterThanThreshold", env.Delivery.Rollback.ErrorPercent},
+			"deployment-errors-green":     {"GreaterThanThreshold", env.Delivery.Rollback.ErrorPercent},
+			"deployment-latency-blue":     {"GreaterThanThreshold", env.Delivery.Rollback.Latency.Seconds()},
+			"deployment-latency-green":    {"GreaterThanThreshold", env.Delivery.Rollback.Latency.Seconds()},
 			// Both environments copy. S3 promises a quarter of an hour, in seconds.
 			"backup-copy-failed":  {"GreaterThanThreshold", 0},
 			"storage-replication": {"GreaterThanThreshold", 900},
@@ -299,7 +305,9 @@ func TestEveryAlarmReachesAPersonWhoFindsWhatToDo(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		require.NotEmpty(t, env.alarms())
 		for id, a := range env.alarms() {
-			assert.Lenf(t, a.Properties["AlarmActions"], 1, "%s", id)
+			if !endsDeployments(id) {
+				assert.Lenf(t, a.Properties["AlarmActions"], 1, "%s", id)
+			}
 			assert.Equalf(t, a.Properties["AlarmActions"], a.Properties["OKActions"], "%s: the end of the incident", id)
 			description, _ := a.Properties["AlarmDescription"].(string)
 			found := anchorOf.FindStringSubmatch(description)
@@ -310,6 +318,10 @@ func TestEveryAlarmReachesAPersonWhoFindsWhatToDo(t *testing.T) {
 		}
 	})
 }
+
+// endsDeployments says whether ECS acts on the alarm, and nobody has to: what ECS
+// did is reported (TestEventsThatNoMetricShowsAreReported).
+func endsDeployments(id string) bool { return strings.HasPrefix(id, "deployment-") }
 
 func TestWhatWakesSomebodyIsWorthIt(t *testing.T) {
 	critical := []string{
@@ -322,6 +334,10 @@ func TestWhatWakesSomebodyIsWorthIt(t *testing.T) {
 			want := "AlertsWarning"
 			if !standsBy(id) && slices.Contains(critical, id) || strings.HasPrefix(id, "kafka-disk-") || strings.HasPrefix(id, "kafka-under-minimum-") {
 				want = "AlertsCritical"
+			}
+			if endsDeployments(id) {
+				assert.Nilf(t, a.Properties["AlarmActions"], "%s: an accident of a minute is no reason to wake somebody", id)
+				continue
 			}
 			topic := fmt.Sprint(at(a.Properties["AlarmActions"], 0)) // of its own stack, or of the ground that it stands on
 			assert.Containsf(t, topic, want, "%s goes to %s", id, topic)
@@ -404,7 +420,8 @@ func TestAlertsAreReadByNobodyElse(t *testing.T) {
 }
 
 // AWS: "You can't use Condition blocks in Amazon SNS topic policies for
-// EventBridge", and the key of an encrypted topic is asked without them too.
+// EventBridge", and the key of an encrypted topic or queue is asked without them
+// too. A queue hears which rule it is.
 func TestEventsAreNotDroppedByAConditionThatEventBridgeDoesNotSupport(t *testing.T) {
 	found := 0
 	eachStatement(t, func(t *testing.T, s statement) {
@@ -412,6 +429,10 @@ func TestEventsAreNotDroppedByAConditionThatEventBridgeDoesNotSupport(t *testing
 			return
 		}
 		found++
+		if s.resourceType == "AWS::SQS::QueuePolicy" {
+			assert.NotNilf(t, at(s.condition, "ArnEquals", "aws:SourceArn", "Fn::GetAtt"), "%s: any rule of the account may write", s.where)
+			return
+		}
 		assert.Nilf(t, s.condition, "%s: every event would be dropped in silence", s.where)
 		assert.Contains(t, []string{"AWS::SNS::TopicPolicy", "AWS::KMS::Key"}, s.resourceType, s.where)
 	})
@@ -527,6 +548,7 @@ var published = map[string][]string{
 	"AWS/Backup":     {"NumberOfBackupJobsFailed", "NumberOfCopyJobsFailed", "NumberOfRestoreJobsFailed"},
 	"AWS/S3":         {"ReplicationLatency"},
 	"AWS/Lambda":     {"Errors"},
+	"AWS/SQS":        {"ApproximateNumberOfMessagesVisible"},
 }
 
 func TestNoAlarmWaitsForAMetricThatDoesNotExist(t *testing.T) {
@@ -610,7 +632,7 @@ func TestNoGraphAndNoLimitDisappears(t *testing.T) {
 		},
 		"technical": {
 			"Tasks: 3 lines, minimum 6, maximum 20", "Tasks' CPU and memory, percent: 2 lines, CPU target 70, memory target 80",
-			"Requests a minute for each task: 1 lines, target 36000", "Targets: 2 lines", "Errors by origin: 3 lines",
+			"Requests a minute for each task: 2 lines, target 36000", "Targets: 4 lines", "Requests a minute by release: 2 lines", "Errors by origin: 3 lines",
 			"Response time, seconds: 3 lines", "Database statements, milliseconds: 3 lines",
 			"Database connections: 2 lines, server's limit 2000", "Consumer lag, records: 1 lines, alarm 100000",
 		},
@@ -1037,6 +1059,7 @@ func (a alarm) reading() string {
 	if queries, ok := a.Properties["Metrics"].([]any); ok {
 		for _, query := range queries {
 			fmt.Fprint(&b, render(at(query, "Expression")))
+			fmt.Fprint(&b, input(query))
 		}
 	} else {
 		fmt.Fprintf(&b, " %s %s", a.Properties["Namespace"], a.Properties["MetricName"])
@@ -1053,6 +1076,26 @@ func (a alarm) reading() string {
 		fmt.Fprintf(&b, " in %v s", period)
 	}
 	return b.String()
+}
+
+// input says in a line what one of an expression's inputs is, where it is a metric
+// of one target group; those of the whole load balancer are known by their names.
+func input(query any) string {
+	var names, group []string
+	dimensions, _ := at(query, "MetricStat", "Metric", "Dimensions").([]any)
+	for _, dimension := range dimensions {
+		names = append(names, at(dimension, "Name").(string))
+		if at(dimension, "Name") == "TargetGroup" {
+			// The reference to the group in its own stack, or to that stack's output.
+			text, _ := json.Marshal(at(dimension, "Value"))
+			group = regexp.MustCompile("EdgeBlue|EdgeGreen").FindAllString(string(text), 1)
+		}
+	}
+	if len(group) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %v: %v %v %s of %s", at(query, "Id"), at(query, "MetricStat", "Stat"),
+		at(query, "MetricStat", "Metric", "MetricName"), strings.Join(names, " "), group[0])
 }
 
 // period is the length of the alarm's periods in seconds; 0 where its inputs have
@@ -1076,6 +1119,28 @@ func (a alarm) period() float64 {
 	return all[0]
 }
 
+// both is the sum of a metric over the two target groups, of which one is empty
+// between deployments.
+func both(metric string) string {
+	const one = "; %s: Maximum %s LoadBalancer TargetGroup of %s"
+	return "FILL(blue, 0) + FILL(green, 0)" + fmt.Sprintf(one, "blue", metric, "EdgeBlue") + fmt.Sprintf(one, "green", metric, "EdgeGreen")
+}
+
+// failures and slowness are what takes back the release in one target group.
+func failures(group string) string {
+	const failed = "(FILL(failed, 0) + FILL(lost, 0))"
+	return "IF(" + failed + " >= 5, 100 * " + failed + " / (FILL(requests, 0) + FILL(lost, 0) + 1), 0)" +
+		"; failed: Sum HTTPCode_Target_5XX_Count LoadBalancer TargetGroup of " + group +
+		"; lost: Sum TargetConnectionErrorCount LoadBalancer TargetGroup of " + group +
+		"; requests: Sum RequestCount LoadBalancer TargetGroup of " + group + ", 3 of 3"
+}
+
+func slowness(group string) string {
+	return "IF(FILL(requests, 0) >= 50, FILL(latency, 0), 0)" +
+		"; latency: p95 TargetResponseTime LoadBalancer TargetGroup of " + group +
+		"; requests: Sum RequestCount LoadBalancer TargetGroup of " + group + ", 3 of 3"
+}
+
 // A wrong dimension is an alarm that never sees its metric, and CloudWatch
 // accepts every name.
 func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
@@ -1095,11 +1160,16 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 		"database-replica-lag":        `Maximum AWS/RDS AuroraReplicaLag DBClusterIdentifier Role=READER, 5 of 5`,
 		"database-writer-connections": `Maximum AWS/RDS DatabaseConnections DBClusterIdentifier Role=WRITER, 5 of 5`,
 		"database-writer-cpu":         `Average AWS/RDS CPUUtilization DBClusterIdentifier Role=WRITER, 10 of 10`,
+		"deployment-errors":           `100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0)), 3 of 3`,
+		"deployment-errors-blue":      failures("EdgeBlue"),
+		"deployment-errors-green":     failures("EdgeGreen"),
+		"deployment-latency-blue":     slowness("EdgeBlue"),
+		"deployment-latency-green":    slowness("EdgeGreen"),
 		"edge-errors":                 `100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0)), 3 of 5`,
-		"edge-healthy-targets":        `Maximum AWS/ApplicationELB HealthyHostCount LoadBalancer TargetGroup, 2 of 2`,
+		"edge-healthy-targets":        both("HealthyHostCount") + `, 2 of 2`,
 		"edge-latency":                `p95 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
 		"edge-tail-latency":           `p99 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
-		"edge-unhealthy-targets":      `Maximum AWS/ApplicationELB UnHealthyHostCount LoadBalancer TargetGroup, 10 of 10`,
+		"edge-unhealthy-targets":      both("UnHealthyHostCount") + `, 10 of 10`,
 		"functions-failing":           `SELECT SUM(Errors) FROM "AWS/Lambda", 1 of 1 in 300 s`,
 		"kafka-consumer-lag":          `SELECT MAX(SumOffsetLag) FROM "AWS/Kafka" WHERE "Cluster Name" = 'wallet-%s', 10 of 10`,
 		"kafka-controller":            `Maximum AWS/Kafka ActiveControllerCount Cluster Name, 5 of 5`,
@@ -1108,6 +1178,7 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 		"kafka-under-minimum":         `Maximum AWS/Kafka UnderMinIsrPartitionCount Broker ID Cluster Name, 5 of 5`,
 		"kafka-under-replicated":      `Maximum AWS/Kafka UnderReplicatedPartitions Broker ID Cluster Name, 30 of 30`,
 		"nat-ports":                   `Sum AWS/NATGateway ErrorPortAllocation NatGatewayId, 3 of 5`,
+		"rotation-not-deployed":       `Maximum AWS/SQS ApproximateNumberOfMessagesVisible QueueName, 1 of 5`,
 		"service-at-maximum":          `Maximum ECS/ContainerInsights RunningTaskCount ClusterName ServiceName, 15 of 15`,
 		"service-cpu":                 `Average AWS/ECS CPUUtilization ClusterName ServiceName, 10 of 10`,
 		"service-memory":              `Average AWS/ECS MemoryUtilization ClusterName ServiceName, 10 of 10`,

@@ -1,11 +1,22 @@
 package test
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/stacks"
 )
 
 // replicating is production in the last phase of the replicator's rollout, with
@@ -20,4 +31,650 @@ func replicating(t *testing.T) config.Environment {
 	}
 	require.NoError(t, env.Validate())
 	return env
+}
+
+// altered synthesizes one environment that differs from the committed ones, as a
+// deployment would, strict validation included.
+func altered(t *testing.T, env config.Environment) environment {
+	t.Helper()
+	require.NoError(t, env.Validate())
+	context, err := config.ReadContext("../cdk.json", nil)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	stacks.NewApp(context, dir, []config.Environment{env}).Synth(nil)
+	built, err := load(dir, env)
+	require.NoError(t, err)
+	return built
+}
+
+// plans are the Region switch plans of an environment, by their short names.
+func plans(t *testing.T, env environment) map[string]resource {
+	t.Helper()
+	found := map[string]resource{}
+	for _, plan := range env.stack(t, "dr-recovery").ofType("AWS::ARCRegionSwitch::Plan") {
+		found[strings.TrimPrefix(fmt.Sprint(plan.Properties["Name"]), env.Prefix()+"-")] = plan
+	}
+	require.ElementsMatch(t, config.Plans(), slices.Collect(maps.Keys(found)))
+	return found
+}
+
+// steps are those of a plan's one workflow.
+func steps(t *testing.T, plan resource) []any {
+	t.Helper()
+	workflows := plan.Properties["Workflows"].([]any)
+	require.Len(t, workflows, 1, "one workflow that activates either region")
+	assert.Nil(t, at(workflows[0], "WorkflowTargetRegion"))
+	assert.Equal(t, "activate", at(workflows[0], "WorkflowTargetAction"))
+	return at(workflows[0], "Steps").([]any)
+}
+
+// stepsOf are the names of steps, those that run side by side in brackets.
+func stepsOf(list []any) []string {
+	var names []string
+	for _, step := range list {
+		name := fmt.Sprint(at(step, "Name"))
+		if inner, ok := at(step, "ExecutionBlockConfiguration", "ParallelConfig", "Steps").([]any); ok {
+			name += fmt.Sprint(stepsOf(inner))
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// block is a step's own configuration, whatever its kind.
+func block(step any) map[string]any {
+	for _, content := range at(step, "ExecutionBlockConfiguration").(map[string]any) {
+		return content.(map[string]any)
+	}
+	return nil
+}
+
+// longest is the time after which Region switch has stopped every step of the
+// list, by the time-outs in the templates alone.
+func longest(t *testing.T, dr template, list []any) time.Duration {
+	t.Helper()
+	var sum time.Duration
+	for _, step := range list {
+		switch content := block(step); at(step, "ExecutionBlockType") {
+		case "Parallel":
+			var group time.Duration
+			for _, inner := range content["Steps"].([]any) {
+				group = max(group, longest(t, dr, []any{inner}))
+			}
+			sum += group
+		case "ARCRegionSwitchPlan":
+			child := dr.Resources[at(content, "Arn", "Fn::GetAtt", 0).(string)]
+			sum += longest(t, dr, steps(t, child))
+		default:
+			timeout, ok := content["TimeoutMinutes"].(float64)
+			require.Truef(t, ok, "%v: without a time-out a step may take an hour", at(step, "Name"))
+			sum += time.Duration(timeout) * time.Minute
+		}
+	}
+	return sum
+}
+
+// The sum is made a second time, from what is deployed: a time-out or a probe that
+// does not follow config would break the promise unseen.
+func TestTheWayBackToWorkFitsThePromise(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		dr := env.stack(t, "dr-recovery")
+		made := longest(t, dr, steps(t, plans(t, env)[config.PlanFailover]))
+		probes := dr.ofType("AWS::Route53::HealthCheck")
+		require.Len(t, probes, 2)
+		var detection time.Duration
+		for _, probe := range probes {
+			check := probe.Properties["HealthCheckConfig"]
+			detection = time.Duration(at(check, "RequestInterval").(float64)*at(check, "FailureThreshold").(float64)) * time.Second
+		}
+		alarm := env.alarms()[config.AlarmEntrance(env.Primary)]
+		detection += time.Duration(alarm.Properties["Period"].(float64)*alarm.Properties["EvaluationPeriods"].(float64)) * time.Second
+		const late = time.Minute // CloudWatch has a minute's value a minute later
+		recovery := env.DR.Recovery
+		sum := detection + late + recovery.Decision + made + config.AliasTTL + recovery.Resolvers
+		assert.LessOrEqual(t, sum, 30*time.Minute, "the seed's promise")
+		assert.Equal(t, recovery.RecoveryTime(), sum, "config sums another way than what is deployed")
+		for _, plan := range plans(t, env) {
+			assert.EqualValues(t, 30, plan.Properties["RecoveryTimeObjectiveMinutes"])
+		}
+	})
+}
+
+func TestAFailoverHasAWayWithoutLossAndOneWithout(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		list := steps(t, plans(t, env)[config.PlanFailover])
+		assert.Equal(t, []string{"approve", "activate-region[promote-database scale-service]", "move-traffic"}, stepsOf(list))
+		database := block(at(block(list[1])["Steps"], 0))
+		assert.Equal(t, "switchoverOnly", database["Behavior"], "the graceful way must lose nothing")
+		assert.Equal(t, "failover", at(database, "Ungraceful", "Ungraceful"), "the ungraceful way asks the lost region for nothing")
+		service := block(at(block(list[1])["Steps"], 1))
+		assert.EqualValues(t, 100, service["TargetPercent"])
+		assert.EqualValues(t, 50, at(service, "Ungraceful", "MinimumSuccessPercentage"))
+	})
+}
+
+func TestTheWayBackCannotLoseData(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		list := steps(t, plans(t, env)[config.PlanFailback])
+		assert.Equal(t, []string{"approve", "scale-service", "promote-database", "move-traffic"}, stepsOf(list))
+		database := block(list[2])
+		assert.Equal(t, "switchoverOnly", database["Behavior"])
+		assert.Nil(t, database["Ungraceful"])
+		for id, policy := range env.stack(t, "dr-recovery").ofType("AWS::IAM::ManagedPolicy") {
+			if strings.Contains(id, config.PlanFailover) {
+				assert.Contains(t, fmt.Sprint(policy.Properties), "rds:FailoverGlobalCluster")
+				continue
+			}
+			assert.NotContainsf(t, fmt.Sprint(policy.Properties), "rds:FailoverGlobalCluster", "%s could lose data", id)
+		}
+	})
+}
+
+func TestOnlyPeopleStartAndApproveAFailover(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		dr := env.stack(t, "dr-recovery")
+		for name, plan := range plans(t, env) {
+			assert.Nilf(t, plan.Properties["Triggers"], "%s starts by itself", name)
+			if name == config.PlanTraffic {
+				continue // a part of the others
+			}
+			first := steps(t, plan)[0]
+			assert.Equal(t, "ManualApproval", at(first, "ExecutionBlockType"), name)
+			approver := dr.Resources[at(block(first), "ApprovalRole", "Fn::GetAtt", 0).(string)]
+			assert.Equal(t, env.RecoveryApprover(), approver.Properties["RoleName"])
+		}
+		for id, policy := range dr.ofType("AWS::IAM::ManagedPolicy") {
+			if strings.Contains(id, "Approver") {
+				assert.NotContains(t, fmt.Sprint(policy.Properties), "StartPlanExecution", "one person would be enough")
+			}
+		}
+	})
+}
+
+// The plans name what they act on; a name that nothing has is found on the night.
+func TestThePlansActOnWhatIsDeployed(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		global := env.stack(t, "data").only(t, "AWS::RDS::GlobalCluster").Properties["GlobalClusterIdentifier"]
+		var clusters, services []any
+		for _, at := range []struct{ data, compute string }{{"data", "compute"}, {"dr", "dr-compute"}} {
+			data, compute := env.stack(t, at.data), env.stack(t, at.compute)
+			id := data.only(t, "AWS::RDS::DBCluster").Properties["DBClusterIdentifier"]
+			clusters = append(clusters, fmt.Sprintf("arn:aws:rds:%s:%s:cluster:%v", data.region, data.account, id))
+			cluster := compute.only(t, "AWS::ECS::Cluster").Properties["ClusterName"]
+			service := compute.only(t, "AWS::ECS::Service").Properties["ServiceName"]
+			services = append(services, map[string]any{
+				"ClusterArn": fmt.Sprintf("arn:aws:ecs:%s:%s:cluster/%v", compute.region, compute.account, cluster),
+				"ServiceArn": fmt.Sprintf("arn:aws:ecs:%s:%s:service/%v/%v", compute.region, compute.account, cluster, service),
+			})
+		}
+		for _, name := range []string{config.PlanFailover, config.PlanFailback} {
+			checked := 0
+			walk(plans(t, env)[name].Properties, nil, func(path []string, value any) {
+				switch path[len(path)-1] {
+				case "GlobalAuroraConfig":
+					assert.Equal(t, global, at(value, "GlobalClusterIdentifier"))
+					assert.Equal(t, clusters, at(value, "DatabaseClusterArns"))
+					checked++
+				case "EcsCapacityIncreaseConfig":
+					assert.Equal(t, services, at(value, "Services"))
+					checked++
+				}
+			})
+			assert.Equal(t, 2, checked, name)
+		}
+		traffic := block(steps(t, plans(t, env)[config.PlanTraffic])[0])
+		assert.Equal(t, env.Site.HostedZone.ID, traffic["HostedZoneId"])
+		assert.Equal(t, env.Site.APIDomain, traffic["RecordName"])
+		for id, alarm := range plans(t, env)[config.PlanFailover].Properties["AssociatedAlarms"].(map[string]any) {
+			assert.Contains(t, env.alarms(), id)
+			assert.Equal(t, env.AlarmARN(env.Secondary, id), at(alarm, "ResourceIdentifier"))
+		}
+		bucket := env.Bucket("logs", env.Secondary)
+		for name, plan := range plans(t, env) {
+			path := at(plan.Properties, "ReportConfiguration", "ReportOutput", 0, "S3Configuration", "BucketPath")
+			assert.Equal(t, bucket+"/region-switch/"+name, path)
+		}
+		assert.Contains(t, bucketNames(env.stack(t, "global")), bucket, "the reports of a failover would go nowhere")
+	})
+}
+
+func bucketNames(stack template) []any {
+	var names []any
+	for _, bucket := range stack.ofType("AWS::S3::Bucket") {
+		names = append(names, bucket.Properties["BucketName"])
+	}
+	return names
+}
+
+// A name that follows a load balancer's health would lead customers to a database
+// that cannot be written to, for the fault of a single release.
+func TestTheNameFollowsTheRegionAndNotATask(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		dr := env.stack(t, "dr-recovery")
+		group := dr.only(t, "AWS::Route53::RecordSetGroup").Properties
+		records := group["RecordSets"].([]any)
+		require.Len(t, records, 2, "Route 53 takes the two together or not at all")
+		for i, want := range []struct {
+			region config.Region
+			role   string
+			stack  string
+		}{{env.Primary, "PRIMARY", "compute"}, {env.Secondary, "SECONDARY", "dr-compute"}} {
+			record := records[i]
+			assert.Equal(t, env.Site.APIDomain+".", at(record, "Name"))
+			assert.Equal(t, want.role, at(record, "Failover"))
+			assert.Equal(t, want.region.Name, at(record, "SetIdentifier"), "by which the plan finds it")
+			assert.Equal(t, false, at(record, "AliasTarget", "EvaluateTargetHealth"))
+			assert.Nil(t, at(record, "TTL"), "an alias has the load balancer's 60 seconds")
+			target := env.stack(t, want.stack).only(t, "AWS::Route53::RecordSet").Properties
+			assert.Equal(t, target["Name"], at(record, "AliasTarget", "DNSName"))
+			assert.Equal(t, false, at(target, "AliasTarget", "EvaluateTargetHealth") == true, "the same by the way round")
+			assert.Equal(t, healthCheckOf(want.region.Name), resolvedHealthCheck(t, at(record, "HealthCheckId"), env))
+		}
+		for name := range env.stacks {
+			for id, record := range env.stacks[name].ofType("AWS::Route53::RecordSet") {
+				assert.NotEqualf(t, env.Site.APIDomain+".", record.Properties["Name"], "%s %s: Route 53 refuses it beside failover records", name, id)
+			}
+		}
+	})
+}
+
+func healthCheckOf(region string) string { return "id-of-" + region }
+
+// resolvedHealthCheck does what CloudFormation does with the expression, on the
+// answer that Region switch gives, in either order of the regions.
+func resolvedHealthCheck(t *testing.T, expression any, env environment) string {
+	t.Helper()
+	var answers []string
+	entries := []string{}
+	for _, region := range []string{env.Primary.Name, env.Secondary.Name} {
+		entries = append(entries, strings.Join([]string{env.Site.HostedZone.ID, env.Site.APIDomain, region, healthCheckOf(region)}, ":"))
+	}
+	for range 2 {
+		slices.Reverse(entries)
+		answers = append(answers, evaluate(t, expression, entries).(string))
+	}
+	assert.Equal(t, answers[0], answers[1], "the order of the regions decides which record hangs on which check")
+	return answers[0]
+}
+
+// evaluate knows the functions that the expression uses.
+func evaluate(t *testing.T, expression any, healthChecks []string) any {
+	t.Helper()
+	switch form := expression.(type) {
+	case map[string]any:
+		for function, argument := range form {
+			arguments, _ := argument.([]any)
+			switch function {
+			case "Fn::GetAtt":
+				assert.Equal(t, "PlanHealthChecks", arguments[1])
+				return healthChecks
+			case "Fn::Join":
+				return strings.Join(evaluate(t, arguments[1], healthChecks).([]string), arguments[0].(string))
+			case "Fn::Split":
+				return strings.Split(evaluate(t, arguments[1], healthChecks).(string), arguments[0].(string))
+			case "Fn::Select":
+				return evaluate(t, arguments[1], healthChecks).([]string)[int(arguments[0].(float64))]
+			}
+		}
+	}
+	require.Failf(t, "unknown", "%v", expression)
+	return nil
+}
+
+// asked are the places in which a template of the second region may say the first
+// one's name: what is written down there is read by nobody at deployment, or names
+// what a plan acts on once it is executed.
+var asked = map[string]*regexp.Regexp{
+	"AWS::RDS::DBCluster":          regexp.MustCompile(`^SourceRegion$`), // read when the cluster is made, and never again
+	"AWS::ARCRegionSwitch::Plan":   regexp.MustCompile(`.`),
+	"AWS::Route53::RecordSetGroup": regexp.MustCompile(`^RecordSets\.`),
+	"AWS::Route53::HealthCheck":    regexp.MustCompile(`^HealthCheckConfig\.FullyQualifiedDomainName$`),
+	"AWS::IAM::ManagedPolicy":      regexp.MustCompile(`^PolicyDocument\.Statement\.\d+\.Resource`),
+	"AWS::CloudWatch::Alarm":       regexp.MustCompile(`^(AlarmName|AlarmDescription)$`),
+	"AWS::CloudWatch::Dashboard":   regexp.MustCompile(`^DashboardBody`),
+	"AWS::MSK::Replicator":         regexp.MustCompile(`^(KafkaClusters|ReplicationInfoList)\.`),
+}
+
+// While São Paulo answers nothing, every stack of the second region must deploy,
+// and a plan must run.
+func TestNoTemplateOfTheSecondRegionAsksTheFirst(t *testing.T) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
+		for name, stack := range env.stacks {
+			if !strings.HasPrefix(name, "dr") {
+				continue
+			}
+			for id, r := range stack.Resources {
+				walk(map[string]any(r.Properties), nil, func(path []string, value any) {
+					text, literal := value.(string)
+					where := strings.Join(path, ".")
+					if !literal || !strings.Contains(text, env.Primary.Name) {
+						return
+					}
+					allowed := asked[r.Type]
+					assert.Truef(t, allowed != nil && allowed.MatchString(where), "%s %s: %s says %q", stack.name, id, where, text)
+					assert.NotRegexpf(t, `\.`+env.Primary.Name+`\.amazonaws\.com`, text, "%s %s calls the first region", stack.name, id)
+					assert.NotContainsf(t, text, "{{resolve:", "%s %s reads of the first region", stack.name, id)
+				})
+				if strings.HasPrefix(r.Type, "Custom::") || r.Type == "AWS::CloudFormation::CustomResource" {
+					function, _ := at(r.Properties, "ServiceToken", "Fn::GetAtt", 0).(string)
+					assert.Equalf(t, "AWS::Lambda::Function", stack.Resources[function].Type, "%s %s runs elsewhere", stack.name, id)
+				}
+			}
+			for _, used := range consumed(t, stack) {
+				assert.NotEqualf(t, env.Primary.Name, used.region, "%s reads %s of %s", stack.name, used.output, used.stack)
+			}
+			assert.NotContains(t, string(stack.raw), "Custom::CrossRegion")
+		}
+	})
+}
+
+func TestTheSecondPlatformIsTheFirstOneAgain(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		here, there := env.stack(t, "compute"), env.stack(t, "dr-compute")
+		first, second := here.only(t, "AWS::ECS::Service").Properties, there.only(t, "AWS::ECS::Service").Properties
+		for _, property := range []string{"LaunchType", "PlatformVersion", "EnableECSManagedTags", "PropagateTags", "HealthCheckGracePeriodSeconds", "AvailabilityZoneRebalancing"} {
+			assert.Equal(t, first[property], second[property], property)
+		}
+		assert.Nil(t, second["DesiredCount"], "a number would scale a serving region down at every deployment")
+		was := here.Resources[at(first, "TaskDefinition", "Ref").(string)].Properties
+		is := there.Resources[at(second, "TaskDefinition", "Ref").(string)].Properties
+		for _, property := range []string{"Cpu", "Memory", "NetworkMode", "RuntimePlatform", "Volumes"} {
+			assert.Equal(t, was[property], is[property], property)
+		}
+		assert.Equal(t, pairs(was["ContainerDefinitions"], "Name", "Cpu"), pairs(is["ContainerDefinitions"], "Name", "Cpu"))
+		assert.Equal(t, pairs(was["ContainerDefinitions"], "Name", "Memory"), pairs(is["ContainerDefinitions"], "Name", "Memory"))
+		scale := func(stack template) map[string]any {
+			return stack.only(t, "AWS::ApplicationAutoScaling::ScalableTarget").Properties
+		}
+		assert.Equal(t, scale(here)["MaxCapacity"], scale(there)["MaxCapacity"], "it could not carry the whole load")
+		assert.EqualValues(t, env.Service.MinTasks, scale(here)["MinCapacity"])
+		assert.EqualValues(t, env.DR.MinTasks, scale(there)["MinCapacity"])
+		assert.Equal(t, here.only(t, "AWS::WAFv2::WebACL").Properties["Rules"], there.only(t, "AWS::WAFv2::WebACL").Properties["Rules"])
+		assert.Equal(t, here.only(t, "AWS::CertificateManager::Certificate").Properties["DomainName"],
+			there.only(t, "AWS::CertificateManager::Certificate").Properties["DomainName"])
+		for _, kind := range []string{"AWS::MSK::Topic", "AWS::MSK::Configuration"} {
+			assert.Equal(t, shapesOf(env.stack(t, "messaging"), kind), shapesOf(env.stack(t, "dr-messaging"), kind), kind)
+		}
+		node := func(stack string) any {
+			return env.stack(t, stack).only(t, "AWS::ElastiCache::ReplicationGroup").Properties
+		}
+		for _, property := range []string{"CacheNodeType", "NumNodeGroups", "ReplicasPerNodeGroup", "EngineVersion", "TransitEncryptionMode"} {
+			assert.Equal(t, at(node("data"), property), at(node("dr"), property), property)
+		}
+	})
+}
+
+// shapesOf are the properties of a type's resources without what refers to others.
+func shapesOf(stack template, kind string) []string {
+	var all []string
+	for _, r := range stack.ofType(kind) {
+		values := maps.Clone(map[string]any(r.Properties))
+		maps.DeleteFunc(values, func(_ string, value any) bool { _, literal := value.(map[string]any); return literal })
+		content, _ := json.Marshal(values)
+		all = append(all, string(content))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// A region that waits has a database that cannot be written to. Asked for
+// readiness, its tasks would be replaced for ever, and no deployment would end.
+func TestTasksThatWaitAreAskedWhetherTheyLive(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		for stack, path := range map[string]string{"compute": config.ReadyPath, "dr-compute": config.LivePath} {
+			groups := env.stack(t, stack).ofType("AWS::ElasticLoadBalancingV2::TargetGroup")
+			require.NotEmpty(t, groups)
+			for id, group := range groups {
+				assert.Equal(t, path, group.Properties["HealthCheckPath"], id)
+			}
+		}
+	})
+}
+
+// The standby's tasks know their own region's endpoints, whoever is the writer.
+func TestTasksThatWaitNeedNothingOfTheFirstRegion(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		compute := env.stack(t, "dr-compute")
+		service := compute.only(t, "AWS::ECS::Service").Properties
+		task := compute.Resources[at(service, "TaskDefinition", "Ref").(string)]
+		app := at(task.Properties, "ContainerDefinitions", 0).(map[string]any)
+		variables := environmentOf(app)
+		assert.Contains(t, variables["QUARKUS_DATASOURCE_WRITE_REACTIVE_URL"], env.StackName("dr")+" ")
+		assert.Contains(t, variables["QUARKUS_DATASOURCE_WRITE_REACTIVE_URL"], "EndpointAddress")
+		assert.Contains(t, variables["QUARKUS_DATASOURCE_READ_REACTIVE_URL"], "ReadEndpointAddress")
+		assert.Contains(t, variables["KAFKA_BOOTSTRAP_SERVERS"], env.StackName("dr-messaging"))
+		assert.Contains(t, variables["CACHE_HOST"], env.StackName("dr")+" ")
+		secrets, _ := json.Marshal(app["Secrets"])
+		assert.Contains(t, string(secrets), "secret:"+env.DatabaseAppSecret()+":username::", "the replica, by its name")
+		authorities := ""
+		walk(task.Properties, nil, func(_ []string, value any) {
+			if text, ok := value.(string); ok && strings.Contains(text, "BEGIN CERTIFICATE") {
+				authorities = text
+			}
+		})
+		assert.Equal(t, env.Secondary.DatabaseAuthorities(), authorities)
+		assert.NotEmpty(t, authorities)
+		for id, rule := range env.stack(t, "dr-compute").ofType("AWS::EC2::SecurityGroupIngress") {
+			port := rule.Properties["FromPort"]
+			assert.Containsf(t, []any{float64(config.MySQLPort), float64(config.CachePort), float64(config.KafkaSCRAMPort), float64(config.AppPort)}, port, "%s opens another port", id)
+		}
+	})
+}
+
+// ECR makes a missing repository by itself, with tags that can be moved and no key
+// of ours, and the stack that comes later finds its name taken.
+func TestImagesAreCopiedIntoRepositoriesOfOurs(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		shape := func(stack string) map[any]any {
+			found := map[any]any{}
+			for _, r := range env.stack(t, stack).ofType("AWS::ECR::Repository") {
+				values := maps.Clone(map[string]any(r.Properties))
+				delete(values, "EncryptionConfiguration")
+				found[values["RepositoryName"]] = values
+				assert.Equal(t, "KMS", at(r.Properties, "EncryptionConfiguration", "EncryptionType"))
+			}
+			return found
+		}
+		assert.Equal(t, shape("compute"), shape("global"))
+		assert.Len(t, shape("global"), 2)
+		assert.Contains(t, env.stack(t, "data").requires, env.StackName("global"), "before the first push, the copies need a place")
+		assert.Contains(t, env.stack(t, "compute").requires, env.StackName("data"))
+	})
+}
+
+// The replicator cannot be made in one deployment; what each phase adds is what the
+// next one needs.
+func TestTheReplicatorComesInPhases(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		require.Equal(t, config.ReplicationPrepared, env.Replication())
+		source := env.stack(t, "messaging")
+		connected := at(source.only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo", "VpcConnectivity", "ClientAuthentication", "Sasl", "Iam", "Enabled")
+		assert.Equal(t, true, connected, "MSK refuses the replicator")
+		policy := at(source.only(t, "AWS::MSK::ClusterPolicy").Properties, "Policy", "Statement", 0)
+		assert.ElementsMatch(t, []any{"kafka:CreateVpcConnection", "kafka:GetBootstrapBrokers", "kafka:DescribeClusterV2"}, at(policy, "Action"))
+		assert.Equal(t, map[string]any{"Service": "kafka.amazonaws.com"}, at(policy, "Principal"))
+		target := env.stack(t, "dr-messaging")
+		assert.Empty(t, target.ofType("AWS::MSK::Replicator"), "its source has no name yet")
+		assert.Nil(t, at(target.only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo", "VpcConnectivity"))
+		assert.Contains(t, source.Outputs, "KafkaClusterArn")
+		assert.Contains(t, source.Outputs, "KafkaSubnets")
+		assert.Contains(t, target.requires, source.name, "the replicator would come before its way in")
+	})
+}
+
+func TestTheReplicatorCopiesTheWalletsTopicsUnderTheirNames(t *testing.T) {
+	env := altered(t, replicating(t))
+	messaging := env.stack(t, "dr-messaging")
+	replicator := messaging.only(t, "AWS::MSK::Replicator").Properties
+	info := at(replicator, "ReplicationInfoList", 0)
+	assert.Equal(t, []any{"wallet-events", "wallet-commands", "wallet-snapshots"}, at(info, "TopicReplication", "TopicsToReplicate"))
+	assert.Equal(t, "IDENTICAL", at(info, "TopicReplication", "TopicNameConfiguration", "Type"), "a client that moves would find empty topics")
+	assert.Equal(t, "EARLIEST", at(info, "TopicReplication", "StartingPosition", "Type"))
+	assert.Equal(t, true, at(info, "ConsumerGroupReplication", "SynchroniseConsumerGroupOffsets"), "consumers would begin anew")
+	assert.Equal(t, env.Site.KafkaSource.ARN, at(info, "SourceKafkaClusterArn"))
+	assert.Equal(t, "us-east-1", messaging.region, "MSK runs a replicator beside its target")
+	for _, action := range []string{"kafka-cluster:ReadData", "kafka-cluster:WriteData", "kafka-cluster:AlterGroup"} {
+		assert.Contains(t, string(messaging.raw), action)
+	}
+	alarm := env.alarms()[config.AlarmReplicator]
+	assert.EqualValues(t, env.DR.EventLag.Milliseconds(), alarm.Properties["Threshold"])
+	assert.Equal(t, env.ReplicatorName(), at(alarm.Properties, "Dimensions", 0, "Value"))
+	assert.Contains(t, env.alarms(), "standby-replicator-failed")
+	assert.Equal(t, map[crossing]int{{"events", "MSK Replicator"}: 1}, difference(crossings(env), crossings(platform["production"])))
+}
+
+func difference(more, fewer map[crossing]int) map[crossing]int {
+	left := maps.Clone(more)
+	maps.DeleteFunc(left, func(way crossing, count int) bool { return fewer[way] == count })
+	return left
+}
+
+// servingDiffers are the only properties that the region which serves decides. None
+// of them replaces a resource.
+var servingDiffers = map[string][]string{
+	"AWS::ApplicationAutoScaling::ScalableTarget": {"MinCapacity"},
+	"AWS::ElasticLoadBalancingV2::TargetGroup":    {"HealthCheckPath"},
+	"AWS::CloudWatch::Alarm":                      {"AlarmActions", "OKActions", "AlarmDescription", "Threshold", "TreatMissingData"},
+	"AWS::CloudWatch::Dashboard":                  {"DashboardBody"},
+}
+
+// After a failover somebody says so in config, or does not. Either way a deployment
+// of either region must leave the databases, the brokers and the name alone.
+func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
+	env := config.Production()
+	env.DR.ServingRegion = env.Secondary.Name
+	moved, before := altered(t, env), platform["production"]
+	require.ElementsMatch(t, slices.Collect(maps.Keys(before.stacks)), slices.Collect(maps.Keys(moved.stacks)))
+	changed := 0
+	for name, stack := range before.stacks {
+		require.ElementsMatchf(t, slices.Collect(maps.Keys(stack.Resources)), slices.Collect(maps.Keys(moved.stacks[name].Resources)), "%s", name)
+		for id, was := range stack.Resources {
+			is := moved.stacks[name].Resources[id]
+			for property := range merged(was.Properties, is.Properties) {
+				if reflect.DeepEqual(was.Properties[property], is.Properties[property]) {
+					continue
+				}
+				changed++
+				assert.Containsf(t, servingDiffers[was.Type], property, "%s %s (%s)", name, id, was.Type)
+			}
+		}
+	}
+	assert.NotZero(t, changed)
+	scale := func(stack string) any {
+		return moved.stack(t, stack).only(t, "AWS::ApplicationAutoScaling::ScalableTarget").Properties["MinCapacity"]
+	}
+	assert.EqualValues(t, env.Service.MinTasks, scale("dr-compute"), "a deployment would scale the serving region in")
+	assert.EqualValues(t, env.DR.MinTasks, scale("compute"))
+	assert.Contains(t, fmt.Sprint(moved.alarms()[config.AlarmEntrance(env.Secondary)].Properties["AlarmActions"]), "Critical")
+	assert.Contains(t, fmt.Sprint(moved.alarms()["standby-edge-errors"].Properties["AlarmActions"]), "Critical", "customers are there now")
+}
+
+func merged(a, b map[string]any) map[string]bool {
+	keys := map[string]bool{}
+	for key := range a {
+		keys[key] = true
+	}
+	for key := range b {
+		keys[key] = true
+	}
+	return keys
+}
+
+// Aurora is asked who writes; a template that said so would, deployed after a
+// switchover, demote the writer or make another cluster.
+func TestNoTemplateSaysWhichClusterWrites(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		for _, stack := range env.sorted() {
+			for id, r := range stack.Resources {
+				if !strings.HasPrefix(r.Type, "AWS::RDS::") {
+					continue
+				}
+				for _, says := range []string{"SourceDBClusterIdentifier", "ReplicationSourceIdentifier", "SnapshotIdentifier", "RestoreType", "UseLatestRestorableTime", "SourceDBInstanceIdentifier"} {
+					assert.NotContainsf(t, r.Properties, says, "%s %s", stack.name, id)
+				}
+			}
+		}
+		for _, stack := range []string{"data", "dr"} {
+			cluster := env.stack(t, stack).only(t, "AWS::RDS::DBCluster")
+			named := fmt.Sprint(cluster.Properties["GlobalClusterIdentifier"])
+			assert.NotEqual(t, "<nil>", named, "a cluster that leaves the template's global database is detached from it")
+		}
+	})
+}
+
+func TestARestoreOfTheCopiesIsTriedToo(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, dr template) {
+		plan := dr.only(t, "AWS::Backup::RestoreTestingPlan").Properties
+		vaults := at(plan, "RecoveryPointSelection", "IncludeVaults").([]any)
+		require.Len(t, vaults, 1)
+		assert.Equal(t, "AWS::Backup::BackupVault", dr.Resources[at(vaults[0], "Fn::GetAtt", 0).(string)].Type)
+		selection := dr.only(t, "AWS::Backup::RestoreTestingSelection").Properties
+		assert.Equal(t, []any{"*"}, selection["ProtectedResourceArns"], "the copies are known by the name of a cluster of another region")
+		assert.Equal(t, "Aurora", selection["ProtectedResourceType"])
+		assert.NotNil(t, at(selection, "RestoreMetadataOverrides", "dbSubnetGroupName"), "it would be restored into the default VPC")
+	})
+}
+
+// CloudFormation's limits: 500 resources, and a template of a megabyte.
+func TestEveryStackFitsIntoCloudFormation(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, stack := range env.sorted() {
+			assert.LessOrEqualf(t, len(stack.Resources), 400, "%s: leave room before the limit of 500", stack.name)
+			assert.LessOrEqualf(t, len(stack.raw), 900_000, "%s", stack.name)
+		}
+	})
+}
+
+func TestTheDocumentedWayIsTheConfiguredOne(t *testing.T) {
+	env := platform["production"].Environment
+	var b strings.Builder
+	b.WriteString("| leg | at most | source |\n| --- | ---: | --- |\n")
+	for _, leg := range env.DR.Recovery.Way() {
+		name := leg.Name
+		if leg.Alongside {
+			name += " (at the same time)"
+		}
+		fmt.Fprintf(&b, "| %s | %v | %s |\n", name, leg.Budget, leg.Source)
+	}
+	fmt.Fprintf(&b, "| **sum** | **%v** | promise: %v |", env.DR.Recovery.RecoveryTime(), env.DR.Recovery.TimeObjective)
+	documented(t, filepath.Join("..", recoveryPage), "way", b.String())
+}
+
+const recoveryPage = "docs/DISASTER-RECOVERY.md"
+
+func TestTheDocumentedLossIsTheConfiguredOne(t *testing.T) {
+	env := platform["production"].Environment
+	var b strings.Builder
+	b.WriteString("| store | copy | bound that is watched | what AWS says | alarm | where the rest comes from |\n| --- | --- | ---: | --- | --- | --- |\n")
+	for _, point := range env.RecoveryPoints() {
+		bound, alarm := "none", "none"
+		if point.Loss > 0 {
+			bound = fmt.Sprint(point.Loss)
+		}
+		if point.Alarm != "" {
+			alarm = "`" + point.Alarm + "`"
+			assert.Contains(t, platform["production"].alarms(), point.Alarm)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", point.Store, orNone(point.Copy), bound, point.Typical, alarm, point.Again)
+	}
+	documented(t, filepath.Join("..", recoveryPage), "loss", strings.TrimSpace(b.String()))
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+func TestTheDocumentedQuotasAreThoseOfTheFullLoad(t *testing.T) {
+	env := platform["production"].Environment
+	var b strings.Builder
+	b.WriteString("| service | quota in us-east-1 | needed | AWS's default | for |\n| --- | --- | ---: | ---: | --- |\n")
+	for _, quota := range env.StandbyQuotas() {
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s |\n", quota.Service, quota.Name, quota.Needed, quota.Default, quota.Why)
+	}
+	documented(t, filepath.Join("..", recoveryPage), "quotas", strings.TrimSpace(b.String()))
+	assert.Equal(t, 160, env.StandbyQuotas()[0].Needed, "20 tasks of 4 vCPU, twice during a deployment")
+	assert.Empty(t, config.Staging().StandbyQuotas())
 }

@@ -570,14 +570,18 @@ func TestFunctionsRunOnTheProcessorTheyAreBuiltFor(t *testing.T) {
 			built++
 			assert.Equalf(t, []any{"arm64"}, function.Properties["Architectures"], "%s would not start", function.id)
 			least := 180.0 // six attempts, ten seconds and a connection's time-out apart
-			if strings.HasPrefix(function.id, "DatabaseRotation") {
+			switch {
+			case strings.HasPrefix(function.id, "DatabaseRotation"):
 				least = 120 // one attempt with each of three versions of a password
+			case strings.HasPrefix(function.id, "ReleaseMigration"), strings.HasPrefix(function.id, "Redeploy"):
+				least = 60 // a few calls of ECS, which calls or is called again
+			case strings.HasPrefix(function.id, "ReleaseSmoke"):
+				least = 150 // two minutes of a JVM that warms up, and time to say so
 			}
 			timeout, _ := function.Properties["Timeout"].(float64)
 			assert.GreaterOrEqualf(t, timeout, least, "%s gives up before the last of its attempts", function.id)
 		}
-		assert.Equal(t, 3+env.DR.Mode.SecondaryRegions(), built,
-			"for the users of the database, their passwords, and the users of Kafka in each region that has it")
+		assert.Equal(t, 6+env.DR.Mode.SecondaryRegions(), built, "for the users of the database, their passwords, the users of Kafka in each region that has it, and deployments: migration, test, and again after a rotation")
 	})
 }
 

@@ -100,6 +100,7 @@ var classification = map[string]state{
 	"AWS::IAM::Policy":                              free,
 	"AWS::IAM::Role":                                free,
 	"AWS::KMS::Alias":                               free,
+	"AWS::Lambda::EventSourceMapping":               free,
 	"AWS::Lambda::Function":                         free,
 	"AWS::Lambda::Permission":                       free,
 	"AWS::Logs::Delivery":                           free,
@@ -122,7 +123,7 @@ var classification = map[string]state{
 	"AWS::SNS::TopicPolicy":                         free,
 	"AWS::SNS::TopicInlinePolicy":                   free,
 	"AWS::SNS::Topic":                               free,
-	"AWS::SQS::Queue":                               free, // the queues hold failures to look at, not events
+	"AWS::SQS::Queue":                               free, // the queues hold rotations that a deployment must follow, not events
 	"AWS::SQS::QueuePolicy":                         free,
 	"AWS::SSM::Parameter":                           free,
 	"AWS::SecretsManager::ResourcePolicy":           free,
@@ -150,7 +151,7 @@ var classification = map[string]state{
 var reconsidered = map[string]string{
 	"AWS::RDS::DBInstance":                 "its data is the cluster's, and it must go with a cluster that goes",
 	"AWS::SNS::Topic":                      "a notification is delivered or retried, never stored",
-	"AWS::SQS::Queue":                      "holds failed notifications to look at; the events are in Kafka",
+	"AWS::SQS::Queue":                      "holds rotations that a deployment must follow, and any deployment does; the events are in Kafka",
 	"AWS::Logs::LogGroup":                  "each group decides by its Keep flag; the tests ask for an explicit policy",
 	"AWS::CertificateManager::Certificate": "issued again by DNS validation",
 }

@@ -78,7 +78,6 @@ func (a *app) root() *cobra.Command {
 			"Exit status: 0 the release may run, 1 failure, 2 not valid, 3 schema too new for this release,\n" +
 			"4 a migration stopped half-way, 5 another migration runs, 6 contract before its expand is served.",
 		SilenceUsage: true, SilenceErrors: true,
-		PersistentPreRun: func(*cobra.Command, []string) { a.begun = true },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	flags := root.PersistentFlags()
@@ -152,7 +151,11 @@ func (a *app) repair() *cobra.Command {
 // with prepares a runner, and says all that is wrong with the migrations and with
 // the environment before it connects.
 func (a *app) with(do func(migrations.Runner) error) error {
+	a.begun = true
 	set, setErr := migrations.Read(os.DirFS(a.directory))
+	if setErr != nil {
+		setErr = fmt.Errorf("the migrations in %s:\n%w", a.directory, setErr)
+	}
 	target, targetErr := a.target()
 	if err := errors.Join(setErr, targetErr); err != nil {
 		return migrations.Refusal{Status: migrations.Invalid, Reason: err.Error()}

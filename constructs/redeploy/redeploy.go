@@ -21,7 +21,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
-	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
 	"wallet-infra/constructs/network"
@@ -67,7 +66,6 @@ func New(scope constructs.Construct, props Props) string {
 		VisibilityTimeout:   seconds(retry),
 		DeadLetterQueue:     &awssqs.DeadLetterQueue{Queue: failed, MaxReceiveCount: jsii.Number(receptions(props.Env.Delivery))},
 	})
-	acknowledge.Finding(failed, "AwsSolutions-SQS3", "It is the dead-letter queue of the other one")
 	listen(own, queue, props)
 	consume(own, queue, newFunction(own, queue, key, props))
 	return *failed.QueueName()

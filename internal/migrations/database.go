@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/golang-migrate/migrate/v4/database"
+	driver "github.com/golang-migrate/migrate/v4/database/mysql"
 )
 
 // noSuchTable is MySQL's error number for it.
@@ -86,11 +88,26 @@ func lock(ctx context.Context, db querier, database string, wait time.Duration) 
 	return nil
 }
 
-// running tells whether a runner holds the lock.
-func running(ctx context.Context, db querier, database string) (bool, error) {
-	var holder sql.NullInt64
-	if err := db.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?)", lockName(database)).Scan(&holder); err != nil {
-		return false, fmt.Errorf("look at the lock: %w", err)
+// statementLock is golang-migrate's own lock, which the connection holds that runs
+// a statement: it outlives a runner that was killed, until the statement ends.
+func statementLock(name string) (string, error) {
+	return database.GenerateAdvisoryLockId(name + ":" + driver.DefaultMigrationsTable)
+}
+
+// running tells whether a runner is at work, or a statement that one left behind.
+func running(ctx context.Context, db querier, name string) (bool, error) {
+	inner, err := statementLock(name)
+	if err != nil {
+		return false, err
 	}
-	return holder.Valid, nil
+	for _, each := range []string{lockName(name), inner} {
+		var holder sql.NullInt64
+		if err := db.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?)", each).Scan(&holder); err != nil {
+			return false, fmt.Errorf("look at the lock: %w", err)
+		}
+		if holder.Valid {
+			return true, nil
+		}
+	}
+	return false, nil
 }

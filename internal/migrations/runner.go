@@ -125,17 +125,17 @@ func (r Runner) Repair(ctx context.Context, version int, applied bool) error {
 		if !applied {
 			version--
 		}
+		engine, err := r.engine(ctx)
+		if err != nil {
+			return err
+		}
+		defer engine.Close()
 		if err := ensureRelease(ctx, db); err != nil {
 			return err
 		}
 		if err := setFloor(ctx, db, r.Set.floorAt(version)); err != nil {
 			return err
 		}
-		engine, err := r.engine(ctx)
-		if err != nil {
-			return err
-		}
-		defer engine.Close()
 		stored := version
 		if stored == 0 {
 			stored = database.NilVersion
@@ -175,6 +175,9 @@ func (r Runner) engine(ctx context.Context) (*migrate.Migrate, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	target, err := driver.WithConnection(context.WithoutCancel(ctx), db, &driver.Config{DatabaseName: r.Database})
+	if errors.Is(err, database.ErrLocked) {
+		return nil, errors.Join(Refusal{Locked, "the server still runs a statement of a migration whose runner is gone: wait for its end"}, db.Close())
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare the table schema_migrations: %w", plain(err)), db.Close())
 	}

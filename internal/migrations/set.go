@@ -68,7 +68,7 @@ var fileName = regexp.MustCompile(`^(\d{4})_([a-z0-9_]+)\.up\.sql$`)
 func Read(files fs.FS) (Set, error) {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
-		return Set{}, fmt.Errorf("the directory of the migrations: %w", err)
+		return Set{}, err
 	}
 	set := Set{files: files}
 	var problems []error

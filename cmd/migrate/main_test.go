@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/migrations"
+)
+
+// call runs the program with an environment.
+func call(t *testing.T, environment map[string]string, arguments ...string) (status migrations.Status, out, errs string) {
+	var o, e strings.Builder
+	status = run(t.Context(), arguments, func(name string) string { return environment[name] }, &o, &e)
+	return status, o.String(), e.String()
+}
+
+func environment(port string) map[string]string {
+	return map[string]string{
+		"DATABASE_HOST": "127.0.0.1", "DATABASE_PORT": port, "DATABASE_NAME": "wallet", "AWS_REGION": "sa-east-1",
+		"DATABASE_USERNAME": "wallet_admin", "DATABASE_PASSWORD": "s3cret-Pass",
+	}
+}
+
+func TestEverythingThatIsMissingIsNamedBeforeAnythingIsDone(t *testing.T) {
+	directory := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(directory, "0001_one.up.sql"), []byte("CREATE TABLE one (id INT)"), 0o600))
+	for _, command := range [][]string{{"up"}, {"check"}, {"status"}, {"repair", "--version", "1", "--applied"}} {
+		status, _, errs := call(t, map[string]string{"AWS_REGION": "eu-west-9"}, append(command, "--dir", directory)...)
+		assert.Equal(t, migrations.Invalid, status)
+		for _, want := range []string{
+			"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USERNAME", "DATABASE_PASSWORD",
+			"0001_one.up.sql: want a first line", `no certificate in config/authorities for AWS_REGION "eu-west-9"`,
+		} {
+			assert.Contains(t, errs, want)
+		}
+	}
+	wrong := environment("http")
+	_, _, errs := call(t, wrong, "up", "--dir", "sql", "--ca", "absent.pem")
+	assert.Contains(t, errs, `DATABASE_PORT: want a port, got "http"`)
+	assert.Contains(t, errs, "absent.pem")
+}
+
+func TestACommandLineThatSaysTooLittleIsRefused(t *testing.T) {
+	for _, arguments := range [][]string{
+		{"down"}, {"up", "now"}, {"up", "--fast"}, {"repair"}, {"repair", "--version", "3"}, {"repair", "--applied"},
+		{"repair", "--version", "3", "--applied", "--not-applied"},
+	} {
+		status, _, errs := call(t, environment("3306"), arguments...)
+		assert.Equal(t, migrations.Invalid, status, arguments)
+		assert.Contains(t, errs, "migrate: ", arguments)
+	}
+	status, out, _ := call(t, nil, "--help")
+	assert.Equal(t, migrations.OK, status)
+	assert.Contains(t, out, "3 schema too new for this release")
+}
+
+func TestAnUnreachableDatabaseIsAFailureThatNamesNoPassword(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	target := environment(port)
+	target["DATABASE_PASSWORD"] = "127.0.0.1" // which the error quotes, as the host's name
+	status, out, errs := call(t, target, "up", "--dir", "sql")
+	assert.Equal(t, migrations.Failure, status)
+	assert.Contains(t, errs, "dial tcp ***:"+port)
+	assert.NotContains(t, out+errs, "127.0.0.1")
+}
+
+// server speaks MySQL's protocol up to the login, and returns all that it reads
+// before the connection is encrypted, and whether somebody then logs in.
+func server(t *testing.T, encrypts bool) (port, authority string, plain chan string, login chan bool) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	content, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	authority = filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: content}), 0o600))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	plain, login = make(chan string, 1), make(chan bool, 1)
+	go func() {
+		connection, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer connection.Close()
+		_, _ = connection.Write(greeting(encrypts))
+		reader := bufio.NewReader(connection)
+		request := make([]byte, 4+32) // an SSL request, shorter than any login
+		read, _ := io.ReadFull(reader, request)
+		plain <- string(request[:read])
+		encrypted := tls.Server(connection, &tls.Config{
+			Certificates: []tls.Certificate{{Certificate: [][]byte{content}, PrivateKey: key}}, MinVersion: tls.VersionTLS12,
+		})
+		_, err = encrypted.Read(make([]byte, 512))
+		login <- err == nil
+	}()
+	_, port, err = net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	return port, authority, plain, login
+}
+
+// greeting is the server's first packet (MySQL's Protocol::HandshakeV10).
+func greeting(encrypts bool) []byte {
+	// PROTOCOL_41, SECURE_CONNECTION, PLUGIN_AUTH and, perhaps, SSL.
+	low, high := []byte{0x00, 0x82}, []byte{0x08, 0x00}
+	if encrypts {
+		low[1] |= 0x08
+	}
+	body := append([]byte{10}, "8.0.39\x00\x01\x00\x00\x00salt5678\x00"...)
+	body = append(body, low...)
+	body = append(body, 45, 2, 0) // character set, status
+	body = append(body, high...)
+	body = append(body, 21)
+	body = append(body, make([]byte, 10)...)
+	body = append(body, "salt56789012\x00caching_sha2_password\x00"...)
+	return append([]byte{byte(len(body)), 0, 0, 0}, body...)
+}
+
+func TestThePasswordGoesOnlyToAServerThatProvesItsName(t *testing.T) {
+	port, authority, plain, login := server(t, true)
+	_, _, errs := call(t, environment(port), "check", "--dir", "sql", "--ca", authority)
+	assert.NotContains(t, <-plain, "wallet_admin")
+	assert.True(t, <-login, errs)
+
+	port, _, plain, login = server(t, true)
+	status, _, errs := call(t, environment(port), "check", "--dir", "sql")
+	assert.Equal(t, migrations.Failure, status)
+	assert.Contains(t, errs, "certificate signed by unknown authority")
+	assert.NotContains(t, <-plain, "wallet_admin")
+	assert.False(t, <-login)
+
+	port, authority, plain, _ = server(t, false)
+	status, _, errs = call(t, environment(port), "check", "--dir", "sql", "--ca", authority)
+	assert.Equal(t, migrations.Failure, status)
+	assert.Contains(t, errs, "server does not support TLS")
+	assert.Empty(t, <-plain, "no login over a connection that is not encrypted")
+}

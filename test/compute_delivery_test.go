@@ -1,0 +1,579 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+	"wallet-infra/stacks"
+)
+
+// deployment is the service's deployment configuration.
+func (t template) deployment(test *testing.T) any {
+	test.Helper()
+	return at(t.only(test, "AWS::ECS::Service").Properties, "DeploymentConfiguration")
+}
+
+// function returns a Lambda function by the beginning of its logical ID.
+func (t template) function(test *testing.T, prefix string) (string, resource) {
+	test.Helper()
+	for id, function := range t.ofType("AWS::Lambda::Function") {
+		if strings.HasPrefix(id, prefix) {
+			return id, function
+		}
+	}
+	require.Failf(test, "no such function", "%s has no function %s…", t.name, prefix)
+	return "", resource{}
+}
+
+// permissions are the statements of a role's managed policies, by their Sid; the
+// policy that every function has, for its log and its network, is left out.
+func (t template) permissions(test *testing.T, role any) map[string]statement {
+	test.Helper()
+	id := rendered(at(role, "Fn::GetAtt", 0))
+	require.Contains(test, t.Resources, id)
+	found := map[string]statement{}
+	for _, reference := range at(t.Resources[id].Properties, "ManagedPolicyArns").([]any) {
+		policy := t.Resources[rendered(at(reference, "Ref"))]
+		for _, each := range listOf(at(policy.Properties, "PolicyDocument", "Statement")) {
+			if sid, named := at(each, "Sid").(string); named {
+				found[sid] = readStatement(each)
+			}
+		}
+	}
+	return found
+}
+
+// variant synthesizes one environment with changes.
+func variant(t *testing.T, env config.Environment) environment {
+	t.Helper()
+	require.NoError(t, env.Validate())
+	context, err := config.ReadContext("../cdk.json", nil)
+	require.NoError(t, err)
+	outdir := t.TempDir()
+	require.NotPanics(t, func() { stacks.NewApp(context, outdir, []config.Environment{env}).Synth(nil) })
+	synthesized, err := load(outdir, env)
+	require.NoError(t, err)
+	return synthesized
+}
+
+// what ECS rewrites, and what the rules name: replaced, they would be rewritten too.
+var beneathTheRules = []string{
+	"AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::Listener",
+	"AWS::ElasticLoadBalancingV2::ListenerRule", "AWS::ElasticLoadBalancingV2::TargetGroup",
+}
+
+// ECS moves the rule's weights behind CloudFormation's back, and CloudFormation
+// writes the template's again when anything of the rule changes: after every other
+// release, customers would be sent to a group without tasks.
+func TestListenerRuleSurvivesEveryReleaseAndEverySize(t *testing.T) {
+	known := knownTypes(t)
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		next := env.Environment
+		next.Site.ImageTag = "2.7.1"
+		next.Service.CPU, next.Service.MemoryMiB = 1024, 3072
+		next.Service.MinTasks, next.Service.MaxTasks = env.Service.MinTasks+1, env.Service.MaxTasks-1
+		next.Service.RequestsPerTaskPerMinute /= 2
+		next.Service.StartupGrace += time.Minute
+		next.Edge.DeregistrationDelay, next.Edge.SlowStart = 30*time.Second, 0
+		next.Edge.Health.Healthy, next.Edge.RateLimit = 5, 5000
+		next.Observability.LatencyTarget, next.Database.MaxConnections = 50*time.Millisecond, env.Database.MaxConnections+100
+		next.Delivery.Strategy, next.Delivery.StepPercent, next.Delivery.StepBake = config.Linear, 20, 5*time.Minute
+		next.Delivery.Bake += time.Minute
+		first := env.Environment
+		first.Site.ImageTag = config.NoImage
+		before := env.stack(t, "compute")
+		for name, changed := range map[string]config.Environment{"another release": next, "the first deployment": first} {
+			after := variant(t, changed).stack(t, "compute")
+			assert.NotEqual(t, string(before.raw), string(after.raw), "%s: the templates must differ for this test to say anything", name)
+			for _, resourceType := range beneathTheRules {
+				assert.Equalf(t, slices.Sorted(maps.Keys(before.ofType(resourceType))), slices.Sorted(maps.Keys(after.ofType(resourceType))), "%s: %s", name, resourceType)
+				for id, resource := range before.ofType(resourceType) {
+					for property := range known[resourceType].Replaces {
+						assert.Equalf(t, resource.Properties[property], after.Resources[id].Properties[property], "%s: %s would be replaced, and the rules with it", name, id)
+					}
+					if strings.HasPrefix(resourceType, "AWS::ElasticLoadBalancingV2::Listener") {
+						assert.JSONEqf(t, encoded(t, resource), encoded(t, after.Resources[id]), "%s: CloudFormation would write %s again", name, id)
+					}
+				}
+			}
+		}
+	})
+}
+
+func encoded(t *testing.T, value any) string {
+	t.Helper()
+	content, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(content)
+}
+
+func TestNothingButTheTwoRulesSpeaksOfWeights(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		for _, port := range []float64{443, config.TestPort} {
+			_, rule := compute.rule(t, port)
+			groups := at(rule.Properties, "Actions", 0, "ForwardConfig", "TargetGroups").([]any)
+			require.Len(t, groups, 2, "ECS wants both groups in the rule from the start")
+			service := at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0)
+			assert.Equal(t, at(service, "TargetGroupArn"), at(groups[0], "TargetGroupArn"))
+			assert.Equal(t, at(service, "AdvancedConfiguration", "AlternateTargetGroupArn"), at(groups[1], "TargetGroupArn"))
+			assert.EqualValues(t, 100, at(groups[0], "Weight"))
+			assert.EqualValues(t, 0, at(groups[1], "Weight"))
+		}
+	})
+	eachResource(t, func(t *testing.T, _ environment, stack template, id string, r resource) {
+		if r.Type == "AWS::ElasticLoadBalancingV2::ListenerRule" {
+			return
+		}
+		walk(r.Properties, nil, func(path []string, _ any) {
+			assert.NotEqualf(t, "Weight", path[len(path)-1], "%s %s would move requests apart from ECS", stack.name, id)
+		})
+	})
+}
+
+func TestProductionShowsAReleaseToATenthOfItsCustomersFirst(t *testing.T) {
+	type rollout struct {
+		strategy     string
+		canary       any
+		bake, stages float64
+	}
+	eachOfTheSeed(t, map[string]rollout{
+		"production": {"CANARY", map[string]any{"CanaryPercent": 10.0, "CanaryBakeTimeInMinutes": 10.0}, 15, 2},
+		"staging":    {"BLUE_GREEN", nil, 5, 2},
+	}, func(t *testing.T, env environment, want rollout) {
+		deployment := env.stack(t, "compute").deployment(t)
+		assert.Equal(t, want.strategy, at(deployment, "Strategy"))
+		assert.Equal(t, want.canary, at(deployment, "CanaryConfiguration"))
+		assert.Nil(t, at(deployment, "LinearConfiguration"), "another strategy's settings are refused")
+		assert.EqualValues(t, want.bake, at(deployment, "BakeTimeInMinutes"), "how long the old release can take the requests back at once")
+	})
+}
+
+func TestAReleaseCanMoveInEqualSteps(t *testing.T) {
+	env := config.Staging()
+	env.Delivery.Strategy, env.Delivery.StepPercent, env.Delivery.StepBake = config.Linear, 12.5, 5*time.Minute
+	deployment := variant(t, env).stack(t, "compute").deployment(t)
+	assert.Equal(t, "LINEAR", at(deployment, "Strategy"))
+	assert.Equal(t, map[string]any{"StepPercent": 12.5, "StepBakeTimeInMinutes": 5.0}, at(deployment, "LinearConfiguration"))
+	assert.Nil(t, at(deployment, "CanaryConfiguration"))
+}
+
+func TestAReleaseThatFailsOrIsSlowIsTakenBack(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		alarms := at(compute.deployment(t), "Alarms")
+		assert.Equal(t, true, at(alarms, "Enable"))
+		assert.Equal(t, true, at(alarms, "Rollback"))
+		names := map[any]string{}
+		for id, alarm := range compute.ofType("AWS::CloudWatch::Alarm") {
+			names[alarm.Properties["AlarmName"]] = id
+		}
+		var want []any
+		for _, id := range []string{"errors", "errors-blue", "errors-green", "latency-blue", "latency-green"} {
+			want = append(want, env.AlarmName("deployment-"+id))
+		}
+		assert.ElementsMatch(t, want, at(alarms, "AlarmNames"), "the release may be in either group")
+		for _, name := range want {
+			require.Contains(t, names, name, "ECS refuses an alarm that does not exist")
+			assert.Contains(t, compute.only(t, "AWS::ECS::Service").DependsOn, any(names[name]), "ECS would not find %s", name)
+		}
+		bake := at(compute.deployment(t), "BakeTimeInMinutes").(float64)
+		assert.Greater(t, bake, float64(config.RollbackMinutes), "the old release is gone before an alarm can go off")
+	})
+}
+
+func TestECSMovesTheRequestsOfThisServiceAlone(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		service := compute.only(t, "AWS::ECS::Service")
+		advanced := at(service.Properties, "LoadBalancers", 0, "AdvancedConfiguration")
+		production, _ := compute.rule(t, 443)
+		trial, _ := compute.rule(t, config.TestPort)
+		assert.Equal(t, production, at(advanced, "ProductionListenerRule", "Ref"))
+		assert.Equal(t, trial, at(advanced, "TestListenerRule", "Ref"))
+		allowed := compute.permissions(t, at(advanced, "RoleArn"))
+		assert.Equal(t, []string{"elasticloadbalancing:ModifyRule"}, allowed["ShiftTraffic"].actions)
+		assert.ElementsMatch(t, []any{map[string]any{"Ref": production}, map[string]any{"Ref": trial}}, allowed["ShiftTraffic"].resources)
+		assert.ElementsMatch(t, []string{"elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"}, allowed["RegisterTasks"].actions)
+		assert.ElementsMatch(t, []any{at(service.Properties, "LoadBalancers", 0, "TargetGroupArn"), at(advanced, "AlternateTargetGroupArn")}, allowed["RegisterTasks"].resources)
+		for _, action := range allowed["Read"].actions {
+			assert.True(t, strings.HasPrefix(action, "elasticloadbalancing:Describe"), action)
+		}
+		assert.Len(t, allowed, 3)
+		role := rendered(at(advanced, "RoleArn", "Fn::GetAtt", 0))
+		assert.Contains(t, service.DependsOn, any(role), "the role must be there for as long as the service")
+		assert.Equal(t, "ecs.amazonaws.com", at(compute.Resources[role].Properties, "AssumeRolePolicyDocument", "Statement", 0, "Principal", "Service"))
+	})
+}
+
+func TestNobodyButTheTestReachesANewRelease(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		_, tester := compute.function(t, "ReleaseSmoke")
+		group := at(tester.Properties, "VpcConfig", "SecurityGroupIds", 0)
+		doors := 0
+		for id, rule := range compute.ofType("AWS::EC2::SecurityGroupIngress") {
+			from, _ := rule.Properties["FromPort"].(float64)
+			to, _ := rule.Properties["ToPort"].(float64)
+			if from <= config.TestPort && config.TestPort <= to {
+				doors++
+				assert.Equal(t, group, rule.Properties["SourceSecurityGroupId"], id)
+				assert.Contains(t, rendered(at(rule.Properties, "GroupId", "Fn::GetAtt", 0)), "EdgeSecurityGroup")
+				assert.Contains(t, compute.only(t, "AWS::ECS::Service").DependsOn, any(id), "the first release is tested before the door is open")
+			}
+		}
+		assert.Equal(t, 1, doors)
+		for id, closed := range compute.ofType("AWS::EC2::SecurityGroup") {
+			for _, rule := range listOf(closed.Properties["SecurityGroupIngress"]) {
+				assert.NotEqualValues(t, config.TestPort, at(rule, "ToPort"), id)
+				assert.Less(t, at(rule, "ToPort").(float64), float64(config.TestPort), id)
+			}
+		}
+	})
+}
+
+// hooks are the service's lifecycle hooks by their stage.
+func (t template) hooks(test *testing.T) map[string]any {
+	test.Helper()
+	found := map[string]any{}
+	for _, hook := range listOf(at(t.deployment(test), "LifecycleHooks")) {
+		for _, stage := range at(hook, "LifecycleStages").([]any) {
+			found[stage.(string)] = hook
+		}
+	}
+	return found
+}
+
+func TestTheSchemaChangesBeforeAReleaseStartsAndCustomersComeAfterItsTest(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		service := compute.only(t, "AWS::ECS::Service")
+		hooks := compute.hooks(t)
+		assert.Equal(t, []string{"POST_TEST_TRAFFIC_SHIFT", "PRE_SCALE_UP"}, slices.Sorted(maps.Keys(hooks)))
+		for stage, prefix := range map[string]string{"PRE_SCALE_UP": "ReleaseMigration", "POST_TEST_TRAFFIC_SHIFT": "ReleaseSmoke"} {
+			id, function := compute.function(t, prefix)
+			assert.Equal(t, id, rendered(at(hooks[stage], "HookTargetArn", "Fn::GetAtt", 0)))
+			assert.LessOrEqual(t, function.Properties["Timeout"], 900.0, "ECS waits a quarter of an hour for a hook")
+			assert.Contains(t, service.DependsOn, any(id))
+			allowed := compute.permissions(t, at(hooks[stage], "RoleArn"))
+			assert.Equal(t, []string{"lambda:InvokeFunction"}, allowed["CallHooks"].actions)
+			assert.Contains(t, allowed["CallHooks"].resources, at(hooks[stage], "HookTargetArn"))
+			assert.Len(t, allowed["CallHooks"].resources, 2)
+		}
+		_, migrator := compute.function(t, "ReleaseMigration")
+		assert.Equal(t, at(migrator.Properties, "Environment", "Variables", "TASK_DEFINITION"), at(hooks["PRE_SCALE_UP"], "HookDetails", "taskDefinition"),
+			"an update that is taken back would migrate with the other release's image")
+	})
+}
+
+// What a deployment calls must be there, with its permissions, when the service
+// changes: the change is the deployment.
+func TestNoDeploymentBeginsBeforeWhatItCallsIsReady(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		required := compute.only(t, "AWS::ECS::Service").DependsOn
+		for id, r := range compute.Resources {
+			if strings.HasPrefix(id, "Release") && r.Type != "AWS::CDK::Metadata" {
+				assert.Contains(t, required, any(id))
+			}
+		}
+	})
+}
+
+// migration returns the definition of the task that changes the schema.
+func (t template) migration(test *testing.T) resource {
+	test.Helper()
+	for _, task := range t.ofType("AWS::ECS::TaskDefinition") {
+		if strings.HasSuffix(fmt.Sprint(task.Properties["Family"]), "-migrate") {
+			return task
+		}
+	}
+	require.Fail(test, "there is no migration")
+	return resource{}
+}
+
+func TestTheMigrationIsTheReleasesOwn(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		task := compute.migration(t)
+		assert.Equal(t, env.MigrationFamily(), task.Properties["Family"])
+		assert.Equal(t, fmt.Sprint(env.Delivery.Migration.CPU), task.Properties["Cpu"])
+		assert.Equal(t, fmt.Sprint(env.Delivery.Migration.MemoryMiB), task.Properties["Memory"])
+		assert.Equal(t, env.Service.Architecture, at(task.Properties, "RuntimePlatform", "CpuArchitecture"))
+		assert.Len(t, task.Properties["ContainerDefinitions"], 1)
+		container := containerOf(t, task, "migrate")
+		image := encoded(t, container["Image"])
+		assert.Contains(t, image, `"RegistryMigrations`)
+		assert.Contains(t, image, `":`+env.Site.ImageTag+`"`, "the schema of one release, the service of another")
+		assert.Equal(t, []any{"up"}, container["Command"])
+		assert.Equal(t, "65532", container["User"])
+		assert.Equal(t, true, container["ReadonlyRootFilesystem"])
+		assert.Equal(t, []any{"ALL"}, at(container, "LinuxParameters", "Capabilities", "Drop"))
+		variables := environmentOf(container)
+		assert.Regexp(t, `^<wallet-`+env.Name+`-data [^>]*ClusterEndpoint|EndpointAddress`, variables["DATABASE_HOST"])
+		assert.NotContains(t, variables["DATABASE_HOST"], "ReadEndpoint", "readers take no changes")
+		assert.Equal(t, "3306", variables["DATABASE_PORT"])
+		assert.Equal(t, "wallet", variables["DATABASE_NAME"])
+		assert.Equal(t, "blocking", at(container, "LogConfiguration", "Options", "mode"), "what a migration did to the ledger may be lost")
+		logs := compute.Resources[rendered(at(container, "LogConfiguration", "Options", "awslogs-group", "Ref"))]
+		assert.Equal(t, env.Protected, slices.Contains(retained, logs.DeletionPolicy), "who changed the schema is gone with the stack")
+		_, migrator := compute.function(t, "ReleaseMigration")
+		given := at(migrator.Properties, "Environment", "Variables")
+		assert.Equal(t, fmt.Sprint(env.Delivery.Migration.Timeout.Seconds()), at(given, "TIMEOUT_SECONDS"))
+		assert.Equal(t, fmt.Sprint(env.Delivery.Migration.StartTimeout.Seconds()), at(given, "START_TIMEOUT_SECONDS"))
+		assert.Equal(t, 3, strings.Count(rendered(at(given, "SUBNETS")), "PrivateSubnet"))
+	})
+}
+
+func TestTheMigrationAloneLogsInAsTheOwnerOfTheSchema(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		secrets := pairs(containerOf(t, compute.migration(t), "migrate")["Secrets"], "Name", "ValueFrom")
+		assert.Len(t, secrets, 2)
+		for variable, key := range map[string]string{"DATABASE_USERNAME": "username", "DATABASE_PASSWORD": "password"} {
+			assert.Regexp(t, "^<"+env.StackName("data")+" [^>]*AdminSecret[^>]*>:"+key+"::$", rendered(secrets[variable]))
+		}
+		assert.NotContains(t, encoded(t, compute.task(t)), "AdminSecret", "the service could change the schema")
+		readers := 0
+		for id, r := range compute.Resources {
+			if (r.Type == "AWS::IAM::Policy" || r.Type == "AWS::IAM::ManagedPolicy") && strings.Contains(encoded(t, r.Properties), "AdminSecret") {
+				readers++
+				assert.Contains(t, id, "MigrationDefinitionExecutionRole")
+			}
+		}
+		assert.Equal(t, 1, readers)
+		var ways []string
+		for id, rule := range compute.ofType("AWS::EC2::SecurityGroupEgress") {
+			if strings.HasPrefix(id, "ReleaseMigration") {
+				ways = append(ways, fmt.Sprint(rule.Properties["FromPort"], "-", rule.Properties["ToPort"]))
+			}
+		}
+		assert.Equal(t, []string{"3306-3306"}, ways)
+	})
+}
+
+func TestTheFunctionOfMigrationsRunsNothingElse(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		_, migrator := compute.function(t, "ReleaseMigration")
+		allowed := compute.permissions(t, at(migrator.Properties, "Role"))
+		assert.Len(t, allowed, 3)
+		prefix := fmt.Sprintf("arn:aws:ecs:%s:%s:", env.Primary.Name, env.Site.Account)
+		assert.Equal(t, []string{"ecs:RunTask"}, allowed["StartMigration"].actions)
+		assert.Equal(t, []any{prefix + "task-definition/wallet-" + env.Name + "-migrate:*"}, allowed["StartMigration"].resources)
+		assert.Equal(t, []string{"ecs:DescribeTasks", "ecs:StopTask"}, allowed["FollowMigration"].actions)
+		assert.Equal(t, []any{prefix + "task/wallet-" + env.Name + "/*"}, allowed["FollowMigration"].resources)
+		for _, sid := range []string{"StartMigration", "FollowMigration"} {
+			assert.NotNil(t, at(allowed[sid].condition, "ArnEquals", "ecs:cluster", "Fn::GetAtt"), "%s: in any cluster", sid)
+		}
+		assert.Equal(t, []string{"iam:PassRole"}, allowed["PassTheTasksRoles"].actions)
+		assert.Equal(t, "ecs-tasks.amazonaws.com", at(allowed["PassTheTasksRoles"].condition, "StringEquals", "iam:PassedToService"))
+		task := compute.migration(t).Properties
+		assert.ElementsMatch(t, []any{task["TaskRoleArn"], task["ExecutionRoleArn"]}, allowed["PassTheTasksRoles"].resources)
+	})
+}
+
+func TestATestMovesNoMoneyInARealLedger(t *testing.T) {
+	eachOfTheSeed(t, map[string]string{"production": "false", "staging": "true"}, func(t *testing.T, env environment, want string) {
+		_, tester := env.stack(t, "compute").function(t, "ReleaseSmoke")
+		given := at(tester.Properties, "Environment", "Variables")
+		assert.Equal(t, want, at(given, "TRANSACTIONS"))
+		assert.Equal(t, env.Site.APIDomain, at(given, "API_DOMAIN"), "the certificate is for another name")
+		assert.Equal(t, "8443", at(given, "TEST_PORT"))
+		assert.Equal(t, "LoadBalancerFullName", at(given, "LOAD_BALANCER", "Fn::GetAtt", 1))
+	})
+}
+
+// variableName is how the functions' sources name what they read of their environment.
+var variableName = regexp.MustCompile(`"([A-Z][A-Z_]+[A-Z])"`)
+
+// The functions and the constructs that set them up agree by name only.
+func TestFunctionsOfDeploymentsGetEveryVariableThatTheyRead(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for prefix, command := range map[string]string{"ReleaseMigration": "migration", "ReleaseSmoke": "smoke", "Redeploy": "redeploy"} {
+			source, err := os.ReadFile(filepath.Join("..", "lambda", command, "main.go"))
+			require.NoError(t, err)
+			reads := map[string]bool{}
+			for _, name := range variableName.FindAllStringSubmatch(string(source), -1) {
+				reads[name[1]] = true
+			}
+			_, function := env.stack(t, "compute").function(t, prefix)
+			given, _ := at(function.Properties, "Environment", "Variables").(map[string]any)
+			assert.Equal(t, slices.Sorted(maps.Keys(reads)), slices.Sorted(maps.Keys(given)), "lambda/"+command)
+		}
+	})
+}
+
+// With AWS's metric of one target group, the service would shrink to its minimum
+// under full load as soon as the requests are in the other one.
+func TestScalingFollowsTheRequestsIntoEitherTargetGroup(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		found := 0
+		for id, policy := range compute.ofType("AWS::ApplicationAutoScaling::ScalingPolicy") {
+			tracking := at(policy.Properties, "TargetTrackingScalingPolicyConfiguration")
+			assert.NotEqual(t, "ALBRequestCountPerTarget", at(tracking, "PredefinedMetricSpecification", "PredefinedMetricType"), id)
+			metrics, _ := at(tracking, "CustomizedMetricSpecification", "Metrics").([]any)
+			if metrics == nil {
+				continue
+			}
+			found++
+			assert.Equal(t, "FILL(blue, 0) + FILL(green, 0)", at(metrics, 0, "Expression"), "an idle group publishes nothing")
+			assert.Equal(t, true, at(metrics, 0, "ReturnData"))
+			groups := map[string]any{}
+			for _, metric := range metrics[1:] {
+				assert.Equal(t, false, at(metric, "ReturnData"))
+				assert.Equal(t, "Sum", at(metric, "MetricStat", "Stat"))
+				assert.Equal(t, "RequestCountPerTarget", at(metric, "MetricStat", "Metric", "MetricName"))
+				dimensions := pairs(at(metric, "MetricStat", "Metric", "Dimensions"), "Name", "Value")
+				assert.Len(t, dimensions, 2)
+				groups[at(metric, "Id").(string)] = at(dimensions["TargetGroup"], "Fn::GetAtt", 0)
+			}
+			service := at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0)
+			assert.Equal(t, map[string]any{
+				"blue":  at(service, "TargetGroupArn", "Ref"),
+				"green": at(service, "AdvancedConfiguration", "AlternateTargetGroupArn", "Ref"),
+			}, groups)
+		}
+		assert.Equal(t, 1, found)
+	})
+}
+
+func TestARotatedPasswordLeadsToADeployment(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		rule := compute.only(t, "AWS::Events::Rule").Properties
+		assert.Equal(t, []any{config.DatabaseEventSource}, at(rule, "EventPattern", "source"))
+		assert.Equal(t, []any{config.RotatedEvent}, at(rule, "EventPattern", "detail-type"))
+		assert.Regexp(t, "^<"+env.StackName("data")+" [^>]*AppSecret", rendered(at(rule, "EventPattern", "resources", 0)), "the administrator's password is held by no task")
+		queue := rendered(at(rule, "Targets", 0, "Arn", "Fn::GetAtt", 0))
+		mapping := compute.only(t, "AWS::Lambda::EventSourceMapping").Properties
+		assert.Equal(t, queue, at(mapping, "EventSourceArn", "Fn::GetAtt", 0))
+		id, function := compute.function(t, "Redeploy")
+		assert.Equal(t, id, at(mapping, "FunctionName", "Fn::GetAtt", 0))
+		assert.Equal(t, []any{"ReportBatchItemFailures"}, mapping["FunctionResponseTypes"], "a message that must wait would be deleted")
+		allowed := compute.permissions(t, at(function.Properties, "Role"))
+		assert.ElementsMatch(t, []string{"ecs:ListServiceDeployments", "ecs:UpdateService"}, allowed["Redeploy"].actions)
+		assert.Equal(t, []any{fmt.Sprintf("arn:aws:ecs:%s:%s:service/wallet-%s/wallet-service", env.Primary.Name, env.Site.Account, env.Name)},
+			allowed["Redeploy"].resources)
+		assert.ElementsMatch(t, []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, allowed["Receive"].actions)
+		assert.Equal(t, []any{at(mapping, "EventSourceArn")}, allowed["Receive"].resources)
+		assert.Len(t, allowed, 3)
+	})
+}
+
+// The message waits while a deployment is under way; one that comes to nothing is
+// kept where an alarm looks.
+func TestARotationOutlastsTheLongestDeployment(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		mapping := compute.only(t, "AWS::Lambda::EventSourceMapping").Properties
+		queue := compute.Resources[at(mapping, "EventSourceArn", "Fn::GetAtt", 0).(string)].Properties
+		_, function := compute.function(t, "Redeploy")
+		visibility := queue["VisibilityTimeout"].(float64)
+		assert.GreaterOrEqual(t, visibility, 6*function.Properties["Timeout"].(float64), "AWS's advice, without which a message is received twice")
+		receptions := at(queue, "RedrivePolicy", "maxReceiveCount").(float64)
+		waits := visibility * receptions
+		assert.GreaterOrEqual(t, waits, 3*env.Delivery.Longest().Seconds(), "one that is under way, the one with the new password, and its repetition")
+		assert.LessOrEqual(t, receptions, 1000.0, "SQS's limit")
+		assert.Less(t, waits, queue["MessageRetentionPeriod"].(float64), "the message would be gone before the alarm")
+		dead := rendered(at(queue, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0))
+		require.Contains(t, compute.Resources, dead)
+		watched := env.alarms()["rotation-not-deployed"]
+		assert.Contains(t, rendered(at(watched.Properties, "Dimensions", 0, "Value")), dead)
+	})
+}
+
+func TestMessagesCrossNoWireInPlain(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		closed := map[string]bool{}
+		for _, policy := range env.everywhere("AWS::SQS::QueuePolicy") {
+			for _, each := range listOf(at(policy.Properties, "PolicyDocument", "Statement")) {
+				if at(each, "Effect") == "Deny" && at(each, "Condition", "Bool", "aws:SecureTransport") == "false" {
+					closed[rendered(at(policy.Properties, "Queues", 0, "Ref"))] = true
+				}
+			}
+		}
+		for _, queue := range env.everywhere("AWS::SQS::Queue") {
+			assert.Truef(t, closed[queue.id], "%s: may be read without TLS", queue.id)
+		}
+	})
+}
+
+func TestTheRotationFunctionAnnouncesAndNothingElse(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		_, function := data.function(t, "DatabaseRotation")
+		announce := data.permissions(t, at(function.Properties, "Role"))["Announce"]
+		assert.Equal(t, []string{"events:PutEvents"}, announce.actions)
+		assert.Equal(t, []any{fmt.Sprintf("arn:aws:events:%s:%s:event-bus/default", env.Primary.Name, env.Site.Account)}, announce.resources)
+		assert.Equal(t, map[string]any{"StringEquals": map[string]any{
+			"events:source": config.DatabaseEventSource, "events:detail-type": config.RotatedEvent,
+		}}, announce.condition)
+	})
+	announced := ""
+	for _, path := range []string{"handler.go", "announce.go", "main.go"} {
+		content, err := os.ReadFile(filepath.Join("..", "lambda", "dbrotation", path))
+		if err == nil {
+			announced += string(content)
+		}
+	}
+	assert.Contains(t, announced, `"`+config.DatabaseEventSource+`"`, "the function's source and the rule's differ")
+	assert.Contains(t, announced, `"`+config.RotatedEvent+`"`, "the function's event and the rule's differ")
+}
+
+func TestTheDeliveryCommandsFindTheEnvironment(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		compute := env.stack(t, "compute")
+		for output, resourceType := range map[string]string{
+			config.OutputCluster: "AWS::ECS::Cluster", config.OutputService: "AWS::ECS::Service",
+			config.OutputProductionRule: "AWS::ElasticLoadBalancingV2::ListenerRule",
+			config.OutputBlueTargets:    "AWS::ElasticLoadBalancingV2::TargetGroup",
+			config.OutputGreenTargets:   "AWS::ElasticLoadBalancingV2::TargetGroup",
+			config.OutputTestListener:   "AWS::ElasticLoadBalancingV2::Listener",
+			config.OutputMigrationTask:  "AWS::ECS::TaskDefinition", config.OutputMigrationSecurityGroup: "AWS::EC2::SecurityGroup",
+		} {
+			value := at(compute.Outputs[output], "Value")
+			id := rendered(at(value, "Ref"))
+			if attribute, ok := at(value, "Fn::GetAtt", 0).(string); ok {
+				id = attribute
+			}
+			require.Contains(t, compute.Resources, id, output)
+			assert.Equal(t, resourceType, compute.Resources[id].Type, output)
+		}
+		production, _ := compute.rule(t, 443)
+		assert.Equal(t, production, at(compute.Outputs[config.OutputProductionRule], "Value", "Ref"))
+		service := at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0)
+		assert.Equal(t, at(service, "TargetGroupArn"), at(compute.Outputs[config.OutputBlueTargets], "Value"))
+		assert.Equal(t, at(service, "AdvancedConfiguration", "AlternateTargetGroupArn"), at(compute.Outputs[config.OutputGreenTargets], "Value"))
+		assert.Equal(t, 3, strings.Count(rendered(at(compute.Outputs[config.OutputMigrationSubnets], "Value")), "PrivateSubnet"))
+	})
+}
+
+func TestAFirstDeploymentCallsNothingThatNeedsAnImage(t *testing.T) {
+	env := config.Production()
+	env.Site.ImageTag = config.NoImage
+	compute := variant(t, env).stack(t, "compute")
+	assert.Nil(t, at(compute.deployment(t), "LifecycleHooks"), "a migration without an image")
+	assert.Equal(t, "BLUE_GREEN", at(compute.deployment(t), "Strategy"))
+	assert.EqualValues(t, 0, at(compute.deployment(t), "BakeTimeInMinutes"), "nothing takes requests")
+	assert.NotNil(t, at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0, "AdvancedConfiguration", "AlternateTargetGroupArn"),
+		"the next deployment would have to change the service's load balancers, too")
+	for id := range compute.Resources {
+		assert.False(t, strings.HasPrefix(id, "Release"), id)
+	}
+	assert.NotContains(t, compute.Outputs, config.OutputMigrationTask)
+	assert.Contains(t, compute.Outputs, config.OutputProductionRule)
+}

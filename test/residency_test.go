@@ -1,0 +1,179 @@
+package test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"wallet-infra/config"
+)
+
+// outside says for each resource type that may stand in the second region what it
+// holds there. A type that is missing is a way out of Brazil that nobody has
+// thought of. Empty is no data of customers or of the wallet: shapes, rights and
+// code of the platform.
+var outside = map[string]string{
+	"AWS::Backup::BackupVault":                  "snapshots of the whole database",
+	"AWS::RDS::DBCluster":                       "the whole database, replicated continuously",
+	"AWS::MSK::Cluster":                         "events of wallets: what the replicator copies, and what a failover publishes",
+	"AWS::MSK::Topic":                           "as the cluster",
+	"AWS::ElastiCache::ReplicationGroup":        "nothing until a failover, then balances and sessions",
+	"AWS::S3::Bucket":                           "exported backups of the database, public static content, access logs with addresses",
+	"AWS::Logs::LogGroup":                       "logs of what runs there, the database's audit log, flow logs, matched requests of the web ACLs with addresses",
+	"AWS::SecretsManager::Secret":               "passwords of the cache and of Kafka there, which open nothing in Brazil",
+	"AWS::ECR::Repository":                      "container images, which are code",
+	"AWS::CloudFront::Distribution":             "public static content; addresses of its readers pass through",
+	"AWS::Grafana::Workspace":                   "nothing stored: shows metrics and, while the switch allows it, traces of Brazil",
+	"AWS::SNS::Topic":                           "alarm texts, delivered and not kept",
+	"AWS::SNS::Subscription":                    "e-mail addresses of the people on call",
+	"AWS::CloudWatch::Alarm":                    "numbers about the platform, no person",
+	"AWS::CloudWatch::Dashboard":                "numbers about the platform, no person",
+	"AWS::ECS::Service":                         "nothing until a failover, then requests of customers in memory",
+	"AWS::WAFv2::WebACL":                        "samples of matched requests, with addresses and without credentials",
+	"AWS::ARCRegionSwitch::Plan":                "names of resources; its reports go to the log bucket",
+	"AWS::RDS::DBInstance":                      "as the database; insights with statements under its own key",
+	"AWS::Logs::Delivery":                       "access log of static content, without addresses, cookies and queries",
+	"AWS::EC2::FlowLog":                         "addresses and volumes of connections, to a log group",
+	"AWS::WAFv2::LoggingConfiguration":          "as the web ACL, to a log group",
+	"AWS::Backup::RestoreTestingPlan":           "a copy of the database for the hours of a test",
+	"AWS::Backup::RestoreTestingSelection":      "as the plan",
+	"AWS::ElasticLoadBalancingV2::LoadBalancer": "addresses of customers in its access log, once it serves",
+	"AWS::Route53::HealthCheck":                 "",
+}
+
+// shapes are prefixes of types that hold no data at all.
+var shapes = []string{
+	"AWS::ApplicationAutoScaling::", "AWS::CertificateManager::", "AWS::CloudFront::OriginAccessControl", "AWS::CloudFront::ResponseHeadersPolicy",
+	"AWS::EC2::", "AWS::ECS::Cluster", "AWS::ECS::TaskDefinition", "AWS::ElastiCache::", "AWS::ElasticLoadBalancingV2::", "AWS::Events::Rule",
+	"AWS::IAM::", "AWS::KMS::", "AWS::Lambda::", "AWS::Logs::", "AWS::MSK::", "AWS::RDS::", "AWS::Route53::", "AWS::S3::BucketPolicy",
+	"AWS::SNS::TopicPolicy", "AWS::SNS::TopicInlinePolicy", "AWS::ServiceDiscovery::", "AWS::WAFv2::WebACLAssociation", "AWS::SecretsManager::ResourcePolicy",
+	"Custom::KafkaAccess", "Custom::VpcRestrictDefaultSG", "AWS::CDK::Metadata", "AWS::SSM::Parameter",
+}
+
+// whatIsOutside is what resources of a type hold in the second region.
+func whatIsOutside(resourceType string) (holds string, known bool) {
+	if holds, known = outside[resourceType]; known {
+		return holds, true
+	}
+	return "", slices.ContainsFunc(shapes, func(prefix string) bool { return strings.HasPrefix(resourceType, prefix) })
+}
+
+func TestEverythingThatStandsOutsideBrazilIsThoughtOf(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, stack := range env.sorted() {
+			if stack.region != env.Secondary.Name {
+				continue
+			}
+			for id, r := range stack.Resources {
+				_, known := whatIsOutside(r.Type)
+				assert.Truef(t, known, "%s %s: say in outside (test/residency_test.go) what %s holds outside Brazil", stack.name, id, r.Type)
+			}
+		}
+	})
+}
+
+// crossing is one way by which data leaves by itself.
+type crossing struct{ what, how string }
+
+// crossings finds the copies that the primary region's templates, or the second
+// region's, ask AWS for.
+func crossings(env environment) map[crossing]int {
+	found := map[crossing]int{}
+	for _, stack := range env.sorted() {
+		for _, r := range stack.Resources {
+			switch {
+			case r.Type == "AWS::S3::Bucket" && r.Properties["ReplicationConfiguration"] != nil:
+				found[crossing{"objects of a bucket", "S3 replication"}]++
+			case r.Type == "AWS::SecretsManager::Secret" && r.Properties["ReplicaRegions"] != nil:
+				found[crossing{"a password of the database", "Secrets Manager replica"}]++
+			case r.Type == "AWS::Backup::BackupPlan" && strings.Contains(fmt.Sprint(r.Properties), "DestinationBackupVaultArn"):
+				found[crossing{"daily snapshots of the database", "AWS Backup copy"}]++
+			case r.Type == "AWS::ECR::ReplicationConfiguration":
+				found[crossing{"container images", "ECR replication"}]++
+			case r.Type == "AWS::RDS::GlobalCluster":
+				found[crossing{"the database, continuously", "Aurora Global Database"}]++
+			case r.Type == "AWS::MSK::Replicator":
+				found[crossing{"events", "MSK Replicator"}]++
+			}
+		}
+	}
+	return found
+}
+
+func TestTheReportOfWhatLeavesBrazilIsTheTemplates(t *testing.T) {
+	documented(t, "../docs/DISASTER-RECOVERY.md", "residency", residencyTable(t))
+}
+
+// residencyTable reports each environment: what it has outside Brazil and what it
+// sends there.
+func residencyTable(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("| environment | what is outside Brazil, in us-east-1 | how many | what it holds, or how it leaves |\n| --- | --- | ---: | --- |\n")
+	for _, name := range slices.Sorted(maps.Keys(platform)) {
+		env := platform[name]
+		copies := crossings(env)
+		for _, way := range slices.SortedFunc(maps.Keys(copies), func(a, b crossing) int { return strings.Compare(a.how, b.how) }) {
+			fmt.Fprintf(&b, "| %s | leaves by itself: %s | %d | %s |\n", name, way.what, copies[way], way.how)
+		}
+		counts := map[string]int{}
+		for _, stack := range env.sorted() {
+			if stack.region == env.Secondary.Name {
+				for _, r := range stack.Resources {
+					counts[r.Type]++
+				}
+			}
+		}
+		for _, kind := range slices.Sorted(maps.Keys(counts)) {
+			if holds, _ := whatIsOutside(kind); holds != "" {
+				fmt.Fprintf(&b, "| %s | %s | %d | %s |\n", name, kind, counts[kind], holds)
+			}
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// The switch is about everything that copies, stores, logs, measures or shows.
+func TestNothingOfTheStandbyIsLeftWhenNothingMayLeaveBrazil(t *testing.T) {
+	env := withoutCopies(t)
+	for name := range env.stacks {
+		assert.Falsef(t, strings.HasPrefix(name, "dr"), "%s", name)
+	}
+	assert.Empty(t, crossings(env))
+	allowed := []string{ // what AWS has in us-east-1 alone, for content that is public anyway
+		"AWS::CloudFront::Distribution", "AWS::Grafana::Workspace", "AWS::Logs::LogGroup", "AWS::Logs::Delivery",
+		"AWS::WAFv2::WebACL", "AWS::WAFv2::LoggingConfiguration",
+	}
+	for id, r := range env.stack(t, "global").Resources {
+		if holds, _ := whatIsOutside(r.Type); holds != "" {
+			assert.Containsf(t, allowed, r.Type, "global %s holds %s", id, holds)
+		}
+	}
+	for _, stack := range env.sorted() {
+		for id, r := range stack.Resources {
+			assert.NotEqualf(t, "AWS::MSK::ClusterPolicy", r.Type, "%s %s lets a replicator in", stack.name, id)
+			assert.NotContainsf(t, fmt.Sprint(at(r.Properties, "BrokerNodeGroupInfo")), "VpcConnectivity", "%s %s", stack.name, id)
+		}
+	}
+}
+
+func TestTheBackupModeSendsBackupsAndNothingElse(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		if env.DR.Mode != config.DRBackup {
+			t.Skip("not in backup mode")
+		}
+		assert.Equal(t, map[crossing]int{
+			{"objects of a bucket", "S3 replication"}:              2,
+			{"daily snapshots of the database", "AWS Backup copy"}: 1,
+		}, crossings(env))
+		for _, kind := range []string{"AWS::SecretsManager::Secret", "AWS::ECR::Repository", "AWS::MSK::Cluster", "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic"} {
+			for _, found := range env.everywhere(kind) {
+				assert.Equalf(t, env.Primary.Name, found.stack.region, "%s %s", found.stack.name, found.id)
+			}
+		}
+	})
+}
