@@ -151,6 +151,9 @@ func (a *app) repair() *cobra.Command {
 	return repair
 }
 
+// connectWait is for a connection and its login, which take some milliseconds.
+const connectWait = 30 * time.Second
+
 // with prepares a runner, and says all that is wrong with the migrations and with
 // the environment before it connects.
 func (a *app) with(do func(migrations.Runner) error) error {
@@ -169,7 +172,7 @@ func (a *app) with(do func(migrations.Runner) error) error {
 	}
 	defer db.Close()
 	return do(migrations.Runner{
-		Set: set, DB: db, Database: target.database, LockWait: a.lockWait, Now: time.Now,
+		Set: set, DB: db, Database: target.database, ConnectWait: connectWait, LockWait: a.lockWait, Now: time.Now,
 		Logf: func(format string, values ...any) { fmt.Fprintf(a.out, "migrate: "+format+"\n", values...) },
 	})
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -108,10 +107,10 @@ func server(t *testing.T, encrypts bool) (port, authority string, plain chan str
 			return
 		}
 		defer connection.Close()
+		_ = listener.Close() // whoever tries again must not wait here
 		_, _ = connection.Write(greeting(encrypts))
-		reader := bufio.NewReader(connection)
 		request := make([]byte, 4+32) // an SSL request, shorter than any login
-		read, _ := io.ReadFull(reader, request)
+		read, _ := io.ReadFull(connection, request)
 		plain <- string(request[:read])
 		encrypted := tls.Server(connection, &tls.Config{
 			Certificates: []tls.Certificate{{Certificate: [][]byte{content}, PrivateKey: key}}, MinVersion: tls.VersionTLS12,

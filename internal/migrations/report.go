@@ -25,11 +25,16 @@ type Report struct {
 // Report looks at the database without taking the lock and without changing
 // anything.
 func (r Runner) Report(ctx context.Context) (Report, error) {
-	now, err := readState(ctx, r.DB)
+	db, err := r.connect(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	busy, err := running(ctx, r.DB, r.Database)
+	defer db.Close()
+	now, err := readState(ctx, db)
+	if err != nil {
+		return Report{}, err
+	}
+	busy, err := running(ctx, db, r.Database)
 	if err != nil {
 		return Report{}, err
 	}

@@ -15,12 +15,24 @@ import (
 
 // Runner runs a release's migrations on a database.
 type Runner struct {
-	Set      Set
-	DB       *sql.DB
-	Database string        // the schema's name
-	LockWait time.Duration // for another runner's end; whole seconds
-	Logf     func(format string, values ...any)
-	Now      func() time.Time
+	Set         Set
+	DB          *sql.DB
+	Database    string        // the schema's name
+	ConnectWait time.Duration // for a connection, login included
+	LockWait    time.Duration // for another runner's end; whole seconds
+	Logf        func(format string, values ...any)
+	Now         func() time.Time
+}
+
+// connect logs in. Afterwards an answer may take as long as it takes.
+func (r Runner) connect(ctx context.Context) (*sql.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.ConnectWait)
+	defer cancel()
+	db, err := r.DB.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return db, nil
 }
 
 // Up brings the schema to the release's version and lets the release through. On a
@@ -169,9 +181,9 @@ func (r Runner) Repair(ctx context.Context, version int, applied bool) error {
 
 // locked does something as the only runner of the database.
 func (r Runner) locked(ctx context.Context, do func(*sql.Conn) error) error {
-	db, err := r.DB.Conn(ctx)
+	db, err := r.connect(ctx)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return err
 	}
 	defer db.Close()
 	if err := lock(ctx, db, r.Database, r.LockWait); err != nil {
@@ -189,9 +201,9 @@ func (r Runner) engine(ctx context.Context) (*migrate.Migrate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
-	db, err := r.DB.Conn(ctx)
+	db, err := r.connect(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, err
 	}
 	target, err := driver.WithConnection(context.WithoutCancel(ctx), db, &driver.Config{DatabaseName: r.Database})
 	if errors.Is(err, database.ErrLocked) {

@@ -68,6 +68,23 @@ func TestOnARealServer(t *testing.T) {
 	})
 }
 
+// silent is a server that accepts a connection and says nothing.
+type silent struct{ *fakeMySQL }
+
+func (silent) Connect(ctx context.Context) (driver.Conn, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestAServerThatSaysNothingHoldsNoDeployment(t *testing.T) {
+	db := sql.OpenDB(silent{newFakeMySQL()})
+	defer db.Close()
+	runner := Runner{Set: history(t, 1), DB: db, Database: "wallet", ConnectWait: time.Millisecond}
+	assert.ErrorContains(t, runner.Up(t.Context()), "connect: context deadline exceeded")
+	_, err := runner.Report(t.Context())
+	assert.ErrorContains(t, err, "connect: context deadline exceeded")
+}
+
 // files is a set of migrations, by name without its ending.
 func files(content map[string]string) fstest.MapFS {
 	all := fstest.MapFS{}
@@ -107,7 +124,7 @@ type world struct {
 func (w *world) release(versions int) Runner { return w.with(history(w.t, versions)) }
 
 func (w *world) with(set Set) Runner {
-	return Runner{Set: set, DB: w.db, Database: w.database, Now: time.Now, Logf: func(format string, values ...any) {
+	return Runner{Set: set, DB: w.db, Database: w.database, ConnectWait: time.Minute, Now: time.Now, Logf: func(format string, values ...any) {
 		w.lock.Lock()
 		defer w.lock.Unlock()
 		w.logged = append(w.logged, fmt.Sprintf(format, values...))
