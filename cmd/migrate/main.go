@@ -69,6 +69,7 @@ type app struct {
 	directory string
 	authority string
 	lockWait  time.Duration
+	tableWait time.Duration
 }
 
 func (a *app) root() *cobra.Command {
@@ -84,6 +85,8 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.directory, "dir", "/migrations", "directory of the migrations")
 	flags.StringVar(&a.authority, "ca", "", "file with the certificates that the server's is signed by, in place of the region's")
 	flags.DurationVar(&a.lockWait, "lock-wait", 5*time.Minute, "how long to wait for another migration's end")
+	// MySQL's own limit is a year, and whoever needs the table waits behind.
+	flags.DurationVar(&a.tableWait, "table-wait", 20*time.Second, "how long a statement may wait for a table that others use")
 	root.AddCommand(a.up(), a.status(), a.check(), a.repair())
 	return root
 }

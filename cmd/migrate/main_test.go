@@ -51,7 +51,8 @@ func TestEverythingThatIsMissingIsNamedBeforeAnythingIsDone(t *testing.T) {
 		}
 	}
 	wrong := environment("http")
-	_, _, errs := call(t, wrong, "up", "--dir", "sql", "--ca", "absent.pem")
+	_, _, errs := call(t, wrong, "up", "--dir", "sql", "--ca", "absent.pem", "--table-wait", "10ms")
+	assert.Contains(t, errs, "--table-wait: want a second at least, got 10ms")
 	assert.Contains(t, errs, `DATABASE_PORT: want a port, got "http"`)
 	assert.Contains(t, errs, "absent.pem")
 }

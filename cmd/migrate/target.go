@@ -21,6 +21,7 @@ type target struct {
 	host, port, database string
 	username, password   string
 	roots                *x509.CertPool
+	tableWait            time.Duration
 }
 
 // target reads the environment, and reports all that is missing.
@@ -36,9 +37,13 @@ func (a *app) target() (target, error) {
 	found := target{
 		host: text("DATABASE_HOST"), port: text("DATABASE_PORT"), database: text("DATABASE_NAME"),
 		username: text("DATABASE_USERNAME"), password: text("DATABASE_PASSWORD"), roots: x509.NewCertPool(),
+		tableWait: a.tableWait,
 	}
 	if _, err := strconv.ParseUint(found.port, 10, 16); err != nil && found.port != "" {
 		problems = append(problems, fmt.Errorf("DATABASE_PORT: want a port, got %q", found.port))
+	}
+	if a.tableWait < time.Second {
+		problems = append(problems, fmt.Errorf("--table-wait: want a second at least, got %s", a.tableWait))
 	}
 	trusted, from := authorities.PEM(a.getenv("AWS_REGION")), "config/authorities for AWS_REGION "+strconv.Quote(a.getenv("AWS_REGION"))
 	if a.authority != "" {
@@ -63,6 +68,7 @@ func (t target) open() (*sql.DB, error) {
 	settings.Net, settings.Addr = "tcp", net.JoinHostPort(t.host, t.port)
 	settings.TLS = &tls.Config{RootCAs: t.roots, ServerName: t.host, MinVersion: tls.VersionTLS12}
 	settings.Timeout = 10 * time.Second
+	settings.Params = map[string]string{"lock_wait_timeout": strconv.Itoa(int(t.tableWait.Seconds()))}
 	// Several statements in one would be accepted and could stop between them.
 	settings.MultiStatements = false
 	connector, err := mysql.NewConnector(settings)

@@ -12,8 +12,12 @@ import (
 	driver "github.com/golang-migrate/migrate/v4/database/mysql"
 )
 
-// noSuchTable is MySQL's error number for it.
-const noSuchTable = 1146
+// MySQL's error numbers.
+const (
+	noSuchTable = 1146
+	lockTimeout = 1205
+	deadlock    = 1213
+)
 
 // querier is a connection or a pool of them.
 type querier interface {
@@ -39,6 +43,13 @@ func readState(ctx context.Context, db querier) (State, error) {
 func nothing(err error) bool {
 	var refused *mysql.MySQLError
 	return errors.Is(err, sql.ErrNoRows) || errors.As(err, &refused) && refused.Number == noSuchTable
+}
+
+// unbegun tells whether the server gave a statement up because of somebody else's
+// lock: nothing of it was done, or nothing is left.
+func unbegun(err error) bool {
+	var refused *mysql.MySQLError
+	return errors.As(err, &refused) && (refused.Number == lockTimeout || refused.Number == deadlock)
 }
 
 // ensureRelease makes the table that keeps the floor.

@@ -23,11 +23,12 @@ type fakeMySQL struct {
 	version    []driver.Value // the row of schema_migrations
 	release    []driver.Value // floor and release of schema_release
 	held       map[string]*fakeConn
+	used       map[string]*fakeConn // tables, by who has locked them
 	statements []string
 }
 
 func newFakeMySQL() *fakeMySQL {
-	return &fakeMySQL{tables: map[string]bool{}, held: map[string]*fakeConn{}}
+	return &fakeMySQL{tables: map[string]bool{}, held: map[string]*fakeConn{}, used: map[string]*fakeConn{}}
 }
 
 func (f *fakeMySQL) open(t *testing.T) *sql.DB {
@@ -102,7 +103,18 @@ func (f *fakeMySQL) say(c *fakeConn, query string, values []driver.NamedValue) (
 	defer f.lock.Unlock()
 	code := strings.Join(strings.Fields(codeOrSelf(query)), " ")
 	f.statements = append(f.statements, code)
+	if name, locks := strings.CutPrefix(code, "LOCK TABLES "); locks {
+		f.used[strings.TrimSuffix(name, " WRITE")] = c
+		return nil, nil
+	}
+	if code == "UNLOCK TABLES" {
+		clear(f.used)
+		return nil, nil
+	}
 	if parts := onTable.FindStringSubmatch(code); parts != nil {
+		if user := f.used[parts[2]]; user != nil && user != c { // gives up at once: the fake does not wait
+			return nil, refused(lockTimeout)
+		}
 		return nil, f.table(parts[1], parts[2])
 	}
 	if parts := fromTable.FindStringSubmatch(code); parts != nil && !f.tables[parts[1]] {

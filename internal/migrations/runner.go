@@ -76,8 +76,7 @@ func (r Runner) plan(now State) ([]Migration, error) {
 	return pending, err
 }
 
-// run runs the migrations one by one. The floor rises before a contract and not
-// after it: between the two, refusing an old release is the harmless mistake.
+// run runs the migrations one by one.
 func (r Runner) run(ctx context.Context, db *sql.Conn, now State, pending []Migration) error {
 	if len(pending) == 0 {
 		return nil
@@ -91,17 +90,41 @@ func (r Runner) run(ctx context.Context, db *sql.Conn, now State, pending []Migr
 		if ctx.Err() != nil {
 			return fmt.Errorf("told to stop before version %d", each.Version)
 		}
-		if each.Floor > now.Floor {
-			now.Floor = each.Floor
-			if err := setFloor(ctx, db, each.Floor); err != nil {
-				return err
-			}
-		}
 		begin := r.Now()
-		if err := engine.Steps(1); err != nil {
-			return fmt.Errorf("version %d (%s): %w", each.Version, each.Name, plain(err))
+		if err := r.one(ctx, db, engine, now, each); err != nil {
+			return fmt.Errorf("version %d (%s): %w", each.Version, each.Name, err)
 		}
+		now.Floor = max(now.Floor, each.Floor)
 		r.Logf("done: %04d %s (%s) in %s", each.Version, each.Name, each.Kind, r.Now().Sub(begin).Round(time.Millisecond))
+	}
+	return nil
+}
+
+// one runs one migration. The floor rises before a contract and not after it:
+// between the two, refusing an old release is the harmless mistake. A statement that
+// waited in vain for a table in use leaves no mark, so that the next deployment can
+// try again.
+func (r Runner) one(ctx context.Context, db *sql.Conn, engine *migrate.Migrate, now State, each Migration) error {
+	if each.Floor > now.Floor {
+		if err := setFloor(ctx, db, each.Floor); err != nil {
+			return err
+		}
+	}
+	err := plain(engine.Steps(1))
+	if err == nil || !unbegun(err) {
+		return err
+	}
+	err = fmt.Errorf("somebody else used the table all the time, nothing was changed: %w", err)
+	return errors.Join(err, force(engine, each.Version-1), setFloor(ctx, db, now.Floor))
+}
+
+// force marks a version, or an untouched schema, as clean.
+func force(engine *migrate.Migrate, version int) error {
+	if version == 0 {
+		version = database.NilVersion
+	}
+	if err := engine.Force(version); err != nil {
+		return fmt.Errorf("clear the mark: %w", plain(err))
 	}
 	return nil
 }
@@ -136,12 +159,8 @@ func (r Runner) Repair(ctx context.Context, version int, applied bool) error {
 		if err := setFloor(ctx, db, r.Set.floorAt(version)); err != nil {
 			return err
 		}
-		stored := version
-		if stored == 0 {
-			stored = database.NilVersion
-		}
-		if err := engine.Force(stored); err != nil {
-			return fmt.Errorf("clear the mark: %w", plain(err))
+		if err := force(engine, version); err != nil {
+			return err
 		}
 		r.Logf("the schema is at version %d, and clean", version)
 		return nil

@@ -41,6 +41,7 @@ func TestOnARealServer(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, roots.AppendCertsFromPEM(content))
 	host, _, _ := strings.Cut(settings.Addr, ":")
+	settings.Params = map[string]string{"lock_wait_timeout": "1"}
 	settings.TLS = &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12}
 	connect := func(database string) *sql.DB {
 		own := settings.Clone()
@@ -153,6 +154,7 @@ func suite(t *testing.T, open func(*testing.T) (*sql.DB, string)) {
 		"a runner that is told to stop ends between two versions":  told,
 		"looking changes nothing":                                  looking,
 		"a statement that outlives its runner is waited for":       outliving,
+		"a table in use fails the deployment and leaves no mark":   busyTable,
 		"a repair of another version than the one seen is refused": otherRepair,
 		"a report tells a running migration from a failed one":     reporting,
 	} {
@@ -273,7 +275,9 @@ func locked(w *world) {
 	assert.False(w.t, w.has("one"))
 	// The runner dies: its connection ends, and with it the lock.
 	require.ErrorIs(w.t, holder.Raw(func(any) error { return driver.ErrBadConn }), driver.ErrBadConn)
-	assert.Equal(w.t, OK, w.up(1), w.log())
+	next := w.release(1)
+	next.LockWait = 10 * time.Second // until the server notices
+	assert.NoError(w.t, next.Up(w.t.Context()))
 }
 
 func atOnce(w *world) {
@@ -339,6 +343,30 @@ func outliving(w *world) {
 	assert.True(w.t, w.state().Dirty)
 	require.ErrorIs(w.t, holder.Raw(func(any) error { return driver.ErrBadConn }), driver.ErrBadConn)
 	assert.NoError(w.t, w.release(2).Repair(w.t.Context(), 2, false))
+}
+
+// A change of a table waits for every transaction that has read it, and everybody
+// else waits behind the change.
+func busyTable(w *world) {
+	require.Equal(w.t, OK, w.up(2))
+	reader, err := w.db.Conn(w.t.Context())
+	require.NoError(w.t, err)
+	defer reader.Close()
+	_, err = reader.ExecContext(w.t.Context(), "LOCK TABLES one WRITE")
+	require.NoError(w.t, err)
+	assert.Equal(w.t, Failure, w.up(3))
+	assert.Contains(w.t, w.log(), "version 3 (step): somebody else used the table all the time, nothing was changed: Error 1205")
+	assert.Equal(w.t, State{Version: 2, Release: 2}, w.state())
+	_, err = reader.ExecContext(w.t.Context(), "UNLOCK TABLES")
+	require.NoError(w.t, err)
+	assert.Equal(w.t, OK, w.up(3))
+
+	_, err = reader.ExecContext(w.t.Context(), "LOCK TABLES two WRITE")
+	require.NoError(w.t, err)
+	assert.Equal(w.t, Failure, w.up(4))
+	_, err = reader.ExecContext(w.t.Context(), "UNLOCK TABLES")
+	require.NoError(w.t, err)
+	assert.Equal(w.t, State{Version: 3, Release: 3}, w.state(), "nor a floor for a contract that did not happen")
 }
 
 func otherRepair(w *world) {

@@ -1,6 +1,6 @@
 // Command dbrotation is the Lambda function by which Secrets Manager replaces the
-// database's passwords. AWS's own functions for it run on a Python that is past
-// its end of support.
+// database's passwords, and which announces that the application's is another one.
+// AWS's own functions for it run on a Python that is past its end of support.
 package main
 
 import (

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/internal/migrations"
 	"wallet-infra/lambda/internal/hook"
 )
 
@@ -133,6 +134,21 @@ func TestAFailedMigrationFailsTheDeploymentAndSaysWhatToDo(t *testing.T) {
 		p := newPlatform(t)
 		assert.Equal(t, hook.Failed, p.deploy(p.ages(2, exit)), exit)
 		assert.Contains(t, p.log(), want)
+	}
+}
+
+// A function imports nothing of the runner's (its hash would not cover it), so that
+// the two lists of statuses are held together here.
+func TestEveryExitStatusOfTheRunnerIsExplained(t *testing.T) {
+	for status := migrations.Failure; status <= migrations.TooEarly; status++ {
+		assert.NotEmpty(t, exits[int32(status)], "status %d", status)
+	}
+	assert.Len(t, exits, int(migrations.TooEarly))
+	for status, want := range map[migrations.Status]string{
+		migrations.Invalid: "valid set", migrations.TooNew: "too new", migrations.Dirty: "dirty",
+		migrations.Locked: "lock", migrations.TooEarly: "still needs",
+	} {
+		assert.Contains(t, exits[int32(status)], want)
 	}
 }
 
