@@ -93,12 +93,3 @@ func (d Delivery) Shift() time.Duration {
 func (d Delivery) Longest() time.Duration {
 	return d.Shift() + d.Migration.StartTimeout + d.Migration.Timeout + time.Hour
 }
-
-// Rollout is how the environment's tag is delivered. Without an image nothing
-// takes requests, and waiting for alarms would only delay the first deployment.
-func (e Environment) Rollout() Delivery {
-	if e.Site.ImageTag == NoImage {
-		return Delivery{Strategy: AllAtOnce}
-	}
-	return e.Delivery
-}

@@ -57,9 +57,9 @@ type Site struct {
 	// Alerts are the e-mail addresses that alarms reach.
 	Alerts Alerts
 	// ImageTag is the tag of the service's image in ECR. [NoImage] deploys the
-	// platform with the service scaled to zero, for the first deployment, when
-	// the repository that would hold the image does not exist yet. The context
-	// key imageTag overrides it.
+	// platform without the service, for the first deployment, when the repository
+	// that would hold the image does not exist yet. The context key imageTag
+	// overrides it.
 	ImageTag string
 	// Grafana says who signs in to the Grafana workspace.
 	Grafana GrafanaIdentity
@@ -82,8 +82,8 @@ type KafkaSource struct {
 	Subnets []string
 }
 
-// NoImage is the image tag of a first deployment: everything is created, and
-// the service runs no task until a deployment names a tag that exists.
+// NoImage is the image tag of a first deployment: everything is created but the
+// service, which comes with the deployment that names a tag that exists.
 const NoImage = "none"
 
 // HostedZone names an existing public Route 53 hosted zone.

@@ -13,7 +13,8 @@ const (
 )
 
 // The outputs that describe the migration task. They are absent from a
-// deployment without an image ([NoImage]), which has nothing to migrate with.
+// deployment without an image ([NoImage]), as all others but the cluster are: it
+// has no service, no requests, and nothing to migrate with.
 const (
 	OutputMigrationTask          = "MigrationTaskDefinitionArn" // with its revision
 	OutputMigrationSubnets       = "MigrationSubnets"           // subnet IDs, separated by commas

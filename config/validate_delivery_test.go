@@ -73,10 +73,3 @@ func TestMigrationThatFargateOrADeploymentRefuses(t *testing.T) {
 		"over its stage": {func(e *Environment) { migration(e).Timeout = 23 * time.Hour }, `Delivery.Migration.Timeout: want whole seconds, 1m0s to 22h0m0s, got 23h0m0s`},
 	})
 }
-
-func TestAFirstDeploymentWaitsForNoAlarm(t *testing.T) {
-	env := Production()
-	env.Site.ImageTag = NoImage
-	assert.Equal(t, Delivery{Strategy: AllAtOnce}, env.Rollout())
-	assert.Equal(t, Production().Delivery, Production().Rollout())
-}

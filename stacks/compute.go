@@ -68,7 +68,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 		Repository: images.Migrations,
 		Database:   owner,
 		Edge:       entrance,
-		Service:    wallet.Fargate,
+		Service:    wallet,
 		LogKey:     logKey,
 	})
 	rotations := redeploy.New(stack, redeploy.Props{Env: env, Network: network.Network, Secret: database.Secret, LogKey: logKey})
@@ -95,15 +95,15 @@ func announce(stack awscdk.Stack, entrance edge.Edge, wallet service.Service, mi
 	output := func(id string, value *string) {
 		awscdk.NewCfnOutput(stack, new(id), &awscdk.CfnOutputProps{Value: value})
 	}
-	output(config.OutputCluster, wallet.Fargate.Cluster().ClusterName())
+	output(config.OutputCluster, wallet.Cluster.ClusterName())
+	if wallet.Fargate == nil {
+		return // nothing has requests, and nothing to migrate with
+	}
 	output(config.OutputService, wallet.Fargate.ServiceName())
 	output(config.OutputProductionRule, entrance.Production.ListenerRuleArn())
 	output(config.OutputBlueTargets, entrance.Blue.TargetGroupArn())
 	output(config.OutputGreenTargets, entrance.Green.TargetGroupArn())
 	output(config.OutputTestListener, entrance.TestListener.ListenerArn())
-	if migration.Task == nil {
-		return
-	}
 	output(config.OutputMigrationTask, migration.Task.TaskDefinitionArn())
 	output(config.OutputMigrationSubnets, new(strings.Join(migration.Subnets, ",")))
 	output(config.OutputMigrationSecurityGroup, migration.SecurityGroup.SecurityGroupId())

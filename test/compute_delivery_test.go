@@ -562,18 +562,21 @@ func TestTheDeliveryCommandsFindTheEnvironment(t *testing.T) {
 	})
 }
 
-func TestAFirstDeploymentCallsNothingThatNeedsAnImage(t *testing.T) {
+// With a service of no tasks, the deployment that brings the first image would start
+// none either, and its test would find nobody and undo it.
+func TestTheFirstReleaseStartsATaskThatCanBeTested(t *testing.T) {
 	env := config.Production()
 	env.Site.ImageTag = config.NoImage
 	compute := variant(t, env).stack(t, "compute")
-	assert.Nil(t, at(compute.deployment(t), "LifecycleHooks"), "a migration without an image")
-	assert.Equal(t, "BLUE_GREEN", at(compute.deployment(t), "Strategy"))
-	assert.EqualValues(t, 0, at(compute.deployment(t), "BakeTimeInMinutes"), "nothing takes requests")
-	assert.NotNil(t, at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0, "AdvancedConfiguration", "AlternateTargetGroupArn"),
-		"the next deployment would have to change the service's load balancers, too")
+	assert.Empty(t, compute.ofType("AWS::ECS::Service"))
 	for id := range compute.Resources {
 		assert.False(t, strings.HasPrefix(id, "Release"), id)
 	}
-	assert.NotContains(t, compute.Outputs, config.OutputMigrationTask)
-	assert.Contains(t, compute.Outputs, config.OutputProductionRule)
+	assert.Contains(t, compute.Outputs, config.OutputCluster)
+	for _, output := range []string{config.OutputService, config.OutputProductionRule, config.OutputMigrationTask} {
+		assert.NotContains(t, compute.Outputs, output, "the delivery commands would look for traffic that is not there")
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		assert.NotContains(t, env.stack(t, "compute").only(t, "AWS::ECS::Service").Properties, "DesiredCount", "CloudFormation creates the service with one task")
+	})
 }

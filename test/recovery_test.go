@@ -500,6 +500,21 @@ func TestTheReplicatorComesInPhases(t *testing.T) {
 	})
 }
 
+// The deployment without an image makes the clusters of both regions, and must pass
+// before anything can be prepared.
+func TestTheFirstDeploymentOfBothRegionsAsksForNothingThatIsNotThere(t *testing.T) {
+	env := config.Production()
+	env.Site.ImageTag = config.NoImage
+	first := altered(t, env)
+	source := first.stack(t, "messaging")
+	assert.Nil(t, at(source.only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo", "VpcConnectivity"), "MSK refuses it at creation")
+	assert.Empty(t, source.ofType("AWS::MSK::ClusterPolicy"))
+	for _, service := range first.everywhere("AWS::ECS::Service") {
+		assert.EqualValuesf(t, 0, service.Properties["DesiredCount"], "%s starts tasks without an image", service.stack.name)
+	}
+	assert.Len(t, first.stack(t, "dr-recovery").ofType("AWS::ARCRegionSwitch::Plan"), 3)
+}
+
 func TestTheReplicatorCopiesTheWalletsTopicsUnderTheirNames(t *testing.T) {
 	env := altered(t, replicating(t))
 	messaging := env.stack(t, "dr-messaging")

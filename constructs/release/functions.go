@@ -38,7 +38,7 @@ func newMigrator(scope constructs.Construct, migration Migration, props Props) a
 		Subnets:       props.Network.Private(),
 		SecurityGroup: newFunctionGroup(scope, "MigrationFunctionGroup", "The function that starts the migration", props),
 		Environment: map[string]string{
-			"CLUSTER":               *props.Service.Cluster().ClusterName(),
+			"CLUSTER":               *props.Service.Cluster.ClusterName(),
 			"TASK_DEFINITION":       *migration.Task.TaskDefinitionArn(),
 			"CONTAINER":             config.MigrationContainer,
 			"SUBNETS":               strings.Join(migration.Subnets, ","),
@@ -60,7 +60,7 @@ func newMigratorPolicy(scope constructs.Construct, migration Migration, props Pr
 	region, account := *stack.Region(), *stack.Account()
 	families := config.ARN("ecs", region, account, "task-definition/"+props.Env.MigrationFamily()+":*")
 	tasks := config.ARN("ecs", region, account, "task/"+props.Env.ECSClusterName()+"/*")
-	inCluster := &map[string]any{"ArnEquals": map[string]any{"ecs:cluster": *props.Service.Cluster().ClusterArn()}}
+	inCluster := &map[string]any{"ArnEquals": map[string]any{"ecs:cluster": *props.Service.Cluster.ClusterArn()}}
 	policy := awsiam.NewManagedPolicy(scope, new("MigrationFunctionPolicy"), &awsiam.ManagedPolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

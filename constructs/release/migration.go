@@ -5,7 +5,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -13,6 +12,7 @@ import (
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/logging"
+	"wallet-infra/constructs/service"
 )
 
 // Migration is the task that changes the schema, as whoever runs it by hand needs
@@ -77,9 +77,7 @@ func newMigration(scope constructs.Construct, props Props) Migration {
 // starts, and never the service.
 func addOwner(scope constructs.Construct, container awsecs.ContainerDefinition, props Props) {
 	owner := props.Database.Secret
-	// By its ARN alone: with what CDK knows of its key, CDK would name this stack's
-	// role in the key's policy, in the stack that this one depends on.
-	local := awssecretsmanager.Secret_FromSecretCompleteArn(scope, new("Owner"), owner.SecretArn())
+	local := service.Local(scope, "Owner", owner)
 	container.AddSecret(new("DATABASE_USERNAME"), awsecs.Secret_FromSecretsManager(local, new("username")))
 	container.AddSecret(new("DATABASE_PASSWORD"), awsecs.Secret_FromSecretsManager(local, new("password")))
 	container.TaskDefinition().ExecutionRole().AddToPrincipalPolicy(encryption.SecretsStatement(owner.EncryptionKey()))

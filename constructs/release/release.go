@@ -5,7 +5,6 @@ package release
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/constructs-go/constructs/v10"
 
@@ -25,21 +24,21 @@ type Props struct {
 	// Database is the one to migrate; its secret is the schema's owner's.
 	Database service.Database
 	Edge     edge.Edge
-	Service  awsecs.FargateService
+	Service  service.Service
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
 }
 
 // New makes the migration and the test of the release that the environment's tag
-// names, and lets ECS call both. Without an image there is no release, and it makes
+// names, and lets ECS call both. Without a service there is no release, and it makes
 // nothing.
 func New(scope constructs.Construct, props Props) Migration {
-	if props.Env.Site.ImageTag == config.NoImage {
+	if props.Service.Fargate == nil {
 		return Migration{}
 	}
 	own := constructs.NewConstruct(scope, new("Release"))
 	migration := newMigration(own, props)
-	callFrom(own, props.Service, []hook{
+	callFrom(own, props.Service.Fargate, []hook{
 		{stage: "PRE_SCALE_UP", function: newMigrator(own, migration, props), details: map[string]any{
 			// Beside the function's own variable: this one returns with the service when
 			// CloudFormation takes an update of it back.
@@ -50,9 +49,9 @@ func New(scope constructs.Construct, props Props) Migration {
 	// A deployment begins with the service's change: by then everything that it calls
 	// must be there, with its permissions and its ways through the network. The door
 	// in the load balancer's group is a resource of that group.
-	props.Service.Node().AddDependency(own)
+	props.Service.Fargate.Node().AddDependency(own)
 	for _, group := range *props.Edge.LoadBalancer.Connections().SecurityGroups() {
-		props.Service.Node().AddDependency(group)
+		props.Service.Fargate.Node().AddDependency(group)
 	}
 	return migration
 }

@@ -29,7 +29,7 @@ func deliver(scope constructs.Construct, fargate awsecs.FargateService, app awse
 			Role:                 role,
 		}),
 	}))
-	delivery := props.Env.Rollout()
+	delivery := props.Env.Delivery
 	deployment := fargate.Node().DefaultChild().(awsecs.CfnService)
 	set := func(property string, value any) {
 		deployment.AddPropertyOverride(new("DeploymentConfiguration."+property), value)

@@ -2,7 +2,6 @@ package service
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -25,8 +24,8 @@ func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGr
 
 // connect opens the way to what the service uses, and nothing else. The rules
 // are in the service's stack: the database does not know its clients.
-func connect(fargate awsecs.FargateService, props Props) {
-	connections := fargate.Connections()
+func connect(tasks awsec2.SecurityGroup, props Props) {
+	connections := tasks.Connections()
 	connections.AllowTo(props.Database.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.MySQLPort)),
 		new("Wallet service to Aurora: commands write, queries read"))
 	connections.AllowTo(props.Cache.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.CachePort)),

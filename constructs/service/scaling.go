@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/jsii-runtime-go"
 
-	"wallet-infra/config"
 	"wallet-infra/constructs/signals"
 )
 
@@ -17,7 +16,7 @@ import (
 // asks for more tasks wins. A first deployment without an image has nothing to
 // scale.
 func (s Service) Scale() {
-	if s.env.Site.ImageTag == config.NoImage {
+	if s.Fargate == nil {
 		return
 	}
 	service := s.env.Service

@@ -13,12 +13,12 @@ import (
 // the password.
 func addSecrets(scope constructs.Construct, app awsecs.ContainerDefinition, props Props) {
 	own := constructs.NewConstruct(scope, new("Secrets"))
-	database := local(own, "Database", props.Database.Secret)
+	database := Local(own, "Database", props.Database.Secret)
 	for _, source := range datasources {
 		addUser(app, "QUARKUS_DATASOURCE_"+source.variable, database)
 	}
-	addUser(app, "CACHE_", local(own, "Cache", props.Cache.Secret))
-	addUser(app, "BROKER_", local(own, "Kafka", props.Kafka.Secret))
+	addUser(app, "CACHE_", Local(own, "Cache", props.Cache.Secret))
+	addUser(app, "BROKER_", Local(own, "Kafka", props.Kafka.Secret))
 	app.TaskDefinition().ExecutionRole().AddToPrincipalPolicy(encryption.SecretsStatement(
 		props.Database.Secret.EncryptionKey(), props.Cache.Secret.EncryptionKey(), props.Kafka.Secret.EncryptionKey()))
 }
@@ -29,12 +29,12 @@ func addUser(app awsecs.ContainerDefinition, prefix string, secret awssecretsman
 	app.AddSecret(new(prefix+"PASSWORD"), awsecs.Secret_FromSecretsManager(secret, new("password")))
 }
 
-// local is the secret without what CDK knows of its key. With it, CDK would name
+// Local is the secret without what CDK knows of its key. With it, CDK would name
 // this stack's role in the key's policy, in the stack that this one depends on.
 //
 // A secret that another region replicates is known by its name only, which stands
 // in its ARN without the suffix that Secrets Manager chose.
-func local(scope constructs.Construct, id string, secret awssecretsmanager.ISecret) awssecretsmanager.ISecret {
+func Local(scope constructs.Construct, id string, secret awssecretsmanager.ISecret) awssecretsmanager.ISecret {
 	if secret.SecretFullArn() == nil {
 		return awssecretsmanager.Secret_FromSecretPartialArn(scope, new(id), secret.SecretArn())
 	}

@@ -28,7 +28,11 @@ const platformVersion = awsecs.FargatePlatformVersion_VERSION1_4
 // Service is the running wallet, as the load balancer, the metrics and the
 // alarms need it.
 type Service struct {
-	Fargate awsecs.FargateService
+	// Fargate is nil without an image: tasks cannot start, and a deployment of none
+	// could not be tested.
+	Fargate       awsecs.FargateService
+	Cluster       awsecs.Cluster
+	SecurityGroup awsec2.SecurityGroup // of the tasks
 	// Discovery is the private DNS name under which Prometheus finds the tasks.
 	Discovery awsservicediscovery.IService
 
@@ -85,26 +89,63 @@ type Kafka struct {
 }
 
 // New makes the service behind its entrance and, until [Service.Scale], without
-// autoscaling.
+// autoscaling. Without an image it makes what the service will stand in.
 func New(scope constructs.Construct, props Props) Service {
 	own := constructs.NewConstruct(scope, new("Wallet"))
-	env := props.Env
-	app := newTask(own, props)
 	sessions := newSessionLog(own, props)
-	group := newSecurityGroup(own, props)
-	namespace := awsservicediscovery.NewPrivateDnsNamespace(own, new("Namespace"), &awsservicediscovery.PrivateDnsNamespaceProps{
-		Name:        new(env.ServiceNamespace()),
+	made := Service{
+		Cluster:       newCluster(own, sessions, props),
+		SecurityGroup: newSecurityGroup(own, props),
+		Discovery:     newDiscovery(own, props),
+		env:           props.Env,
+		region:        props.Region,
+		entrance:      props.Edge.Signals(),
+	}
+	connect(made.SecurityGroup, props)
+	if props.Env.Site.ImageTag == config.NoImage {
+		return made
+	}
+	app := newTask(own, props)
+	made.Fargate = newFargate(own, made, app.TaskDefinition(), props)
+	role := deliver(own, made.Fargate, app, props)
+	// Tasks that start before their permissions and their way to the database are
+	// there fail, and the circuit breaker counts them.
+	made.Fargate.Node().AddDependency(app.TaskDefinition().ExecutionRole(), made.SecurityGroup, role)
+	acknowledgeRoles(app.TaskDefinition(), sessions)
+	return made
+}
+
+// newDiscovery makes the name under which the tasks are found. It belongs to no
+// service, so that what reads it stands before the first one.
+func newDiscovery(scope constructs.Construct, props Props) awsservicediscovery.IService {
+	namespace := awsservicediscovery.NewPrivateDnsNamespace(scope, new("Namespace"), &awsservicediscovery.PrivateDnsNamespaceProps{
+		Name:        new(props.Env.ServiceNamespace()),
 		Description: new("Where Prometheus finds the tasks whose metrics it reads"),
 		Vpc:         props.Network.Vpc,
 	})
-	fargate := awsecs.NewFargateService(own, new("Service"), &awsecs.FargateServiceProps{
+	return namespace.CreateService(new("Tasks"), &awsservicediscovery.DnsServiceProps{
+		Name:          new(config.Platform),
+		DnsRecordType: awsservicediscovery.DnsRecordType_A,
+		// As often as the tasks change when the service scales.
+		DnsTtl: awscdk.Duration_Seconds(jsii.Number(10)),
+		// ECS says which tasks are there.
+		CustomHealthCheck: &awsservicediscovery.HealthCheckCustomConfig{FailureThreshold: jsii.Number(1)},
+	})
+}
+
+// newFargate makes the ECS service. Its desired count is left out of the template,
+// because autoscaling owns it: a number there would scale a busy service down at
+// every deployment. Without one CloudFormation creates the service with one task,
+// which the first deployment tests, and autoscaling then raises it to its minimum.
+func newFargate(scope constructs.Construct, in Service, task awsecs.TaskDefinition, props Props) awsecs.FargateService {
+	env := props.Env
+	fargate := awsecs.NewFargateService(scope, new("Service"), &awsecs.FargateServiceProps{
 		ServiceName:     new(env.ServiceName()),
-		Cluster:         newCluster(own, sessions, props),
-		TaskDefinition:  app.TaskDefinition(),
+		Cluster:         in.Cluster,
+		TaskDefinition:  task,
 		PlatformVersion: platformVersion,
-		DesiredCount:    desiredCount(env),
 		VpcSubnets:      props.Network.Private(),
-		SecurityGroups:  &[]awsec2.ISecurityGroup{group},
+		SecurityGroups:  &[]awsec2.ISecurityGroup{in.SecurityGroup},
 		AssignPublicIp:  new(false),
 		// Not about releases, which start beside each other at full strength, but
 		// about the tasks of one that are replaced or moved to another zone.
@@ -117,32 +158,7 @@ func New(scope constructs.Construct, props Props) Service {
 		EnableExecuteCommand:        new(env.Service.Exec),
 		EnableECSManagedTags:        new(true),
 		PropagateTags:               awsecs.PropagatedTagSource_SERVICE,
-		CloudMapOptions: &awsecs.CloudMapOptions{
-			CloudMapNamespace: namespace,
-			Name:              new(config.Platform),
-			DnsRecordType:     awsservicediscovery.DnsRecordType_A,
-			// As often as the tasks change when the service scales.
-			DnsTtl: awscdk.Duration_Seconds(jsii.Number(10)),
-		},
 	})
-	roll := deliver(own, fargate, app, props)
-	connect(fargate, props)
-	// Tasks that start before their permissions and their way to the database are
-	// there fail, and the circuit breaker counts them.
-	fargate.Node().AddDependency(app.TaskDefinition().ExecutionRole(), group, roll)
-	acknowledgeRoles(app.TaskDefinition(), sessions)
-	return Service{Fargate: fargate, Discovery: fargate.CloudMapService(), env: env, region: props.Region, entrance: props.Edge.Signals()}
-}
-
-// desiredCount is left out of the template once autoscaling owns it: a number
-// there would scale a busy service down at every deployment. Only a first
-// deployment sets it, to none: ECR is empty until the repositories exist, and
-// tasks that cannot find their image would let the deployment fail. The next
-// deployment names a tag; then autoscaling registers the service and raises it
-// to its minimum.
-func desiredCount(env config.Environment) *float64 {
-	if env.Site.ImageTag == config.NoImage {
-		return jsii.Number(0)
-	}
-	return nil
+	fargate.AssociateCloudMapService(&awsecs.AssociateCloudMapServiceOptions{Service: in.Discovery})
+	return fargate
 }
