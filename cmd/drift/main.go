@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -97,7 +98,7 @@ func stacksOf(env config.Environment, dir string) ([]place, error) {
 	}
 	places := []place{{config.IdentityStackName(), env.Primary.Name}}
 	for _, stack := range built {
-		if stack.Tags["Environment"] == env.Name {
+		if strings.HasPrefix(stack.Name, env.StackName("")) {
 			places = append(places, place{stack.Name, stack.Region})
 		}
 	}
