@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -27,6 +28,26 @@ func NewApp(context map[string]any, outdir string, environments []config.Environ
 	return app
 }
 
+// NewIdentityApp builds a stack for each account that holds one of the chosen
+// environments: whom the account trusts to deploy. It is an app of its own, which
+// an administrator deploys: what the pipeline deploys must not say who may use it.
+// The account's other environments come along, since its stack is one.
+func NewIdentityApp(context map[string]any, outdir string, all, chosen []config.Environment) awscdk.App {
+	props := awscdk.AppProps{Context: &context, AnalyticsReporting: new(false)}
+	if outdir != "" {
+		props.Outdir = new(outdir)
+	}
+	app := awscdk.NewApp(&props)
+	var built []string
+	for _, env := range chosen {
+		if account := env.Site.Account; !slices.Contains(built, account) {
+			built = append(built, account)
+			NewIdentity(app, slices.DeleteFunc(slices.Clone(all), func(e config.Environment) bool { return e.Site.Account != account }))
+		}
+	}
+	return app
+}
+
 // Run is the whole program: it reads the context (cdk.json at path, the CDK
 // CLI's and the arguments), validates the chosen environments, and writes their
 // templates. It fails, before anything is written, on bad input, and on
@@ -37,6 +58,15 @@ func Run(path string, arguments []string) error {
 		return err
 	}
 	return synthesize(func() { NewApp(context, defaultOutdir(), environments).Synth(nil) })
+}
+
+// RunIdentity is the whole program of cmd/identity, and fails as [Run] does.
+func RunIdentity(path string, arguments []string) error {
+	context, chosen, err := readInputs(path, arguments)
+	if err != nil {
+		return err
+	}
+	return synthesize(func() { NewIdentityApp(context, defaultOutdir(), config.All(), chosen).Synth(nil) })
 }
 
 // readInputs reads the context and the environments that it chooses.

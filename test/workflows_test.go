@@ -211,7 +211,7 @@ func TestNoJobRunsForEver(t *testing.T) {
 		} else if j.Permissions["id-token"] == "write" {
 			longest = int(config.PipelineSession.Minutes()) - 5
 		}
-		assert.Greater(t, j.Timeout, 0)
+		assert.Positive(t, j.Timeout)
 		assert.LessOrEqual(t, j.Timeout, longest, "the credentials end before the job does")
 	})
 }

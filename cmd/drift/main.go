@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,19 +32,25 @@ func main() {
 	name := flag.String("env", "", "the `environment` to look at")
 	dir := flag.String("assembly", "cdk.out", "the `directory` of its synthesis, which names the stacks")
 	flag.Parse()
+	os.Exit(report(*name, *dir))
+}
+
+// report prints what was seen and returns the exit status.
+func report(name, dir string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	results, absent, err := run(ctx, *name, *dir)
+	results, absent, err := run(ctx, name, dir)
 	if len(results) > 0 {
-		fmt.Print(drift.Report(*name, results, absent))
+		fmt.Print(drift.Report(name, results, absent))
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		fmt.Fprintf(os.Stderr, "drift: %v\n", err)
-		os.Exit(1)
+		return 1
+	case drift.Unexpected(results):
+		return found
 	}
-	if drift.Unexpected(results) {
-		os.Exit(found)
-	}
+	return 0
 }
 
 // place is a stack by name and region.
@@ -91,7 +98,7 @@ func stacksOf(env config.Environment, dir string) ([]place, error) {
 	}
 	places := []place{{config.IdentityStackName(), env.Primary.Name}}
 	for _, stack := range built {
-		if stack.Tags["Environment"] == env.Name {
+		if strings.HasPrefix(stack.Name, env.StackName("")) {
 			places = append(places, place{stack.Name, stack.Region})
 		}
 	}

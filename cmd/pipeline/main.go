@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
@@ -109,7 +110,7 @@ func printStacks(out io.Writer, env config.Environment, dirs []string) error {
 		}
 		for _, stack := range built {
 			line := stack.Region + " " + stack.Name
-			if stack.Tags["Environment"] == env.Name && !slices.Contains(lines, line) {
+			if strings.HasPrefix(stack.Name, env.StackName("")) && !slices.Contains(lines, line) {
 				lines = append(lines, line)
 			}
 		}
