@@ -68,6 +68,7 @@ type Failure struct {
 	LogicalID, Type, Status, Reason string
 }
 
+// String is the event in one line.
 func (f Failure) String() string {
 	return fmt.Sprintf("%s %s: %s: %s", f.Type, f.LogicalID, f.Status, f.Reason)
 }
