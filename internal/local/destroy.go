@@ -119,7 +119,7 @@ func (r *run) checkLeft(ctx context.Context, step *Step) error {
 			lost = append(lost, name)
 		}
 	}
-	r.report.Stayed = stayed
+	r.report.Stayed, r.report.Lost = stayed, lost
 	r.note(equal(step.Name, "resources left that no template retains", "", strings.Join(unexpected, "; ")))
 	kept := Check{Step: step.Name, Subject: "retained resources left", Want: fmt.Sprint(len(stayed) + len(lost)),
 		Got: fmt.Sprint(len(stayed)), Result: passed}

@@ -26,6 +26,8 @@ type Report struct {
 	FilledIn []string `json:"filledIn"`
 	// Stayed are the retained resources that were there after the removal.
 	Stayed []string `json:"stayed"`
+	// Lost are the retained resources that were not.
+	Lost   []string `json:"lost"`
 	Passed int      `json:"passed"`
 	Failed int      `json:"failed"`
 }
