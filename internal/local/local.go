@@ -44,8 +44,7 @@ type run struct {
 	Options
 	report  Report
 	limits  Limits
-	plan    plan // the stacks in the order of deployment
-	larger  config.Environment
+	plan    plan              // the stacks in the order of deployment
 	current map[string][]byte // the deployed templates, by stack name
 	live    []found           // after the last look
 	touched bool              // something may stand in the emulator

@@ -227,6 +227,7 @@ func TestRetentionThatTheEmulatorIgnoresIsNotPassed(t *testing.T) {
 	at := slices.IndexFunc(report.Checks, func(check Check) bool { return check.Subject == "retained resources left" })
 	require.GreaterOrEqual(t, at, 0)
 	assert.Equal(t, notExercised, report.Checks[at].Result)
+	assert.Equal(t, []string{"AWS::RDS::DBCluster Staging/Data/Cluster"}, report.Lost)
 }
 
 // The CLI would look for the stacks in the account in which the role acts, and find
