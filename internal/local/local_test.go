@@ -247,6 +247,19 @@ func TestRolesThatLeaveTheAccountAreLeftOutOfTheCopy(t *testing.T) {
 	assert.Contains(t, string(manifest), "assumeRoleArn", "the synthesis is left as it is")
 }
 
+// The CLI stops at a call that the emulator lacks, and CloudFormation at a stack that
+// is protected.
+func TestProtectedStacksAreDeployedAndRemoved(t *testing.T) {
+	for _, protects := range []bool{true, false} {
+		emulator := newFake(t)
+		emulator.protects = protects
+		report, err := Run(context.Background(), emulator.options(t))
+		require.NoError(t, err)
+		assert.Equal(t, !protects, report.Limits.ProtectsNoStack)
+		assert.Empty(t, emulator.stacks)
+	}
+}
+
 // An account that is not the environment's means that this is no emulator, or one
 // that would mix environments.
 func TestAnotherAccountIsNotDeployedTo(t *testing.T) {

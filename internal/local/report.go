@@ -125,5 +125,8 @@ func (r *Report) Print(out io.Writer) {
 	if r.Limits.LosesRoleAccount {
 		fmt.Fprint(out, "; the bootstrap roles")
 	}
+	if r.Limits.ProtectsNoStack {
+		fmt.Fprint(out, "; termination protection")
+	}
 	fmt.Fprintf(out, ". Filled in by hand: %d references to another region.\n", len(r.FilledIn))
 }
