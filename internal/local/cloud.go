@@ -39,6 +39,9 @@ type Cloud interface {
 	Events(ctx context.Context, region, stackID string) (int, error)
 	// Failures are the failed events of a stack, named by its ID.
 	Failures(ctx context.Context, region, stackID string) ([]Failure, error)
+	// Protect switches a stack's termination protection. It fails with [ErrLacking]
+	// where the emulator knows no such thing.
+	Protect(ctx context.Context, region, stack string, on bool) error
 	// HostedZone is the ID of the public hosted zone of a name, which is made where
 	// there is none.
 	HostedZone(ctx context.Context, name string) (id string, err error)
@@ -68,6 +71,7 @@ type Failure struct {
 	LogicalID, Type, Status, Reason string
 }
 
+// String is the event in one line.
 func (f Failure) String() string {
 	return fmt.Sprintf("%s %s: %s: %s", f.Type, f.LogicalID, f.Status, f.Reason)
 }
@@ -75,10 +79,11 @@ func (f Failure) String() string {
 // Facts are the sizes of a resource, as its own service tells them.
 type Facts map[string]string
 
-// What Read fails with.
+// What a Cloud fails with, beside the emulator's own errors.
 var (
 	ErrGone     = errors.New("not there")
 	ErrNoReader = errors.New("no reader for this type")
+	ErrLacking  = errors.New("not in the emulator")
 )
 
 // scratchAccount is where resources are tried: no environment has it, so whatever
@@ -240,6 +245,15 @@ func stackResources(ctx context.Context, client *cloudformation.Client, stack st
 func (e emulator) Events(ctx context.Context, region, stackID string) (int, error) {
 	events, err := allEvents(ctx, cloudformation.NewFromConfig(e.config(e.account, region)), stackID)
 	return len(events), err
+}
+
+func (e emulator) Protect(ctx context.Context, region, stack string, on bool) error {
+	_, err := cloudformation.NewFromConfig(e.config(e.account, region)).UpdateTerminationProtection(ctx,
+		&cloudformation.UpdateTerminationProtectionInput{StackName: aws.String(stack), EnableTerminationProtection: aws.Bool(on)})
+	if err != nil && strings.Contains(err.Error(), "InvalidAction") {
+		return fmt.Errorf("%w: termination protection: %s", ErrLacking, firstLine(err.Error()))
+	}
+	return err
 }
 
 func (e emulator) HostedZone(ctx context.Context, name string) (string, error) {

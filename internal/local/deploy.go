@@ -260,7 +260,7 @@ func (r *run) prepare(ctx context.Context, p plan, stack assembly.Stack) ([]byte
 	if err := errors.Join(append(absent, err)...); err != nil {
 		return nil, err
 	}
-	return template, p.write(stack, template, !r.limits.LosesRoleAccount)
+	return template, p.write(stack, template, r.limits)
 }
 
 // standing are the environment's stacks in the emulator, by name.

@@ -55,8 +55,14 @@ func (r *run) remove(ctx context.Context, step *Step) error {
 	}
 	arguments := []string{"destroy"}
 	for _, stack := range r.plan.ordered {
-		if _, ok := standing[stack.Name]; ok {
-			arguments = append(arguments, stack.ID)
+		if _, ok := standing[stack.Name]; !ok {
+			continue
+		}
+		arguments = append(arguments, stack.ID)
+		if stack.TerminationProtection && !r.limits.ProtectsNoStack {
+			if err := r.Cloud.Protect(ctx, stack.Region, stack.Name, false); err != nil {
+				return err
+			}
 		}
 	}
 	printed, err := r.CDK(ctx, append(arguments, "--app", r.plan.copy, "--exclusively", "--force")...)
@@ -119,7 +125,7 @@ func (r *run) checkLeft(ctx context.Context, step *Step) error {
 			lost = append(lost, name)
 		}
 	}
-	r.report.Stayed = stayed
+	r.report.Stayed, r.report.Lost = stayed, lost
 	r.note(equal(step.Name, "resources left that no template retains", "", strings.Join(unexpected, "; ")))
 	kept := Check{Step: step.Name, Subject: "retained resources left", Want: fmt.Sprint(len(stayed) + len(lost)),
 		Got: fmt.Sprint(len(stayed)), Result: passed}

@@ -98,7 +98,7 @@ func writeAssembly(t *testing.T, dir string, stacks []stackFixture) {
 			"destinations": map[string]any{"d": map[string]any{"objectKey": "old.json", "assumeRoleArn": "publish"}}}}})
 		artifacts[stack.id] = map[string]any{"type": "aws:cloudformation:stack", "displayName": "Staging/" + stack.id,
 			"environment": "aws://111111111111/" + stack.region, "dependencies": stack.needs,
-			"properties": map[string]any{"templateFile": stack.id + ".template.json", "stackName": name,
+			"properties": map[string]any{"terminationProtection": true, "templateFile": stack.id + ".template.json", "stackName": name,
 				"assumeRoleArn": strings.ToLower(stack.id) + "-role", "stackTemplateAssetObjectUrl": "s3://bucket/old.json"}}
 	}
 	put("manifest.json", map[string]any{"artifacts": artifacts})
@@ -113,6 +113,8 @@ type fake struct {
 	forwards    bool            // a removal begins with the first stack
 	wrong       map[string]Facts
 	hidden      map[string]bool // logical IDs that the services do not know
+	protects    bool            // knows termination protection, and heeds it
+	protected   map[string]bool // stacks
 	account     string
 	roleAccount string // of an assumed role
 
@@ -131,7 +133,7 @@ type fakeStack struct {
 }
 
 func newFake(t *testing.T) *fake {
-	return &fake{t: t, unsupported: map[string]bool{}, stacks: map[string]fakeStack{}, things: map[string]Facts{}, account: "111111111111", roleAccount: "111111111111",
+	return &fake{t: t, unsupported: map[string]bool{}, stacks: map[string]fakeStack{}, protected: map[string]bool{}, things: map[string]Facts{}, account: "111111111111", roleAccount: "111111111111",
 		wrong: map[string]Facts{}, hidden: map[string]bool{}}
 }
 
@@ -195,6 +197,10 @@ func (f *fake) deployStack(dir, id, name string) error {
 		if stack.Name != name {
 			continue
 		}
+		if stack.TerminationProtection && !f.protects {
+			return errors.New("Unknown action: UpdateTerminationProtection")
+		}
+		f.protected[name] = stack.TerminationProtection
 		var template map[string]any
 		require.NoError(f.t, json.Unmarshal(stack.Raw, &template))
 		if old, ok := f.stacks[name]; ok && fmt.Sprint(old.template) == fmt.Sprint(template) {
@@ -241,6 +247,14 @@ func (f *fake) Account(context.Context) (string, error) { return f.account, nil 
 
 func (f *fake) AssumedAccount(context.Context, string) (string, error) { return f.roleAccount, nil }
 
+func (f *fake) Protect(_ context.Context, _, stack string, on bool) error {
+	if !f.protects {
+		return ErrLacking
+	}
+	f.protected[stack] = on
+	return nil
+}
+
 func (f *fake) HostedZone(context.Context, string) (string, error) { return "ZEMULATOR", nil }
 
 func (f *fake) BootstrapVersion(context.Context, string) (string, error) { return "33", nil }
@@ -266,7 +280,7 @@ func (f *fake) Events(_ context.Context, _, stack string) (int, error) {
 func (f *fake) Failures(context.Context, string, string) ([]Failure, error) { return nil, nil }
 
 func (f *fake) delete(name string) {
-	if f.deaf {
+	if f.deaf || f.protected[name] {
 		return
 	}
 	resources, _ := f.stacks[name].template["Resources"].(map[string]any)

@@ -44,8 +44,7 @@ type run struct {
 	Options
 	report  Report
 	limits  Limits
-	plan    plan // the stacks in the order of deployment
-	larger  config.Environment
+	plan    plan              // the stacks in the order of deployment
 	current map[string][]byte // the deployed templates, by stack name
 	live    []found           // after the last look
 	touched bool              // something may stand in the emulator
@@ -212,8 +211,7 @@ func (r *run) checkOrder(step string) {
 	}
 }
 
-// bootstrap bootstraps both regions and looks whether an assumed role stays in the
-// account. The CLI would look for the stacks in the wrong one otherwise.
+// bootstrap bootstraps both regions.
 func (r *run) bootstrap(ctx context.Context, step *Step) error {
 	r.touched = true
 	arguments := []string{"bootstrap", "--app", r.plan.copy}
@@ -235,19 +233,31 @@ func (r *run) bootstrap(ctx context.Context, step *Step) error {
 		r.note(check)
 		step.Stacks++
 	}
+	return r.checkStackCalls(ctx)
+}
+
+// checkStackCalls finds out what the CLI would stumble over, and takes it away in the
+// copy: it would look for the stacks in the wrong account otherwise.
+func (r *run) checkStackCalls(ctx context.Context) error {
 	role := fmt.Sprintf("arn:aws:iam::%[1]s:role/cdk-hnb659fds-deploy-role-%[1]s-%[2]s", r.Env.Site.Account, r.Env.Primary.Name)
 	account, err := r.Cloud.AssumedAccount(ctx, role)
 	if err != nil {
 		return fmt.Errorf("assuming the bootstrap role: %w", err)
 	}
-	if account == r.Env.Site.Account {
-		return nil
+	if account != r.Env.Site.Account {
+		r.limits.LosesRoleAccount = true
+		r.say("NOT EXERCISED: the bootstrap roles; a role of account %s acts in %s here, so the copy is deployed without them",
+			r.Env.Site.Account, account)
 	}
-	r.limits.LosesRoleAccount = true
-	r.say("NOT EXERCISED: the bootstrap roles; a role of account %s acts in %s here, so the copy is deployed without them",
-		r.Env.Site.Account, account)
+	// Off is how the bootstrap stack is.
+	if err := r.Cloud.Protect(ctx, r.Env.Primary.Name, "CDKToolkit", false); errors.Is(err, ErrLacking) {
+		r.limits.ProtectsNoStack = true
+		r.say("NOT EXERCISED: the stacks' termination protection, which the emulator does not have")
+	} else if err != nil {
+		return err
+	}
 	for _, stack := range r.plan.ordered {
-		if err := r.plan.write(stack, stack.Raw, false); err != nil {
+		if err := r.plan.write(stack, stack.Raw, r.limits); err != nil {
 			return err
 		}
 	}

@@ -227,6 +227,7 @@ func TestRetentionThatTheEmulatorIgnoresIsNotPassed(t *testing.T) {
 	at := slices.IndexFunc(report.Checks, func(check Check) bool { return check.Subject == "retained resources left" })
 	require.GreaterOrEqual(t, at, 0)
 	assert.Equal(t, notExercised, report.Checks[at].Result)
+	assert.Equal(t, []string{"AWS::RDS::DBCluster Staging/Data/Cluster"}, report.Lost)
 }
 
 // The CLI would look for the stacks in the account in which the role acts, and find
@@ -244,6 +245,19 @@ func TestRolesThatLeaveTheAccountAreLeftOutOfTheCopy(t *testing.T) {
 	manifest, err = os.ReadFile(filepath.Join(options.Dir, "assembly", "manifest.json"))
 	require.NoError(t, err)
 	assert.Contains(t, string(manifest), "assumeRoleArn", "the synthesis is left as it is")
+}
+
+// The CLI stops at a call that the emulator lacks, and CloudFormation at a stack that
+// is protected.
+func TestProtectedStacksAreDeployedAndRemoved(t *testing.T) {
+	for _, protects := range []bool{true, false} {
+		emulator := newFake(t)
+		emulator.protects = protects
+		report, err := Run(context.Background(), emulator.options(t))
+		require.NoError(t, err)
+		assert.Equal(t, !protects, report.Limits.ProtectsNoStack)
+		assert.Empty(t, emulator.stacks)
+	}
 }
 
 // An account that is not the environment's means that this is no emulator, or one

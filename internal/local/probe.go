@@ -21,6 +21,8 @@ type Limits struct {
 	DeletesRetained bool `json:"deletesRetained"`
 	// LosesRoleAccount says that an assumed role acts in another account.
 	LosesRoleAccount bool `json:"losesRoleAccount"`
+	// ProtectsNoStack says that it has no termination protection.
+	ProtectsNoStack bool `json:"protectsNoStack"`
 }
 
 // lacking matches how an emulator says that it has not built something, in contrast

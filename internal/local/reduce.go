@@ -174,7 +174,7 @@ func newWorkspace(source, target string) (workspace, error) {
 
 // write puts the template that is to be deployed into the copy, under a name of
 // its own in the asset manifest, since the CLI does not upload an object again.
-func (w workspace) write(stack assembly.Stack, template []byte, roles bool) error {
+func (w workspace) write(stack assembly.Stack, template []byte, limits Limits) error {
 	path, err := w.pathOf(stack)
 	if err != nil {
 		return err
@@ -187,12 +187,12 @@ func (w workspace) write(stack assembly.Stack, template []byte, roles bool) erro
 	dir, file := filepath.Split(path)
 	id := strings.TrimSuffix(file, ".template.json")
 	if err := edit(filepath.Join(dir, id+".assets.json"), func(manifest map[string]any) {
-		editAssets(manifest, file, key, roles)
+		editAssets(manifest, file, key, limits)
 	}); err != nil {
 		return err
 	}
 	return edit(filepath.Join(dir, "manifest.json"), func(manifest map[string]any) {
-		editStack(manifest, id, key, roles)
+		editStack(manifest, id, key, limits)
 	})
 }
 
@@ -202,9 +202,9 @@ func (w workspace) pathOf(stack assembly.Stack) (string, error) {
 	return filepath.Join(w.copy, relative), err
 }
 
-// editAssets renames the template among the files to upload and, without roles,
-// lets the CLI upload with the credentials that it has.
-func editAssets(manifest map[string]any, template, key string, roles bool) {
+// editAssets renames the template among the files to upload and, where roles do not
+// work, lets the CLI upload with the credentials that it has.
+func editAssets(manifest map[string]any, template, key string, limits Limits) {
 	files, _ := manifest["files"].(map[string]any)
 	for _, entry := range files {
 		source := dig(entry, "source")
@@ -214,20 +214,24 @@ func editAssets(manifest map[string]any, template, key string, roles bool) {
 			if source["path"] == template {
 				place["objectKey"] = key
 			}
-			if !roles {
+			if limits.LosesRoleAccount {
 				delete(place, "assumeRoleArn")
 			}
 		}
 	}
 }
 
-// editStack points a stack at its renamed template.
-func editStack(manifest map[string]any, id, key string, roles bool) {
+// editStack points a stack at its renamed template, and takes away what the emulator
+// would stumble over.
+func editStack(manifest map[string]any, id, key string, limits Limits) {
 	properties := dig(dig(manifest["artifacts"], id), "properties")
 	if url, ok := properties["stackTemplateAssetObjectUrl"].(string); ok {
 		properties["stackTemplateAssetObjectUrl"] = url[:strings.LastIndex(url, "/")+1] + key
 	}
-	if !roles {
+	if limits.ProtectsNoStack {
+		properties["terminationProtection"] = false
+	}
+	if limits.LosesRoleAccount {
 		for _, name := range []string{"assumeRoleArn", "lookupRole"} {
 			delete(properties, name)
 		}

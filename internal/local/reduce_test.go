@@ -78,7 +78,7 @@ func TestAChangedTemplateIsUploadedUnderItsOwnKey(t *testing.T) {
 	stack := copied.stacks[0]
 	keys := map[string]bool{}
 	for _, template := range []string{`{"Resources": {}}`, `{"Resources": {"A": {}}}`} {
-		require.NoError(t, copied.write(stack, []byte(template), true))
+		require.NoError(t, copied.write(stack, []byte(template), Limits{}))
 		keys[keyOf(t, target, stack)] = true
 	}
 	assert.Len(t, keys, 2)
@@ -86,7 +86,7 @@ func TestAChangedTemplateIsUploadedUnderItsOwnKey(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, string(stack.Raw), string(original), "the synthesis is left as it is")
 
-	require.NoError(t, copied.write(stack, []byte(`{}`), false))
+	require.NoError(t, copied.write(stack, []byte(`{}`), Limits{LosesRoleAccount: true}))
 	manifest, err := os.ReadFile(filepath.Join(target, "manifest.json"))
 	require.NoError(t, err)
 	assert.Contains(t, string(manifest), "network-role", "the other stacks keep their roles")

@@ -26,6 +26,8 @@ type Report struct {
 	FilledIn []string `json:"filledIn"`
 	// Stayed are the retained resources that were there after the removal.
 	Stayed []string `json:"stayed"`
+	// Lost are the retained resources that were not.
+	Lost   []string `json:"lost"`
 	Passed int      `json:"passed"`
 	Failed int      `json:"failed"`
 }
@@ -122,6 +124,9 @@ func (r *Report) Print(out io.Writer) {
 	}
 	if r.Limits.LosesRoleAccount {
 		fmt.Fprint(out, "; the bootstrap roles")
+	}
+	if r.Limits.ProtectsNoStack {
+		fmt.Fprint(out, "; termination protection")
 	}
 	fmt.Fprintf(out, ". Filled in by hand: %d references to another region.\n", len(r.FilledIn))
 }
