@@ -121,6 +121,10 @@ var statefulPairs = map[string]pair{
 		one("A", "AWS::APS::Workspace", `"KmsKeyArn": "a"`, retained), one("A", "AWS::APS::Workspace", `"KmsKeyArn": "b"`, retained),
 		[]string{"A destroys"}, "nothing manages",
 	},
+	"AWS::ARCRegionSwitch::Plan": {
+		one("A", "AWS::ARCRegionSwitch::Plan", `"Name": "a"`), one("A", "AWS::ARCRegionSwitch::Plan", `"Name": "b"`),
+		[]string{"A replaces"}, "Name changes from a to b",
+	},
 	"AWS::Backup::BackupVault": {
 		one("A", "AWS::Backup::BackupVault", `"BackupVaultName": "a"`, deleted), one("A", "AWS::Backup::BackupVault", `"BackupVaultName": "b"`, deleted),
 		[]string{"A destroys"}, "BackupVaultName changes from a to b: the old one is deleted",
@@ -247,7 +251,10 @@ func TestThePolicyDecidesWhatARemovalLeaves(t *testing.T) {
 			for attributes, want := range map[string]string{deleted: "destroys", snapshotted: "destroys", retained: "orphans"} {
 				report := compare(t, map[string]string{"stack": resources(one("A", kind, `"DBClusterIdentifier": "c"`, attributes))}, map[string]string{"stack": resources("")})
 				require.Len(t, report.Findings, 1)
-				if want == "destroys" && !held {
+				switch {
+				case want == "destroys" && !held && kind == "AWS::ARCRegionSwitch::Plan":
+					want = Traffic.String()
+				case want == "destroys" && !held:
 					want = Interrupts.String()
 				}
 				assert.Equal(t, want, report.Findings[0].Verdict.String(), attributes)
