@@ -123,7 +123,7 @@ var statefulPairs = map[string]pair{
 	},
 	"AWS::ARCRegionSwitch::Plan": {
 		one("A", "AWS::ARCRegionSwitch::Plan", `"Name": "a"`), one("A", "AWS::ARCRegionSwitch::Plan", `"Name": "b"`),
-		[]string{"A replaces"}, "Name changes from a to b",
+		[]string{"A replaces", "A traffic"}, "Name changes from a to b",
 	},
 	"AWS::Backup::BackupVault": {
 		one("A", "AWS::Backup::BackupVault", `"BackupVaultName": "a"`, deleted), one("A", "AWS::Backup::BackupVault", `"BackupVaultName": "b"`, deleted),
