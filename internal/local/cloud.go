@@ -103,7 +103,7 @@ type emulator struct {
 // account sees it. The home region is asked about what has no region.
 func NewCloud(endpoint, account, home string) Cloud {
 	return emulator{endpoint: endpoint, account: account, home: home,
-		http: &http.Client{Timeout: patience, Transport: forgiving{&http.Transport{Proxy: nil}}}}
+		http: &http.Client{Timeout: patience, Transport: forgiving{&http.Transport{Proxy: nil, DisableKeepAlives: true}}}}
 }
 
 // forgiving drops empty times from XML answers: an emulator writes them for what has

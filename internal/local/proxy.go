@@ -31,7 +31,8 @@ func Proxy(endpoint string) (address string, stop func(), err error) {
 			request.SetURL(target)
 			request.Out.Host = request.In.Host
 		},
-		Transport:      &http.Transport{Proxy: nil},
+		// An emulator closes idle connections without a word.
+		Transport:      &http.Transport{Proxy: nil, DisableKeepAlives: true},
 		ModifyResponse: passMissingChangeSet,
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
