@@ -21,7 +21,7 @@ import (
 // CloudFormation goes with the caller's own permissions.
 type account struct {
 	caller   aws.Config
-	id       string
+	env      config.Environment
 	asCaller bool
 
 	mutex   sync.Mutex
@@ -34,7 +34,7 @@ func open(ctx context.Context, env config.Environment, asCaller bool) (*account,
 	if err != nil {
 		return nil, fmt.Errorf("the AWS configuration cannot be read: %w", err)
 	}
-	return &account{caller: caller, id: env.Site.Account, asCaller: asCaller, readers: map[string]aws.Config{}}, nil
+	return &account{caller: caller, env: env, asCaller: asCaller, readers: map[string]aws.Config{}}, nil
 }
 
 // NewSession opens an environment's account, without asking it anything yet.
@@ -55,16 +55,8 @@ func (a *account) writing(region string) aws.Config {
 	return own
 }
 
-// lookupRole is the bootstrap's role for reading. Its policy is AWS's
-// ReadOnlyAccess without the decryption of anything.
-func (a *account) lookupRole(region string) string {
-	return config.ARN("iam", "", a.id, fmt.Sprintf("role/cdk-%s-lookup-role-%s-%s", qualifier, a.id, region))
-}
-
-// qualifier is the bootstrap's, CDK's default.
-const qualifier = "hnb659fds"
-
-// reading is the configuration for what only looks.
+// reading is the configuration for what only looks: the lookup role's, whose
+// policy is AWS's ReadOnlyAccess without the decryption of anything.
 func (a *account) reading(region string) aws.Config {
 	if a.asCaller {
 		return a.writing(region)
@@ -75,7 +67,7 @@ func (a *account) reading(region string) aws.Config {
 		return known
 	}
 	own := a.writing(region)
-	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(own), a.lookupRole(region), func(o *stscreds.AssumeRoleOptions) {
+	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(own), a.env.BootstrapRole(config.BootstrapLookup, config.Region{Name: region}), func(o *stscreds.AssumeRoleOptions) {
 		o.RoleSessionName = "wallet-deliver"
 	})
 	own.Credentials = aws.NewCredentialsCache(provider)

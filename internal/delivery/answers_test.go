@@ -62,6 +62,7 @@ type rawXML string
 
 func (w *world) answerIdentity(request ask) (any, string, string) {
 	if request.operation == "AssumeRole" {
+		w.assumed = append(w.assumed, request.text("RoleArn"))
 		return object{"Credentials": object{"AccessKeyId": "AKIDROLE", "SecretAccessKey": "role-secret", "SessionToken": "role-token",
 			"Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}}, "", ""
 	}

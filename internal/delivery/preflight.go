@@ -61,7 +61,7 @@ func (s *Session) checkBootstrap(ctx context.Context, a Assembly, f *findings) [
 }
 
 // bootstrapParameter is where the bootstrap stack writes its version.
-const bootstrapParameter = "/cdk-bootstrap/" + qualifier + "/version"
+const bootstrapParameter = "/cdk-bootstrap/" + config.BootstrapQualifier + "/version"
 
 func (s *Session) bootstrapVersion(ctx context.Context, region string) (int, error) {
 	answer, err := ssm.NewFromConfig(s.account.reading(region)).GetParameter(ctx, &ssm.GetParameterInput{Name: new(bootstrapParameter)})

@@ -3,6 +3,7 @@ package delivery
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,7 +29,12 @@ var scripts = []string{"deploy", "destroy", "migrate", "rollback", "status"}
 // and its exit status.
 func script(t *testing.T, name string, arguments ...string) (string, int) {
 	t.Helper()
-	command := exec.Command(scriptPath(t, name), arguments...)
+	return runScript(t, scriptPath(t, name), arguments...)
+}
+
+func runScript(t *testing.T, path string, arguments ...string) (string, int) {
+	t.Helper()
+	command := exec.Command(path, arguments...)
 	command.Dir = t.TempDir()
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
@@ -53,18 +60,64 @@ func cdkPath(t *testing.T) string {
 	return path
 }
 
+// built builds the program as the scripts do, once for all tests.
+var built = sync.OnceValues(func() ([]byte, error) {
+	return exec.Command("make", "--no-print-directory", "--silent", "--directory", "../..", "build/deliver").CombinedOutput()
+})
+
+// writeProgram writes a shell script that can be executed.
+func writeProgram(t *testing.T, path, text string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700)) //nolint:gosec // a program
+}
+
+// withProgram builds the program and then puts a `make` into the scripts' way that
+// does nothing: to look for what has to be built anew takes long, and was done.
+func withProgram(t *testing.T) {
+	t.Helper()
+	output, err := built()
+	require.NoError(t, err, "%s", output)
+	dir := t.TempDir()
+	writeProgram(t, filepath.Join(dir, "make"), ":")
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// A script that does not build the program runs an old one, or none; and what it
+// does not pass on is lost.
+func TestEachScriptBuildsTheProgramAndPassesEverythingOn(t *testing.T) {
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	program := filepath.Join(root, "build", "deliver")
+	tools := t.TempDir()
+	// The program is there only after `make`, and ends with a status of its own.
+	writeProgram(t, filepath.Join(tools, "deliver"), `printf '<%s>' "$@"; exit 42`)
+	writeProgram(t, filepath.Join(tools, "make"), fmt.Sprintf(`[ "$*" = "--no-print-directory --silent --directory %s build/deliver" ] && mkdir -p '%s' && cp '%s/deliver' '%s'`, root, filepath.Dir(program), tools, program))
+	t.Setenv("PATH", tools+string(os.PathListSeparator)+os.Getenv("PATH"))
+	for _, name := range scripts {
+		content, err := os.ReadFile(scriptPath(t, name))
+		require.NoError(t, err)
+		copied := filepath.Join(root, "scripts", name+".sh")
+		require.NoError(t, os.MkdirAll(filepath.Dir(copied), 0o700))
+		require.NoError(t, os.WriteFile(copied, content, 0o700)) //nolint:gosec // a program
+		_ = os.Remove(program)
+		out, status := runScript(t, copied, "staging", "--an option", "")
+		assert.Equal(t, 42, status, out)
+		assert.Equal(t, "<--root><"+root+"><"+name+"><staging><--an option><>", out)
+	}
+}
+
 // The whole way: the script, the program, its clients, and the CLI.
 func TestTheScriptsPassOnTheirStatusAndPrintNoSecret(t *testing.T) {
 	w := newWorld(t)
-	for _, name := range scripts {
-		out, status := script(t, name, "--help")
-		assert.Equal(t, ExitDone, status, out)
-		assert.Contains(t, out, "Exit status:")
-		_, status = script(t, name, "nowhere")
-		assert.Equal(t, ExitRefused, status)
-	}
+	withProgram(t)
+	out, status := script(t, "deploy", "--help")
+	assert.Equal(t, ExitDone, status, out)
+	assert.Contains(t, out, "Exit status:")
+	_, status = script(t, "destroy", "nowhere")
+	assert.Equal(t, ExitRefused, status)
 
-	out, status := script(t, "deploy", "staging", "--cdk", cdkPath(t), "--yes")
+	out, status = script(t, "deploy", "staging", "--cdk", cdkPath(t), "--yes")
 	assert.Equal(t, ExitDone, status, out)
 	assert.Len(t, w.deployed(), 6)
 	assert.NotContains(t, out, "must-not-be-printed")
@@ -87,6 +140,7 @@ func TestTheScriptsPassOnTheirStatusAndPrintNoSecret(t *testing.T) {
 // A pipeline that is cancelled sends SIGTERM to the script.
 func TestASignalReachesTheCLIThroughTheScript(t *testing.T) {
 	w := newWorld(t)
+	withProgram(t)
 	w.hang = make(chan struct{})
 	command := exec.Command(scriptPath(t, "deploy"), "staging", "--cdk", cdkPath(t), "--yes")
 	var out syncBuffer
@@ -158,6 +212,30 @@ func deploymentDocument(t *testing.T) string {
 	return string(content)
 }
 
+// cliOption is an option of the CDK CLI, and cliOptions are those of one command.
+type (
+	cliOption struct {
+		Type    string
+		Alias   any // one, or a list
+		Choices []string
+	}
+	cliOptions map[string]cliOption
+)
+
+// pinnedCLI is what the pinned CLI's own parser is made from: the options of all
+// commands, and of each.
+func pinnedCLI(t *testing.T) (options cliOptions, commands map[string]struct{ Options cliOptions }) {
+	t.Helper()
+	content, err := os.ReadFile("../../node_modules/aws-cdk/lib/cli/cli-type-registry.json")
+	require.NoError(t, err, "make synth installs the CLI")
+	var registry struct {
+		GlobalOptions cliOptions
+		Commands      map[string]struct{ Options cliOptions }
+	}
+	require.NoError(t, json.Unmarshal(content, &registry))
+	return registry.GlobalOptions, registry.Commands
+}
+
 // The CLI ignores an option that it does not know, and says so only in passing.
 func TestThePinnedCLIKnowsEveryOptionThatIsPassed(t *testing.T) {
 	w := newWorld(t)
@@ -169,23 +247,25 @@ func TestThePinnedCLIKnowsEveryOptionThatIsPassed(t *testing.T) {
 	w.stacks = map[string]*stackState{}
 	_, err := w.run("", false, deploy("none"))
 	require.NoError(t, err)
-	pinned, err := filepath.Abs("../../node_modules/.bin")
-	require.NoError(t, err)
-	t.Setenv("PATH", pinned+string(os.PathListSeparator)+os.Getenv("PATH"))
-	help := map[string]string{}
+	shared, commands := pinnedCLI(t)
+	used := map[string]bool{}
 	for _, arguments := range w.cdk {
-		if help[arguments[0]] == "" {
-			output, err := exec.Command("cdk", arguments[0], "--help").Output()
-			require.NoError(t, err, "make synth installs the CLI")
-			help[arguments[0]] = string(output)
-		}
-		for _, argument := range arguments {
-			name, _, _ := strings.Cut(argument, "=")
-			name = strings.Replace(name, "--no-rollback", "--rollback", 1)
+		require.Contains(t, commands, arguments[0])
+		used[arguments[0]] = true
+		known := maps.Clone(shared)
+		maps.Copy(known, commands[arguments[0]].Options)
+		for _, argument := range arguments[1:] {
+			name, value, given := strings.Cut(argument, "=")
 			if strings.HasPrefix(name, "--") {
-				assert.Regexp(t, regexp.QuoteMeta(name)+`[ ,]`, help[arguments[0]], "cdk %s", arguments[0])
+				option, found := known[strings.TrimPrefix(strings.Replace(name, "--no-rollback", "--rollback", 1), "--")]
+				assert.True(t, found, "cdk %s does not know %s", arguments[0], name)
+				assert.True(t, !given || len(option.Choices) == 0 || slices.Contains(option.Choices, value), "cdk %s does not know %s", arguments[0], argument)
+			}
+			if short, isShort := strings.CutPrefix(argument, "-"); isShort && !strings.HasPrefix(short, "-") {
+				assert.Equal(t, "c", short)
+				assert.Equal(t, "c", known["context"].Alias)
 			}
 		}
 	}
-	assert.Subset(t, slices.Collect(maps.Keys(help)), []string{"synth", "diff", "deploy", "destroy"})
+	assert.Subset(t, slices.Collect(maps.Keys(used)), []string{"synth", "diff", "deploy", "destroy"})
 }

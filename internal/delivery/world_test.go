@@ -66,9 +66,10 @@ type world struct {
 	members     []string // of the database cluster
 	task        taskState
 
-	errors map[string]string // code by "service Operation" or "service Operation region"
-	calls  []string          // "service Operation"
-	cdk    [][]string
+	errors  map[string]string // code by "service Operation" or "service Operation region"
+	calls   []string          // "service Operation"
+	assumed []string          // ARNs of roles
+	cdk     [][]string
 	// onCDK acts for the CLI and returns its exit status; before the usual effects.
 	onCDK func(arguments []string) int
 	hang  chan struct{} // a deployment that never ends; closed when the CLI is there
