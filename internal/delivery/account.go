@@ -45,7 +45,7 @@ func NewSession(ctx context.Context, env config.Environment, console Console, cd
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Env: env, Console: console, CDK: cdk, Sleep: Sleep, account: account}, nil
+	return &Session{Env: env, Console: console, CDK: cdk, Sleep: Sleep, account: account, runCDK: cdk.run}, nil
 }
 
 // writing is the caller's own configuration in a region.

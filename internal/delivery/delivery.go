@@ -103,6 +103,8 @@ type Session struct {
 	Sleep func(context.Context, time.Duration) error
 
 	account *account
+	// runCDK runs a command of CDK, the real one outside of tests.
+	runCDK func(ctx context.Context, arguments ...string) error
 }
 
 // Sleep waits for a while, or until the context ends.

@@ -41,7 +41,7 @@ func (s *Session) Deploy(ctx context.Context, options DeployOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := s.CDK.run(ctx, s.diff(ready)...); err != nil {
+	if err := s.runCDK(ctx, s.diff(ready)...); err != nil {
 		return s.broken(ctx, "the difference could not be shown", err)
 	}
 	if options.DryRun {
@@ -172,7 +172,7 @@ func (s *Session) deployAll(ctx context.Context, ready readied, force bool) erro
 			arguments = append(arguments, "--force")
 		}
 		started := time.Now()
-		if err := s.CDK.run(ctx, arguments...); err != nil {
+		if err := s.runCDK(ctx, arguments...); err != nil {
 			return s.stopped(ctx, ready.selected[i:], done, err)
 		}
 		if after[stack.Name], err = s.describe(ctx, stack.Region, stack.Name); err != nil {

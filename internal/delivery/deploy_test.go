@@ -116,6 +116,7 @@ func TestAHalfMadeStackGoesOn(t *testing.T) {
 
 func TestAFailureSaysWhatStandsAndTheSameCommandGoesOn(t *testing.T) {
 	w := newWorld(t)
+	w.process = true
 	w.onCDK = func(arguments []string) int {
 		if arguments[0] == "deploy" && arguments[1] == "Staging/Compute" {
 			w.stacks["wallet-staging-compute"].status = "UPDATE_ROLLBACK_COMPLETE"
@@ -155,7 +156,7 @@ func TestCredentialsThatExpireMidwayAreSaidToHaveExpired(t *testing.T) {
 func TestAnInterruptedDeploymentStopsAndGoesOnLater(t *testing.T) {
 	t.Run("in the middle of a stack", func(t *testing.T) {
 		w := newWorld(t)
-		w.hang = make(chan struct{})
+		w.hang, w.process = make(chan struct{}), true
 		ctx, cancel := context.WithCancel(context.Background())
 		go func() { <-w.hang; cancel() }()
 		out, err := w.runIn(ctx, config.Staging(), "", false, deploy("1.1.0"))

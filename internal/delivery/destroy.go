@@ -253,7 +253,7 @@ func (s *Session) removeAll(ctx context.Context, synthesis Assembly, plan []remo
 		s.Console.say("%s: removing", one.stack.Name)
 		err := s.unprotect(ctx, one)
 		if err == nil {
-			err = s.CDK.run(ctx, "destroy", one.stack.ID, "--app", synthesis.Dir, "--exclusively", "--force")
+			err = s.runCDK(ctx, "destroy", one.stack.ID, "--app", synthesis.Dir, "--exclusively", "--force")
 		}
 		if err == nil {
 			err = s.gone(ctx, one.stack)

@@ -129,7 +129,7 @@ func (s *Session) executeAll(ctx context.Context, manifest Manifest, ready readi
 			return fail(ExitStale, "%s reads outputs that changed since the review (of %q): what is executed stands; prepare and review the rest again", prepared.Name, changed)
 		}
 		s.Console.say("[%d/%d] %s: executing %s", i+1, len(left), prepared.Name, manifest.ChangeSet)
-		err = s.CDK.run(ctx, "deploy", prepared.ID, "--app", ready.Dir, "--exclusively", "--method=execute-change-set",
+		err = s.runCDK(ctx, "deploy", prepared.ID, "--app", ready.Dir, "--exclusively", "--method=execute-change-set",
 			"--change-set-name", prepared.ChangeSetARN, "--require-approval", "never", "--progress", "events")
 		if err != nil {
 			return s.stopped(ctx, remaining, done, err)

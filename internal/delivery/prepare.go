@@ -59,7 +59,7 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 	manifest := Manifest{Environment: s.Env.Name, ImageTag: s.Env.Site.ImageTag, Commit: s.commit(ctx), ChangeSet: name, Prepared: time.Now().UTC().Truncate(time.Second)}
 	for _, stack := range ready.selected {
 		s.Console.say("%s: preparing change set %s", short(stack), name)
-		err := s.CDK.run(ctx, "deploy", stack.ID, "--app", ready.Dir, "--exclusively", "--method=prepare-change-set",
+		err := s.runCDK(ctx, "deploy", stack.ID, "--app", ready.Dir, "--exclusively", "--method=prepare-change-set",
 			"--change-set-name", name, "--require-approval", "never", "--progress", "events")
 		if err != nil {
 			return s.unprepared(ctx, stack, err)

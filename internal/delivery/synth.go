@@ -58,7 +58,7 @@ func (s *Session) writeTemplates(ctx context.Context, dir, imageTag string) erro
 		arguments = append(arguments, "-c", "imageTag="+imageTag)
 	}
 	s.Console.say("synthesizing %s (image tag %s)", s.Env.Name, s.Env.Site.ImageTag)
-	if err := s.CDK.run(ctx, arguments...); err != nil {
+	if err := s.runCDK(ctx, arguments...); err != nil {
 		if interrupted(ctx) {
 			return fail(ExitInterrupted, "interrupted while synthesizing: nothing was changed")
 		}

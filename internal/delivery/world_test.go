@@ -73,6 +73,9 @@ type world struct {
 	// onCDK acts for the CLI and returns its exit status; before the usual effects.
 	onCDK func(arguments []string) int
 	hang  chan struct{} // a deployment that never ends; closed when the CLI is there
+	// process plays the CLI in a process of its own, as it runs in truth; what
+	// needs none goes without, since a process takes its time.
+	process bool
 }
 
 type taskState struct {
@@ -286,21 +289,9 @@ func (w *world) serve(out http.ResponseWriter, in *http.Request) {
 	case "/cdk":
 		body, _ := io.ReadAll(in.Body)
 		arguments := strings.Split(string(body), "\n")
-		w.mutex.Lock()
-		hang := w.hang != nil && arguments[0] == "deploy"
-		status := 0
-		if !hang {
-			status = w.playCDK(arguments)
-		} else {
-			w.cdk = append(w.cdk, arguments)
-			close(w.hang)
+		if status, err := w.command(in.Context(), arguments); err == nil {
+			out.WriteHeader(400 + status)
 		}
-		w.mutex.Unlock()
-		if hang {
-			<-in.Context().Done()
-			return
-		}
-		out.WriteHeader(400 + status)
 		return
 	case "/blob":
 		fmt.Fprintf(out, `{"architecture": %q}`, in.URL.Query().Get("architecture"))
@@ -336,6 +327,21 @@ func (w *world) serve(out http.ResponseWriter, in *http.Request) {
 		answer, code, message = w.answer(request)
 	}
 	write(out, in, request, answer, code, message)
+}
+
+// command plays one command of the CLI and returns its exit status, or an error
+// when it was interrupted.
+func (w *world) command(ctx context.Context, arguments []string) (int, error) {
+	w.mutex.Lock()
+	if w.hang == nil || arguments[0] != "deploy" {
+		defer w.mutex.Unlock()
+		return w.playCDK(arguments), nil
+	}
+	w.cdk = append(w.cdk, arguments)
+	close(w.hang)
+	w.mutex.Unlock()
+	<-ctx.Done()
+	return 0, ctx.Err()
 }
 
 // ask is one request.
@@ -432,6 +438,15 @@ func (w *world) runIn(ctx context.Context, env config.Environment, input string,
 	session, err := NewSession(ctx, env, console, CDK{Path: script, Dir: w.t.TempDir(), Out: &out}, false)
 	require.NoError(w.t, err)
 	session.Sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	if !w.process {
+		session.runCDK = func(ctx context.Context, arguments ...string) error {
+			status, err := w.command(ctx, arguments)
+			if err == nil && status != 0 {
+				err = fmt.Errorf("cdk %s: exit status %d", arguments[0], status)
+			}
+			return err
+		}
+	}
 	err = command(ctx, session)
 	return out.String(), err
 }
