@@ -27,10 +27,6 @@ const (
 	open     = 2
 )
 
-// acknowledgedFile is where the repository keeps its acknowledgements: beside the
-// workflows, where CODEOWNERS can ask for a second pair of eyes.
-const acknowledgedFile = ".github/acknowledged-changes.yaml"
-
 // options are the command's flags.
 type options struct {
 	base, head, format, acknowledged, output, schemas string
@@ -67,7 +63,7 @@ func run(arguments []string, out, problems io.Writer, now time.Time) int {
 	flags.StringVar(&chosen.base, "base", "", "the `directory` of what is deployed, or of the base branch")
 	flags.StringVar(&chosen.head, "head", "", "the `directory` of what is to be deployed")
 	flags.StringVar(&chosen.format, "format", "text", "text, markdown or json")
-	flags.StringVar(&chosen.acknowledged, "acknowledged", "", "the `file` of acknowledgements (default "+acknowledgedFile+", if it is there)")
+	flags.StringVar(&chosen.acknowledged, "acknowledged", "", "the `file` of acknowledgements (default "+changes.AcknowledgedFile+", if it is there)")
 	flags.StringVar(&chosen.output, "output", "", "the `file` to write; standard output when it is not given")
 	flags.StringVar(&chosen.schemas, "schemas", schema.Database, "the `file` of CloudFormation's schemas, for types that the platform has no more")
 	command.SetArgs(arguments)
@@ -116,22 +112,14 @@ func known(format string) bool { return format == "text" || format == "markdown"
 // acknowledgements reads the file that is named, or the repository's own if it
 // has one.
 func acknowledgements(path string) (changes.Acknowledgements, error) {
-	optional := path == ""
-	if optional {
-		path = acknowledgedFile
+	if path != "" {
+		return changes.LoadAcknowledgements(path)
 	}
-	content, err := os.ReadFile(path)
-	if optional && errors.Is(err, fs.ErrNotExist) {
+	read, err := changes.LoadAcknowledgements(changes.AcknowledgedFile)
+	if errors.Is(err, fs.ErrNotExist) {
 		return changes.Acknowledgements{}, nil
 	}
-	if err != nil {
-		return changes.Acknowledgements{}, err
-	}
-	read, err := changes.ReadAcknowledgements(content)
-	if err != nil {
-		return read, fmt.Errorf("%s: %w", path, err)
-	}
-	return read, nil
+	return read, err
 }
 
 // write renders the report to where it was asked for.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/changes"
 )
 
 var today = time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
@@ -115,7 +117,7 @@ func TestAReviewedFileLetsTheChangePass(t *testing.T) {
 	assert.Contains(t, out, "acknowledged: the copy is elsewhere")
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.Mkdir(".github", 0o700))
-	put(t, acknowledgedFile, content)
+	put(t, changes.AcknowledgedFile, content)
 	status, _, _ = here("--base", before, "--head", fewer)
 	assert.Equal(t, 0, status)
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,24 @@ import (
 
 	"go.yaml.in/yaml/v3"
 )
+
+// AcknowledgedFile is where the repository keeps its acknowledgements: beside the
+// workflows, where CODEOWNERS can ask for a second pair of eyes.
+const AcknowledgedFile = ".github/acknowledged-changes.yaml"
+
+// LoadAcknowledgements reads a file of acknowledgements. A file that is not there
+// is fs.ErrNotExist.
+func LoadAcknowledgements(path string) (Acknowledgements, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return Acknowledgements{}, err
+	}
+	read, err := ReadAcknowledgements(content)
+	if err != nil {
+		return read, fmt.Errorf("%s: %w", path, err)
+	}
+	return read, nil
+}
 
 // Acknowledgements are the decisions of a reviewed file.
 type Acknowledgements struct {

@@ -13,6 +13,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/changes"
 )
 
 // DeployOptions are the choices of one deployment.
@@ -44,11 +45,15 @@ func (s *Session) Deploy(ctx context.Context, options DeployOptions) error {
 	if err := s.runCDK(ctx, s.diff(ready)...); err != nil {
 		return s.broken(ctx, "the difference could not be shown", err)
 	}
+	if err := s.showConsequences(ready.report); err != nil {
+		return err
+	}
 	if options.DryRun {
 		s.Console.say("dry run: nothing was changed")
 		return nil
 	}
-	if err := s.Console.approve(fmt.Sprintf("Deploy %s to %s (account %s)?", s.release(), s.Env.Name, s.Env.Site.Account), options.Yes); err != nil {
+	question := fmt.Sprintf("Deploy %s to %s (account %s)?", s.release(), s.Env.Name, s.Env.Site.Account)
+	if err := s.consent(question, ready.report, options.Yes); err != nil {
 		return err
 	}
 	if err := s.deployAll(ctx, ready, options.Force); err != nil {
@@ -63,6 +68,7 @@ type readied struct {
 	Assembly
 	selected []assembly.Stack
 	seen     map[string]live // the selected stacks, by name
+	report   changes.Report  // what the templates do to what is deployed
 }
 
 // prepareDeployment does all that comes before a change: credentials, synthesis,
@@ -89,12 +95,17 @@ func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) 
 	if len(usable) == len(s.regions()) {
 		ready.seen = s.checkStacks(ctx, selected, &found)
 		s.checkNeeds(ctx, synthesis, selected, &found)
+		if ready.report, err = s.consequences(ctx, ready); err != nil {
+			found.problem("what changes could not be judged: %s", err)
+		}
+		for _, place := range s.services() {
+			s.checkTraffic(ctx, place, ready, options.DespiteOutage, &found)
+		}
 	}
 	if slices.Contains(usable, s.Env.Primary.Name) {
-		s.checkTraffic(ctx, synthesis, options.DespiteOutage, &found)
 		s.checkAlarms(ctx, options.DespiteOutage, &found)
 	}
-	s.checkImages(ctx, usable, &found)
+	s.checkImages(ctx, ready, usable, &found)
 	s.checkQuota(ctx, usable, &found)
 	return ready, s.conclude(ctx, found)
 }
@@ -115,9 +126,11 @@ func (s *Session) conclude(ctx context.Context, found findings) error {
 
 // checkAssembly refuses a given synthesis of another release.
 func (s *Session) checkAssembly(ready readied, f *findings) {
-	compute, known := ready.find(s.Env.StackName(computeStack))
-	if known && !s.holdsRelease(compute) {
-		f.problem("%s was not synthesized with image tag %s", ready.Dir, s.Env.Site.ImageTag)
+	for _, place := range s.services() {
+		if compute, known := ready.find(place.stack); known && !s.holdsRelease(compute) {
+			f.problem("%s was not synthesized with image tag %s", ready.Dir, s.Env.Site.ImageTag)
+			return
+		}
 	}
 }
 

@@ -238,7 +238,7 @@ func TestOneStackIsDeployedAloneAndOnlyOnWhatItNeeds(t *testing.T) {
 func TestASynthesisThatIsGivenMustBeOfTheRelease(t *testing.T) {
 	w := newWorld(t)
 	dir := filepath.Join(t.TempDir(), "out")
-	writeAssembly(dir, "1.0.0")
+	writeAssembly(dir, "1.0.0", false)
 	given := func(tag string) func(context.Context, *Session) error {
 		return func(ctx context.Context, s *Session) error {
 			s.Env.Site.ImageTag = tag

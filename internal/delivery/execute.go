@@ -37,7 +37,10 @@ func (s *Session) Execute(ctx context.Context, path string, options DeployOption
 		return err
 	}
 	question := fmt.Sprintf("Execute %d change sets %s (commit %s, release %s) in %s?", len(left), manifest.ChangeSet, manifest.Commit, manifest.ImageTag, s.Env.Name)
-	if err := s.Console.approve(question, options.Yes); err != nil {
+	if err := s.showConsequences(ready.report); err != nil {
+		return err
+	}
+	if err := s.consent(question, ready.report, options.Yes); err != nil {
 		return err
 	}
 	return s.executeAll(ctx, manifest, ready, left)

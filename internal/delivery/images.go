@@ -14,21 +14,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/assembly"
 )
 
-// checkImages looks for the release's two images wherever tasks would pull them,
-// before CloudFormation is asked: ECS would try for an hour.
-func (s *Session) checkImages(ctx context.Context, regions []string, f *findings) {
+// checkImages looks for the release's images wherever tasks would pull them,
+// before CloudFormation is asked: ECS would try for an hour. The standby migrates
+// nothing, and needs its image only when its own stack is deployed: ECR copies the
+// image there once the first region's stacks stand.
+func (s *Session) checkImages(ctx context.Context, ready readied, regions []string, f *findings) {
 	tag := s.Env.Site.ImageTag
 	if tag == config.NoImage {
 		return
 	}
-	for _, region := range regions {
-		if !slices.Contains(s.serving(), region) {
-			continue
-		}
-		for _, repository := range []string{s.Env.ServiceRepository(), s.Env.MigrationsRepository()} {
-			s.checkImage(ctx, region, repository, tag, f)
+	for _, at := range s.services() {
+		switch {
+		case !slices.Contains(regions, at.region):
+		case at.region == s.Env.Primary.Name:
+			s.checkImage(ctx, at.region, s.Env.ServiceRepository(), tag, f)
+			s.checkImage(ctx, at.region, s.Env.MigrationsRepository(), tag, f)
+		case slices.ContainsFunc(ready.selected, func(stack assembly.Stack) bool { return stack.Name == at.stack }):
+			s.checkImage(ctx, at.region, s.Env.ServiceRepository(), tag, f)
 		}
 	}
 }
@@ -38,6 +43,9 @@ func (s *Session) checkImage(ctx context.Context, region, repository, tag string
 	image := []types.ImageIdentifier{{ImageTag: &tag}}
 	_, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repository, ImageIds: image})
 	switch {
+	case code(err) == "RepositoryNotFoundException" && region != s.Env.Primary.Name:
+		f.problem("the repository %s does not exist in %s: deploy what copies images there first (--stack Global, then --stack Compute), push the release under a new tag, and then deploy everything with it", repository, region)
+		return
 	case code(err) == "RepositoryNotFoundException":
 		f.problem("the repository %s does not exist in %s: a first deployment runs without an image (scripts/deploy.sh %s --image-tag %s), then push both images, then deploy with their tag", repository, region, s.Env.Name, config.NoImage)
 		return

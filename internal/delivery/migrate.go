@@ -107,7 +107,7 @@ func reasons(failures []types.Failure) string {
 // migrationTask is the deployed task definition or, for another release, a
 // temporary copy of it with that release's image.
 func (s *Session) migrationTask(ctx context.Context, deployed, tag string) (types.TaskDefinition, bool, error) {
-	answer, err := s.ecs().DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &deployed})
+	answer, err := s.ecs(s.Env.Primary.Name).DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &deployed})
 	if err != nil {
 		return types.TaskDefinition{}, false, refused(err)
 	}
@@ -167,7 +167,7 @@ const pollTask = 3 * time.Second
 func (s *Session) follow(ctx context.Context, cluster, task string, definition types.TaskDefinition) error {
 	log := s.logOf(task, definition)
 	for {
-		answer, err := s.ecs().DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: []string{task}})
+		answer, err := s.ecs(s.Env.Primary.Name).DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: []string{task}})
 		if err == nil {
 			err = log.print(ctx)
 		}

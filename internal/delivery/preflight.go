@@ -162,8 +162,9 @@ func (s *Session) checkQuota(ctx context.Context, regions []string, f *findings)
 	if s.Env.Site.ImageTag == config.NoImage {
 		return
 	}
-	for _, region := range regions {
-		if !slices.Contains(s.serving(), region) {
+	for _, at := range s.services() {
+		region := at.region
+		if !slices.Contains(regions, region) {
 			continue
 		}
 		answer, err := servicequotas.NewFromConfig(s.account.reading(region)).GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{
@@ -178,14 +179,6 @@ func (s *Session) checkQuota(ctx context.Context, regions []string, f *findings)
 				region, have, 2*s.Env.Service.MaxTasks, need, region, fargateQuota, need)
 		}
 	}
-}
-
-// serving are the regions in which the service runs, or stands by.
-func (s *Session) serving() []string {
-	if s.Env.DR.Mode == config.DRStandby {
-		return s.regions()
-	}
-	return []string{s.Env.Primary.Name}
 }
 
 // checkAlarms refuses to change what is down for its users: a deployment's own

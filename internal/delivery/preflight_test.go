@@ -47,7 +47,7 @@ func TestADeploymentThatCannotEndWellIsNotBegun(t *testing.T) {
 		"an outage":                   {"1.1.0", func(w *world) { w.outage = true }, []string{"wallet-staging-outage is in ALARM", "--despite-outage"}},
 		"rule changes, weights differ": {"1.1.0", func(w *world) {
 			w.weights, w.healthy = map[string]int{"arn:blue": 0, "arn:green": 100}, map[string]int{"arn:green": 2}
-			w.stacks["wallet-staging-compute"].template = strings.Replace(templates("1.0.0")["compute"], `"Priority": 1`, `"Priority": 2`, 1)
+			w.stacks["wallet-staging-compute"].template = strings.Replace(templates("1.0.0", false)["compute"], `"Priority": 1`, `"Priority": 2`, 1)
 		}, []string{"changes the production rule (Rule)", "blue 100, green 0 while they are blue 0, green 100"}},
 		"several at once": {"2.0.0", func(w *world) {
 			w.quota = 6
@@ -180,14 +180,80 @@ func TestLooksGoThroughTheLookupRoleOfEachRegion(t *testing.T) {
 	assert.False(t, w.called("sts AssumeRole"), "--as-caller")
 }
 
-// In the second region a standby pulls its own copy of the image.
-func TestAStandbyLooksForTheImageInBothRegions(t *testing.T) {
-	w := newWorld(t)
+// deployStandby is a deployment of an environment with a standby.
+func (w *world) deployStandby(options DeployOptions) (string, error) {
+	w.standby = true
 	env := config.Staging()
 	env.DR.Mode = config.DRStandby
-	out, err := w.runIn(context.Background(), env, "", false, deploy("1.1.0"))
+	env.Site.ImageTag = "1.1.0"
+	options.ImageTag, options.Yes = "1.1.0", true
+	return w.runIn(context.Background(), env, "", false, func(ctx context.Context, s *Session) error { return s.Deploy(ctx, options) })
+}
+
+// standby is a world whose second region's service stands, with its image.
+func standby(t *testing.T) *world {
+	w := newWorld(t)
+	w.stacks["wallet-staging-dr-compute"] = w.standing("dr-compute", templates("1.0.0", true)["dr-compute"])
+	w.images["us-east-1/wallet-staging/service:1.1.0"] = "amd64"
+	return w
+}
+
+// The second region's service pulls its own copy of its image, and migrates
+// nothing. Until its own stack is deployed it pulls nothing.
+func TestAStandbyIsDeployedWhenItsImageHasArrived(t *testing.T) {
+	w := standby(t)
+	out, err := w.deployStandby(DeployOptions{})
+	require.NoError(t, err, out)
+	assert.Contains(t, w.deployed(), "Dr-compute")
+
+	w = standby(t)
+	delete(w.images, "us-east-1/wallet-staging/service:1.1.0")
+	out, err = w.deployStandby(DeployOptions{})
 	assert.Equal(t, ExitRefused, StatusOf(err))
 	assert.Contains(t, out, "wallet-staging/service has no tag 1.1.0 in us-east-1: ECR copies only what is pushed after")
+	assert.NotContains(t, out, "migrations")
+	assert.Empty(t, w.deployed())
+
+	out, err = w.deployStandby(DeployOptions{Stacks: []string{"Compute"}})
+	require.NoError(t, err, out)
+	assert.Equal(t, []string{"Compute"}, w.deployed())
+
+	w = standby(t)
+	w.errors["ecr DescribeImages us-east-1"] = "RepositoryNotFoundException"
+	out, err = w.deployStandby(DeployOptions{})
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Contains(t, out, "does not exist in us-east-1: deploy what copies images there first (--stack Global, then --stack Compute)")
+}
+
+// It takes everything when the first region is lost.
+func TestAStandbyWhoseTrafficIsNotInOrderStopsADeployment(t *testing.T) {
+	for name, row := range map[string]struct {
+		damage func(*world)
+		want   []string
+	}{
+		"both colours":        {func(w *world) { w.weights = map[string]int{"arn:blue": 50, "arn:green": 50} }, []string{"weights are blue 50, green 50"}},
+		"nobody is healthy":   {func(w *world) { w.healthy = nil }, []string{"has no healthy target", "--despite-outage"}},
+		"a deployment":        {func(w *world) { w.deployments[0].status = "IN_PROGRESS" }, []string{"aws ecs stop-service-deployment --region us-east-1 --service-deployment-arn arn:deployment/0"}},
+		"not to be looked at": {func(w *world) { w.errors["elasticloadbalancing DescribeRules us-east-1"] = "AccessDenied" }, []string{"DescribeRules: not permitted"}},
+		"the rule changes": {func(w *world) {
+			w.weights, w.healthy = map[string]int{"arn:blue": 0, "arn:green": 100}, map[string]int{"arn:green": 2}
+			stack := w.stacks["wallet-staging-dr-compute"]
+			stack.template = strings.Replace(stack.template, `"Priority": 1`, `"Priority": 2`, 1)
+		}, []string{"changes the production rule (Rule)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := standby(t)
+			w.stacks["wallet-staging-compute"].outputs = nil // the first region's has its own test
+			row.damage(w)
+			out, err := w.deployStandby(DeployOptions{})
+			assert.Equal(t, ExitRefused, StatusOf(err), "%s\n%v", out, err)
+			assert.Contains(t, out, "wallet-staging-dr-compute")
+			for _, want := range row.want {
+				assert.Contains(t, out, want)
+			}
+			assert.Empty(t, w.deployed())
+		})
+	}
 }
 
 func TestAnUnknownEnvironmentIsNamedWithTheKnownOnes(t *testing.T) {

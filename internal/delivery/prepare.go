@@ -56,6 +56,9 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 	if err != nil {
 		return err
 	}
+	if err := s.showConsequences(ready.report); err != nil {
+		return err
+	}
 	manifest := Manifest{Environment: s.Env.Name, ImageTag: s.Env.Site.ImageTag, Commit: s.commit(ctx), ChangeSet: name, Prepared: time.Now().UTC().Truncate(time.Second)}
 	for _, stack := range ready.selected {
 		s.Console.say("%s: preparing change set %s", short(stack), name)

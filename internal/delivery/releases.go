@@ -25,7 +25,7 @@ const maxRevisions = 20
 // newest first, with the tag of the image that each brought. ECS remembers 90
 // days.
 func (s *Session) releases(ctx context.Context, outputs map[string]string, in []types.ServiceDeploymentStatus) ([]release, error) {
-	deployments, err := s.deployments(ctx, outputs, in)
+	deployments, err := s.deployments(ctx, s.Env.Primary.Name, outputs, in)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (s *Session) releases(ctx context.Context, outputs map[string]string, in []
 	}
 	tags := map[string]string{}
 	for chunk := range slices.Chunk(revisions, maxRevisions) {
-		answer, err := s.ecs().DescribeServiceRevisions(ctx, &ecs.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk})
+		answer, err := s.ecs(s.Env.Primary.Name).DescribeServiceRevisions(ctx, &ecs.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk})
 		if err != nil {
 			return nil, err
 		}

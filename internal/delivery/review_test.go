@@ -68,7 +68,7 @@ func TestAChangeSetThatIsNoLongerWhatWasReviewedIsRefused(t *testing.T) {
 		"the change set holds another template": {func(w *world, _ string) {
 			w.stacks["wallet-staging-compute"].sets["arn:set/compute/r42"].template = "{}"
 		}, "its change set holds another template"},
-		"the templates were made again": {func(_ *world, path string) { writeAssembly(filepath.Dir(path), "1.1.0"); mutate(path) }, "the template beside the manifest is another one"},
+		"the templates were made again": {func(_ *world, path string) { writeAssembly(filepath.Dir(path), "1.1.0", false); mutate(path) }, "the template beside the manifest is another one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -93,9 +93,7 @@ func mutate(path string) {
 // Its references were resolved when it was made.
 func TestAChangeSetIsNotExecutedOnOutputsThatItDidNotSee(t *testing.T) {
 	w := newWorld(t)
-	for _, name := range []string{"network", "data"} { // both will change
-		w.stacks["wallet-staging-"+name].template = "{}"
-	}
+	w.change("network", "data")
 	path := prepared(t, w)
 	w.cdk = nil
 	w.onCDK = func(arguments []string) int {
@@ -139,9 +137,7 @@ func TestAStackThatCannotBePreparedIsNamed(t *testing.T) {
 
 func TestAnExecutionThatFailsGoesOnWithTheSameManifest(t *testing.T) {
 	w := newWorld(t)
-	for _, name := range []string{"network", "data"} {
-		w.stacks["wallet-staging-"+name].template = "{}"
-	}
+	w.change("network", "data")
 	path := prepared(t, w)
 	w.cdk = nil
 	w.onCDK = func(arguments []string) int { return map[bool]int{true: 1}[arguments[1] == "Staging/Data"] }

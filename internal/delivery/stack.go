@@ -69,16 +69,25 @@ func absent(err error) bool {
 	return err != nil && code(err) == "ValidationError" && strings.Contains(err.Error(), "does not exist")
 }
 
-// deployedTemplate is the template that was last deployed.
-func (s *Session) deployedTemplate(ctx context.Context, region, name string) (assembly.Template, error) {
+// deployedBody is the text of the template that was last deployed.
+func (s *Session) deployedBody(ctx context.Context, region, name string) ([]byte, error) {
 	answer, err := s.cloudFormation(region).GetTemplate(ctx, &cloudformation.GetTemplateInput{
 		StackName: &name, TemplateStage: types.TemplateStageOriginal,
 	})
 	if err != nil {
+		return nil, err
+	}
+	return []byte(aws.ToString(answer.TemplateBody)), nil
+}
+
+// deployedTemplate is the template that was last deployed.
+func (s *Session) deployedTemplate(ctx context.Context, region, name string) (assembly.Template, error) {
+	body, err := s.deployedBody(ctx, region, name)
+	if err != nil {
 		return assembly.Template{}, err
 	}
 	var template assembly.Template
-	if err := json.Unmarshal([]byte(aws.ToString(answer.TemplateBody)), &template); err != nil {
+	if err := json.Unmarshal(body, &template); err != nil {
 		return assembly.Template{}, fmt.Errorf("the deployed template of %s is not JSON: %w", name, err)
 	}
 	return template, nil

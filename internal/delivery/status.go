@@ -26,7 +26,7 @@ func (s *Session) Status(ctx context.Context) error {
 		s.Console.say("it has no service yet")
 		return nil
 	}
-	seen, err := s.readTraffic(ctx, compute.Outputs)
+	seen, err := s.readTraffic(ctx, s.Env.Primary.Name, compute.Outputs)
 	if err != nil {
 		return refused(err)
 	}

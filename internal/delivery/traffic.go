@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/changes"
 )
 
 // traffic is who answers the users at this moment.
@@ -55,11 +55,11 @@ var deploymentsUnderWay = []ecstypes.ServiceDeploymentStatus{
 	ecstypes.ServiceDeploymentStatusRollbackInProgress,
 }
 
-func (s *Session) ecs() *ecs.Client { return ecs.NewFromConfig(s.account.reading(s.Env.Primary.Name)) }
+func (s *Session) ecs(region string) *ecs.Client { return ecs.NewFromConfig(s.account.reading(region)) }
 
-// readTraffic asks the load balancer and ECS who serves.
-func (s *Session) readTraffic(ctx context.Context, outputs map[string]string) (traffic, error) {
-	balancer := elb.NewFromConfig(s.account.reading(s.Env.Primary.Name))
+// readTraffic asks the load balancer and ECS of a region who serves.
+func (s *Session) readTraffic(ctx context.Context, region string, outputs map[string]string) (traffic, error) {
+	balancer := elb.NewFromConfig(s.account.reading(region))
 	seen := traffic{weights: map[string]int{}}
 	rules, err := balancer.DescribeRules(ctx, &elb.DescribeRulesInput{RuleArns: []string{outputs[config.OutputProductionRule]}})
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *Session) readTraffic(ctx context.Context, outputs map[string]string) (t
 			}
 		}
 	}
-	return seen, s.readService(ctx, outputs, &seen)
+	return seen, s.readService(ctx, region, outputs, &seen)
 }
 
 func addWeights(weights map[string]int, groups map[string]string, rule elbtypes.Rule) {
@@ -101,25 +101,25 @@ func addWeights(weights map[string]int, groups map[string]string, rule elbtypes.
 	}
 }
 
-func (s *Session) readService(ctx context.Context, outputs map[string]string, seen *traffic) error {
+func (s *Session) readService(ctx context.Context, region string, outputs map[string]string, seen *traffic) error {
 	cluster, service := outputs[config.OutputCluster], outputs[config.OutputService]
-	answer, err := s.ecs().DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &cluster, Services: []string{service}})
+	answer, err := s.ecs(region).DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &cluster, Services: []string{service}})
 	if err != nil {
 		return err
 	}
 	for _, found := range answer.Services {
 		seen.desired, seen.running = int(found.DesiredCount), int(found.RunningCount)
 	}
-	seen.underWay, err = s.deployments(ctx, outputs, deploymentsUnderWay)
+	seen.underWay, err = s.deployments(ctx, region, outputs, deploymentsUnderWay)
 	return err
 }
 
 // deployments lists the service's deployments in some states, newest first.
-func (s *Session) deployments(ctx context.Context, outputs map[string]string, in []ecstypes.ServiceDeploymentStatus) ([]ecstypes.ServiceDeploymentBrief, error) {
+func (s *Session) deployments(ctx context.Context, region string, outputs map[string]string, in []ecstypes.ServiceDeploymentStatus) ([]ecstypes.ServiceDeploymentBrief, error) {
 	var all []ecstypes.ServiceDeploymentBrief
 	var next *string
 	for {
-		page, err := s.ecs().ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{
+		page, err := s.ecs(region).ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{
 			Cluster: new(outputs[config.OutputCluster]), Service: new(outputs[config.OutputService]), Status: in, NextToken: next,
 		})
 		if err != nil {
@@ -139,73 +139,85 @@ func (s *Session) deployments(ctx context.Context, outputs map[string]string, in
 // hasTraffic says that the deployed stack tells where its traffic goes.
 func hasTraffic(compute live) bool { return compute.Outputs[config.OutputProductionRule] != "" }
 
+// The IDs of the stacks that hold the service, as config names them.
+const (
+	computeStack = "compute"
+	standbyStack = "dr-compute"
+)
+
+// place is where a service stands: in the stack of that name.
+type place struct{ region, stack string }
+
+// services are the environment's services: the one that serves, and its standby.
+func (s *Session) services() []place {
+	all := []place{{s.Env.Primary.Name, s.Env.StackName(computeStack)}}
+	if s.Env.DR.Mode == config.DRStandby {
+		all = append(all, place{s.Env.Secondary.Name, s.Env.StackName(standbyStack)})
+	}
+	return all
+}
+
 // checkTraffic refuses to deploy into a service whose traffic is not in one
-// colour, is being moved, or would be moved by the pending template.
-func (s *Session) checkTraffic(ctx context.Context, a Assembly, despite bool, f *findings) {
-	name := s.Env.StackName(computeStack)
-	compute, err := s.describe(ctx, s.Env.Primary.Name, name)
+// colour, is being moved, or would be moved by the pending template. A standby
+// must be as sound: it takes everything when the first region is lost.
+func (s *Session) checkTraffic(ctx context.Context, at place, ready readied, despite bool, f *findings) {
+	compute, err := s.describe(ctx, at.region, at.stack)
 	if err != nil {
-		f.problem("%s: %s", name, explain(err))
+		f.problem("%s: %s", at.stack, explain(err))
 		return
 	}
 	if !compute.exists() {
 		return
 	}
 	if !hasTraffic(compute) {
-		f.note("%s has no output %s (its deployment is not whole yet): the traffic was not checked", name, config.OutputProductionRule)
+		f.note("%s has no output %s (its deployment is not whole yet): the traffic was not checked", at.stack, config.OutputProductionRule)
 		return
 	}
-	seen, err := s.readTraffic(ctx, compute.Outputs)
+	seen, err := s.readTraffic(ctx, at.region, compute.Outputs)
 	if err != nil {
-		f.problem("traffic: %s", explain(err))
+		f.problem("traffic of %s: %s", at.stack, explain(err))
 		return
 	}
-	s.judgeTraffic(seen, despite, f)
-	s.checkPendingRule(ctx, a, seen, f)
+	s.judgeTraffic(at, seen, despite, f)
+	checkPendingRule(at, ready, seen, f)
 }
 
-// computeStack is the ID of the stack that holds the service, in lower case.
-const computeStack = "compute"
-
-func (s *Session) judgeTraffic(seen traffic, despite bool, f *findings) {
+func (s *Session) judgeTraffic(at place, seen traffic, despite bool, f *findings) {
+	stop := "scripts/rollback.sh " + s.Env.Name
 	for _, deployment := range seen.underWay {
-		f.problem("a deployment of the service is under way (%s): wait for its end, or stop it with scripts/rollback.sh %s", deployment.Status, s.Env.Name)
+		if at.region != s.Env.Primary.Name { // the script returns the first region's service
+			stop = fmt.Sprintf("aws ecs stop-service-deployment --region %s --service-deployment-arn %s --stop-type ROLLBACK", at.region, aws.ToString(deployment.ServiceDeploymentArn))
+		}
+		f.problem("%s: a deployment of the service is under way (%s): wait for its end, or stop it with %s", at.stack, deployment.Status, stop)
 	}
 	switch {
 	case seen.live() == "":
-		f.problem("the production rule's weights are %s: exactly one colour must carry all the traffic. A deployment is shifting it, or one ended badly: scripts/rollback.sh %s, or put the weights right by hand (docs/DEPLOYMENT.md#traffic-in-the-wrong-place)", seen, s.Env.Name)
+		f.problem("%s: the production rule's weights are %s: exactly one colour must carry all the traffic. A deployment is shifting it, or one ended badly: %s, or put the weights right by hand (docs/DEPLOYMENT.md#traffic-in-the-wrong-place)", at.stack, seen, stop)
 	case seen.healthy == 0 && seen.desired > 0 && despite:
-		f.note("%s carries all the traffic and has no healthy target", seen.live())
+		f.note("%s: %s carries all the traffic and has no healthy target", at.stack, seen.live())
 	case seen.healthy == 0 && seen.desired > 0:
-		f.problem("%s carries all the traffic and has no healthy target, of %d tasks that should run: see docs/DEPLOYMENT.md#troubleshooting before something new is added; if this deployment is the remedy, add --despite-outage", seen.live(), seen.desired)
+		f.problem("%s: %s carries all the traffic and has no healthy target, of %d tasks that should run: see docs/DEPLOYMENT.md#troubleshooting before something new is added; if this deployment is the remedy, add --despite-outage", at.stack, seen.live(), seen.desired)
 	}
 	if s.Env.Site.ImageTag == config.NoImage && seen.desired > 0 {
-		f.problem("image tag %s would stop the %d tasks that serve: name a release with --image-tag", config.NoImage, seen.desired)
+		f.problem("%s: image tag %s would stop the %d tasks that serve: name a release with --image-tag", at.stack, config.NoImage, seen.desired)
 	}
 }
 
-// checkPendingRule compares the deployed rule with the template's. CloudFormation
-// leaves a rule alone whose properties did not change; when they did, it writes
-// the template's weights over those that ECS set.
-func (s *Session) checkPendingRule(ctx context.Context, a Assembly, seen traffic, f *findings) {
-	name := s.Env.StackName(computeStack)
-	pending, known := a.find(name)
+// checkPendingRule looks whether the template touches the production rule.
+// CloudFormation leaves a rule alone whose properties did not change; when they
+// did, it writes the template's weights over those that ECS set.
+func checkPendingRule(at place, ready readied, seen traffic, f *findings) {
+	pending, known := ready.find(at.stack)
 	if !known {
 		return
 	}
-	deployed, err := s.deployedTemplate(ctx, s.Env.Primary.Name, name)
-	if err != nil {
-		f.problem("%s: %s", name, explain(err))
-		return
-	}
 	id := outputTarget(pending.Template, config.OutputProductionRule)
-	before, stands := deployed.Resources[id]
-	if !stands || reflect.DeepEqual(before.Properties, pending.Template.Resources[id].Properties) {
-		return
-	}
-	if wanted := templateWeights(pending.Template, id); !maps.Equal(wanted, seen.weights) {
-		f.problem("the template changes the production rule (%s), which would set the weights to %s while they are %s: bring the traffic to the template's colour with one more deployment of the running release, or leave the rule as it is",
-			id, traffic{weights: wanted}, seen)
+	touched := slices.ContainsFunc(ready.report.TrafficRules(), func(found changes.Finding) bool {
+		return found.Stack == at.stack && found.Resource == id
+	})
+	if wanted := templateWeights(pending.Template, id); touched && !maps.Equal(wanted, seen.weights) {
+		f.problem("%s: the template changes the production rule (%s), which would set the weights to %s while they are %s: bring the traffic to the template's colour with one more deployment of the running release, or leave the rule as it is",
+			at.stack, id, traffic{weights: wanted}, seen)
 	}
 }
 

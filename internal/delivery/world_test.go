@@ -71,8 +71,9 @@ type world struct {
 	assumed []string          // ARNs of roles
 	cdk     [][]string
 	// onCDK acts for the CLI and returns its exit status; before the usual effects.
-	onCDK func(arguments []string) int
-	hang  chan struct{} // a deployment that never ends; closed when the CLI is there
+	onCDK   func(arguments []string) int
+	hang    chan struct{} // a deployment that never ends; closed when the CLI is there
+	standby bool          // the synthesis has the second region's service
 	// process plays the CLI in a process of its own, as it runs in truth; what
 	// needs none goes without, since a process takes its time.
 	process bool
@@ -111,7 +112,7 @@ func newWorld(t *testing.T) *world {
 			w.images["sa-east-1/wallet-staging/"+repository+":"+tag] = "amd64"
 		}
 	}
-	for name, template := range templates("1.0.0") {
+	for name, template := range templates("1.0.0", false) {
 		w.stacks["wallet-staging-"+name] = w.standing(name, template)
 	}
 	w.Server = httptest.NewServer(http.HandlerFunc(w.serve))
@@ -128,15 +129,16 @@ func newWorld(t *testing.T) *world {
 
 // regionOf places the stacks of the world.
 func regionOf(name string) string {
-	if strings.HasSuffix(name, "-global") || strings.HasSuffix(name, "-dr") {
+	if strings.HasSuffix(name, "-global") || strings.HasSuffix(name, "-dr-compute") {
 		return "us-east-1"
 	}
 	return "sa-east-1"
 }
 
-// templates are the environment's, as small as the commands allow.
-func templates(tag string) map[string]string {
-	return map[string]string{
+// templates are the environment's, as small as the commands allow; a standby adds
+// its service.
+func templates(tag string, standby bool) map[string]string {
+	all := map[string]string{
 		"global":  `{"Resources": {"Assets": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"}}}`,
 		"network": `{"Resources": {"Vpc": {"Type": "AWS::EC2::VPC"}}, "Outputs": {"VpcId": {"Value": {"Ref": "Vpc"}}}}`,
 		"data": `{"Resources": {"Cluster": {"Type": "AWS::RDS::DBCluster", "DeletionPolicy": "Snapshot", "Properties": {"DeletionProtection": false,
@@ -150,6 +152,18 @@ func templates(tag string) map[string]string {
 			"Outputs": {"ProductionRuleArn": {"Value": {"Ref": "Rule"}}, "BlueTargetGroupArn": {"Value": {"Ref": "Blue"}}, "GreenTargetGroupArn": {"Value": {"Ref": "Green"}},
 				"PublishOutputRefService": {"Value": "x"}}}`,
 		"observability": `{"Resources": {"Board": {"Type": "AWS::CloudWatch::Dashboard"}}}`,
+	}
+	if standby {
+		all["dr-compute"] = all["compute"]
+	}
+	return all
+}
+
+// change makes the deployed templates of some stacks others than the synthesis'.
+func (w *world) change(names ...string) {
+	for _, name := range names {
+		stack := w.stacks["wallet-staging-"+name]
+		stack.template = strings.Replace(stack.template, `{"Resources"`, `{"Description": "as it was", "Resources"`, 1)
 	}
 }
 
@@ -172,7 +186,7 @@ func (w *world) standing(name, template string) *stackState {
 	switch name {
 	case "network":
 		stack.outputs["VpcId"] = "vpc-1"
-	case "compute":
+	case "compute", "dr-compute":
 		stack.outputs = map[string]string{
 			config.OutputCluster: "wallet-staging", config.OutputService: "wallet-service", config.OutputProductionRule: "arn:rule",
 			config.OutputBlueTargets: "arn:blue", config.OutputGreenTargets: "arn:green",
@@ -184,11 +198,11 @@ func (w *world) standing(name, template string) *stackState {
 }
 
 // writeAssembly plays `cdk synth`.
-func writeAssembly(dir, tag string) {
+func writeAssembly(dir, tag string, standby bool) {
 	artifacts := map[string]any{}
 	inner := filepath.Join(dir, "assembly-Staging")
 	_ = os.MkdirAll(inner, 0o700)
-	for name, template := range templates(tag) {
+	for name, template := range templates(tag, standby) {
 		title := strings.ToUpper(name[:1]) + name[1:]
 		_ = os.WriteFile(filepath.Join(inner, title+".json"), []byte(template), 0o600)
 		var before []string
@@ -237,7 +251,7 @@ func (w *world) playCDK(arguments []string) int {
 				tag = value
 			}
 		}
-		writeAssembly(option(arguments, "--output"), tag)
+		writeAssembly(option(arguments, "--output"), tag, w.standby)
 	case "deploy":
 		w.playDeploy(arguments)
 	case "destroy":

@@ -1,0 +1,134 @@
+package delivery
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/changes"
+)
+
+// holdsMore is a world in which a bucket stands that the templates no longer have.
+func holdsMore(t *testing.T) *world {
+	w := newWorld(t)
+	data := w.stacks["wallet-staging-data"]
+	data.template = strings.Replace(data.template, `{"Resources": {`, `{"Resources": {"Old": {"Type": "AWS::S3::Bucket"}, `, 1)
+	return w
+}
+
+// --yes was written before anybody knew what the deployment would destroy.
+func TestAYesIsNoConsentToALoss(t *testing.T) {
+	for name, row := range map[string]struct {
+		input    string
+		terminal bool
+		options  DeployOptions
+		status   int
+	}{
+		"yes without a terminal":     {"", false, DeployOptions{Yes: true}, ExitRefused},
+		"no yes, no terminal":        {"staging\n", false, DeployOptions{}, ExitRefused},
+		"yes, a person says yes":     {"yes\n", true, DeployOptions{Yes: true}, ExitDeclined},
+		"yes, nobody answers":        {"", true, DeployOptions{Yes: true}, ExitDeclined},
+		"yes, a person means it":     {"staging\n", true, DeployOptions{Yes: true}, ExitDone},
+		"a person means it":          {"staging\n", true, DeployOptions{}, ExitDone},
+		"another stack is deployed":  {"", false, DeployOptions{Yes: true, Stacks: []string{"Network"}}, ExitDone},
+		"it is only looked at":       {"", false, DeployOptions{DryRun: true}, ExitDone},
+		"looked at in the other way": {"", false, DeployOptions{DryRun: true, Yes: true}, ExitDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := holdsMore(t)
+			out, err := w.run(row.input, row.terminal, func(ctx context.Context, s *Session) error { return s.Deploy(ctx, row.options) })
+			assert.Equal(t, row.status, StatusOf(err), "%s\n%v", out, err)
+			assert.Equal(t, row.status == ExitDone && !row.options.DryRun, len(w.deployed()) > 0)
+			if row.options.Stacks == nil {
+				assert.Contains(t, out, "destroys state: wallet-staging-data Old AWS::S3::Bucket")
+			}
+			if row.status == ExitRefused {
+				assert.ErrorContains(t, err, "put them into "+changes.AcknowledgedFile)
+			}
+		})
+	}
+}
+
+// acknowledge is a deployment of a checkout that acknowledges some changes.
+func acknowledge(t *testing.T, verdict, quoted string) func(context.Context, *Session) error {
+	return func(ctx context.Context, s *Session) error {
+		path := filepath.Join(s.CDK.Dir, changes.AcknowledgedFile)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		entry := "acknowledged:\n  - {stack: wallet-staging-data, resource: Old, verdict: " + verdict + ", changes: [" + quoted + "], reason: nobody reads it any more}\n"
+		require.NoError(t, os.WriteFile(path, []byte(entry), 0o600))
+		return s.Deploy(ctx, DeployOptions{Yes: true})
+	}
+}
+
+func TestOnlyAReviewedEntryOfExactlyThisLossLetsAPipelineGoOn(t *testing.T) {
+	w := holdsMore(t)
+	out, err := w.run("", false, func(ctx context.Context, s *Session) error { return s.Deploy(ctx, DeployOptions{DryRun: true}) })
+	require.NoError(t, err)
+	quoted := regexp.MustCompile(`\[([0-9a-f]{12})\]`).FindStringSubmatch(out)
+	require.NotNil(t, quoted, out)
+
+	out, err = w.run("", false, acknowledge(t, "destroys", `"000000000000"`))
+	assert.Equal(t, ExitRefused, StatusOf(err), out)
+	out, err = w.run("", false, acknowledge(t, "replaces", `"`+quoted[1]+`"`))
+	assert.Equal(t, ExitRefused, StatusOf(err), out)
+	out, err = w.run("", false, acknowledge(t, "nothing", `"`+quoted[1]+`"`))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Contains(t, out, "what changes could not be judged")
+	assert.Empty(t, w.deployed())
+
+	out, err = w.run("", false, acknowledge(t, "destroys", `"`+quoted[1]+`"`))
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "acknowledged: nobody reads it any more")
+	assert.Len(t, w.deployed(), 6)
+}
+
+// The reviewer of a change set must see what it destroys, and its execution is no
+// way around.
+func TestAReviewShowsALossAndItsExecutionNeedsMoreThanAYes(t *testing.T) {
+	w := holdsMore(t)
+	path := ""
+	out, err := w.run("", false, func(ctx context.Context, s *Session) error {
+		path = filepath.Join(s.CDK.Dir, "build", "deploy", "staging", manifestName)
+		return s.Prepare(ctx, "r42", DeployOptions{})
+	})
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "destroys state: wallet-staging-data Old")
+	w.cdk = nil
+	_, err = w.run("", false, execute(path))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Empty(t, w.deployed())
+	out, err = w.run("staging\n", true, execute(path))
+	require.NoError(t, err, out)
+	assert.Equal(t, []string{"Data"}, w.deployed())
+}
+
+// What cannot be read is not taken for safe.
+func TestADeployedTemplateThatCannotBeJudgedStopsTheDeployment(t *testing.T) {
+	w := newWorld(t)
+	w.stacks["wallet-staging-data"].template = "AWSTemplateFormatVersion: in YAML"
+	out, err := w.run("", false, deploy("1.1.0"))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Contains(t, out, "what changes could not be judged")
+	assert.Contains(t, out, "wallet-staging-data.json: not a JSON object")
+
+	w = newWorld(t)
+	w.errors["cloudformation GetTemplate"] = "AccessDenied"
+	out, err = w.run("", false, deploy("1.1.0"))
+	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Contains(t, out, "CloudFormation GetTemplate: not permitted")
+	assert.Empty(t, w.deployed())
+}
+
+// Every release is deployed with --yes and nobody at a terminal.
+func TestARoutineReleaseNeedsNoAcknowledgement(t *testing.T) {
+	w := newWorld(t)
+	out, err := w.run("", false, deploy("1.1.0"))
+	require.NoError(t, err, out)
+	assert.Contains(t, out, "0 findings need an acknowledgement")
+}
