@@ -1,7 +1,8 @@
 package config
 
-// The outputs of the Compute stack: what the delivery commands must find of a
-// running environment, and what CloudFormation named by itself. A command reads
+// The outputs of the Compute stack, and of the standby's DR-Compute: what the
+// delivery commands must find of a running environment, and what CloudFormation
+// named by itself. A command reads
 // them from the deployed stack, so that it never meets another environment's.
 const (
 	OutputCluster        = "ClusterName"         // the ECS cluster
@@ -12,7 +13,7 @@ const (
 	OutputTestListener   = "TestListenerArn"     // where a new version is tried before it takes traffic
 )
 
-// The outputs that describe the migration task. They are absent from a
+// The outputs of Compute alone that describe the migration task. They are absent from a
 // deployment without an image ([NoImage]), as all others but the cluster are: it
 // has no service, no requests, and nothing to migrate with.
 const (

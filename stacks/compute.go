@@ -72,7 +72,8 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 		LogKey:     logKey,
 	})
 	rotations := redeploy.New(stack, redeploy.Props{Env: env, Network: network.Network, Secret: database.Secret, LogKey: logKey})
-	announce(stack, entrance, wallet, migration)
+	announce(stack, entrance, wallet)
+	announceMigration(stack, migration)
 	return Compute{Stack: stack, Service: wallet, Edge: entrance, FailedRotations: rotations}
 }
 
@@ -90,21 +91,29 @@ func databases(data Data) (application, owner service.Database) {
 	return application, owner
 }
 
-// announce tells the delivery commands what they must find of the environment.
-func announce(stack awscdk.Stack, entrance edge.Edge, wallet service.Service, migration release.Migration) {
-	output := func(id string, value *string) {
-		awscdk.NewCfnOutput(stack, new(id), &awscdk.CfnOutputProps{Value: value})
-	}
-	output(config.OutputCluster, wallet.Cluster.ClusterName())
+// announce tells the delivery commands what they must find of a service.
+func announce(stack awscdk.Stack, entrance edge.Edge, wallet service.Service) {
+	output(stack, config.OutputCluster, wallet.Cluster.ClusterName())
 	if wallet.Fargate == nil {
-		return // nothing has requests, and nothing to migrate with
+		return // nothing has requests
 	}
-	output(config.OutputService, wallet.Fargate.ServiceName())
-	output(config.OutputProductionRule, entrance.Production.ListenerRuleArn())
-	output(config.OutputBlueTargets, entrance.Blue.TargetGroupArn())
-	output(config.OutputGreenTargets, entrance.Green.TargetGroupArn())
-	output(config.OutputTestListener, entrance.TestListener.ListenerArn())
-	output(config.OutputMigrationTask, migration.Task.TaskDefinitionArn())
-	output(config.OutputMigrationSubnets, new(strings.Join(migration.Subnets, ",")))
-	output(config.OutputMigrationSecurityGroup, migration.SecurityGroup.SecurityGroupId())
+	output(stack, config.OutputService, wallet.Fargate.ServiceName())
+	output(stack, config.OutputProductionRule, entrance.Production.ListenerRuleArn())
+	output(stack, config.OutputBlueTargets, entrance.Blue.TargetGroupArn())
+	output(stack, config.OutputGreenTargets, entrance.Green.TargetGroupArn())
+	output(stack, config.OutputTestListener, entrance.TestListener.ListenerArn())
+}
+
+// announceMigration tells them what a migration runs with.
+func announceMigration(stack awscdk.Stack, migration release.Migration) {
+	if migration.Task == nil {
+		return // without an image there is nothing to migrate with
+	}
+	output(stack, config.OutputMigrationTask, migration.Task.TaskDefinitionArn())
+	output(stack, config.OutputMigrationSubnets, new(strings.Join(migration.Subnets, ",")))
+	output(stack, config.OutputMigrationSecurityGroup, migration.SecurityGroup.SecurityGroupId())
+}
+
+func output(stack awscdk.Stack, id string, value *string) {
+	awscdk.NewCfnOutput(stack, new(id), &awscdk.CfnOutputProps{Value: value})
 }

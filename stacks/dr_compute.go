@@ -54,5 +54,6 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 	})
 	entrance.Publish(env.RegionalDomain(env.Secondary))
 	wallet.Scale()
+	announce(stack, entrance, wallet)
 	return DRCompute{Stack: stack, Service: wallet, Edge: entrance}
 }

@@ -534,32 +534,91 @@ func TestTheRotationFunctionAnnouncesAndNothingElse(t *testing.T) {
 	assert.Contains(t, announced, `"`+config.RotatedEvent+`"`, "the function's event and the rule's differ")
 }
 
+// deliveryOutputs are what the delivery commands read of a service, and of what
+// type each is. The names of subnets are no resource's.
+var deliveryOutputs = map[string]struct{ output, resourceType string }{
+	"OutputCluster":                {config.OutputCluster, "AWS::ECS::Cluster"},
+	"OutputService":                {config.OutputService, "AWS::ECS::Service"},
+	"OutputProductionRule":         {config.OutputProductionRule, "AWS::ElasticLoadBalancingV2::ListenerRule"},
+	"OutputBlueTargets":            {config.OutputBlueTargets, "AWS::ElasticLoadBalancingV2::TargetGroup"},
+	"OutputGreenTargets":           {config.OutputGreenTargets, "AWS::ElasticLoadBalancingV2::TargetGroup"},
+	"OutputTestListener":           {config.OutputTestListener, "AWS::ElasticLoadBalancingV2::Listener"},
+	"OutputMigrationTask":          {config.OutputMigrationTask, "AWS::ECS::TaskDefinition"},
+	"OutputMigrationSecurityGroup": {config.OutputMigrationSecurityGroup, "AWS::EC2::SecurityGroup"},
+	"OutputMigrationSubnets":       {config.OutputMigrationSubnets, ""},
+}
+
+// A command that finds no output passes the check that needs it.
+func TestTheDeliveryCommandsReadNoOutputThatNobodyWrites(t *testing.T) {
+	sources, err := filepath.Glob("../internal/delivery/*.go")
+	require.NoError(t, err)
+	read := map[string]bool{}
+	for _, path := range sources {
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, name := range regexp.MustCompile(`config\.(Output\w+)`).FindAllStringSubmatch(string(content), -1) {
+			read[name[1]] = true
+		}
+	}
+	require.Greater(t, len(read), 6)
+	assert.Subset(t, slices.Collect(maps.Keys(deliveryOutputs)), slices.Collect(maps.Keys(read)))
+}
+
 func TestTheDeliveryCommandsFindTheEnvironment(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		compute := env.stack(t, "compute")
-		for output, resourceType := range map[string]string{
-			config.OutputCluster: "AWS::ECS::Cluster", config.OutputService: "AWS::ECS::Service",
-			config.OutputProductionRule: "AWS::ElasticLoadBalancingV2::ListenerRule",
-			config.OutputBlueTargets:    "AWS::ElasticLoadBalancingV2::TargetGroup",
-			config.OutputGreenTargets:   "AWS::ElasticLoadBalancingV2::TargetGroup",
-			config.OutputTestListener:   "AWS::ElasticLoadBalancingV2::Listener",
-			config.OutputMigrationTask:  "AWS::ECS::TaskDefinition", config.OutputMigrationSecurityGroup: "AWS::EC2::SecurityGroup",
-		} {
-			value := at(compute.Outputs[output], "Value")
-			id := rendered(at(value, "Ref"))
-			if attribute, ok := at(value, "Fn::GetAtt", 0).(string); ok {
-				id = attribute
-			}
-			require.Contains(t, compute.Resources, id, output)
-			assert.Equal(t, resourceType, compute.Resources[id].Type, output)
+		services := map[string]string{"compute": env.Primary.Name}
+		if env.DR.Mode == config.DRStandby {
+			services["dr-compute"] = env.Secondary.Name
 		}
-		production, _ := compute.rule(t, 443)
-		assert.Equal(t, production, at(compute.Outputs[config.OutputProductionRule], "Value", "Ref"))
-		service := at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0)
-		assert.Equal(t, at(service, "TargetGroupArn"), at(compute.Outputs[config.OutputBlueTargets], "Value"))
-		assert.Equal(t, at(service, "AdvancedConfiguration", "AlternateTargetGroupArn"), at(compute.Outputs[config.OutputGreenTargets], "Value"))
+		for stack, region := range services {
+			compute := env.stack(t, stack)
+			assert.Equal(t, env.StackName(stack), compute.name, "the commands look for the stack by this name")
+			assert.Equal(t, region, compute.region)
+			for name, row := range deliveryOutputs {
+				if strings.HasPrefix(name, "OutputMigration") && stack != "compute" {
+					assert.NotContains(t, compute.Outputs, row.output, "a standby migrates nothing")
+					continue
+				}
+				value := at(compute.Outputs[row.output], "Value")
+				require.NotNil(t, value, "%s has no output %s", stack, row.output)
+				id := rendered(at(value, "Ref"))
+				if attribute, ok := at(value, "Fn::GetAtt", 0).(string); ok {
+					id = attribute
+				}
+				if row.resourceType != "" {
+					require.Contains(t, compute.Resources, id, row.output)
+					assert.Equal(t, row.resourceType, compute.Resources[id].Type, row.output)
+				}
+			}
+			findsTraffic(t, compute)
+		}
+		compute := env.stack(t, "compute")
 		assert.Equal(t, 3, strings.Count(rendered(at(compute.Outputs[config.OutputMigrationSubnets], "Value")), "PrivateSubnet"))
+		task := compute.Resources[rendered(at(compute.Outputs[config.OutputMigrationTask], "Value", "Ref"))]
+		assert.Equal(t, config.MigrationContainer, at(task.Properties, "ContainerDefinitions", 0, "Name"), "the commands override this container")
 	})
+}
+
+// findsTraffic follows the outputs to the rule as the delivery commands do: from
+// references in the template, to both groups and their weights.
+func findsTraffic(t *testing.T, compute template) {
+	t.Helper()
+	reference := func(output string) any { return at(compute.Outputs[output], "Value") }
+	production, _ := compute.rule(t, 443)
+	assert.Equal(t, production, at(reference(config.OutputProductionRule), "Ref"))
+	service := at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0)
+	assert.Equal(t, at(service, "TargetGroupArn"), reference(config.OutputBlueTargets))
+	assert.Equal(t, at(service, "AdvancedConfiguration", "AlternateTargetGroupArn"), reference(config.OutputGreenTargets))
+	assert.Equal(t, at(service, "AdvancedConfiguration", "ProductionListenerRule"), reference(config.OutputProductionRule))
+	weights := map[string]any{}
+	groups, _ := at(compute.Resources[production].Properties, "Actions", 0, "ForwardConfig", "TargetGroups").([]any)
+	for _, group := range groups {
+		weights[rendered(at(group, "TargetGroupArn", "Ref"))] = at(group, "Weight")
+	}
+	assert.Equal(t, map[string]any{
+		rendered(at(reference(config.OutputBlueTargets), "Ref")):  100.0,
+		rendered(at(reference(config.OutputGreenTargets), "Ref")): 0.0,
+	}, weights)
 }
 
 // With a service of no tasks, the deployment that brings the first image would start
