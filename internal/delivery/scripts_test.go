@@ -69,7 +69,7 @@ var built = sync.OnceValues(func() ([]byte, error) {
 func writeProgram(t *testing.T, path, text string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700))
 }
 
 // withProgram builds the program and then puts a `make` into the scripts' way that
@@ -99,7 +99,7 @@ func TestEachScriptBuildsTheProgramAndPassesEverythingOn(t *testing.T) {
 		require.NoError(t, err)
 		copied := filepath.Join(root, "scripts", name+".sh")
 		require.NoError(t, os.MkdirAll(filepath.Dir(copied), 0o700))
-		require.NoError(t, os.WriteFile(copied, content, 0o700)) //nolint:gosec // a program
+		require.NoError(t, os.WriteFile(copied, content, 0o700))
 		_ = os.Remove(program)
 		out, status := runScript(t, copied, "staging", "--an option", "")
 		assert.Equal(t, 42, status, out)
