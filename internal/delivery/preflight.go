@@ -42,7 +42,9 @@ func (s *Session) checkBootstrap(ctx context.Context, a Assembly, f *findings) [
 	for _, region := range s.regions() {
 		version, err := s.bootstrapVersion(ctx, region)
 		want := requiredBootstrap(a, region)
-		remedy := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", s.Env.Site.Account, region)
+		// Without the boundary's name the CLI takes it away from a region that has it.
+		remedy := fmt.Sprintf("npx cdk bootstrap --custom-permissions-boundary %s aws://%s/%s",
+			config.DeploymentBoundary(), s.Env.Site.Account, region)
 		switch {
 		case code(err) == "ParameterNotFound":
 			f.problem("%s is not bootstrapped: %s", region, remedy)

@@ -30,8 +30,8 @@ func TestADeploymentThatCannotEndWellIsNotBegun(t *testing.T) {
 	}{
 		"expired credentials":         {"1.1.0", func(w *world) { w.errors["sts GetCallerIdentity"] = "ExpiredToken" }, []string{"credentials have expired", "sign in again"}},
 		"another account":             {"1.1.0", func(w *world) { w.account = "999999999999" }, []string{"of account 999999999999", "staging is in 111111111111", "AWS_PROFILE"}},
-		"region not bootstrapped":     {"1.1.0", func(w *world) { delete(w.bootstrap, "us-east-1") }, []string{"us-east-1 is not bootstrapped: npx cdk bootstrap aws://111111111111/us-east-1"}},
-		"bootstrap too old":           {"1.1.0", func(w *world) { w.bootstrap["sa-east-1"] = "7" }, []string{"sa-east-1 has version 7", "need 8", "npx cdk bootstrap"}},
+		"region not bootstrapped":     {"1.1.0", func(w *world) { delete(w.bootstrap, "us-east-1") }, []string{"us-east-1 is not bootstrapped: npx cdk bootstrap --custom-permissions-boundary " + config.DeploymentBoundary() + " aws://111111111111/us-east-1"}},
+		"bootstrap too old":           {"1.1.0", func(w *world) { w.bootstrap["sa-east-1"] = "7" }, []string{"sa-east-1 has version 7", "need 8", "npx cdk bootstrap --custom-permissions-boundary"}},
 		"lookup role missing":         {"1.1.0", func(w *world) { w.errors["sts AssumeRole"] = "AccessDenied" }, []string{"sa-east-1: STS AssumeRole: not permitted", "--as-caller"}},
 		"image missing":               {"2.0.0", func(*world) {}, []string{"wallet-staging/service has no tag 2.0.0 in sa-east-1: push it", "wallet-staging/migrations has no tag 2.0.0"}},
 		"repositories missing":        {"1.1.0", func(w *world) { w.repos = false }, []string{"wallet-staging/service does not exist", "scripts/deploy.sh staging --image-tag none"}},
