@@ -45,6 +45,12 @@ const AliasTTL = 60 * time.Second
 // publishes a health check's state once a minute.
 const metricDelay = time.Minute
 
+// Told is the lag by which somebody is told that it is above a threshold, if it
+// grows as fast as the clock: the worst that it can do, when nothing is copied.
+func (dr DR) Told(threshold time.Duration) time.Duration {
+	return threshold + time.Duration(dr.LagMinutes)*time.Minute + metricDelay
+}
+
 // Detection is the time from the loss to the page.
 func (p Probe) Detection() time.Duration {
 	return time.Duration(p.Failures)*p.Interval + metricDelay + time.Duration(p.Minutes)*time.Minute

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/changes"
 	"wallet-infra/stacks"
 )
 
@@ -582,6 +583,27 @@ func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 	assert.Contains(t, fmt.Sprint(moved.alarms()["standby-edge-errors"].Properties["AlarmActions"]), "Critical", "customers are there now")
 }
 
+// The same question to what judges changes before a deployment: in neither direction
+// may it find anything to decide about but what the change is for.
+func TestSayingWhoServesIsNoChangeThatAnybodyMustFear(t *testing.T) {
+	env := config.Production()
+	env.DR.ServingRegion = env.Secondary.Name
+	saoPaulo, virginia := copied(t, platform["production"]), copied(t, altered(t, env))
+	for way, pair := range map[string][2]map[string]plain{
+		"to the second region": {saoPaulo, virginia}, "back to the first": {virginia, saoPaulo},
+	} {
+		report := judge(t, pair[0], pair[1])
+		assert.NotEmpty(t, report.Findings, way)
+		for _, finding := range report.Findings {
+			where := fmt.Sprintf("%s: %s %s (%s)", way, finding.Stack, finding.Resource, finding.Type)
+			assert.NotContainsf(t, []changes.Verdict{
+				changes.Destroys, changes.Orphans, changes.Unknown, changes.Replaces, changes.Interrupts, changes.Widens, changes.Traffic,
+			}, finding.Verdict, "%s %s: %v", where, finding.Verdict, finding.Details)
+			assert.Containsf(t, slices.Collect(maps.Keys(servingDiffers)), finding.Type, "%s changes at all", where)
+		}
+	}
+}
+
 func merged(a, b map[string]any) map[string]bool {
 	keys := map[string]bool{}
 	for key := range a {
@@ -658,19 +680,51 @@ const recoveryPage = "docs/DISASTER-RECOVERY.md"
 func TestTheDocumentedLossIsTheConfiguredOne(t *testing.T) {
 	env := platform["production"].Environment
 	var b strings.Builder
-	b.WriteString("| store | copy | bound that is watched | what AWS says | alarm | where the rest comes from |\n| --- | --- | ---: | --- | --- | --- |\n")
+	b.WriteString("| store | copy | bound that is watched | what AWS says | alarm | lag when it rings | where the rest comes from |\n| --- | --- | ---: | --- | --- | ---: | --- |\n")
 	for _, point := range env.RecoveryPoints() {
-		bound, alarm := "none", "none"
+		bound, alarm, rings := "none", "none", "none"
 		if point.Loss > 0 {
 			bound = fmt.Sprint(point.Loss)
 		}
 		if point.Alarm != "" {
 			alarm = "`" + point.Alarm + "`"
-			assert.Contains(t, platform["production"].alarms(), point.Alarm)
+			require.Contains(t, platform["production"].alarms(), point.Alarm)
+			rings = "at each failure"
+			if lag := lagAtAlarm(platform["production"].alarms()[point.Alarm], point.Loss); lag > 0 {
+				rings = fmt.Sprint(lag)
+			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", point.Store, orNone(point.Copy), bound, point.Typical, alarm, point.Again)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", point.Store, orNone(point.Copy), bound, point.Typical, alarm, rings, point.Again)
 	}
 	documented(t, filepath.Join("..", recoveryPage), "loss", strings.TrimSpace(b.String()))
+}
+
+// lagAtAlarm is the lag by which an alarm on a bound rings at the latest, from what
+// is deployed: a lag that grows with the clock goes on growing while the alarm
+// counts its periods, and CloudWatch may be a minute late. Zero is an alarm on
+// something else than the bound.
+func lagAtAlarm(alarm alarm, bound time.Duration) time.Duration {
+	if alarm.Properties["Threshold"] == 0.0 {
+		return 0
+	}
+	period, _ := alarm.Properties["Period"].(float64)
+	if period == 0 {
+		period = at(alarm.Properties, "Metrics", 0, "Period").(float64)
+	}
+	counted := time.Duration(period*alarm.Properties["EvaluationPeriods"].(float64)) * time.Second
+	return bound + counted + time.Minute
+}
+
+// With a threshold under five minutes alone, an alarm that counts five minutes more
+// tells of the promise when it is broken.
+func TestTheAlarmOnTheLagComesBeforeThePromiseIsBroken(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		alarm := env.alarms()[config.AlarmStandbyLag]
+		threshold := time.Duration(alarm.Properties["Threshold"].(float64)) * time.Millisecond
+		assert.Less(t, lagAtAlarm(alarm, threshold), 5*time.Minute, "the seed's promise")
+		assert.Equal(t, env.DR.Told(threshold), lagAtAlarm(alarm, threshold), "config counts another way than what is deployed")
+		assert.Contains(t, fmt.Sprint(alarm.Properties["AlarmActions"]), "Critical", "it can wait till morning")
+	})
 }
 
 func orNone(text string) string {
