@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -331,6 +332,7 @@ var asked = map[string]*regexp.Regexp{
 	"AWS::IAM::ManagedPolicy":      regexp.MustCompile(`^PolicyDocument\.Statement\.\d+\.Resource`),
 	"AWS::CloudWatch::Alarm":       regexp.MustCompile(`^(AlarmName|AlarmDescription)$`),
 	"AWS::CloudWatch::Dashboard":   regexp.MustCompile(`^DashboardBody`),
+	"AWS::Events::Rule":            regexp.MustCompile(`^EventPattern\.resources\.`), // what the first region's bus passes on, if it does
 	"AWS::MSK::Replicator":         regexp.MustCompile(`^(KafkaClusters|ReplicationInfoList)\.`),
 }
 
@@ -362,9 +364,64 @@ func TestNoTemplateOfTheSecondRegionAsksTheFirst(t *testing.T) {
 			for _, used := range consumed(t, stack) {
 				assert.NotEqualf(t, env.Primary.Name, used.region, "%s reads %s of %s", stack.name, used.output, used.stack)
 			}
-			assert.NotContains(t, string(stack.raw), "Custom::CrossRegion")
+			for _, reads := range []string{"Custom::CrossRegion", "Fn::ImportValue", "{{resolve:ssm", "{{resolve:secretsmanager:arn:aws:secretsmanager:" + env.Primary.Name} {
+				assert.NotContainsf(t, string(stack.raw), reads, "%s", stack.name)
+			}
 		}
 	})
+}
+
+// A template is more than its resources: parameters, mappings and conditions are
+// read too, and before anything is made. So are the files that it is deployed with.
+func TestNothingAroundATemplateOfTheSecondRegionAsksTheFirst(t *testing.T) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
+		for name, stack := range env.stacks {
+			if stack.region != env.Secondary.Name {
+				continue
+			}
+			var whole plain
+			require.NoError(t, json.Unmarshal(stack.raw, &whole))
+			delete(whole, "Resources")
+			delete(whole, "Metadata") // read by nobody
+			walk(whole, nil, func(path []string, value any) {
+				assert.NotContainsf(t, fmt.Sprint(value), env.Primary.Name, "%s: %s", name, strings.Join(path, "."))
+			})
+			parameters, _ := whole["Parameters"].(map[string]any)
+			for id := range parameters {
+				assert.Equalf(t, "BootstrapVersion", id, "%s asks Systems Manager", name)
+			}
+			for _, region := range regionsOfFiles(t, stack) {
+				assert.Equalf(t, stack.region, region, "%s: a file lies in a bucket of another region", name)
+			}
+		}
+	})
+}
+
+// regionsOfFiles are the regions of the buckets from which a stack is deployed: of
+// its template and of its functions' code.
+func regionsOfFiles(t *testing.T, stack template) []any {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(outdir, "assembly-*", "*.assets.json"))
+	require.NoError(t, err)
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if !strings.Contains(string(content), `"`+stack.name+` Template"`) {
+			continue
+		}
+		var manifest plain
+		require.NoError(t, json.Unmarshal(content, &manifest))
+		var regions []any
+		for _, file := range manifest["files"].(map[string]any) {
+			for _, destination := range at(file, "destinations").(map[string]any) {
+				regions = append(regions, at(destination, "region"))
+			}
+		}
+		require.NotEmpty(t, regions)
+		return regions
+	}
+	require.Failf(t, "no files", "%s", stack.name)
+	return nil
 }
 
 func TestTheSecondPlatformIsTheFirstOneAgain(t *testing.T) {
@@ -737,9 +794,13 @@ func orNone(text string) string {
 func TestTheDocumentedQuotasAreThoseOfTheFullLoad(t *testing.T) {
 	env := platform["production"].Environment
 	var b strings.Builder
-	b.WriteString("| service | quota in us-east-1 | needed | AWS's default | for |\n| --- | --- | ---: | ---: | --- |\n")
+	b.WriteString("| service | quota in us-east-1 | needed | AWS's default | looked up | for |\n| --- | --- | ---: | ---: | --- | --- |\n")
 	for _, quota := range env.StandbyQuotas() {
-		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s |\n", quota.Service, quota.Name, quota.Needed, quota.Default, quota.Why)
+		source := "no, from memory"
+		if quota.Source != "" {
+			source = "[yes](" + quota.Source + ")"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s | %s |\n", quota.Service, quota.Name, quota.Needed, quota.Default, source, quota.Why)
 	}
 	documented(t, filepath.Join("..", recoveryPage), "quotas", strings.TrimSpace(b.String()))
 	assert.Equal(t, 160, env.StandbyQuotas()[0].Needed, "20 tasks of 4 vCPU, twice during a deployment")

@@ -43,6 +43,7 @@ var outside = map[string]string{
 	"AWS::Backup::RestoreTestingSelection":      "as the plan",
 	"AWS::ElasticLoadBalancingV2::LoadBalancer": "addresses of customers in its access log, once it serves",
 	"AWS::Route53::HealthCheck":                 "",
+	"AWS::SQS::Queue":                           "that a password was rotated, never the password",
 }
 
 // shapes are prefixes of types that hold no data at all.
@@ -50,7 +51,7 @@ var shapes = []string{
 	"AWS::ApplicationAutoScaling::", "AWS::CertificateManager::", "AWS::CloudFront::OriginAccessControl", "AWS::CloudFront::ResponseHeadersPolicy",
 	"AWS::EC2::", "AWS::ECS::Cluster", "AWS::ECS::TaskDefinition", "AWS::ElastiCache::", "AWS::ElasticLoadBalancingV2::", "AWS::Events::Rule",
 	"AWS::IAM::", "AWS::KMS::", "AWS::Lambda::", "AWS::Logs::", "AWS::MSK::", "AWS::RDS::", "AWS::Route53::", "AWS::S3::BucketPolicy",
-	"AWS::SNS::TopicPolicy", "AWS::SNS::TopicInlinePolicy", "AWS::ServiceDiscovery::", "AWS::WAFv2::WebACLAssociation", "AWS::SecretsManager::ResourcePolicy",
+	"AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicInlinePolicy", "AWS::ServiceDiscovery::", "AWS::WAFv2::WebACLAssociation", "AWS::SecretsManager::ResourcePolicy",
 	"Custom::KafkaAccess", "Custom::VpcRestrictDefaultSG", "AWS::CDK::Metadata", "AWS::SSM::Parameter",
 }
 
@@ -96,6 +97,8 @@ func crossings(env environment) map[crossing]int {
 				found[crossing{"container images", "ECR replication"}]++
 			case r.Type == "AWS::RDS::GlobalCluster":
 				found[crossing{"the database, continuously", "Aurora Global Database"}]++
+			case r.Type == "AWS::Events::Rule" && stack.region == env.Primary.Name && strings.Contains(fmt.Sprint(r.Properties["Targets"]), ":"+env.Secondary.Name+":"):
+				found[crossing{"the news that a password was rotated", "EventBridge"}]++
 			case r.Type == "AWS::MSK::Replicator":
 				found[crossing{"events", "MSK Replicator"}]++
 			}
