@@ -487,6 +487,36 @@ func TestTasksThatWaitAreAskedWhetherTheyLive(t *testing.T) {
 	})
 }
 
+// A hook that writes to a database that cannot be written to would fail every
+// deployment of the region that waits, and it would stay on an old release.
+func TestTheRegionThatWaitsGetsEachReleaseWithoutAWriter(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		here, there := env.stack(t, "compute"), env.stack(t, "dr-compute")
+		first, second := here.only(t, "AWS::ECS::Service").Properties, there.only(t, "AWS::ECS::Service").Properties
+		was, is := first["DeploymentConfiguration"].(map[string]any), second["DeploymentConfiguration"].(map[string]any)
+		assert.NotEmpty(t, was["LifecycleHooks"])
+		assert.NotContains(t, is, "LifecycleHooks", "migration and test need a writer")
+		for property := range was {
+			if property != "LifecycleHooks" && property != "Alarms" {
+				assert.Equal(t, was[property], is[property], property)
+			}
+		}
+		assert.Equal(t, true, at(is, "Alarms", "Rollback"))
+		assert.Len(t, at(is, "Alarms", "AlarmNames"), len(at(was, "Alarms", "AlarmNames").([]any)))
+		for _, alarm := range there.ofType("AWS::CloudWatch::Alarm") {
+			assert.Equal(t, "notBreaching", alarm.Properties["TreatMissingData"], "nobody asks a region that waits: silence would take the release back")
+		}
+		image := func(stack template, service map[string]any) string {
+			task := stack.Resources[at(service, "TaskDefinition", "Ref").(string)]
+			return fmt.Sprint(at(task.Properties, "ContainerDefinitions", 0, "Image"))
+		}
+		for _, each := range []string{image(here, first), image(there, second)} {
+			assert.Contains(t, each, ":"+env.Site.ImageTag)
+		}
+		assert.Contains(t, there.requires, here.name, "the schema that the release expects comes by replication, after the first region's migration")
+	})
+}
+
 // The standby's tasks know their own region's endpoints, whoever is the writer.
 func TestTasksThatWaitNeedNothingOfTheFirstRegion(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {

@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +106,41 @@ func crossings(env environment) map[crossing]int {
 		}
 	}
 	return found
+}
+
+// leading are the places in which a template of the first region may name the second
+// one. Each is a crossing of the report, or a right that such a crossing needs.
+var leading = map[string]*regexp.Regexp{
+	"AWS::Backup::BackupPlan":            regexp.MustCompile(`CopyActions\.\d+\.DestinationBackupVaultArn$`),
+	"AWS::ECR::ReplicationConfiguration": regexp.MustCompile(`^ReplicationConfiguration\.Rules\.`),
+	"AWS::Events::Rule":                  regexp.MustCompile(`^Targets\.\d+\.Arn$`),
+	"AWS::IAM::ManagedPolicy":            regexp.MustCompile(`^PolicyDocument\.Statement\.`),
+	"AWS::S3::Bucket":                    regexp.MustCompile(`^ReplicationConfiguration\.Rules\.`),
+	"AWS::S3::BucketPolicy":              regexp.MustCompile(`Condition\.StringEquals\.AWS:SourceArn\.`), // the distribution, which reads
+	"AWS::SecretsManager::Secret":        regexp.MustCompile(`^ReplicaRegions\.`),
+}
+
+// The table counts the ways that somebody thought of. Whatever else is sent to the
+// other region must name it.
+func TestNothingIsSentOutOfBrazilByAWayThatTheReportDoesNotKnow(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, stack := range env.sorted() {
+			if stack.region != env.Primary.Name {
+				continue
+			}
+			for id, r := range stack.Resources {
+				assert.NotEqualf(t, true, r.Properties["MultiRegion"], "%s %s can be replicated anywhere", stack.name, id)
+				walk(r.Properties, nil, func(path []string, value any) {
+					text, literal := value.(string)
+					if !literal || !strings.Contains(text, env.Secondary.Name) {
+						return
+					}
+					allowed, where := leading[r.Type], strings.Join(path, ".")
+					assert.Truef(t, allowed != nil && allowed.MatchString(where), "%s %s (%s): %s sends to %q; a crossing belongs into crossings", stack.name, id, r.Type, where, text)
+				})
+			}
+		}
+	})
 }
 
 func TestTheReportOfWhatLeavesBrazilIsTheTemplates(t *testing.T) {

@@ -170,12 +170,7 @@ func (r Report) Markdown() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", part.Name, part.Length, took, part.Source)
 	}
 	fmt.Fprintf(&b, "| **sum** | %s | %s of the plan's %s | objective: %s |\n", r.Budget.Total(), r.Measured, r.Steps, r.Budget.Objective)
-	fmt.Fprintf(&b, "\n## Recovery point\n\n")
-	if r.Mode == plan.Graceful {
-		b.WriteString("A switchover waits until both databases are in step, and loses nothing.\n")
-	} else {
-		fmt.Fprintf(&b, "%s.\n", sentence(r.Loss.String()))
-	}
+	r.markdownLoss(&b)
 	r.Failover.markdown(&b, "Failover")
 	for _, stop := range r.Interruptions {
 		fmt.Fprintf(&b, "\n### Interrupted: %s\n\n- why: %s\n- what is true then: %s\n- what to do: %s\n", stop.State, stop.Why, stop.Stands, stop.Next)
@@ -198,6 +193,14 @@ func (r Report) Markdown() string {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
 	return b.String()
+}
+
+func (r Report) markdownLoss(b *strings.Builder) {
+	said := sentence(r.Loss.String())
+	if r.Mode == plan.Graceful {
+		said = "A switchover waits until both databases are in step, and loses nothing"
+	}
+	fmt.Fprintf(b, "\n## Recovery point\n\n%s.\n", said)
 }
 
 func (p Phase) markdown(b *strings.Builder, title string) {
