@@ -83,7 +83,10 @@ var decisions = map[string][]decision{
 			return []any{e.Database.LogRetentionDays, e.Database.RotationDays}
 		}, "30 30", "365 30", "PCI DSS: a year of audit trail, a new password within 90 days"},
 		{"lag of the standby that is an alarm", func(e Environment) []any { return []any{e.DR.ReplicationLag} },
-			"0s", "1m0s", "the seed's recovery point is five minutes: a person needs the other four"},
+			"0s", "1m0s", "the seed's recovery point is five minutes"},
+		{"minutes of lag before the alarm, and what is lost by then", func(e Environment) []any {
+			return []any{e.DR.LagMinutes, e.DR.Told(e.DR.ReplicationLag)}
+		}, "0 1m0s", "2 4m0s", "a replication that stands still must be known before the seed's five minutes are gone"},
 	},
 	"cache": {
 		{"nodes", func(e Environment) []any {

@@ -533,6 +533,8 @@ type DR struct {
 	// EventLag is the MSK Replicator's latency at which events would be lost that
 	// the outbox must bring back.
 	EventLag time.Duration
+	// LagMinutes in a row above ReplicationLag or EventLag raise the alarm.
+	LagMinutes int
 	// MinTasks is how many tasks a region runs at least while it does not serve:
 	// enough to prove each minute that it could. The most is [Service.MaxTasks].
 	MinTasks int

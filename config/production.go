@@ -262,6 +262,9 @@ func productionDR() DR {
 		// Two minutes of events are 600,000 rows of the outbox at 5,000 a second: a
 		// quarter of an hour of publishing again.
 		EventLag: 2 * time.Minute,
+		// One late value is noise. With a third minute, a replication that stands still
+		// would have lost the five minutes of the promise before anybody knew.
+		LagMinutes: 2,
 		// One in each of two zones: the smallest service that shows a zone's failure.
 		MinTasks:      2,
 		ServingRegion: "sa-east-1",

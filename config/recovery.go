@@ -45,6 +45,12 @@ const AliasTTL = 60 * time.Second
 // publishes a health check's state once a minute.
 const metricDelay = time.Minute
 
+// Told is the lag by which somebody is told that it is above a threshold, if it
+// grows as fast as the clock: the worst that it can do, when nothing is copied.
+func (dr DR) Told(threshold time.Duration) time.Duration {
+	return threshold + time.Duration(dr.LagMinutes)*time.Minute + metricDelay
+}
+
 // Detection is the time from the loss to the page.
 func (p Probe) Detection() time.Duration {
 	return time.Duration(p.Failures)*p.Interval + metricDelay + time.Duration(p.Minutes)*time.Minute
@@ -172,10 +178,14 @@ const ReplicationTime = 15 * time.Minute
 type Quota struct {
 	Service, Name string
 	Needed        int
-	// Default is what AWS grants a new account.
+	// Default is what AWS grants an account; a new one may get less.
 	Default int
-	Why     string
+	// Source is the page of AWS that says so; empty for what nobody has looked up.
+	Source string
+	Why    string
 }
+
+const vpcQuotas = "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html"
 
 // StandbyQuotas are the quotas that must be granted in the second region before
 // a failover, for the whole load: a request during one comes too late.
@@ -185,14 +195,15 @@ func (e Environment) StandbyQuotas() []Quota {
 	}
 	network := e.DR.Network
 	return []Quota{
-		{"Fargate", "On-Demand vCPU", 2 * e.Service.MaxTasks * e.Service.CPU / 1024, 6,
+		{"Fargate", "On-Demand vCPU", 2 * e.Service.MaxTasks * e.Service.CPU / 1024, 6, "",
 			fmt.Sprintf("%d tasks of %d vCPU, twice while a deployment runs", e.Service.MaxTasks, e.Service.CPU/1024)},
-		{"EC2", "Elastic IP addresses", network.NATGateways, 5, "one for each NAT gateway"},
-		{"VPC", "interface endpoints in a VPC", len(network.InterfaceEndpoints), 50, "DR.Network.InterfaceEndpoints"},
-		{"RDS", "DB instances", e.DR.Readers + e.Database.MaxReaders, 40, "the promoted writer, and readers up to Database.MaxReaders"},
-		{"ElastiCache", "nodes in the region", e.Cache.Nodes(), 300, "the cache, which starts empty"},
-		{"MSK", "brokers in the account", e.Messaging.Brokers, 90, "the topics of the primary"},
-		{"Region switch", "plans", len(Plans()), 10, "each of the plans in the DR-Recovery stack"},
+		{"EC2", "Elastic IP addresses", network.NATGateways, 5, vpcQuotas, "one for each NAT gateway"},
+		{"VPC", "VPCs", 1, 5, vpcQuotas, "the second network; CDK makes no other"},
+		{"VPC", "interface endpoints in a VPC", len(network.InterfaceEndpoints), 50, "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html", "DR.Network.InterfaceEndpoints"},
+		{"RDS", "DB instances", e.DR.Readers + e.Database.MaxReaders, 40, "", "the promoted writer, and readers up to Database.MaxReaders"},
+		{"ElastiCache", "nodes in the region", e.Cache.Nodes(), 300, "", "the cache, which starts empty"},
+		{"MSK", "brokers in the account", e.Messaging.Brokers, 90, "https://docs.aws.amazon.com/msk/latest/developerguide/limits.html", "the topics of the primary"},
+		{"Region switch", "plans", len(Plans()), 10, "", "each of the plans in the DR-Recovery stack"},
 	}
 }
 

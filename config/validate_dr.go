@@ -51,8 +51,12 @@ func validateRecovery(p *problems, dr DR) {
 	p.minutes("DR.Recovery.TimeObjective", recovery.TimeObjective, time.Minute, recoveryTime)
 	p.minutes("DR.Recovery.PointObjective", recovery.PointObjective, time.Minute, recoveryPoint)
 	// The alarm must leave a person the time to act before the promise is broken.
-	p.seconds("DR.ReplicationLag", dr.ReplicationLag, leastLag, max(recovery.PointObjective/2, leastLag))
+	most := max(recovery.PointObjective/2, leastLag)
+	p.seconds("DR.ReplicationLag", dr.ReplicationLag, leastLag, most)
 	p.seconds("DR.EventLag", dr.EventLag, leastLag, time.Hour)
+	between(p, "DR.LagMinutes", dr.LagMinutes, 1, 5)
+	p.check(dr.ReplicationLag > most || dr.Told(dr.ReplicationLag) < recovery.PointObjective, "DR.LagMinutes", dr.LagMinutes,
+		"an alarm before DR.Recovery.PointObjective, %v, is lost: by now it comes at %v", recovery.PointObjective, dr.Told(dr.ReplicationLag))
 	probe := recovery.Probe
 	p.check(probe.Interval == 10*time.Second || probe.Interval == 30*time.Second, "DR.Recovery.Probe.Interval", probe.Interval, "10s or 30s")
 	between(p, "DR.Recovery.Probe.Failures", probe.Failures, 1, 10)

@@ -71,7 +71,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 		Service:    wallet,
 		LogKey:     logKey,
 	})
-	rotations := redeploy.New(stack, redeploy.Props{Env: env, Network: network.Network, Secret: database.Secret, LogKey: logKey})
+	rotations := redeploy.New(stack, redeploy.Props{Env: env, Region: env.Primary, Network: network.Network, Secret: database.Secret, LogKey: logKey})
 	announce(stack, entrance, wallet)
 	announceMigration(stack, migration)
 	return Compute{Stack: stack, Service: wallet, Edge: entrance, FailedRotations: rotations}

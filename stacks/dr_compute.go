@@ -6,6 +6,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/redeploy"
 	"wallet-infra/constructs/service"
 )
 
@@ -14,6 +15,9 @@ type DRCompute struct {
 	Stack   awscdk.Stack
 	Service service.Service
 	Edge    edge.Edge
+	// FailedRotations is the name of the queue of rotations that no deployment
+	// followed.
+	FailedRotations string
 }
 
 // NewDRCompute builds the second region's service: the first one's, with a few
@@ -54,6 +58,7 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 	})
 	entrance.Publish(env.RegionalDomain(env.Secondary))
 	wallet.Scale()
+	rotations := redeploy.New(stack, redeploy.Props{Env: env, Region: env.Secondary, Network: dr.Network, Secret: dr.AppSecret, LogKey: logKey})
 	announce(stack, entrance, wallet)
-	return DRCompute{Stack: stack, Service: wallet, Edge: entrance}
+	return DRCompute{Stack: stack, Service: wallet, Edge: entrance, FailedRotations: rotations}
 }

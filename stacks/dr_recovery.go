@@ -28,6 +28,8 @@ func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr
 		NATGateways: dr.Network.NATGateways,
 		Region:      env.Secondary.Name,
 		Probes:      made.Probes,
+
+		FailedRotations: compute.FailedRotations,
 	}
 	rows := alarms.StandbyRows(env, platform)
 	alarms.New(stack, env, dr.Topics, rows)

@@ -467,7 +467,7 @@ func TestScalingFollowsTheRequestsIntoEitherTargetGroup(t *testing.T) {
 func TestARotatedPasswordLeadsToADeployment(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
-		rule := compute.only(t, "AWS::Events::Rule").Properties
+		rule := ruleTo(t, compute, "Queue")
 		assert.Equal(t, []any{config.DatabaseEventSource}, at(rule, "EventPattern", "source"))
 		assert.Equal(t, []any{config.RotatedEvent}, at(rule, "EventPattern", "detail-type"))
 		assert.Regexp(t, "^<"+env.StackName("data")+" [^>]*AppSecret", rendered(at(rule, "EventPattern", "resources", 0)), "the administrator's password is held by no task")
@@ -484,6 +484,57 @@ func TestARotatedPasswordLeadsToADeployment(t *testing.T) {
 		assert.ElementsMatch(t, []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, allowed["Receive"].actions)
 		assert.Equal(t, []any{at(mapping, "EventSourceArn")}, allowed["Receive"].resources)
 		assert.Len(t, allowed, 3)
+	})
+}
+
+// ruleTo finds the rule whose first target has a name.
+func ruleTo(t *testing.T, stack template, target string) map[string]any {
+	t.Helper()
+	for _, rule := range stack.ofType("AWS::Events::Rule") {
+		if at(rule.Properties, "Targets", 0, "Id") == target {
+			return rule.Properties
+		}
+	}
+	require.Failf(t, "no rule", "%s: none has the target %s", stack.name, target)
+	return nil
+}
+
+// A task that waits for months holds the password of its start. The rotation after
+// the next one makes it worthless, and the failover would begin with tasks that can
+// not log in.
+func TestTasksThatWaitLearnOfARotation(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		here, there := env.stack(t, "compute"), env.stack(t, "dr-compute")
+		forward := ruleTo(t, here, "SecondRegion")
+		assert.Equal(t, at(ruleTo(t, here, "Queue"), "EventPattern"), forward["EventPattern"])
+		bus := fmt.Sprintf("arn:aws:events:%s:%s:event-bus/default", env.Secondary.Name, env.Site.Account)
+		assert.Equal(t, bus, at(forward, "Targets", 0, "Arn"))
+		allowed := here.permissions(t, at(forward, "Targets", 0, "RoleArn"))
+		assert.Len(t, allowed, 1)
+		assert.Equal(t, []string{"events:PutEvents"}, allowed["Forward"].actions)
+		assert.Equal(t, []any{bus}, allowed["Forward"].resources)
+		lost := rendered(at(forward, "Targets", 0, "DeadLetterConfig", "Arn", "Fn::GetAtt", 0))
+		assert.Contains(t, rendered(at(env.alarms()["rotation-not-deployed"].Properties, "Dimensions", 0, "Value")), lost, "an event that does not cross is gone in silence")
+
+		pattern := ruleTo(t, there, "Queue")["EventPattern"]
+		for _, property := range []string{"source", "detail-type"} {
+			assert.Equal(t, at(forward, "EventPattern", property), at(pattern, property))
+		}
+		secret := fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s-", env.Primary.Name, env.Site.Account, env.DatabaseAppSecret())
+		assert.Equal(t, []any{map[string]any{"prefix": secret}}, at(pattern, "resources"), "the event names the first region's secret")
+		mapping := there.only(t, "AWS::Lambda::EventSourceMapping").Properties
+		queue := there.Resources[at(mapping, "EventSourceArn", "Fn::GetAtt", 0).(string)].Properties
+		assert.EqualValues(t, 300, queue["DelaySeconds"], "the tasks could start before the copy of the secret is there")
+		_, function := there.function(t, "Redeploy")
+		assert.Equal(t, []any{fmt.Sprintf("arn:aws:ecs:%s:%s:service/wallet-%s/wallet-service", env.Secondary.Name, env.Site.Account, env.Name)},
+			there.permissions(t, at(function.Properties, "Role"))["Redeploy"].resources)
+		dead := rendered(at(queue, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0))
+		assert.Contains(t, rendered(at(env.alarms()["standby-rotation-not-deployed"].Properties, "Dimensions", 0, "Value")), dead)
+	})
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		if env.DR.Mode != config.DRStandby {
+			env.stack(t, "compute").only(t, "AWS::Events::Rule") // nobody to tell
+		}
 	})
 }
 

@@ -42,6 +42,14 @@ func TestBackupsHaveAVaultInTheSecondRegion(t *testing.T) {
 		assert.Equal(t, "Retain", vault.DeletionPolicy)
 		assert.EqualValues(t, env.Backup.LockMinDays, at(vault.Properties, "LockConfiguration", "MinRetentionDays"))
 		assert.EqualValues(t, env.Backup.LockMaxDays, at(vault.Properties, "LockConfiguration", "MaxRetentionDays"))
+		first := env.stack(t, "data").only(t, "AWS::Backup::BackupVault").Properties
+		assert.Equal(t, first["LockConfiguration"], vault.Properties["LockConfiguration"], "the copies could be deleted where the originals cannot")
+		for i, sid := range []string{"OnlyAgeRemovesRecoveryPoints", "OnlyDeploymentsChangeTheVault"} {
+			if env.Protected {
+				assert.Equal(t, sid, at(vault.Properties, "AccessPolicy", "Statement", i, "Sid"))
+				assert.Equal(t, at(first, "AccessPolicy", "Statement", i, "Action"), at(vault.Properties, "AccessPolicy", "Statement", i, "Action"))
+			}
+		}
 	})
 }
 

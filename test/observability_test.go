@@ -1185,7 +1185,7 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 		"service-tasks":               `Minimum ECS/ContainerInsights RunningTaskCount ClusterName ServiceName, 8 of 10`,
 		"entrance-sa-east":            `Minimum AWS/Route53 HealthCheckStatus HealthCheckId, 2 of 2`,
 		"entrance-us-east":            `Minimum AWS/Route53 HealthCheckStatus HealthCheckId, 2 of 2`,
-		"standby-lag":                 `SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = 'wallet-%s-us-east-1', 5 of 5`,
+		"standby-lag":                 `SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = 'wallet-%s-us-east-1', 2 of 2`,
 		"storage-replication":         `SELECT MAX(ReplicationLatency) FROM "AWS/S3", 3 of 3 in 300 s`,
 		"waf-blocks":                  `Sum AWS/WAFV2 BlockedRequests Region Rule=ALL WebACL, 3 of 5`,
 	}

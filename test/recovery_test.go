@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/changes"
 	"wallet-infra/stacks"
 )
 
@@ -330,6 +332,7 @@ var asked = map[string]*regexp.Regexp{
 	"AWS::IAM::ManagedPolicy":      regexp.MustCompile(`^PolicyDocument\.Statement\.\d+\.Resource`),
 	"AWS::CloudWatch::Alarm":       regexp.MustCompile(`^(AlarmName|AlarmDescription)$`),
 	"AWS::CloudWatch::Dashboard":   regexp.MustCompile(`^DashboardBody`),
+	"AWS::Events::Rule":            regexp.MustCompile(`^EventPattern\.resources\.`), // what the first region's bus passes on, if it does
 	"AWS::MSK::Replicator":         regexp.MustCompile(`^(KafkaClusters|ReplicationInfoList)\.`),
 }
 
@@ -361,9 +364,64 @@ func TestNoTemplateOfTheSecondRegionAsksTheFirst(t *testing.T) {
 			for _, used := range consumed(t, stack) {
 				assert.NotEqualf(t, env.Primary.Name, used.region, "%s reads %s of %s", stack.name, used.output, used.stack)
 			}
-			assert.NotContains(t, string(stack.raw), "Custom::CrossRegion")
+			for _, reads := range []string{"Custom::CrossRegion", "Fn::ImportValue", "{{resolve:ssm", "{{resolve:secretsmanager:arn:aws:secretsmanager:" + env.Primary.Name} {
+				assert.NotContainsf(t, string(stack.raw), reads, "%s", stack.name)
+			}
 		}
 	})
+}
+
+// A template is more than its resources: parameters, mappings and conditions are
+// read too, and before anything is made. So are the files that it is deployed with.
+func TestNothingAroundATemplateOfTheSecondRegionAsksTheFirst(t *testing.T) {
+	eachThatCopies(t, func(t *testing.T, env environment) {
+		for name, stack := range env.stacks {
+			if stack.region != env.Secondary.Name {
+				continue
+			}
+			var whole plain
+			require.NoError(t, json.Unmarshal(stack.raw, &whole))
+			delete(whole, "Resources")
+			delete(whole, "Metadata") // read by nobody
+			walk(whole, nil, func(path []string, value any) {
+				assert.NotContainsf(t, fmt.Sprint(value), env.Primary.Name, "%s: %s", name, strings.Join(path, "."))
+			})
+			parameters, _ := whole["Parameters"].(map[string]any)
+			for id := range parameters {
+				assert.Equalf(t, "BootstrapVersion", id, "%s asks Systems Manager", name)
+			}
+			for _, region := range regionsOfFiles(t, stack) {
+				assert.Equalf(t, stack.region, region, "%s: a file lies in a bucket of another region", name)
+			}
+		}
+	})
+}
+
+// regionsOfFiles are the regions of the buckets from which a stack is deployed: of
+// its template and of its functions' code.
+func regionsOfFiles(t *testing.T, stack template) []any {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(outdir, "assembly-*", "*.assets.json"))
+	require.NoError(t, err)
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if !strings.Contains(string(content), `"`+stack.name+` Template"`) {
+			continue
+		}
+		var manifest plain
+		require.NoError(t, json.Unmarshal(content, &manifest))
+		var regions []any
+		for _, file := range manifest["files"].(map[string]any) {
+			for _, destination := range at(file, "destinations").(map[string]any) {
+				regions = append(regions, at(destination, "region"))
+			}
+		}
+		require.NotEmpty(t, regions)
+		return regions
+	}
+	require.Failf(t, "no files", "%s", stack.name)
+	return nil
 }
 
 func TestTheSecondPlatformIsTheFirstOneAgain(t *testing.T) {
@@ -426,6 +484,36 @@ func TestTasksThatWaitAreAskedWhetherTheyLive(t *testing.T) {
 				assert.Equal(t, path, group.Properties["HealthCheckPath"], id)
 			}
 		}
+	})
+}
+
+// A hook that writes to a database that cannot be written to would fail every
+// deployment of the region that waits, and it would stay on an old release.
+func TestTheRegionThatWaitsGetsEachReleaseWithoutAWriter(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		here, there := env.stack(t, "compute"), env.stack(t, "dr-compute")
+		first, second := here.only(t, "AWS::ECS::Service").Properties, there.only(t, "AWS::ECS::Service").Properties
+		was, is := first["DeploymentConfiguration"].(map[string]any), second["DeploymentConfiguration"].(map[string]any)
+		assert.NotEmpty(t, was["LifecycleHooks"])
+		assert.NotContains(t, is, "LifecycleHooks", "migration and test need a writer")
+		for property := range was {
+			if property != "LifecycleHooks" && property != "Alarms" {
+				assert.Equal(t, was[property], is[property], property)
+			}
+		}
+		assert.Equal(t, true, at(is, "Alarms", "Rollback"))
+		assert.Len(t, at(is, "Alarms", "AlarmNames"), len(at(was, "Alarms", "AlarmNames").([]any)))
+		for _, alarm := range there.ofType("AWS::CloudWatch::Alarm") {
+			assert.Equal(t, "notBreaching", alarm.Properties["TreatMissingData"], "nobody asks a region that waits: silence would take the release back")
+		}
+		image := func(stack template, service map[string]any) string {
+			task := stack.Resources[at(service, "TaskDefinition", "Ref").(string)]
+			return fmt.Sprint(at(task.Properties, "ContainerDefinitions", 0, "Image"))
+		}
+		for _, each := range []string{image(here, first), image(there, second)} {
+			assert.Contains(t, each, ":"+env.Site.ImageTag)
+		}
+		assert.Contains(t, there.requires, here.name, "the schema that the release expects comes by replication, after the first region's migration")
 	})
 }
 
@@ -582,6 +670,27 @@ func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 	assert.Contains(t, fmt.Sprint(moved.alarms()["standby-edge-errors"].Properties["AlarmActions"]), "Critical", "customers are there now")
 }
 
+// The same question to what judges changes before a deployment: in neither direction
+// may it find anything to decide about but what the change is for.
+func TestSayingWhoServesIsNoChangeThatAnybodyMustFear(t *testing.T) {
+	env := config.Production()
+	env.DR.ServingRegion = env.Secondary.Name
+	saoPaulo, virginia := copied(t, platform["production"]), copied(t, altered(t, env))
+	for way, pair := range map[string][2]map[string]plain{
+		"to the second region": {saoPaulo, virginia}, "back to the first": {virginia, saoPaulo},
+	} {
+		report := judge(t, pair[0], pair[1])
+		assert.NotEmpty(t, report.Findings, way)
+		for _, finding := range report.Findings {
+			where := fmt.Sprintf("%s: %s %s (%s)", way, finding.Stack, finding.Resource, finding.Type)
+			assert.NotContainsf(t, []changes.Verdict{
+				changes.Destroys, changes.Orphans, changes.Unknown, changes.Replaces, changes.Interrupts, changes.Widens, changes.Traffic,
+			}, finding.Verdict, "%s %s: %v", where, finding.Verdict, finding.Details)
+			assert.Containsf(t, slices.Collect(maps.Keys(servingDiffers)), finding.Type, "%s changes at all", where)
+		}
+	}
+}
+
 func merged(a, b map[string]any) map[string]bool {
 	keys := map[string]bool{}
 	for key := range a {
@@ -658,19 +767,51 @@ const recoveryPage = "docs/DISASTER-RECOVERY.md"
 func TestTheDocumentedLossIsTheConfiguredOne(t *testing.T) {
 	env := platform["production"].Environment
 	var b strings.Builder
-	b.WriteString("| store | copy | bound that is watched | what AWS says | alarm | where the rest comes from |\n| --- | --- | ---: | --- | --- | --- |\n")
+	b.WriteString("| store | copy | bound that is watched | what AWS says | alarm | lag when it rings | where the rest comes from |\n| --- | --- | ---: | --- | --- | ---: | --- |\n")
 	for _, point := range env.RecoveryPoints() {
-		bound, alarm := "none", "none"
+		bound, alarm, rings := "none", "none", "none"
 		if point.Loss > 0 {
 			bound = fmt.Sprint(point.Loss)
 		}
 		if point.Alarm != "" {
 			alarm = "`" + point.Alarm + "`"
-			assert.Contains(t, platform["production"].alarms(), point.Alarm)
+			require.Contains(t, platform["production"].alarms(), point.Alarm)
+			rings = "at each failure"
+			if lag := lagAtAlarm(platform["production"].alarms()[point.Alarm], point.Loss); lag > 0 {
+				rings = fmt.Sprint(lag)
+			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", point.Store, orNone(point.Copy), bound, point.Typical, alarm, point.Again)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", point.Store, orNone(point.Copy), bound, point.Typical, alarm, rings, point.Again)
 	}
 	documented(t, filepath.Join("..", recoveryPage), "loss", strings.TrimSpace(b.String()))
+}
+
+// lagAtAlarm is the lag by which an alarm on a bound rings at the latest, from what
+// is deployed: a lag that grows with the clock goes on growing while the alarm
+// counts its periods, and CloudWatch may be a minute late. Zero is an alarm on
+// something else than the bound.
+func lagAtAlarm(alarm alarm, bound time.Duration) time.Duration {
+	if alarm.Properties["Threshold"] == 0.0 {
+		return 0
+	}
+	period, _ := alarm.Properties["Period"].(float64)
+	if period == 0 {
+		period = at(alarm.Properties, "Metrics", 0, "Period").(float64)
+	}
+	counted := time.Duration(period*alarm.Properties["EvaluationPeriods"].(float64)) * time.Second
+	return bound + counted + time.Minute
+}
+
+// With a threshold under five minutes alone, an alarm that counts five minutes more
+// tells of the promise when it is broken.
+func TestTheAlarmOnTheLagComesBeforeThePromiseIsBroken(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		alarm := env.alarms()[config.AlarmStandbyLag]
+		threshold := time.Duration(alarm.Properties["Threshold"].(float64)) * time.Millisecond
+		assert.Less(t, lagAtAlarm(alarm, threshold), 5*time.Minute, "the seed's promise")
+		assert.Equal(t, env.DR.Told(threshold), lagAtAlarm(alarm, threshold), "config counts another way than what is deployed")
+		assert.Contains(t, fmt.Sprint(alarm.Properties["AlarmActions"]), "Critical", "it can wait till morning")
+	})
 }
 
 func orNone(text string) string {
@@ -683,9 +824,13 @@ func orNone(text string) string {
 func TestTheDocumentedQuotasAreThoseOfTheFullLoad(t *testing.T) {
 	env := platform["production"].Environment
 	var b strings.Builder
-	b.WriteString("| service | quota in us-east-1 | needed | AWS's default | for |\n| --- | --- | ---: | ---: | --- |\n")
+	b.WriteString("| service | quota in us-east-1 | needed | AWS's default | looked up | for |\n| --- | --- | ---: | ---: | --- | --- |\n")
 	for _, quota := range env.StandbyQuotas() {
-		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s |\n", quota.Service, quota.Name, quota.Needed, quota.Default, quota.Why)
+		source := "no, from memory"
+		if quota.Source != "" {
+			source = "[yes](" + quota.Source + ")"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s | %s |\n", quota.Service, quota.Name, quota.Needed, quota.Default, source, quota.Why)
 	}
 	documented(t, filepath.Join("..", recoveryPage), "quotas", strings.TrimSpace(b.String()))
 	assert.Equal(t, 160, env.StandbyQuotas()[0].Needed, "20 tasks of 4 vCPU, twice during a deployment")

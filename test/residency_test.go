@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,7 @@ var outside = map[string]string{
 	"AWS::Backup::RestoreTestingSelection":      "as the plan",
 	"AWS::ElasticLoadBalancingV2::LoadBalancer": "addresses of customers in its access log, once it serves",
 	"AWS::Route53::HealthCheck":                 "",
+	"AWS::SQS::Queue":                           "that a password was rotated, never the password",
 }
 
 // shapes are prefixes of types that hold no data at all.
@@ -50,7 +52,7 @@ var shapes = []string{
 	"AWS::ApplicationAutoScaling::", "AWS::CertificateManager::", "AWS::CloudFront::OriginAccessControl", "AWS::CloudFront::ResponseHeadersPolicy",
 	"AWS::EC2::", "AWS::ECS::Cluster", "AWS::ECS::TaskDefinition", "AWS::ElastiCache::", "AWS::ElasticLoadBalancingV2::", "AWS::Events::Rule",
 	"AWS::IAM::", "AWS::KMS::", "AWS::Lambda::", "AWS::Logs::", "AWS::MSK::", "AWS::RDS::", "AWS::Route53::", "AWS::S3::BucketPolicy",
-	"AWS::SNS::TopicPolicy", "AWS::SNS::TopicInlinePolicy", "AWS::ServiceDiscovery::", "AWS::WAFv2::WebACLAssociation", "AWS::SecretsManager::ResourcePolicy",
+	"AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicInlinePolicy", "AWS::ServiceDiscovery::", "AWS::WAFv2::WebACLAssociation", "AWS::SecretsManager::ResourcePolicy",
 	"Custom::KafkaAccess", "Custom::VpcRestrictDefaultSG", "AWS::CDK::Metadata", "AWS::SSM::Parameter",
 }
 
@@ -96,12 +98,49 @@ func crossings(env environment) map[crossing]int {
 				found[crossing{"container images", "ECR replication"}]++
 			case r.Type == "AWS::RDS::GlobalCluster":
 				found[crossing{"the database, continuously", "Aurora Global Database"}]++
+			case r.Type == "AWS::Events::Rule" && stack.region == env.Primary.Name && strings.Contains(fmt.Sprint(r.Properties["Targets"]), ":"+env.Secondary.Name+":"):
+				found[crossing{"the news that a password was rotated", "EventBridge"}]++
 			case r.Type == "AWS::MSK::Replicator":
 				found[crossing{"events", "MSK Replicator"}]++
 			}
 		}
 	}
 	return found
+}
+
+// leading are the places in which a template of the first region may name the second
+// one. Each is a crossing of the report, or a right that such a crossing needs.
+var leading = map[string]*regexp.Regexp{
+	"AWS::Backup::BackupPlan":            regexp.MustCompile(`CopyActions\.\d+\.DestinationBackupVaultArn$`),
+	"AWS::ECR::ReplicationConfiguration": regexp.MustCompile(`^ReplicationConfiguration\.Rules\.`),
+	"AWS::Events::Rule":                  regexp.MustCompile(`^Targets\.\d+\.Arn$`),
+	"AWS::IAM::ManagedPolicy":            regexp.MustCompile(`^PolicyDocument\.Statement\.`),
+	"AWS::S3::Bucket":                    regexp.MustCompile(`^ReplicationConfiguration\.Rules\.`),
+	"AWS::S3::BucketPolicy":              regexp.MustCompile(`Condition\.StringEquals\.AWS:SourceArn\.`), // the distribution, which reads
+	"AWS::SecretsManager::Secret":        regexp.MustCompile(`^ReplicaRegions\.`),
+}
+
+// The table counts the ways that somebody thought of. Whatever else is sent to the
+// other region must name it.
+func TestNothingIsSentOutOfBrazilByAWayThatTheReportDoesNotKnow(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, stack := range env.sorted() {
+			if stack.region != env.Primary.Name {
+				continue
+			}
+			for id, r := range stack.Resources {
+				assert.NotEqualf(t, true, r.Properties["MultiRegion"], "%s %s can be replicated anywhere", stack.name, id)
+				walk(r.Properties, nil, func(path []string, value any) {
+					text, literal := value.(string)
+					if !literal || !strings.Contains(text, env.Secondary.Name) {
+						return
+					}
+					allowed, where := leading[r.Type], strings.Join(path, ".")
+					assert.Truef(t, allowed != nil && allowed.MatchString(where), "%s %s (%s): %s sends to %q; a crossing belongs into crossings", stack.name, id, r.Type, where, text)
+				})
+			}
+		}
+	})
 }
 
 func TestTheReportOfWhatLeavesBrazilIsTheTemplates(t *testing.T) {

@@ -581,7 +581,7 @@ func TestFunctionsRunOnTheProcessorTheyAreBuiltFor(t *testing.T) {
 			timeout, _ := function.Properties["Timeout"].(float64)
 			assert.GreaterOrEqualf(t, timeout, least, "%s gives up before the last of its attempts", function.id)
 		}
-		assert.Equal(t, 6+env.DR.Mode.SecondaryRegions(), built, "for the users of the database, their passwords, the users of Kafka in each region that has it, and deployments: migration, test, and again after a rotation")
+		assert.Equal(t, 6+2*env.DR.Mode.SecondaryRegions(), built, "for the users of the database, their passwords, and deployments: migration and test; in each region with a platform the users of Kafka, and deployments after a rotation")
 	})
 }
 

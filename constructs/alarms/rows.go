@@ -338,7 +338,7 @@ func functionRows(p signals.Platform) []Row {
 		Compare:    Above, Threshold: 0, Periods: 1, Datapoints: 1, Missing: Quiet,
 	}}
 	if p.FailedRotations == "" {
-		return rows // passwords rotate in the first region alone
+		return rows // no task holds a password that rotates
 	}
 	return append(rows, Row{
 		ID: "rotation-not-deployed", Runbook: "rotation-not-deployed", Severity: Warning,
@@ -361,7 +361,7 @@ func lagRows(env config.Environment) []Row {
 		Why:        "The second region is behind: a failover now would lose more than promised.",
 		Expression: signals.RecoveryPointLag(cluster),
 		// The metric is in milliseconds.
-		Compare: Above, Threshold: float64(env.DR.ReplicationLag.Milliseconds()), Periods: 5, Datapoints: 5, Missing: Broken,
+		Compare: Above, Threshold: float64(env.DR.ReplicationLag.Milliseconds()), Periods: env.DR.LagMinutes, Datapoints: env.DR.LagMinutes, Missing: Broken,
 	}}
 }
 

@@ -45,7 +45,7 @@ func replicatorRows(env config.Environment, p signals.Platform) []Row {
 			Why:    "Events reach the second region late: a failover now would have to publish more of them again.",
 			Metric: p.Replicator(name, "ReplicationLatency", "Maximum"),
 			// The metric is in milliseconds.
-			Compare: Above, Threshold: float64(env.DR.EventLag.Milliseconds()), Periods: 5, Datapoints: 5, Missing: Quiet,
+			Compare: Above, Threshold: float64(env.DR.EventLag.Milliseconds()), Periods: env.DR.LagMinutes, Datapoints: env.DR.LagMinutes, Missing: Quiet,
 		},
 		{
 			ID: "standby-replicator-failed", Runbook: "standby-replicator", Severity: Warning,

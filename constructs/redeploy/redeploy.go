@@ -3,6 +3,9 @@
 //
 // The event waits in a queue, because it comes in the middle of a deployment as
 // well as at any other time, and that deployment's tasks may have the old password.
+//
+// Passwords rotate in the first region alone, and the tasks that wait in the second
+// hold them too: the first region's event bus passes the event on to the second's.
 package redeploy
 
 import (
@@ -28,9 +31,11 @@ import (
 
 // Props describe the service that is deployed again.
 type Props struct {
-	Env     config.Environment
+	Env config.Environment
+	// Region is where the service runs and everything else here stands.
+	Region  config.Region
 	Network network.Network
-	// Secret is the one whose rotation asks for a deployment.
+	// Secret is the one whose rotation asks for a deployment, or the region's copy.
 	Secret awssecretsmanager.ISecret
 	// LogKey encrypts the function's log group; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
@@ -46,6 +51,9 @@ const (
 	// attempts of the longest deployment in a row: one that is under way when the
 	// password changes, the one that brings the new password, and its repetition.
 	deployments = 3
+	// copied is the time that the second region's copy of a secret has to follow the
+	// event; AWS says nothing firmer than that it follows.
+	copied = 5 * time.Minute
 	// kept is the longest that SQS keeps a message.
 	kept = 14 * 24 * time.Hour
 )
@@ -61,14 +69,40 @@ func New(scope constructs.Construct, props Props) string {
 	})
 	allowEvents(key)
 	failed := newQueue(own, "Failed", awssqs.QueueProps{EncryptionMasterKey: key})
-	queue := newQueue(own, "Queue", awssqs.QueueProps{
+	waiting := awssqs.QueueProps{
 		EncryptionMasterKey: key,
 		VisibilityTimeout:   seconds(retry),
 		DeadLetterQueue:     &awssqs.DeadLetterQueue{Queue: failed, MaxReceiveCount: jsii.Number(receptions(props.Env.Delivery))},
-	})
+	}
+	if props.isCopy() {
+		waiting.DeliveryDelay = seconds(copied)
+	}
+	queue := newQueue(own, "Queue", waiting)
 	listen(own, queue, props)
+	if props.Env.DR.Mode == config.DRStandby && !props.isCopy() {
+		forward(own, failed, props)
+	}
 	consume(own, queue, newFunction(own, queue, key, props))
 	return *failed.QueueName()
+}
+
+// isCopy says whether the secret is rotated in the other region.
+func (p Props) isCopy() bool { return p.Region.Name != p.Env.Primary.Name }
+
+// pattern matches the event of the one secret. A copy's event names the secret of
+// the first region, of which this one knows the name and not the suffix that AWS
+// gave it.
+func (p Props) pattern() map[string]any {
+	resources := []any{*p.Secret.SecretArn()}
+	if p.isCopy() {
+		secret := config.ARN("secretsmanager", p.Env.Primary.Name, p.Env.Site.Account, "secret:"+p.Env.DatabaseAppSecret()+"-")
+		resources = []any{map[string]any{"prefix": secret}}
+	}
+	return map[string]any{
+		"source":      []string{config.DatabaseEventSource},
+		"detail-type": []string{config.RotatedEvent},
+		"resources":   resources,
+	}
 }
 
 // receptions is how often a message may come back: for as long as the deployments
@@ -100,14 +134,39 @@ func allowEvents(key awskms.Key) {
 // listen sends the event of the one secret to the queue.
 func listen(scope constructs.Construct, queue awssqs.Queue, props Props) {
 	rule := awsevents.NewCfnRule(scope, new("Rotated"), &awsevents.CfnRuleProps{
-		Description: new("A password that the wallet service holds was rotated"),
-		EventPattern: map[string]any{
-			"source":      []string{config.DatabaseEventSource},
-			"detail-type": []string{config.RotatedEvent},
-			"resources":   []*string{props.Secret.SecretArn()},
-		},
-		Targets: []*awsevents.CfnRule_TargetProperty{{Id: new("Queue"), Arn: queue.QueueArn()}},
+		Description:  new("A password that the wallet service holds was rotated"),
+		EventPattern: props.pattern(),
+		Targets:      []*awsevents.CfnRule_TargetProperty{{Id: new("Queue"), Arn: queue.QueueArn()}},
 	})
+	admit(queue, rule)
+}
+
+// forward passes the event on to the second region's bus; what does not get there
+// lies where the rotations lie that no deployment followed, and the same alarm rings.
+func forward(scope constructs.Construct, failed awssqs.Queue, props Props) {
+	bus := config.ARN("events", props.Env.Secondary.Name, props.Env.Site.Account, "event-bus/default")
+	role := awsiam.NewRole(scope, new("ForwardRole"), &awsiam.RoleProps{
+		Description: new("Passes the rotation of a password on to the region that waits"),
+		AssumedBy:   awsiam.NewServicePrincipal(new("events.amazonaws.com"), nil),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{awsiam.NewManagedPolicy(scope, new("ForwardPolicy"), &awsiam.ManagedPolicyProps{
+			Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Sid: new("Forward"), Actions: jsii.Strings("events:PutEvents"), Resources: jsii.Strings(bus),
+			})},
+		})},
+	})
+	rule := awsevents.NewCfnRule(scope, new("Forwarded"), &awsevents.CfnRuleProps{
+		Description:  new("A password that the tasks in the second region hold was rotated"),
+		EventPattern: props.pattern(),
+		Targets: []*awsevents.CfnRule_TargetProperty{{
+			Id: new("SecondRegion"), Arn: new(bus), RoleArn: role.RoleArn(),
+			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: failed.QueueArn()},
+		}},
+	})
+	admit(failed, rule)
+}
+
+// admit lets a rule, and no other, write to a queue.
+func admit(queue awssqs.Queue, rule awsevents.CfnRule) {
 	queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        new("Events"),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new("events.amazonaws.com"), nil)},

@@ -126,7 +126,9 @@ func (e *Execution) step(ctx context.Context, step plan.Step, within string) err
 	record.Ended = e.Clock.Now()
 	if failed != nil {
 		record.Status, record.Note = StepFailed, failed.Error()
-		failed = fmt.Errorf("step %s: %w", path, failed)
+		if !strings.HasPrefix(failed.Error(), "step "+path+"/") { // a step within says where
+			failed = fmt.Errorf("step %s: %w", path, failed)
+		}
 	}
 	e.say("%s: %s (%s)", path, record.Status, record.Note)
 	return errors.Join(failed, e.put(record))

@@ -50,13 +50,14 @@ type rehearsal struct {
 	awayFrom           int // the first call after the loss, among the guard's
 	report             Report
 	before             func(path string) // set by faults
+	after              string            // what the checks are made after
 }
 
 // Rehearse loses the primary region, executes the failover plan, checks, and
 // leads back. An error means that the rehearsal could not be carried out or was
 // interrupted; failed checks are in the report, which is whole in either case.
 func Rehearse(ctx context.Context, lab Lab, settings Settings) (Report, error) {
-	r := &rehearsal{Settings: settings, lab: lab}
+	r := &rehearsal{Settings: settings, lab: lab, after: afterFault}
 	r.report = newReport(lab, settings)
 	var err error
 	if r.fault, err = findFault(settings.Fault); err != nil {

@@ -346,3 +346,20 @@ func TestNoRehearsalIsNoPass(t *testing.T) {
 	assert.False(t, passed)
 	assert.False(t, Report{}.Passed())
 }
+
+// A reader who sees the steps' time beside the sum of everything takes 90 seconds
+// for the recovery.
+func TestTheReportSetsWhatWasMeasuredBesideWhatWasPromised(t *testing.T) {
+	report := Report{
+		Mode: plan.Ungraceful, What: "the loss of the region", Steps: 12 * time.Minute, Measured: 90 * time.Second,
+		Budget: plan.Budget{Objective: 30 * time.Minute, Parts: []plan.Part{{Name: "everything", Length: 20 * time.Minute}}},
+		Loss:   Lost{Lag: 7 * time.Minute, Objective: 5 * time.Minute, Accepted: true},
+		Checks: []Check{{After: afterFailback, Name: "a check", OK: true}},
+	}
+	text := report.Markdown()
+	assert.Contains(t, text, "| **sum** | 20m0s | 1m30s of the plan's 12m0s | objective: 30m0s |")
+	assert.Contains(t, text, "The secondary's lag before the promotion: 7m0s; objective: 5m0s; a person accepted the loss.")
+	assert.Contains(t, text, "| ok | failback | a check |")
+	report.Mode = plan.Graceful
+	assert.NotContains(t, report.Markdown(), "lag before the promotion")
+}

@@ -23,6 +23,8 @@ type Report struct {
 	Started       time.Time
 	Budget        plan.Budget
 	Measured      time.Duration // of the failover plan's steps
+	Steps         time.Duration // the same steps' budget
+	Loss          Lost
 	Failover      Phase
 	Failback      Phase
 	Interruptions []Interruption
@@ -41,6 +43,23 @@ type Phase struct {
 	Stands, Next string
 	Records      []Record
 	History      []Event
+}
+
+// Lost is the work that a failover may have lost, beside what was promised.
+type Lost struct {
+	// Lag was read before the promotion; negative where nobody knows it.
+	Lag, Objective time.Duration
+	// Accepted says that a person took the loss on.
+	Accepted bool
+}
+
+// String is the sentence for the report.
+func (l Lost) String() string {
+	text := fmt.Sprintf("the secondary's lag before the promotion: %s; objective: %s", showLag(l.Lag), l.Objective)
+	if l.Accepted {
+		text += "; a person accepted the loss"
+	}
+	return text
 }
 
 // Interruption is a state in which a fault left the system, and the way out.
@@ -79,13 +98,14 @@ func newReport(lab Lab, settings Settings) Report {
 	if err != nil {
 		report.Error = err.Error()
 	}
-	report.Budget = budget
+	report.Budget, report.Steps = budget, budget.Total()
 	report.Budget.Parts = slices.Concat(settings.Before, budget.Parts, settings.After)
 	return report
 }
 
 // finish takes the journals into the report.
 func (r *rehearsal) finish() {
+	r.report.Loss = Lost{Lag: r.failover.Lag, Objective: r.RPO, Accepted: r.failover.LossAccepted}
 	r.report.Failover, r.report.Failback = phase(r.failover), phase(r.failback)
 	for _, record := range r.failover.Records {
 		if !strings.Contains(record.Path, "/") {
@@ -133,7 +153,7 @@ func (r Report) Markdown() string {
 	if !r.Passed() {
 		verdict = "FAILED"
 	}
-	fmt.Fprintf(&b, "# Drill %s: %s\n\n%s, %s mode, at %s, on a %s clock, %s.\n", r.Name, verdict, r.What, r.Mode, r.Endpoint, r.Clock, r.Started.Format(time.RFC3339))
+	fmt.Fprintf(&b, "# Drill %s: %s\n\n%s, %s mode, at %s, on a %s clock, %s.\n", r.Name, verdict, sentence(r.What), r.Mode, r.Endpoint, r.Clock, r.Started.Format(time.RFC3339))
 	if r.Error != "" {
 		fmt.Fprintf(&b, "\nIt was not carried through: %s\n", r.Error)
 	}
@@ -149,19 +169,20 @@ func (r Report) Markdown() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", part.Name, part.Length, took, part.Source)
 	}
-	fmt.Fprintf(&b, "| **sum** | %s | %s | objective: %s |\n", r.Budget.Total(), r.Measured, r.Budget.Objective)
+	fmt.Fprintf(&b, "| **sum** | %s | %s of the plan's %s | objective: %s |\n", r.Budget.Total(), r.Measured, r.Steps, r.Budget.Objective)
+	r.markdownLoss(&b)
 	r.Failover.markdown(&b, "Failover")
 	for _, stop := range r.Interruptions {
 		fmt.Fprintf(&b, "\n### Interrupted: %s\n\n- why: %s\n- what is true then: %s\n- what to do: %s\n", stop.State, stop.Why, stop.Stands, stop.Next)
 	}
 	r.Failback.markdown(&b, "Failback")
-	b.WriteString("\n## Checks\n\n| | check | seen |\n| --- | --- | --- |\n")
+	b.WriteString("\n## Checks\n\n| | after the | check | seen |\n| --- | --- | --- | --- |\n")
 	for _, check := range r.Checks {
 		mark := "ok"
 		if !check.OK {
 			mark = "**FAILED**"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", mark, check.Name, cell(check.Detail))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", mark, check.After, check.Name, cell(check.Detail))
 	}
 	b.WriteString("\n## Calls after the loss\n\n| region, service, operation | times |\n| --- | --- |\n")
 	for _, name := range slices.Sorted(maps.Keys(r.Calls)) {
@@ -174,12 +195,28 @@ func (r Report) Markdown() string {
 	return b.String()
 }
 
+func (r Report) markdownLoss(b *strings.Builder) {
+	said := sentence(r.Loss.String())
+	if r.Mode == plan.Graceful {
+		said = "A switchover waits until both databases are in step, and loses nothing"
+	}
+	fmt.Fprintf(b, "\n## Recovery point\n\n%s.\n", said)
+}
+
 func (p Phase) markdown(b *strings.Builder, title string) {
-	fmt.Fprintf(b, "\n## %s\n\nPlan %s, to %s: %s. %s.\n\n| step | attempt | block | status | time-out | took | note |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+	fmt.Fprintf(b, "\n## %s\n\nPlan %s, to %s: %s: %s.\n\n| step | attempt | block | status | time-out | took | note |\n| --- | --- | --- | --- | --- | --- | --- |\n",
 		title, p.Plan, p.Target, p.State, p.Stands)
 	for _, record := range p.Records {
 		fmt.Fprintf(b, "| %s | %d | %s | %s | %s | %s | %s |\n", record.Path, record.Attempt, record.Block, record.Status, record.Budget, record.Took(), cell(record.Note))
 	}
+}
+
+// sentence begins a text with a capital letter.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // cell keeps a text within its cell of a table.

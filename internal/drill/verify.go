@@ -14,17 +14,26 @@ import (
 
 // Check is one thing that must be true.
 type Check struct {
+	// After is what had just happened: [afterFault], [afterFailover], [afterFailback].
+	After  string
 	Name   string
 	OK     bool
 	Detail string
 }
 
+const (
+	afterFault    = "fault"
+	afterFailover = "failover"
+	afterFailback = "failback"
+)
+
 func (r *rehearsal) check(name string, ok bool, format string, arguments ...any) {
-	r.report.Checks = append(r.report.Checks, Check{Name: name, OK: ok, Detail: fmt.Sprintf(format, arguments...)})
+	r.report.Checks = append(r.report.Checks, Check{After: r.after, Name: name, OK: ok, Detail: fmt.Sprintf(format, arguments...)})
 }
 
 // verifyFailover asks the second region, and nobody else, whether it serves.
 func (r *rehearsal) verifyFailover(ctx context.Context) {
+	r.after = afterFailover
 	region := r.Blueprint.Secondary
 	r.verifyWriter(ctx, region)
 	r.verifyTasks(ctx, region, r.failover)
@@ -37,6 +46,7 @@ func (r *rehearsal) verifyFailover(ctx context.Context) {
 }
 
 func (r *rehearsal) verifyFailback(ctx context.Context) {
+	r.after = afterFailback
 	region := r.Blueprint.Primary
 	r.verifyWriter(ctx, region)
 	r.verifyTasks(ctx, region, r.failback)
@@ -190,7 +200,8 @@ func (r *rehearsal) verifyCalls() {
 		}
 	}
 	r.report.Calls = summarize(calls[r.awayFrom:])
-	r.check("nothing of "+r.Blueprint.Primary+" was called", len(asked) == 0, "%d calls since the loss, to %s: %d %s",
-		len(calls)-r.awayFrom, r.Blueprint.Primary, len(asked), strings.Join(asked, ", "))
+	r.check("nothing of "+r.Blueprint.Primary+" was called", len(asked) == 0, "%s",
+		strings.TrimSpace(fmt.Sprintf("%d calls since the loss, to %s: %d %s",
+			len(calls)-r.awayFrom, r.Blueprint.Primary, len(asked), strings.Join(asked, ", "))))
 	r.check("every request stayed on this machine", len(abroad) == 0, "%d requests; elsewhere: %d", len(calls), len(abroad))
 }
