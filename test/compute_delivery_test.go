@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/stacks"
 )
 
 // deployment is the service's deployment configuration.
@@ -55,23 +54,27 @@ func (t template) permissions(test *testing.T, role any) map[string]statement {
 	return found
 }
 
-// variant synthesizes one environment with changes.
-func variant(t *testing.T, env config.Environment) environment {
-	t.Helper()
-	require.NoError(t, env.Validate())
-	context, err := config.ReadContext("../cdk.json", nil)
-	require.NoError(t, err)
-	outdir := t.TempDir()
-	require.NotPanics(t, func() { stacks.NewApp(context, outdir, []config.Environment{env}).Synth(nil) })
-	synthesized, err := load(outdir, env)
-	require.NoError(t, err)
-	return synthesized
-}
-
 // what ECS rewrites, and what the rules name: replaced, they would be rewritten too.
 var beneathTheRules = []string{
 	"AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::Listener",
 	"AWS::ElasticLoadBalancingV2::ListenerRule", "AWS::ElasticLoadBalancingV2::TargetGroup",
+}
+
+// another is the environment with another release, other sizes and another
+// strategy of deployment.
+func another(env config.Environment) config.Environment {
+	next := env
+	next.Site.ImageTag = "2.7.1"
+	next.Service.CPU, next.Service.MemoryMiB = 1024, 3072
+	next.Service.MinTasks, next.Service.MaxTasks = env.Service.MinTasks+1, env.Service.MaxTasks-1
+	next.Service.RequestsPerTaskPerMinute /= 2
+	next.Service.StartupGrace += time.Minute
+	next.Edge.DeregistrationDelay, next.Edge.SlowStart = 30*time.Second, 0
+	next.Edge.Health.Healthy, next.Edge.RateLimit = 5, 5000
+	next.Observability.LatencyTarget, next.Database.MaxConnections = 50*time.Millisecond, env.Database.MaxConnections+100
+	next.Delivery.Strategy, next.Delivery.StepPercent, next.Delivery.StepBake = config.Linear, 12.5, 5*time.Minute
+	next.Delivery.Bake += time.Minute
+	return next
 }
 
 // ECS moves the rule's weights behind CloudFormation's back, and CloudFormation
@@ -80,22 +83,11 @@ var beneathTheRules = []string{
 func TestListenerRuleSurvivesEveryReleaseAndEverySize(t *testing.T) {
 	known := knownTypes(t)
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		next := env.Environment
-		next.Site.ImageTag = "2.7.1"
-		next.Service.CPU, next.Service.MemoryMiB = 1024, 3072
-		next.Service.MinTasks, next.Service.MaxTasks = env.Service.MinTasks+1, env.Service.MaxTasks-1
-		next.Service.RequestsPerTaskPerMinute /= 2
-		next.Service.StartupGrace += time.Minute
-		next.Edge.DeregistrationDelay, next.Edge.SlowStart = 30*time.Second, 0
-		next.Edge.Health.Healthy, next.Edge.RateLimit = 5, 5000
-		next.Observability.LatencyTarget, next.Database.MaxConnections = 50*time.Millisecond, env.Database.MaxConnections+100
-		next.Delivery.Strategy, next.Delivery.StepPercent, next.Delivery.StepBake = config.Linear, 20, 5*time.Minute
-		next.Delivery.Bake += time.Minute
-		first := env.Environment
-		first.Site.ImageTag = config.NoImage
+		next := another(env.Environment)
+		first := withoutImage(env.Environment)
 		before := env.stack(t, "compute")
 		for name, changed := range map[string]config.Environment{"another release": next, "the first deployment": first} {
-			after := variant(t, changed).stack(t, "compute")
+			after := altered(t, changed).stack(t, "compute")
 			assert.NotEqual(t, string(before.raw), string(after.raw), "%s: the templates must differ for this test to say anything", name)
 			for _, resourceType := range beneathTheRules {
 				assert.Equalf(t, slices.Sorted(maps.Keys(before.ofType(resourceType))), slices.Sorted(maps.Keys(after.ofType(resourceType))), "%s: %s", name, resourceType)
@@ -162,9 +154,7 @@ func TestProductionShowsAReleaseToATenthOfItsCustomersFirst(t *testing.T) {
 }
 
 func TestAReleaseCanMoveInEqualSteps(t *testing.T) {
-	env := config.Staging()
-	env.Delivery.Strategy, env.Delivery.StepPercent, env.Delivery.StepBake = config.Linear, 12.5, 5*time.Minute
-	deployment := variant(t, env).stack(t, "compute").deployment(t)
+	deployment := altered(t, another(config.Staging())).stack(t, "compute").deployment(t)
 	assert.Equal(t, "LINEAR", at(deployment, "Strategy"))
 	assert.Equal(t, map[string]any{"StepPercent": 12.5, "StepBakeTimeInMinutes": 5.0}, at(deployment, "LinearConfiguration"))
 	assert.Nil(t, at(deployment, "CanaryConfiguration"))
@@ -565,9 +555,7 @@ func TestTheDeliveryCommandsFindTheEnvironment(t *testing.T) {
 // With a service of no tasks, the deployment that brings the first image would start
 // none either, and its test would find nobody and undo it.
 func TestTheFirstReleaseStartsATaskThatCanBeTested(t *testing.T) {
-	env := config.Production()
-	env.Site.ImageTag = config.NoImage
-	compute := variant(t, env).stack(t, "compute")
+	compute := altered(t, withoutImage(config.Production())).stack(t, "compute")
 	assert.Empty(t, compute.ofType("AWS::ECS::Service"))
 	for id := range compute.Resources {
 		assert.False(t, strings.HasPrefix(id, "Release"), id)

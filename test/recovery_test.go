@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/stacks"
 )
 
 // replicating is production in the last phase of the replicator's rollout, with
@@ -31,20 +30,6 @@ func replicating(t *testing.T) config.Environment {
 	}
 	require.NoError(t, env.Validate())
 	return env
-}
-
-// altered synthesizes one environment that differs from the committed ones, as a
-// deployment would, strict validation included.
-func altered(t *testing.T, env config.Environment) environment {
-	t.Helper()
-	require.NoError(t, env.Validate())
-	context, err := config.ReadContext("../cdk.json", nil)
-	require.NoError(t, err)
-	dir := t.TempDir()
-	stacks.NewApp(context, dir, []config.Environment{env}).Synth(nil)
-	built, err := load(dir, env)
-	require.NoError(t, err)
-	return built
 }
 
 // plans are the Region switch plans of an environment, by their short names.
@@ -503,9 +488,7 @@ func TestTheReplicatorComesInPhases(t *testing.T) {
 // The deployment without an image makes the clusters of both regions, and must pass
 // before anything can be prepared.
 func TestTheFirstDeploymentOfBothRegionsAsksForNothingThatIsNotThere(t *testing.T) {
-	env := config.Production()
-	env.Site.ImageTag = config.NoImage
-	first := altered(t, env)
+	first := altered(t, withoutImage(config.Production()))
 	source := first.stack(t, "messaging")
 	assert.Nil(t, at(source.only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo", "VpcConnectivity"), "MSK refuses it at creation")
 	assert.Empty(t, source.ofType("AWS::MSK::ClusterPolicy"))
