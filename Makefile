@@ -61,6 +61,7 @@ changes: ## say what the last synth destroys, replaces, opens and moves in BASE,
 	@mkdir -p build
 	@go build -o build/changes ./cmd/changes # `go run` would hide the exit status
 	build/changes --base "$(BASE)" --head cdk.out
+
 # Go itself knows whether it is up to date. A program and not `go run`, which
 # hides exit statuses and signals.
 build/deliver: node_modules/.package-lock.json

@@ -17,13 +17,13 @@ TEXT
 
 case "${1:-}" in
   -h | --help) usage; exit 0 ;;
-  "" | -*) usage >&2; exit 2 ;;
+  "" | -*) usage >&2; exit 1 ;;
 esac
 env=$1
 action=${2:-diff}
 case "$action" in
   diff | deploy) ;;
-  *) usage >&2; exit 2 ;;
+  *) usage >&2; exit 1 ;;
 esac
 
 # cdk.json's app is the environments'; its context is read by both.

@@ -478,9 +478,15 @@ esac`)
 			report, err := os.ReadFile(filepath.Join(dir, "report.md"))
 			require.NoError(t, err)
 			assert.Contains(t, string(report), "## staging\n\nCompared with the templates of 012345678.\n\n--base a/templates/base/staging --head a/templates/head/staging")
+			assert.NotContains(t, string(report), "--resumed", "a pull request would keep what it needs no more")
 			if test.status != "1" {
 				assert.Contains(t, string(report), "## production\n\nCompared with what is deployed.\n\n--base a/deployed-production --head a/templates/head/production")
 			}
+			output, ok = runIn(t, dir, []string{"STATUS=" + test.status}, classify, "a", "report.md", "", "production")
+			assert.Equal(t, test.ok, ok, output)
+			report, err = os.ReadFile(filepath.Join(dir, "report.md"))
+			require.NoError(t, err)
+			assert.Contains(t, string(report), "--resumed", "a deployment that was stopped could not go on")
 		})
 	}
 }

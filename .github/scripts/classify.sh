@@ -2,8 +2,9 @@
 # usage: classify.sh ARTIFACTS REPORT BASE [ENV...]
 # Classifies what ARTIFACTS/templates/head/ENV would change, and writes the report.
 # It is compared with what is deployed (ARTIFACTS/deployed-ENV) or, where that could
-# not be read, with the commit BASE (ARTIFACTS/templates/base/ENV). Ends with status
-# 2 when a change needs an acknowledgement that it does not have.
+# not be read, with the commit BASE (ARTIFACTS/templates/base/ENV). With an empty BASE
+# it is for a deployment, which may go on where one before it was stopped. Ends with
+# status 2 when a change needs an acknowledgement that it does not have.
 set -euo pipefail
 artifacts=$1
 report=$2
@@ -15,6 +16,8 @@ if [ $# -eq 0 ]; then
 fi
 
 # Not `go run`: it turns every status into 1.
+resumed=()
+if [ -z "$base" ]; then resumed=(--resumed); fi
 go build -o build/changes ./cmd/changes
 mkdir -p build/nothing
 : > "$report"
@@ -30,7 +33,7 @@ for environment in "$@"; do
   printf '## %s\n\nCompared with %s.\n\n' "$environment" "$of" >> "$report"
   status=0
   build/changes --base "$against" --head "$artifacts/templates/head/$environment" \
-    --format markdown >> "$report" || status=$?
+    --format markdown "${resumed[@]}" >> "$report" || status=$?
   case "$status" in
     0) ;;
     2) verdict=2 ;;

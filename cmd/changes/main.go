@@ -34,6 +34,7 @@ const acknowledgedFile = ".github/acknowledged-changes.yaml"
 // options are the command's flags.
 type options struct {
 	base, head, format, acknowledged, output, schemas string
+	resumed                                           bool
 }
 
 func main() {
@@ -68,6 +69,7 @@ func run(arguments []string, out, problems io.Writer, now time.Time) int {
 	flags.StringVar(&chosen.head, "head", "", "the `directory` of what is to be deployed")
 	flags.StringVar(&chosen.format, "format", "text", "text, markdown or json")
 	flags.StringVar(&chosen.acknowledged, "acknowledged", "", "the `file` of acknowledgements (default "+acknowledgedFile+", if it is there)")
+	flags.BoolVar(&chosen.resumed, "resumed", false, "for a deployment that may go on where one was stopped: an acknowledgement that matches nothing is a note")
 	flags.StringVar(&chosen.output, "output", "", "the `file` to write; standard output when it is not given")
 	flags.StringVar(&chosen.schemas, "schemas", schema.Database, "the `file` of CloudFormation's schemas, for types that the platform has no more")
 	command.SetArgs(arguments)
@@ -106,6 +108,9 @@ func compare(chosen options, now time.Time) (changes.Report, error) {
 	types, err := changes.LoadSchemas(chosen.schemas, base, head)
 	if err != nil {
 		return changes.Report{}, err
+	}
+	if chosen.resumed {
+		acknowledged = acknowledged.Resumed()
 	}
 	report := changes.Compare(base, head, types)
 	return acknowledged.Acknowledge(report, append(base.Stacks(), head.Stacks()...), now), nil

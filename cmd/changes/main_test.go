@@ -123,6 +123,13 @@ func TestAReviewedFileLetsTheChangePass(t *testing.T) {
 	status, out, _ = classify(t, "--base", before, "--head", before, "--acknowledged", path)
 	assert.Equal(t, 2, status)
 	assert.Contains(t, out, "matches no change: remove it")
+
+	// A deployment that was stopped after that change goes on, and accepts no other.
+	status, out, _ = classify(t, "--base", before, "--head", before, "--acknowledged", path, "--resumed")
+	assert.Equal(t, 0, status)
+	assert.Contains(t, out, "it is deployed")
+	status, _, _ = classify(t, "--base", before, "--head", directory(t, "2"), "--acknowledged", path, "--resumed")
+	assert.Equal(t, 2, status)
 }
 
 func TestEachFormatGoesWhereItIsWanted(t *testing.T) {

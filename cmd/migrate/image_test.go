@@ -39,3 +39,17 @@ func TestTheImageIsBuiltFromAllThatTheRunnerNeeds(t *testing.T) {
 		assert.Contains(t, string(recipe), want)
 	}
 }
+
+// An automatic argument of BuildKit that has a default keeps it, whatever platform is
+// asked for: the image would say amd64 and hold a program for arm64, which no check
+// before the deployment sees and no task can start.
+func TestTheProgramIsBuiltForThePlatformThatTheImageNames(t *testing.T) {
+	recipe, err := os.ReadFile("Dockerfile")
+	require.NoError(t, err)
+	for _, argument := range []string{"TARGETOS", "TARGETARCH"} {
+		assert.Regexp(t, `(?m)^ARG `+argument+`$`, string(recipe), "declared in the stage that uses it, without a default")
+		assert.Contains(t, string(recipe), "${"+argument+"}")
+	}
+	assert.Contains(t, string(recipe), "FROM --platform=$BUILDPLATFORM ", "the toolchain would be emulated")
+	assert.Regexp(t, `GOOS=\$\{TARGETOS\} GOARCH=\$\{TARGETARCH\}`, string(recipe))
+}

@@ -16,6 +16,14 @@ import (
 // Acknowledgements are the decisions of a reviewed file.
 type Acknowledgements struct {
 	entries []acknowledgement
+	resumed bool
+}
+
+// Resumed are the same decisions for a deployment that was stopped and goes on: a
+// part of what they accept is deployed by now, and what they quote may be done.
+func (a Acknowledgements) Resumed() Acknowledgements {
+	a.resumed = true
+	return a
 }
 
 // acknowledgement accepts changes of one verdict on one resource. It quotes each
@@ -104,7 +112,8 @@ func (a *acknowledgement) covers(f Finding) bool {
 
 // Acknowledge applies acknowledgements to a report. A finding is acknowledged when
 // each of its details is quoted. What is quoted and not found is a problem, unless
-// its stack was not compared or it is kept until a day that is to come.
+// its stack was not compared, it is kept until a day that is to come, or the
+// acknowledgements are [Acknowledgements.Resumed].
 func (a Acknowledgements) Acknowledge(report Report, stacks []string, now time.Time) Report {
 	used := map[string]bool{}
 	report.Findings = slices.Clone(report.Findings)
@@ -126,7 +135,7 @@ func (a Acknowledgements) Acknowledge(report Report, stacks []string, now time.T
 		}
 	}
 	for _, entry := range a.entries {
-		problem, note := entry.leftOver(used, stacks, now)
+		problem, note := entry.leftOver(used, stacks, a.resumed, now)
 		report.Problems = append(report.Problems, problem...)
 		report.Notes = append(report.Notes, note...)
 	}
@@ -141,7 +150,7 @@ func (a Acknowledgements) find(f Finding, change string, now time.Time) int {
 }
 
 // leftOver says what is wrong with an entry, or worth knowing.
-func (a *acknowledgement) leftOver(used map[string]bool, stacks []string, now time.Time) (problems, notes []string) {
+func (a *acknowledgement) leftOver(used map[string]bool, stacks []string, resumed bool, now time.Time) (problems, notes []string) {
 	name := fmt.Sprintf("%s %s, %s", a.Stack, a.Resource, a.Verdict)
 	if a.ended(now) {
 		return []string{fmt.Sprintf("the acknowledgement of %s ended on %s: remove it, or decide again", name, a.Until)}, nil
@@ -153,6 +162,8 @@ func (a *acknowledgement) leftOver(used map[string]bool, stacks []string, now ti
 			notes = append(notes, fmt.Sprintf("the acknowledgement %s of %s is of a stack that was not compared", change, name))
 		case a.Until != "":
 			notes = append(notes, fmt.Sprintf("the acknowledgement %s of %s matches nothing here and stays until %s", change, name, a.Until))
+		case resumed:
+			notes = append(notes, fmt.Sprintf("the acknowledgement %s of %s matches nothing here: it is deployed", change, name))
 		default:
 			problems = append(problems, fmt.Sprintf("the acknowledgement %s of %s matches no change: remove it", change, name))
 		}
