@@ -1,17 +1,13 @@
 package stacks
 
 import (
-	"errors"
-	"fmt"
 	"os"
-	"regexp"
-	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/synthesis"
 )
 
 // NewApp builds every given environment, which must be valid, under the given
@@ -57,7 +53,7 @@ func Run(path string, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	return synthesize(func() { NewApp(context, defaultOutdir(), environments).Synth(nil) })
+	return synthesis.Run(func() { NewApp(context, defaultOutdir(), environments).Synth(nil) })
 }
 
 // RunIdentity is the whole program of cmd/identity, and fails as [Run] does.
@@ -66,7 +62,7 @@ func RunIdentity(path string, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	return synthesize(func() { NewIdentityApp(context, defaultOutdir(), config.All(), chosen).Synth(nil) })
+	return synthesis.Run(func() { NewIdentityApp(context, defaultOutdir(), config.All(), chosen).Synth(nil) })
 }
 
 // readInputs reads the context and the environments that it chooses.
@@ -99,42 +95,5 @@ func Write(path, outdir string, env config.Environment) error {
 	if err != nil {
 		return err
 	}
-	return synthesize(func() { NewApp(context, outdir, []config.Environment{env}).Synth(nil) })
-}
-
-// synthesize turns the panic by which jsii reports a refused template into an
-// error that a person can read.
-func synthesize(build func()) (err error) {
-	defer func() {
-		switch cause := recover().(type) {
-		case nil:
-		case runtime.Error:
-			panic(cause) // a mistake in this program: its trace is what finds it
-		case error:
-			err = plainError(cause.Error())
-		case string:
-			err = plainError(cause)
-		default:
-			panic(cause)
-		}
-	}()
-	build()
-	return nil
-}
-
-// jsFrame is a line of a JavaScript stack trace.
-var jsFrame = regexp.MustCompile(`^\s+at .+:\d+:\d+\)?\s*$`)
-
-// plainError drops the JavaScript stack from a message of the CDK library.
-func plainError(message string) error {
-	var kept []string
-	for line := range strings.Lines(message) {
-		if !jsFrame.MatchString(line) {
-			kept = append(kept, strings.TrimRight(line, "\n"))
-		}
-	}
-	if strings.TrimSpace(message) == "" {
-		return errors.New("the CDK library failed without a message")
-	}
-	return fmt.Errorf("synthesis failed: %s", strings.Join(kept, "\n"))
+	return synthesis.Run(func() { NewApp(context, outdir, []config.Environment{env}).Synth(nil) })
 }

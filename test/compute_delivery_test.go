@@ -17,7 +17,6 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/schema"
-	"wallet-infra/stacks"
 )
 
 // deployment is the service's deployment configuration.
@@ -56,23 +55,27 @@ func (t template) permissions(test *testing.T, role any) map[string]statement {
 	return found
 }
 
-// variant synthesizes one environment with changes.
-func variant(t *testing.T, env config.Environment) environment {
-	t.Helper()
-	require.NoError(t, env.Validate())
-	context, err := config.ReadContext("../cdk.json", nil)
-	require.NoError(t, err)
-	outdir := t.TempDir()
-	require.NotPanics(t, func() { stacks.NewApp(context, outdir, []config.Environment{env}).Synth(nil) })
-	synthesized, err := load(outdir, env)
-	require.NoError(t, err)
-	return synthesized
-}
-
 // what ECS rewrites, and what the rules name: replaced, they would be rewritten too.
 var beneathTheRules = []string{
 	"AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::Listener",
 	"AWS::ElasticLoadBalancingV2::ListenerRule", "AWS::ElasticLoadBalancingV2::TargetGroup",
+}
+
+// another is the environment with another release, other sizes and another
+// strategy of deployment.
+func another(env config.Environment) config.Environment {
+	next := env
+	next.Site.ImageTag = "2.7.1"
+	next.Service.CPU, next.Service.MemoryMiB = 1024, 3072
+	next.Service.MinTasks, next.Service.MaxTasks = env.Service.MinTasks+1, env.Service.MaxTasks-1
+	next.Service.RequestsPerTaskPerMinute /= 2
+	next.Service.StartupGrace += time.Minute
+	next.Edge.DeregistrationDelay, next.Edge.SlowStart = 30*time.Second, 0
+	next.Edge.Health.Healthy, next.Edge.RateLimit = 5, 5000
+	next.Observability.LatencyTarget, next.Database.MaxConnections = 50*time.Millisecond, env.Database.MaxConnections+100
+	next.Delivery.Strategy, next.Delivery.StepPercent, next.Delivery.StepBake = config.Linear, 12.5, 5*time.Minute
+	next.Delivery.Bake += time.Minute
+	return next
 }
 
 // ECS moves the rule's weights behind CloudFormation's back, and CloudFormation
@@ -81,21 +84,10 @@ var beneathTheRules = []string{
 func TestListenerRuleSurvivesEveryReleaseAndEverySize(t *testing.T) {
 	known := knownTypes(t)
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		next := env.Environment
-		next.Site.ImageTag = "2.7.1"
-		next.Service.CPU, next.Service.MemoryMiB = 1024, 3072
-		next.Service.MinTasks, next.Service.MaxTasks = env.Service.MinTasks+1, env.Service.MaxTasks-1
-		next.Service.RequestsPerTaskPerMinute /= 2
-		next.Service.StartupGrace += time.Minute
-		next.Edge.DeregistrationDelay, next.Edge.SlowStart = 30*time.Second, 0
-		next.Edge.Health.Healthy, next.Edge.RateLimit = 5, 5000
-		next.Observability.LatencyTarget, next.Database.MaxConnections = 50*time.Millisecond, env.Database.MaxConnections+100
-		next.Delivery.Strategy, next.Delivery.StepPercent, next.Delivery.StepBake = config.Linear, 20, 5*time.Minute
-		next.Delivery.Bake += time.Minute
-		first := env.Environment
-		first.Site.ImageTag = config.NoImage
+		next := another(env.Environment)
+		first := withoutImage(env.Environment)
 		for name, changed := range map[string]config.Environment{"another release": next, "the first deployment": first} {
-			released := variant(t, changed)
+			released := altered(t, changed)
 			for short, before := range env.stacks {
 				if len(before.ofType("AWS::ElasticLoadBalancingV2::ListenerRule")) == 0 {
 					continue
@@ -175,9 +167,7 @@ func TestProductionShowsAReleaseToATenthOfItsCustomersFirst(t *testing.T) {
 }
 
 func TestAReleaseCanMoveInEqualSteps(t *testing.T) {
-	env := config.Staging()
-	env.Delivery.Strategy, env.Delivery.StepPercent, env.Delivery.StepBake = config.Linear, 12.5, 5*time.Minute
-	deployment := variant(t, env).stack(t, "compute").deployment(t)
+	deployment := altered(t, another(config.Staging())).stack(t, "compute").deployment(t)
 	assert.Equal(t, "LINEAR", at(deployment, "Strategy"))
 	assert.Equal(t, map[string]any{"StepPercent": 12.5, "StepBakeTimeInMinutes": 5.0}, at(deployment, "LinearConfiguration"))
 	assert.Nil(t, at(deployment, "CanaryConfiguration"))
@@ -688,9 +678,7 @@ func findsTraffic(t *testing.T, compute template) {
 // With a service of no tasks, the deployment that brings the first image would start
 // none either, and its test would find nobody and undo it.
 func TestTheFirstReleaseStartsATaskThatCanBeTested(t *testing.T) {
-	env := config.Production()
-	env.Site.ImageTag = config.NoImage
-	compute := variant(t, env).stack(t, "compute")
+	compute := altered(t, withoutImage(config.Production())).stack(t, "compute")
 	assert.Empty(t, compute.ofType("AWS::ECS::Service"))
 	for id := range compute.Resources {
 		assert.False(t, strings.HasPrefix(id, "Release"), id)

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/stacks"
 )
 
 // task returns the definition of the service's task.
@@ -131,15 +130,7 @@ func TestADeploymentNeverScalesABusyServiceDown(t *testing.T) {
 }
 
 func TestAFirstDeploymentWaitsForItsImageWithoutTasks(t *testing.T) {
-	context, err := config.ReadContext("../cdk.json", nil)
-	require.NoError(t, err)
-	env := config.Staging()
-	env.Site.ImageTag = config.NoImage
-	outdir := t.TempDir()
-	require.NotPanics(t, func() { stacks.NewApp(context, outdir, []config.Environment{env}).Synth(nil) })
-	synthesized, err := load(outdir, env)
-	require.NoError(t, err)
-	compute := synthesized.stack(t, "compute")
+	compute := altered(t, withoutImage(config.Staging())).stack(t, "compute")
 	assert.Empty(t, compute.ofType("AWS::ECS::Service"), "it would wait for its image until the stack is undone")
 	assert.Empty(t, compute.ofType("AWS::ECS::TaskDefinition"))
 	assert.Len(t, compute.ofType("AWS::ECS::Cluster"), 1)

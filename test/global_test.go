@@ -8,23 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/stacks"
 )
 
-// withoutCopies is production as it would be if nothing may leave Brazil,
-// synthesized when a test first asks for it.
+// withoutCopies is production as it would be if nothing may leave Brazil.
 func withoutCopies(t *testing.T) environment {
 	t.Helper()
-	context, err := config.ReadContext("../cdk.json", nil)
-	require.NoError(t, err)
 	env := config.Production()
 	env.DR = config.DR{Mode: config.DRNone}
-	require.NoError(t, env.Validate())
-	outdir := t.TempDir()
-	stacks.NewApp(context, outdir, []config.Environment{env}).Synth(nil)
-	built, err := load(outdir, env)
-	require.NoError(t, err)
-	return built
+	return altered(t, env)
 }
 
 // distribution returns the configuration of the environment's distribution.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,9 +31,18 @@ func (s source) lines(node ast.Node) int {
 	return s.set.Position(node.End()).Line - s.line(node) + 1
 }
 
-// sources parses every Go file that is not a test.
+// sources are the Go files that are no tests.
 func sources(t *testing.T) []source {
 	t.Helper()
+	found, err := parsedSources()
+	require.NoError(t, err)
+	require.Greater(t, len(found), 10)
+	return found
+}
+
+// parsedSources parses every Go file that is not a test, once: no test changes the
+// trees.
+var parsedSources = sync.OnceValues(func() ([]source, error) {
 	var found []source
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -57,10 +67,8 @@ func sources(t *testing.T) []source {
 		found = append(found, source{path: filepath.ToSlash(relative), file: file, set: set})
 		return err
 	})
-	require.NoError(t, err)
-	require.Greater(t, len(found), 10)
-	return found
-}
+	return found, err
+})
 
 // configuration must stay readable for tools that have no Node, and a construct
 // that knew its stacks could not be used in another one.

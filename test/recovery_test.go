@@ -18,7 +18,6 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/changes"
-	"wallet-infra/stacks"
 )
 
 // replicating is production in the last phase of the replicator's rollout, with
@@ -33,20 +32,6 @@ func replicating(t *testing.T) config.Environment {
 	}
 	require.NoError(t, env.Validate())
 	return env
-}
-
-// altered synthesizes one environment that differs from the committed ones, as a
-// deployment would, strict validation included.
-func altered(t *testing.T, env config.Environment) environment {
-	t.Helper()
-	require.NoError(t, env.Validate())
-	context, err := config.ReadContext("../cdk.json", nil)
-	require.NoError(t, err)
-	dir := t.TempDir()
-	stacks.NewApp(context, dir, []config.Environment{env}).Synth(nil)
-	built, err := load(dir, env)
-	require.NoError(t, err)
-	return built
 }
 
 // plans are the Region switch plans of an environment, by their short names.
@@ -591,9 +576,7 @@ func TestTheReplicatorComesInPhases(t *testing.T) {
 // The deployment without an image makes the clusters of both regions, and must pass
 // before anything can be prepared.
 func TestTheFirstDeploymentOfBothRegionsAsksForNothingThatIsNotThere(t *testing.T) {
-	env := config.Production()
-	env.Site.ImageTag = config.NoImage
-	first := altered(t, env)
+	first := altered(t, withoutImage(config.Production()))
 	source := first.stack(t, "messaging")
 	assert.Nil(t, at(source.only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo", "VpcConnectivity"), "MSK refuses it at creation")
 	assert.Empty(t, source.ofType("AWS::MSK::ClusterPolicy"))
@@ -644,7 +627,7 @@ var servingDiffers = map[string][]string{
 func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 	env := config.Production()
 	env.DR.ServingRegion = env.Secondary.Name
-	moved, before := altered(t, env), platform["production"]
+	moved, before := revalued(t, env), platform["production"]
 	require.ElementsMatch(t, slices.Collect(maps.Keys(before.stacks)), slices.Collect(maps.Keys(moved.stacks)))
 	changed := 0
 	for name, stack := range before.stacks {

@@ -3,7 +3,9 @@ package function
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -68,11 +70,23 @@ func (c *compiler) bundle(target string) error {
 			return err
 		}
 	}
-	program, err := os.ReadFile(kept)
+	return copyProgram(target, kept)
+}
+
+// copyProgram leaves the copying to the system, which need not move the bytes
+// through this process.
+func copyProgram(target, source string) error {
+	from, err := os.Open(source)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(target, program, 0o755) //nolint:gosec // Lambda runs it as another user
+	defer from.Close()
+	to, err := os.OpenFile(target, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755) //nolint:gosec // Lambda runs it as another user
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
 }
 
 func (c *compiler) compile(target string) error {

@@ -1,7 +1,6 @@
-package stacks
+package test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,15 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/synthesis"
+	"wallet-infra/stacks"
 )
 
 func TestATemplateThatAWSRefusesIsAnError(t *testing.T) {
 	context, err := config.ReadContext("../cdk.json", nil)
 	require.NoError(t, err)
-	outdir := t.TempDir()
-	t.Cleanup(jsii.Close)
-	err = synthesize(func() {
-		app := NewApp(context, outdir, nil)
+	dir := t.TempDir()
+	err = synthesis.Run(func() {
+		app := stacks.NewApp(context, dir, nil)
 		stack := awscdk.NewStack(app, new("Refused"), &awscdk.StackProps{
 			Env: &awscdk.Environment{Account: new("111111111111"), Region: new("sa-east-1")},
 		})
@@ -31,7 +31,7 @@ func TestATemplateThatAWSRefusesIsAnError(t *testing.T) {
 		})
 		app.Synth(nil)
 	})
-	report := filepath.Join(outdir, "validation-report.json")
+	report := filepath.Join(dir, "validation-report.json")
 	assert.ErrorContains(t, err, "synthesis failed: ValidationFailed: Validation failed.")
 	assert.ErrorContains(t, err, report)
 	assert.NotContains(t, err.Error(), "goroutine")
@@ -39,21 +39,4 @@ func TestATemplateThatAWSRefusesIsAnError(t *testing.T) {
 	content, err := os.ReadFile(report)
 	require.NoError(t, err)
 	assert.Contains(t, string(content), "BackupRetentionPeriod")
-}
-
-func TestPanicsOfTheCDKLibraryBecomePlainErrors(t *testing.T) {
-	const trace = "Error: Bad thing\n    at least one subnet\n    at new Vpc (/a/b.js:1:2)\n    at Kernel.create (/c.js:33:44)\n"
-	assert.EqualError(t, synthesize(func() { panic(errors.New(trace)) }), "synthesis failed: Error: Bad thing\n    at least one subnet")
-	assert.EqualError(t, synthesize(func() { panic("text") }), "synthesis failed: text")
-	assert.EqualError(t, synthesize(func() { panic("") }), "the CDK library failed without a message")
-	assert.NoError(t, synthesize(func() {}))
-}
-
-func TestAMistakeInThisProgramKeepsItsTrace(t *testing.T) {
-	assert.Panics(t, func() {
-		_ = synthesize(func() {
-			var empty []int
-			_ = empty[len(os.Args)]
-		})
-	})
 }

@@ -1,0 +1,26 @@
+package synthesis
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestPanicsOfTheCDKLibraryBecomePlainErrors(t *testing.T) {
+	const trace = "Error: Bad thing\n    at least one subnet\n    at new Vpc (/a/b.js:1:2)\n    at Kernel.create (/c.js:33:44)\n"
+	assert.EqualError(t, Run(func() { panic(errors.New(trace)) }), "synthesis failed: Error: Bad thing\n    at least one subnet")
+	assert.EqualError(t, Run(func() { panic("text") }), "synthesis failed: text")
+	assert.EqualError(t, Run(func() { panic("") }), "the CDK library failed without a message")
+	assert.NoError(t, Run(func() {}))
+}
+
+func TestAMistakeInThisProgramKeepsItsTrace(t *testing.T) {
+	assert.Panics(t, func() {
+		_ = Run(func() {
+			var empty []int
+			_ = empty[len(os.Args)]
+		})
+	})
+}
