@@ -627,7 +627,7 @@ var servingDiffers = map[string][]string{
 func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 	env := config.Production()
 	env.DR.ServingRegion = env.Secondary.Name
-	moved, before := revalued(t, env), platform["production"]
+	moved, before := altered(t, env), platform["production"]
 	require.ElementsMatch(t, slices.Collect(maps.Keys(before.stacks)), slices.Collect(maps.Keys(moved.stacks)))
 	changed := 0
 	for name, stack := range before.stacks {

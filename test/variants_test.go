@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
@@ -20,20 +19,6 @@ var variants = map[string]environment{}
 // the assembly: their names in the templates are the hashes of their sources.
 func altered(t *testing.T, env config.Environment) environment {
 	t.Helper()
-	return synthesizeOnce(t, env, func(app awscdk.App) { app.Synth(nil) })
-}
-
-// revalued is altered for an environment that differs in values alone, which needs
-// no validator: it looks at what an app writes, and a stage is written by itself.
-func revalued(t *testing.T, env config.Environment) environment {
-	t.Helper()
-	return synthesizeOnce(t, env, func(app awscdk.App) {
-		awscdk.Stage_Of(app.Node().FindChild(new(stacks.StageName(env)))).Synth(nil)
-	})
-}
-
-func synthesizeOnce(t *testing.T, env config.Environment, write func(awscdk.App)) environment {
-	t.Helper()
 	require.NoError(t, env.Validate())
 	key := fmt.Sprintf("%#v", env)
 	if built, known := variants[key]; known {
@@ -43,7 +28,7 @@ func synthesizeOnce(t *testing.T, env config.Environment, write func(awscdk.App)
 	require.NoError(t, err)
 	context["aws:cdk:bundling-stacks"] = []string{}
 	dir := t.TempDir()
-	require.NotPanics(t, func() { write(stacks.NewApp(context, dir, []config.Environment{env})) })
+	require.NotPanics(t, func() { stacks.NewApp(context, dir, []config.Environment{env}).Synth(nil) })
 	built, err := load(dir, env)
 	require.NoError(t, err)
 	variants[key] = built
