@@ -134,8 +134,12 @@ func (s *Session) checkAssembly(ready readied, f *findings) {
 	}
 }
 
-// holdsRelease says that a stack's template names the release's image.
+// holdsRelease says that a stack's template names the release's image; without an
+// image it says that the template starts no task.
 func (s *Session) holdsRelease(stack assembly.Stack) bool {
+	if s.Env.Site.ImageTag == config.NoImage {
+		return len(stack.Template.OfType("AWS::ECS::TaskDefinition")) == 0
+	}
 	return strings.Contains(string(stack.Raw), ":"+s.Env.Site.ImageTag+`"`)
 }
 

@@ -248,6 +248,8 @@ func TestASynthesisThatIsGivenMustBeOfTheRelease(t *testing.T) {
 	out, err := w.run("", false, given("1.1.0"))
 	assert.Equal(t, ExitRefused, StatusOf(err))
 	assert.Contains(t, out, "was not synthesized with image tag 1.1.0")
+	_, err = w.run("", false, given(config.NoImage))
+	assert.Equal(t, ExitRefused, StatusOf(err), "it would start tasks")
 	_, err = w.run("", false, given("1.0.0"))
 	require.NoError(t, err)
 	assert.NotContains(t, w.words(), "synth ")

@@ -153,6 +153,9 @@ func templates(tag string, standby bool) map[string]string {
 				"PublishOutputRefService": {"Value": "x"}}}`,
 		"observability": `{"Resources": {"Board": {"Type": "AWS::CloudWatch::Dashboard"}}}`,
 	}
+	if tag == config.NoImage { // the platform then has neither tasks nor a service
+		all["compute"] = `{"Resources": {"Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer"}}}`
+	}
 	if standby {
 		all["dr-compute"] = all["compute"]
 	}
