@@ -71,7 +71,7 @@ func verdicts(report changes.Report, id string) []string {
 }
 
 func TestWhatDoesNotChangeIsNotReported(t *testing.T) {
-	base, err := changes.Load(outdir)
+	base, err := changes.Load(outdir(t))
 	require.NoError(t, err)
 	types, err := changes.LoadSchemas("none", base)
 	require.NoError(t, err)
@@ -115,7 +115,7 @@ func TestNoIdentityOfAStatefulResourceChangesUnnoticed(t *testing.T) {
 		}
 		holds := classification[r.Type] != carries
 		gone := single(r)
-		delete(gone["stack"]["Resources"].(plain), "It")
+		delete(objectAt(t, gone["stack"], "Resources"), "It")
 		found := verdicts(judge(t, single(r), gone), "It")
 		switch {
 		case slices.Contains(retained, r.DeletionPolicy):
@@ -218,7 +218,7 @@ func TestEachChangeOfThePlatformGetsItsVerdict(t *testing.T) {
 	for name, m := range mutations {
 		t.Run(name, func(t *testing.T) {
 			tried := false
-			for _, env := range platform {
+			for _, env := range platform(t) {
 				found := env.everywhere(m.kind)
 				if len(found) == 0 {
 					continue
@@ -231,7 +231,7 @@ func TestEachChangeOfThePlatformGetsItsVerdict(t *testing.T) {
 					}
 				}
 				before, changed := alone(t, one.stack), alone(t, one.stack)
-				properties := at(changed[one.stack.name], "Resources", one.id, "Properties").(plain)
+				properties := objectAt(t, changed[one.stack.name], "Resources", one.id, "Properties")
 				if string(mustJSON(t, properties[m.property])) == string(mustJSON(t, m.value)) {
 					continue // this environment has it so already
 				}
@@ -263,7 +263,7 @@ func TestAReplacedNetworkIsFollowedToWhatStandsInIt(t *testing.T) {
 		changed := copied(t, env)
 		network := env.stack(t, "network")
 		for id := range network.ofType("AWS::EC2::VPC") {
-			at(changed[network.name], "Resources", id, "Properties").(plain)["CidrBlock"] = "10.250.0.0/16"
+			objectAt(t, changed[network.name], "Resources", id, "Properties")["CidrBlock"] = "10.250.0.0/16"
 		}
 		report := judge(t, copied(t, env), changed)
 		for _, kind := range []string{"AWS::MSK::Cluster", "AWS::MSK::Topic"} {

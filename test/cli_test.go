@@ -139,7 +139,7 @@ func TestMissingNodeIsAMessageAndNotATrace(t *testing.T) {
 // credentials nothing is synthesized.
 func TestSynthesisAsksNoAccountForAnything(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		for _, dir := range []string{outdir, filepath.Join(outdir, "assembly-"+stacks.StageName(env.Environment))} {
+		for _, dir := range []string{outdir(t), filepath.Join(outdir(t), "assembly-"+stacks.StageName(env.Environment))} {
 			content, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
 			require.NoError(t, err)
 			var manifest struct{ Missing []any }

@@ -44,7 +44,7 @@ func (t template) permissions(test *testing.T, role any) map[string]statement {
 	id := rendered(at(role, "Fn::GetAtt", 0))
 	require.Contains(test, t.Resources, id)
 	found := map[string]statement{}
-	for _, reference := range at(t.Resources[id].Properties, "ManagedPolicyArns").([]any) {
+	for _, reference := range listAt(test, t.Resources[id].Properties, "ManagedPolicyArns") {
 		policy := t.Resources[rendered(at(reference, "Ref"))]
 		for _, each := range listOf(at(policy.Properties, "PolicyDocument", "Statement")) {
 			if sid, named := at(each, "Sid").(string); named {
@@ -129,7 +129,7 @@ func TestNothingButTheTwoRulesSpeaksOfWeights(t *testing.T) {
 		compute := env.stack(t, "compute")
 		for _, port := range []float64{443, config.TestPort} {
 			_, rule := compute.rule(t, port)
-			groups := at(rule.Properties, "Actions", 0, "ForwardConfig", "TargetGroups").([]any)
+			groups := listAt(t, rule.Properties, "Actions", 0, "ForwardConfig", "TargetGroups")
 			require.Len(t, groups, 2, "ECS wants both groups in the rule from the start")
 			service := at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0)
 			assert.Equal(t, at(service, "TargetGroupArn"), at(groups[0], "TargetGroupArn"))
@@ -192,7 +192,7 @@ func TestAReleaseThatFailsOrIsSlowIsTakenBack(t *testing.T) {
 			require.Contains(t, names, name, "ECS refuses an alarm that does not exist")
 			assert.Contains(t, compute.only(t, "AWS::ECS::Service").DependsOn, any(names[name]), "ECS would not find %s", name)
 		}
-		bake := at(compute.deployment(t), "BakeTimeInMinutes").(float64)
+		bake := numberAt(t, compute.deployment(t), "BakeTimeInMinutes")
 		assert.Greater(t, bake, float64(config.RollbackMinutes), "the old release is gone before an alarm can go off")
 	})
 }
@@ -241,7 +241,7 @@ func TestNobodyButTheTestReachesANewRelease(t *testing.T) {
 		for id, closed := range compute.ofType("AWS::EC2::SecurityGroup") {
 			for _, rule := range listOf(closed.Properties["SecurityGroupIngress"]) {
 				assert.NotEqualValues(t, config.TestPort, at(rule, "ToPort"), id)
-				assert.Less(t, at(rule, "ToPort").(float64), float64(config.TestPort), id)
+				assert.Less(t, numberAt(t, rule, "ToPort"), float64(config.TestPort), id)
 			}
 		}
 	})
@@ -252,8 +252,8 @@ func (t template) hooks(test *testing.T) map[string]any {
 	test.Helper()
 	found := map[string]any{}
 	for _, hook := range listOf(at(t.deployment(test), "LifecycleHooks")) {
-		for _, stage := range at(hook, "LifecycleStages").([]any) {
-			found[stage.(string)] = hook
+		for _, stage := range listAt(test, hook, "LifecycleStages") {
+			found[textAt(test, stage)] = hook
 		}
 	}
 	return found
@@ -442,7 +442,7 @@ func TestScalingFollowsTheRequestsIntoEitherTargetGroup(t *testing.T) {
 				assert.Equal(t, "RequestCountPerTarget", at(metric, "MetricStat", "Metric", "MetricName"))
 				dimensions := pairs(at(metric, "MetricStat", "Metric", "Dimensions"), "Name", "Value")
 				assert.Len(t, dimensions, 2)
-				groups[at(metric, "Id").(string)] = at(dimensions["TargetGroup"], "Fn::GetAtt", 0)
+				groups[textAt(t, metric, "Id")] = at(dimensions["TargetGroup"], "Fn::GetAtt", 0)
 			}
 			service := at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0)
 			assert.Equal(t, map[string]any{
@@ -513,7 +513,7 @@ func TestTasksThatWaitLearnOfARotation(t *testing.T) {
 		secret := fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s-", env.Primary.Name, env.Site.Account, env.DatabaseAppSecret())
 		assert.Equal(t, []any{map[string]any{"prefix": secret}}, at(pattern, "resources"), "the event names the first region's secret")
 		mapping := there.only(t, "AWS::Lambda::EventSourceMapping").Properties
-		queue := there.Resources[at(mapping, "EventSourceArn", "Fn::GetAtt", 0).(string)].Properties
+		queue := there.Resources[textAt(t, mapping, "EventSourceArn", "Fn::GetAtt", 0)].Properties
 		assert.EqualValues(t, 300, queue["DelaySeconds"], "the tasks could start before the copy of the secret is there")
 		_, function := there.function(t, "Redeploy")
 		assert.Equal(t, []any{fmt.Sprintf("arn:aws:ecs:%s:%s:service/wallet-%s/wallet-service", env.Secondary.Name, env.Site.Account, env.Name)},
@@ -534,15 +534,15 @@ func TestARotationOutlastsTheLongestDeployment(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
 		mapping := compute.only(t, "AWS::Lambda::EventSourceMapping").Properties
-		queue := compute.Resources[at(mapping, "EventSourceArn", "Fn::GetAtt", 0).(string)].Properties
+		queue := compute.Resources[textAt(t, mapping, "EventSourceArn", "Fn::GetAtt", 0)].Properties
 		_, function := compute.function(t, "Redeploy")
-		visibility := queue["VisibilityTimeout"].(float64)
-		assert.GreaterOrEqual(t, visibility, 6*function.Properties["Timeout"].(float64), "AWS's advice, without which a message is received twice")
-		receptions := at(queue, "RedrivePolicy", "maxReceiveCount").(float64)
+		visibility := numberAt(t, queue, "VisibilityTimeout")
+		assert.GreaterOrEqual(t, visibility, 6*numberAt(t, function.Properties, "Timeout"), "AWS's advice, without which a message is received twice")
+		receptions := numberAt(t, queue, "RedrivePolicy", "maxReceiveCount")
 		waits := visibility * receptions
 		assert.GreaterOrEqual(t, waits, 3*env.Delivery.Longest().Seconds(), "one that is under way, the one with the new password, and its repetition")
 		assert.LessOrEqual(t, receptions, 1000.0, "SQS's limit")
-		assert.Less(t, waits, queue["MessageRetentionPeriod"].(float64), "the message would be gone before the alarm")
+		assert.Less(t, waits, numberAt(t, queue, "MessageRetentionPeriod"), "the message would be gone before the alarm")
 		dead := rendered(at(queue, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0))
 		require.Contains(t, compute.Resources, dead)
 		watched := env.alarms()["rotation-not-deployed"]

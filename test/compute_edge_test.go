@@ -38,12 +38,13 @@ func (t template) rule(test *testing.T, port float64) (string, resource) {
 }
 
 // forwarded returns the path patterns by which requests reach the service.
-func (t template) forwarded() []string {
+func (t template) forwarded(test *testing.T) []string {
+	test.Helper()
 	var patterns []string
 	for _, rule := range t.ofType("AWS::ElasticLoadBalancingV2::ListenerRule") {
-		for _, condition := range rule.Properties["Conditions"].([]any) {
-			for _, pattern := range at(condition, "PathPatternConfig", "Values").([]any) {
-				patterns = append(patterns, pattern.(string))
+		for _, condition := range listAt(test, rule.Properties, "Conditions") {
+			for _, pattern := range listAt(test, condition, "PathPatternConfig", "Values") {
+				patterns = append(patterns, textAt(test, pattern))
 			}
 		}
 	}
@@ -92,7 +93,7 @@ func TestWhatNobodyNamedIsAnsweredWith404(t *testing.T) {
 func TestManagementPathsMatchNoRuleThatForwards(t *testing.T) {
 	private := []string{"/q", "/q/health", "/q/health/ready", "/q/swagger-ui", "/q/openapi", "/metrics", "/metrics/", "/hello", "/", "/Q/health", "/index.html"}
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		patterns := env.stack(t, "compute").forwarded()
+		patterns := env.stack(t, "compute").forwarded(t)
 		require.NotEmpty(t, patterns)
 		for _, pattern := range patterns {
 			for _, request := range private {
@@ -131,10 +132,10 @@ func TestEveryRequestLeavesALineWhereTheBucketAcceptsIt(t *testing.T) {
 		attributes := pairs(balancer["LoadBalancerAttributes"], "Key", "Value")
 		assert.Equal(t, "true", attributes["access_logs.s3.enabled"])
 		assert.Contains(t, rendered(attributes["access_logs.s3.bucket"]), "Logs")
-		prefix := attributes["access_logs.s3.prefix"].(string)
+		prefix := textAt(t, attributes, "access_logs.s3.prefix")
 		accepted := false
 		for _, policy := range env.stack(t, "data").ofType("AWS::S3::BucketPolicy") {
-			for _, statement := range at(policy.Properties, "PolicyDocument", "Statement").([]any) {
+			for _, statement := range listAt(t, policy.Properties, "PolicyDocument", "Statement") {
 				if at(statement, "Principal", "Service") == "logdelivery.elasticloadbalancing.amazonaws.com" {
 					accepted = accepted || strings.Contains(rendered(at(statement, "Resource")), "/"+prefix+"/AWSLogs/"+env.Site.Account+"/")
 				}
@@ -150,7 +151,7 @@ func TestTheEntranceStandsInThePublicTierAndOpensTheWebsTwoPorts(t *testing.T) {
 		balancer := compute.only(t, "AWS::ElasticLoadBalancingV2::LoadBalancer").Properties
 		assert.Equal(t, "internet-facing", balancer["Scheme"])
 		assert.NotContains(t, balancer, "Name", "32 characters are too few for a name that says something")
-		subnets := balancer["Subnets"].([]any)
+		subnets := listAt(t, balancer, "Subnets")
 		assert.Len(t, subnets, 3)
 		for _, subnet := range subnets {
 			assert.Contains(t, rendered(subnet), "PublicSubnet")
@@ -160,7 +161,7 @@ func TestTheEntranceStandsInThePublicTierAndOpensTheWebsTwoPorts(t *testing.T) {
 			if !strings.HasPrefix(id, "Edge") {
 				continue
 			}
-			for _, rule := range group.Properties["SecurityGroupIngress"].([]any) {
+			for _, rule := range listAt(t, group.Properties, "SecurityGroupIngress") {
 				ports = append(ports, at(rule, "FromPort"), at(rule, "ToPort"))
 			}
 			assert.Empty(t, group.Properties["SecurityGroupEgress"], "its one way out is the rule to the tasks")

@@ -35,10 +35,10 @@ func (t template) container(test *testing.T, name string) map[string]any {
 // containerOf returns a container of a task definition by its name.
 func containerOf(test *testing.T, task resource, name string) map[string]any {
 	test.Helper()
-	definitions := at(task.Properties, "ContainerDefinitions").([]any)
+	definitions := listAt(test, task.Properties, "ContainerDefinitions")
 	for _, definition := range definitions {
 		if at(definition, "Name") == name {
-			return definition.(map[string]any)
+			return objectAt(test, definition)
 		}
 	}
 	require.Failf(test, "no such container", "the task has no container %q", name)
@@ -68,12 +68,12 @@ func rendered(value any) string {
 		if literal, ok := value["Fn::Sub"].(string); ok {
 			return strings.ReplaceAll(literal, "${!", "${")
 		}
-		if join, ok := value["Fn::Join"].([]any); ok {
+		if joined, ok := at(value, "Fn::Join", 1).([]any); ok {
 			var parts []string
-			for _, part := range join[1].([]any) {
+			for _, part := range joined {
 				parts = append(parts, rendered(part))
 			}
-			return strings.Join(parts, rendered(join[0]))
+			return strings.Join(parts, rendered(at(value, "Fn::Join", 0)))
 		}
 	}
 	content, _ := json.Marshal(value)
@@ -115,8 +115,8 @@ func TestTheContainersFitIntoTheTask(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
 		app, collector := compute.container(t, "wallet-service"), compute.container(t, "collector")
-		assert.EqualValues(t, env.Service.MemoryMiB, app["Memory"].(float64)+collector["Memory"].(float64))
-		assert.EqualValues(t, env.Service.CPU, app["Cpu"].(float64)+collector["Cpu"].(float64))
+		assert.EqualValues(t, env.Service.MemoryMiB, numberAt(t, app, "Memory")+numberAt(t, collector, "Memory"))
+		assert.EqualValues(t, env.Service.CPU, numberAt(t, app, "Cpu")+numberAt(t, collector, "Cpu"))
 		assert.EqualValues(t, env.Service.CollectorMemoryMiB, collector["Memory"])
 		assert.EqualValues(t, env.Service.CollectorCPU, collector["Cpu"])
 		assert.Equal(t, env.Service.CollectorImage, collector["Image"])
@@ -147,7 +147,7 @@ func TestLoadAddsTasksSoonAndItsEndRemovesThemSlowly(t *testing.T) {
 			tracking := at(policy.Properties, "TargetTrackingScalingPolicyConfiguration")
 			metric := fmt.Sprint(at(tracking, "PredefinedMetricSpecification", "PredefinedMetricType"))
 			if math := at(tracking, "CustomizedMetricSpecification", "Metrics", 0, "Expression"); math != nil {
-				metric = math.(string) // TestScalingFollowsTheRequestsIntoEitherTargetGroup
+				metric = textAt(t, math) // TestScalingFollowsTheRequestsIntoEitherTargetGroup
 			}
 			targets[metric] = at(tracking, "TargetValue")
 			assert.EqualValues(t, env.Service.ScaleOutCooldown.Seconds(), at(tracking, "ScaleOutCooldown"))
@@ -182,7 +182,7 @@ func TestTasksHaveNoPublicAddress(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		network := at(env.stack(t, "compute").only(t, "AWS::ECS::Service").Properties, "NetworkConfiguration", "AwsvpcConfiguration")
 		assert.Equal(t, "DISABLED", at(network, "AssignPublicIp"))
-		subnets := at(network, "Subnets").([]any)
+		subnets := listAt(t, network, "Subnets")
 		assert.Len(t, subnets, 3)
 		for _, subnet := range subnets {
 			assert.Contains(t, rendered(subnet), "PrivateSubnet")
@@ -196,7 +196,7 @@ func TestAJVMHasTimeToStartAndToDrain(t *testing.T) {
 		service := compute.only(t, "AWS::ECS::Service").Properties
 		assert.EqualValues(t, env.Service.StartupGrace.Seconds(), service["HealthCheckGracePeriodSeconds"])
 		assert.GreaterOrEqual(t, env.Service.StartupGrace, time.Minute)
-		stop := compute.container(t, "wallet-service")["StopTimeout"].(float64)
+		stop := numberAt(t, compute.container(t, "wallet-service"), "StopTimeout")
 		assert.Equal(t, env.Service.StopTimeout.Seconds(), stop)
 		assert.LessOrEqual(t, stop, float64(120), "Fargate kills a task after two minutes")
 		delay := env.Edge.DeregistrationDelay.Seconds()
@@ -390,7 +390,7 @@ func TestSecretsAreReadByECSAloneAndGrantedOnItsSide(t *testing.T) {
 			if strings.HasPrefix(id, "ReleaseMigration") {
 				continue // TestTheMigrationAloneLogsInAsTheOwnerOfTheSchema
 			}
-			for _, statement := range at(policy.Properties, "PolicyDocument", "Statement").([]any) {
+			for _, statement := range listAt(t, policy.Properties, "PolicyDocument", "Statement") {
 				actions := rendered(at(statement, "Action"))
 				if strings.Contains(actions, "secretsmanager:") {
 					readers++
@@ -425,13 +425,13 @@ func TestATaskMaySendTracesAndNothingElse(t *testing.T) {
 			if !strings.Contains(id, "TaskRole") {
 				continue
 			}
-			for _, statement := range at(policy.Properties, "PolicyDocument", "Statement").([]any) {
+			for _, statement := range listAt(t, policy.Properties, "PolicyDocument", "Statement") {
 				allowed, several := at(statement, "Action").([]any)
 				if !several {
 					allowed = []any{at(statement, "Action")}
 				}
 				for _, action := range allowed {
-					actions = append(actions, action.(string))
+					actions = append(actions, textAt(t, action))
 				}
 			}
 		}
@@ -460,7 +460,7 @@ func TestLosingTheCollectorCostsTracesAndNotTheWallet(t *testing.T) {
 		assert.Equal(t, true, at(collector, "RestartPolicy", "Enabled"))
 		assert.Equal(t, []any{"CMD", "/healthcheck"}, at(collector, "HealthCheck", "Command"))
 		assert.NotEqual(t, false, compute.container(t, "wallet-service")["Essential"])
-		for _, dependency := range compute.container(t, "wallet-service")["DependsOn"].([]any) {
+		for _, dependency := range listAt(t, compute.container(t, "wallet-service"), "DependsOn") {
 			assert.NotEqual(t, "collector", at(dependency, "ContainerName"))
 		}
 		var settings map[string]any
@@ -502,7 +502,7 @@ func TestContainerInsightsLogsWhereRetentionIsSet(t *testing.T) {
 		assert.Contains(t, cluster.Properties["ClusterSettings"], map[string]any{"Name": "containerInsights", "Value": "enhanced"})
 		required, _ := cluster.DependsOn.([]any)
 		require.Len(t, required, 1, "without the group before it, the cluster makes one that never forgets")
-		group := compute.Resources[required[0].(string)].Properties
+		group := compute.Resources[textAt(t, required, 0)].Properties
 		assert.Equal(t, "/aws/ecs/containerinsights/wallet-"+env.Name+"/performance", group["LogGroupName"])
 		assert.EqualValues(t, env.Service.LogRetentionDays, group["RetentionInDays"])
 	})
@@ -543,7 +543,7 @@ func TestTheServiceReachesWhatItUsesAndNothingElse(t *testing.T) {
 				continue
 			}
 			assert.Empty(t, group.Properties["SecurityGroupIngress"])
-			egress := group.Properties["SecurityGroupEgress"].([]any)
+			egress := listAt(t, group.Properties, "SecurityGroupEgress")
 			require.Len(t, egress, 1)
 			assert.EqualValues(t, 443, at(egress, 0, "FromPort"))
 			assert.EqualValues(t, 443, at(egress, 0, "ToPort"))
@@ -554,7 +554,7 @@ func TestTheServiceReachesWhatItUsesAndNothingElse(t *testing.T) {
 func TestTasksStartAfterTheirPermissionsAndTheirWayOut(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
-		required := compute.only(t, "AWS::ECS::Service").DependsOn.([]any)
+		required := listAt(t, compute.only(t, "AWS::ECS::Service").DependsOn)
 		for _, resourceType := range []string{"AWS::IAM::Policy", "AWS::EC2::SecurityGroupIngress", "AWS::ElasticLoadBalancingV2::ListenerRule"} {
 			for id := range compute.ofType(resourceType) {
 				assert.Contains(t, required, id)
@@ -578,7 +578,7 @@ func TestAReleaseThatWasTestedIsTheOneThatRuns(t *testing.T) {
 			var lifecycle struct {
 				Rules []struct{ Selection map[string]any }
 			}
-			require.NoError(t, json.Unmarshal([]byte(at(properties, "LifecyclePolicy", "LifecyclePolicyText").(string)), &lifecycle))
+			require.NoError(t, json.Unmarshal([]byte(textAt(t, properties, "LifecyclePolicy", "LifecyclePolicyText")), &lifecycle))
 			require.Len(t, lifecycle.Rules, 2)
 			assert.Equal(t, "untagged", lifecycle.Rules[0].Selection["tagStatus"])
 			assert.EqualValues(t, env.Registry.UntaggedDays, lifecycle.Rules[0].Selection["countNumber"])

@@ -13,7 +13,7 @@ import (
 // priced is what the synthesized templates cost.
 func priced(t *testing.T) ([]assembly.Stack, []cost.Line) {
 	t.Helper()
-	built, err := assembly.Read(outdir)
+	built, err := assembly.Read(outdir(t))
 	require.NoError(t, err)
 	prices, err := cost.LoadPrices()
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func TestEveryStackThatCostsSomethingIsPriced(t *testing.T) {
 		"Production sa-east-1": true, "Production us-east-1": true, "Staging sa-east-1": true, "Staging us-east-1": true,
 	}, places)
 	stacks := 0
-	for _, env := range platform {
+	for _, env := range platform(t) {
 		stacks += len(env.stacks)
 	}
 	assert.Len(t, built, stacks, "the reader of assemblies overlooks a stack")

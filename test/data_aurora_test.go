@@ -41,24 +41,24 @@ func auroraParameters(t *testing.T, env environment) (cluster, instance map[stri
 	t.Helper()
 	data := env.stack(t, "data")
 	_, database := auroraCluster(t, env)
-	clusterGroup := data.Resources[at(database.Properties, "DBClusterParameterGroupName", "Ref").(string)]
+	clusterGroup := data.Resources[textAt(t, database.Properties, "DBClusterParameterGroupName", "Ref")]
 	require.Equal(t, "AWS::RDS::DBClusterParameterGroup", clusterGroup.Type)
 	var instanceGroup resource
 	for _, i := range auroraInstances(t, env) {
-		instanceGroup = data.Resources[at(i.Properties, "DBParameterGroupName", "Ref").(string)]
+		instanceGroup = data.Resources[textAt(t, i.Properties, "DBParameterGroupName", "Ref")]
 		require.Equal(t, "AWS::RDS::DBParameterGroup", instanceGroup.Type)
 	}
 	for _, group := range []resource{clusterGroup, instanceGroup} {
 		assert.Equal(t, "aurora-mysql8.0", group.Properties["Family"])
 	}
-	return clusterGroup.Properties["Parameters"].(map[string]any), instanceGroup.Properties["Parameters"].(map[string]any)
+	return objectAt(t, clusterGroup.Properties, "Parameters"), objectAt(t, instanceGroup.Properties, "Parameters")
 }
 
 // auroraKey returns the reference by which the database's key appears.
 func auroraKey(t *testing.T, env environment) any {
 	t.Helper()
 	for id, key := range env.stack(t, "data").ofType("AWS::KMS::Key") {
-		if strings.Contains(key.Properties["Description"].(string), "database") {
+		if strings.Contains(textAt(t, key.Properties, "Description"), "database") {
 			assert.Equal(t, true, key.Properties["EnableKeyRotation"])
 			return map[string]any{"Fn::GetAtt": []any{id, "Arn"}}
 		}
@@ -85,7 +85,7 @@ func auroraRotation(t *testing.T, env environment, name string) resource {
 	data := env.stack(t, "data")
 	secret, _ := auroraSecret(t, env, name)
 	for _, schedule := range data.ofType("AWS::SecretsManager::RotationSchedule") {
-		attachment := data.Resources[at(schedule.Properties, "SecretId", "Ref").(string)]
+		attachment := data.Resources[textAt(t, schedule.Properties, "SecretId", "Ref")]
 		if at(attachment.Properties, "SecretId", "Ref") == secret {
 			return schedule
 		}
@@ -173,7 +173,7 @@ func TestTheDatabaseHasNoRoadToTheInternet(t *testing.T) {
 		for id, instance := range auroraInstances(t, env) {
 			assert.Equal(t, false, instance.Properties["PubliclyAccessible"], id)
 		}
-		subnets := env.stack(t, "data").Resources["DatabaseClusterSubnets5540150D"].Properties["SubnetIds"].([]any)
+		subnets := listAt(t, env.stack(t, "data").Resources["DatabaseClusterSubnets5540150D"].Properties, "SubnetIds")
 		assert.Len(t, subnets, len(env.Primary.Zones))
 		for _, subnet := range subnets {
 			assert.Contains(t, fmt.Sprint(subnet), "VpcDatabaseSubnet")
@@ -185,12 +185,12 @@ func TestTheDatabaseOpensNoConnectionAndAnswersOnlyNamedClients(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		data := env.stack(t, "data")
 		_, cluster := auroraCluster(t, env)
-		groups := cluster.Properties["VpcSecurityGroupIds"].([]any)
+		groups := listAt(t, cluster.Properties, "VpcSecurityGroupIds")
 		require.Len(t, groups, 1)
-		id := at(groups[0], "Fn::GetAtt", 0).(string)
+		id := textAt(t, groups[0], "Fn::GetAtt", 0)
 		group := data.Resources[id]
 		assert.Nil(t, group.Properties["SecurityGroupIngress"])
-		egress := group.Properties["SecurityGroupEgress"].([]any)
+		egress := listAt(t, group.Properties, "SecurityGroupEgress")
 		require.Len(t, egress, 1)
 		assert.Equal(t, "255.255.255.255/32", at(egress[0], "CidrIp"), "CDK's way to say nowhere")
 		for ruleID, rule := range data.ofType("AWS::EC2::SecurityGroupEgress") {
@@ -227,8 +227,8 @@ func TestAStolenDiskSnapshotOrInsightOfTheDatabaseTellsNothing(t *testing.T) {
 
 func TestTheDatabaseKeyNamesNoReader(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		id := at(auroraKey(t, env), "Fn::GetAtt", 0).(string)
-		statements := at(env.stack(t, "data").Resources[id].Properties, "KeyPolicy", "Statement").([]any)
+		id := textAt(t, auroraKey(t, env), "Fn::GetAtt", 0)
+		statements := listAt(t, env.stack(t, "data").Resources[id].Properties, "KeyPolicy", "Statement")
 		require.Len(t, statements, 1, "a reader in the key's policy ties this stack to the reader's")
 		assert.Equal(t, "arn:aws:iam::"+env.Site.Account+":root", at(statements[0], "Principal", "AWS"))
 	})
@@ -295,7 +295,7 @@ func TestSlowStatementsDeadlocksAndAdministratorsLeaveATrace(t *testing.T) {
 		for _, group := range []map[string]any{cluster, instance} {
 			assert.Equal(t, "1", group["slow_query_log"])
 			assert.Equal(t, "FILE", group["log_output"])
-			seconds, err := strconv.ParseFloat(group["long_query_time"].(string), 64)
+			seconds, err := strconv.ParseFloat(textAt(t, group, "long_query_time"), 64)
 			require.NoError(t, err)
 			assert.Equal(t, env.Database.SlowQuery.Seconds(), seconds)
 		}
@@ -334,7 +334,7 @@ func TestDatabaseLogsGoToEncryptedGroupsThatForgetAndExistFirst(t *testing.T) {
 		_, cluster := auroraCluster(t, env)
 		assert.ElementsMatch(t, []any{"audit", "error", "slowquery"}, cluster.Properties["EnableCloudwatchLogsExports"])
 		for _, log := range []string{"audit", "error", "slowquery"} {
-			id, group := auroraLogGroup(t, env, "/aws/rds/cluster/"+cluster.Properties["DBClusterIdentifier"].(string)+"/"+log)
+			id, group := auroraLogGroup(t, env, "/aws/rds/cluster/"+textAt(t, cluster.Properties, "DBClusterIdentifier")+"/"+log)
 			assert.Equal(t, float64(env.Database.LogRetentionDays), group.Properties["RetentionInDays"], log)
 			assert.NotNil(t, group.Properties["KmsKeyId"], log)
 			assert.Contains(t, auroraDependencies(cluster), id, "RDS would make the group itself")
@@ -390,7 +390,7 @@ func TestBusyReadersGetHelpUpToTheLimitOfAWS(t *testing.T) {
 		assert.Equal(t, "RDSReaderAverageCPUUtilization", at(policy, "PredefinedMetricSpecification", "PredefinedMetricType"))
 		assert.Equal(t, float64(env.Database.ReaderCPUTargetPercent), at(policy, "TargetValue"))
 	})
-	assert.Equal(t, 14, platform["production"].Database.MaxReaders, "the seed's 15, less the secondary region")
+	assert.Equal(t, 14, platform(t)["production"].Database.MaxReaders, "the seed's 15, less the secondary region")
 }
 
 func TestOnlyAStandbyEnvironmentReplicatesItsDatabaseAbroad(t *testing.T) {
@@ -568,7 +568,7 @@ func TestNothingRotatesOrCreatesAUserBeforeItCanLogIn(t *testing.T) {
 func TestRotationLogsAreEncryptedAndForget(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		_, rotator := auroraRotator(t, env)
-		group := env.stack(t, "data").Resources[at(rotator.Properties, "LoggingConfig", "LogGroup", "Ref").(string)]
+		group := env.stack(t, "data").Resources[textAt(t, rotator.Properties, "LoggingConfig", "LogGroup", "Ref")]
 		assert.Equal(t, float64(env.Database.LogRetentionDays), group.Properties["RetentionInDays"])
 		assert.NotNil(t, group.Properties["KmsKeyId"])
 	})
@@ -584,7 +584,7 @@ func TestTheFunctionsThatHoldPasswordsReachAWSAndTheDatabaseOnly(t *testing.T) {
 			}
 			groups++
 			assert.Nil(t, group.Properties["SecurityGroupIngress"], id)
-			egress := group.Properties["SecurityGroupEgress"].([]any)
+			egress := listAt(t, group.Properties, "SecurityGroupEgress")
 			require.Len(t, egress, 1, id)
 			assert.Equal(t, []any{443.0, 443.0}, []any{at(egress[0], "FromPort"), at(egress[0], "ToPort")}, id)
 		}
@@ -598,7 +598,7 @@ func TestTheUserFunctionReadsTheTwoSecretsAndNothingElse(t *testing.T) {
 			if !strings.HasPrefix(id, "DatabaseUserPolicy") {
 				continue
 			}
-			statements := at(policy.Properties, "PolicyDocument", "Statement").([]any)
+			statements := listAt(t, policy.Properties, "PolicyDocument", "Statement")
 			require.Len(t, statements, 2)
 			assert.Equal(t, []any{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"}, at(statements[0], "Action"))
 			assert.Len(t, at(statements[0], "Resource"), 2)
@@ -618,7 +618,7 @@ func TestTheRotationFunctionWritesTheTwoSecretsAndNothingElse(t *testing.T) {
 			if !strings.HasPrefix(id, "DatabaseRotationPolicy") {
 				continue
 			}
-			statements := at(policy.Properties, "PolicyDocument", "Statement").([]any)
+			statements := listAt(t, policy.Properties, "PolicyDocument", "Statement")
 			require.Len(t, statements, 4)
 			assert.Equal(t, []any{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
 				"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}, at(statements[0], "Action"))
@@ -675,7 +675,7 @@ func TestTheDatabaseOutlivesItsStack(t *testing.T) {
 				}
 			}
 		}
-		kept["security group"] = data.Resources[at(cluster.Properties, "VpcSecurityGroupIds", 0, "Fn::GetAtt", 0).(string)]
+		kept["security group"] = data.Resources[textAt(t, cluster.Properties, "VpcSecurityGroupIds", 0, "Fn::GetAtt", 0)]
 		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
 			_, kept[name] = auroraSecret(t, env, name)
 		}
@@ -687,7 +687,7 @@ func TestTheDatabaseOutlivesItsStack(t *testing.T) {
 			assert.Equal(t, "Retain", r.UpdateReplacePolicy, id)
 		}
 	})
-	assert.True(t, platform["production"].Protected)
+	assert.True(t, platform(t)["production"].Protected)
 }
 
 func TestTheDatabaseIsBilledAsConfigured(t *testing.T) {

@@ -103,7 +103,7 @@ func TestNobodyDeletesARecoveryPoint(t *testing.T) {
 		}
 		_, vault := env.vault(t)
 		denials := map[any]any{}
-		for _, statement := range at(vault.Properties, "AccessPolicy", "Statement").([]any) {
+		for _, statement := range listAt(t, vault.Properties, "AccessPolicy", "Statement") {
 			assert.Equal(t, "Deny", at(statement, "Effect"))
 			assert.Equal(t, map[string]any{"AWS": "*"}, at(statement, "Principal"))
 			actions, _ := at(statement, "Action").([]any)
@@ -189,7 +189,7 @@ func roleOf(t *testing.T, in template, reference any) map[string][]any {
 	policy, _ := at(role, "ManagedPolicyArns", 0, "Ref").(string)
 	assert.Nil(t, at(role, "ManagedPolicyArns", 1), "AWS's own policies reach the whole account")
 	allowed := map[string][]any{}
-	for _, statement := range at(in.Resources[policy].Properties, "PolicyDocument", "Statement").([]any) {
+	for _, statement := range listAt(t, in.Resources[policy].Properties, "PolicyDocument", "Statement") {
 		actions, list := at(statement, "Action").([]any)
 		if !list {
 			actions = []any{at(statement, "Action")}
@@ -199,8 +199,8 @@ func roleOf(t *testing.T, in template, reference any) map[string][]any {
 			resources = []any{at(statement, "Resource")}
 		}
 		for _, action := range actions {
-			allowed[action.(string)] = resources
-			if strings.HasPrefix(action.(string), "kms:") {
+			allowed[textAt(t, action)] = resources
+			if strings.HasPrefix(textAt(t, action), "kms:") {
 				assert.Equal(t, "alias/wallet-"+strings.Split(in.name, "-")[1]+"/*", at(statement, "Condition", "ForAnyValue:StringLike", "kms:ResourceAliases"), "%s", action)
 			}
 			if action == "kms:CreateGrant" {
@@ -255,7 +255,7 @@ func TestTheRestoreRoleCannotTouchALiveCluster(t *testing.T) {
 }
 
 func TestNoBackupLeavesBrazilWhenNothingMayLeave(t *testing.T) {
-	env := platform["production"]
+	env := platform(t)["production"]
 	env.DR.Mode = config.DRNone
 	built := synthesizeStack(t, env, env.Primary, func(stack awscdk.Stack) {
 		key := encryption.NewKey(stack, "LogKey", encryption.Props{Alias: "logs", Purpose: "Logs"})

@@ -35,13 +35,13 @@ func holder(t *testing.T, in template, resourceType string, value any, property 
 }
 
 func TestTheCacheHasTheSizeThatTheSeedAsksFor(t *testing.T) {
-	production := cacheGroup(t, platform["production"]).Properties
+	production := cacheGroup(t, platform(t)["production"]).Properties
 	assert.Equal(t, "cache.r6g.large", production["CacheNodeType"])
 	assert.EqualValues(t, 1, production["NumNodeGroups"])
 	assert.EqualValues(t, 2, production["ReplicasPerNodeGroup"], "three nodes: one primary and two replicas")
 	assert.NotContains(t, production, "NumCacheClusters", "not with cluster mode")
 
-	staging := cacheGroup(t, platform["staging"]).Properties
+	staging := cacheGroup(t, platform(t)["staging"]).Properties
 	assert.Equal(t, "cache.t4g.medium", staging["CacheNodeType"], "the smallest neighbour of r6g.medium, which does not exist")
 	assert.EqualValues(t, 1, staging["NumCacheClusters"])
 	assert.NotContains(t, staging, "NumNodeGroups", "a single node cannot have cluster mode")
@@ -141,7 +141,7 @@ func TestTheCacheKnowsNobodyButTheService(t *testing.T) {
 func TestTheServiceCannotStopOrEmptyTheCache(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		_, user := holder(t, env.stack(t, "data"), "AWS::ElastiCache::User", "wallet", "UserName")
-		rules := strings.Fields(user.Properties["AccessString"].(string))
+		rules := strings.Fields(textAt(t, user.Properties, "AccessString"))
 		assert.Equal(t, "on", rules[0])
 		position := map[string]int{}
 		for i, rule := range rules {
@@ -171,7 +171,7 @@ func TestTheCachePasswordIsMadeByAWSAndFitsElastiCache(t *testing.T) {
 		assert.Equal(t, 64.0, at(generate, "PasswordLength"), "nobody types it, and ElastiCache takes up to 128")
 		assert.Equal(t, true, at(generate, "ExcludePunctuation"), "the password stands in a URL")
 		assert.Equal(t, "password", at(generate, "GenerateStringKey"))
-		assert.JSONEq(t, `{"username":"wallet"}`, at(generate, "SecretStringTemplate").(string))
+		assert.JSONEq(t, `{"username":"wallet"}`, textAt(t, generate, "SecretStringTemplate"))
 		_, alias := holder(t, data, "AWS::KMS::Alias", "alias/"+env.Prefix()+"/cache", "AliasName")
 		assert.Equal(t, alias.Properties["TargetKeyId"], secret.Properties["KmsKeyId"])
 		want := "Delete"

@@ -40,9 +40,9 @@ func (e environment) regions() []config.Region {
 func bucketStatement(t *testing.T, in template, bucket, property string, value any) map[string]any {
 	t.Helper()
 	_, policy := holder(t, in, "AWS::S3::BucketPolicy", map[string]any{"Ref": bucket}, "Bucket")
-	for _, candidate := range policy.Properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+	for _, candidate := range listAt(t, objectAt(t, policy.Properties, "PolicyDocument"), "Statement") {
 		if assert.ObjectsAreEqual(value, at(candidate, property)) {
-			return candidate.(map[string]any)
+			return objectAt(t, candidate)
 		}
 	}
 	t.Fatalf("%s %s: no statement with %s %v", in.name, bucket, property, value)
@@ -111,16 +111,17 @@ func TestAccessLogsCanBeDelivered(t *testing.T) {
 }
 
 // lifecycle is a bucket's rules by name, without the names.
-func lifecycle(bucket resource) map[string]map[string]any {
+func lifecycle(t *testing.T, bucket resource) map[string]map[string]any {
+	t.Helper()
 	rules := map[string]map[string]any{}
-	for _, rule := range at(bucket.Properties, "LifecycleConfiguration", "Rules").([]any) {
+	for _, rule := range listAt(t, bucket.Properties, "LifecycleConfiguration", "Rules") {
 		fields := map[string]any{}
-		for key, value := range rule.(map[string]any) {
+		for key, value := range objectAt(t, rule) {
 			if key != "Id" {
 				fields[key] = value
 			}
 		}
-		rules[at(rule, "Id").(string)] = fields
+		rules[textAt(t, rule, "Id")] = fields
 	}
 	return rules
 }
@@ -146,11 +147,11 @@ func TestObjectsAgeAsConfigured(t *testing.T) {
 		for purpose, rules := range want {
 			for _, region := range env.regions() {
 				_, bucket := env.bucket(t, purpose, region)
-				assert.Equalf(t, rules, lifecycle(bucket), "%s in %s: S3 does not replicate life cycles", purpose, region.Name)
+				assert.Equalf(t, rules, lifecycle(t, bucket), "%s in %s: S3 does not replicate life cycles", purpose, region.Name)
 			}
 		}
 	})
-	assert.Positive(t, platform["production"].Storage.BackupColdAfterDays, "the seed wants cheap long-term backups")
+	assert.Positive(t, platform(t)["production"].Storage.BackupColdAfterDays, "the seed wants cheap long-term backups")
 }
 
 func TestNobodyErasesABackupForGood(t *testing.T) {
@@ -288,7 +289,7 @@ func TestReplicationReadsOneBucketAndWritesItsReplica(t *testing.T) {
 			from, to := "arn:aws:s3:::"+env.Bucket(purpose, env.Primary), "arn:aws:s3:::"+env.Bucket(purpose, env.Secondary)
 			resources := map[string]any{}
 			for _, statement := range replicationPolicy(t, env, bucket) {
-				sid := at(statement, "Sid").(string)
+				sid := textAt(t, statement, "Sid")
 				resources[sid] = at(statement, "Resource")
 				if region, ok := map[string]string{"Decrypt": env.Primary.Name, "Encrypt": env.Secondary.Name}[sid]; ok {
 					assert.Equal(t, "s3."+region+".amazonaws.com", at(statement, "Condition", "StringEquals", "kms:ViaService"))
@@ -309,7 +310,7 @@ func TestReplicasAreMadeBeforeTheirOriginals(t *testing.T) {
 }
 
 func TestNothingIsCopiedOutOfBrazilWhenNothingMayLeave(t *testing.T) {
-	env := platform["production"]
+	env := platform(t)["production"]
 	env.DR.Mode = config.DRNone
 	built := synthesizeStack(t, env, env.Primary, func(stack awscdk.Stack) {
 		copies := storage.NewCopies(stack, env.Environment)

@@ -23,7 +23,7 @@ import (
 )
 
 func TestTheDocumentedCostIsTheTemplates(t *testing.T) {
-	stacks, err := assembly.Read(outdir)
+	stacks, err := assembly.Read(outdir(t))
 	require.NoError(t, err)
 	prices, err := cost.LoadPrices()
 	require.NoError(t, err)
@@ -62,7 +62,7 @@ type acceptance struct{ rule, reason string }
 func findingsTable(t *testing.T) string {
 	t.Helper()
 	all := trust(t)
-	for _, env := range platform {
+	for _, env := range platform(t) {
 		all = append(all, env.sorted()...)
 	}
 	carriers := map[acceptance]map[string]bool{}
@@ -164,7 +164,7 @@ func TestTheDocumentedNetworkIsTheConfiguredOne(t *testing.T) {
 	require.NoError(t, err)
 	networks := 0
 	for line := range strings.Lines(string(content)) {
-		for name, network := range allNetworks() {
+		for name, network := range allNetworks(t) {
 			if !strings.HasPrefix(line, "| "+name+" | `") {
 				continue
 			}
@@ -181,13 +181,14 @@ func TestTheDocumentedNetworkIsTheConfiguredOne(t *testing.T) {
 			assert.Equalf(t, slices.Concat(network.Public, network.Private, network.Database), written, "%s", name)
 		}
 	}
-	assert.Equal(t, len(allNetworks()), networks, "networks in the table")
+	assert.Equal(t, len(allNetworks(t)), networks, "networks in the table")
 }
 
 // allNetworks are the networks of all environments, as the documents name them.
-func allNetworks() map[string]config.Network {
+func allNetworks(t *testing.T) map[string]config.Network {
+	t.Helper()
 	networks := map[string]config.Network{}
-	for name, env := range platform {
+	for name, env := range platform(t) {
 		networks[name] = env.Network
 		if env.DR.Mode == config.DRStandby {
 			networks[name+", "+env.Secondary.Name] = env.DR.Network

@@ -98,7 +98,7 @@ func TestTheSecondaryIsAsSafeAsThePrimary(t *testing.T) {
 		assert.Equal(t, "Retain", resource.UpdateReplacePolicy)
 		assert.Equal(t, env.Protected, cluster["DeletionProtection"])
 		assert.Equal(t, true, cluster["StorageEncrypted"])
-		key := at(cluster, "KmsKeyId", "Fn::GetAtt", 0).(string)
+		key := textAt(t, cluster, "KmsKeyId", "Fn::GetAtt", 0)
 		assert.Equal(t, "AWS::KMS::Key", dr.Resources[key].Type, "AWS refuses the key of another region")
 		assert.Equal(t, cluster["KmsKeyId"], cluster["PerformanceInsightsKmsKeyId"])
 		assert.EqualValues(t, env.Database.BackupRetentionDays, cluster["BackupRetentionPeriod"])
@@ -180,9 +180,9 @@ func TestTheSecondaryCanCarryTheLoad(t *testing.T) {
 func TestTheSecondaryOpensToNobodyByItself(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, dr template) {
 		cluster := dr.only(t, "AWS::RDS::DBCluster").Properties
-		groups := cluster["VpcSecurityGroupIds"].([]any)
+		groups := listAt(t, cluster, "VpcSecurityGroupIds")
 		require.Len(t, groups, 1)
-		group := at(groups[0], "Fn::GetAtt", 0).(string)
+		group := textAt(t, groups[0], "Fn::GetAtt", 0)
 		assert.Nil(t, dr.Resources[group].Properties["SecurityGroupIngress"])
 		egress, _ := dr.Resources[group].Properties["SecurityGroupEgress"].([]any)
 		require.Len(t, egress, 1)
@@ -190,13 +190,13 @@ func TestTheSecondaryOpensToNobodyByItself(t *testing.T) {
 		for id, rule := range dr.ofType("AWS::EC2::SecurityGroupIngress") {
 			assert.NotEqual(t, groups[0], rule.Properties["GroupId"], id)
 		}
-		place := dr.Resources[at(cluster, "DBSubnetGroupName", "Ref").(string)]
+		place := dr.Resources[textAt(t, cluster, "DBSubnetGroupName", "Ref")]
 		assert.Equal(t, "AWS::RDS::DBSubnetGroup", place.Type)
-		subnets := place.Properties["SubnetIds"].([]any)
+		subnets := listAt(t, place.Properties, "SubnetIds")
 		assert.Len(t, subnets, len(env.DR.Network.Database))
 		var cidrs []string
 		for _, subnet := range subnets {
-			cidrs = append(cidrs, dr.Resources[at(subnet, "Ref").(string)].Properties["CidrBlock"].(string))
+			cidrs = append(cidrs, textAt(t, dr.Resources[textAt(t, subnet, "Ref")].Properties, "CidrBlock"))
 		}
 		assert.ElementsMatch(t, env.DR.Network.Database, cidrs, "the database must stand in the tier without a route to the internet")
 	})
@@ -208,7 +208,7 @@ func TestTheSecondNetworkDoesNotOverlapTheFirst(t *testing.T) {
 		assert.Equal(t, env.DR.Network.CIDR, vpc)
 		assert.NotEqual(t, env.Network.CIDR, vpc)
 		for _, subnet := range dr.ofType("AWS::EC2::Subnet") {
-			assert.True(t, strings.HasPrefix(subnet.Properties["AvailabilityZone"].(string), env.Secondary.Name))
+			assert.True(t, strings.HasPrefix(textAt(t, subnet.Properties, "AvailabilityZone"), env.Secondary.Name))
 		}
 		assert.Len(t, dr.ofType("AWS::EC2::NatGateway"), env.DR.Network.NATGateways)
 	})

@@ -18,7 +18,7 @@ import (
 // drilled is the blueprint of an environment in standby, from its templates.
 func drilled(t *testing.T, env environment) blueprint.Blueprint {
 	t.Helper()
-	stacks, err := assembly.Read(outdir)
+	stacks, err := assembly.Read(outdir(t))
 	require.NoError(t, err)
 	read, err := blueprint.Read(stacks, env.Prefix())
 	require.NoError(t, err)
@@ -29,7 +29,7 @@ func drilled(t *testing.T, env environment) blueprint.Blueprint {
 func standbys(t *testing.T) []environment {
 	t.Helper()
 	var found []environment
-	for _, env := range platform {
+	for _, env := range platform(t) {
 		if env.DR.Mode == config.DRStandby {
 			found = append(found, env)
 		}

@@ -21,7 +21,7 @@ func withoutCopies(t *testing.T) environment {
 // distribution returns the configuration of the environment's distribution.
 func distribution(t *testing.T, env environment) map[string]any {
 	t.Helper()
-	return env.stack(t, "global").only(t, "AWS::CloudFront::Distribution").Properties["DistributionConfig"].(map[string]any)
+	return objectAt(t, env.stack(t, "global").only(t, "AWS::CloudFront::Distribution").Properties, "DistributionConfig")
 }
 
 func TestStaticContentIsServedOverHTTPSAlone(t *testing.T) {
@@ -97,7 +97,7 @@ func TestStaticContentSurvivesTheLossOfThePrimaryRegion(t *testing.T) {
 	eachThatCopies(t, func(t *testing.T, env environment) {
 		global := env.stack(t, "global")
 		config := distribution(t, env)
-		origins := config["Origins"].([]any)
+		origins := listAt(t, config, "Origins")
 		require.Len(t, origins, 2)
 		assert.Equal(t, env.Bucket("static", env.Primary)+".s3."+env.Primary.Name+".amazonaws.com", at(origins, 0, "DomainName"))
 		replica := ""
@@ -120,7 +120,7 @@ func TestOnlyThisDistributionReadsTheReplica(t *testing.T) {
 	eachThatCopies(t, func(t *testing.T, env environment) {
 		global := env.stack(t, "global")
 		for id := range global.ofType("AWS::CloudFront::OriginAccessControl") {
-			for _, origin := range distribution(t, env)["Origins"].([]any) {
+			for _, origin := range listAt(t, distribution(t, env), "Origins") {
 				assert.Equal(t, map[string]any{"Fn::GetAtt": []any{id, "Id"}}, at(origin, "OriginAccessControlId"))
 			}
 		}
@@ -129,7 +129,7 @@ func TestOnlyThisDistributionReadsTheReplica(t *testing.T) {
 		assert.Equal(t, "sigv4", at(access, "SigningProtocol"))
 		var readers []any
 		for _, policy := range global.ofType("AWS::S3::BucketPolicy") {
-			for _, statement := range at(policy.Properties, "PolicyDocument", "Statement").([]any) {
+			for _, statement := range listAt(t, policy.Properties, "PolicyDocument", "Statement") {
 				if at(statement, "Principal", "Service") == "cloudfront.amazonaws.com" {
 					readers = append(readers, statement)
 				}
@@ -149,7 +149,7 @@ func TestTheStaticAccessLogHoldsNoPersonalData(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		global := env.stack(t, "global")
 		delivery := global.only(t, "AWS::Logs::Delivery").Properties
-		fields := delivery["RecordFields"].([]any)
+		fields := listAt(t, delivery, "RecordFields")
 		// The log stands in us-east-1 even where nothing may leave Brazil.
 		for _, personal := range []string{"c-ip", "c-port", "x-forwarded-for", "cs(Cookie)", "cs-uri-query", "cs(Referer)", "c-country", "asn"} {
 			assert.NotContains(t, fields, personal)
@@ -165,7 +165,7 @@ func TestTheStaticAccessLogHoldsNoPersonalData(t *testing.T) {
 			}}}, source["ResourceArn"])
 		}
 		target := at(global.only(t, "AWS::Logs::DeliveryDestination").Properties, "DestinationResourceArn", "Fn::GetAtt", 0)
-		group := global.Resources[target.(string)]
+		group := global.Resources[textAt(t, target)]
 		assert.EqualValues(t, env.Edge.LogRetentionDays, group.Properties["RetentionInDays"])
 		assert.NotNil(t, group.Properties["KmsKeyId"])
 	})

@@ -28,12 +28,12 @@ const cdkCLI = "../node_modules/.bin/cdk"
 // CLI deploys and what `go run .` writes, and that an environment asked for alone is
 // the same as among others. Validation is off: the shared synth has it.
 func TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates(t *testing.T) {
-	want := templatesIn(t, outdir)
+	want := templatesIn(t, outdir(t))
 	require.NotEmpty(t, want)
 	program := binary(t)
 	var runs []*exec.Cmd
 	alone := map[string]string{}
-	for name := range platform {
+	for name := range platform(t) {
 		alone[name] = t.TempDir()
 		runs = append(runs, withOutput(alone[name], command(program, "-c", "env="+name)))
 	}
@@ -46,7 +46,7 @@ func TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates(t *testing.T) {
 		t.Run(name+" alone, without the CLI", func(t *testing.T) {
 			ofIt := maps.Clone(want)
 			maps.DeleteFunc(ofIt, func(path, _ string) bool {
-				return !strings.HasPrefix(path, "assembly-"+stacks.StageName(platform[name].Environment))
+				return !strings.HasPrefix(path, "assembly-"+stacks.StageName(platform(t)[name].Environment))
 			})
 			require.NotEmpty(t, ofIt)
 			assertSameTemplates(t, ofIt, templatesIn(t, dir))

@@ -90,7 +90,7 @@ func TestKafkaBrokersStandInDifferentZonesOfTheIsolatedTier(t *testing.T) {
 			assert.Contains(t, output, fmt.Sprintf("VpcDatabaseSubnet%d", i+1))
 			seen[output] = true
 		}
-		brokers := int(cluster["NumberOfBrokerNodes"].(float64))
+		brokers := int(numberAt(t, cluster, "NumberOfBrokerNodes"))
 		assert.GreaterOrEqual(t, len(seen), 2)
 		assert.Len(t, seen, brokers, "one broker for each zone")
 	})
@@ -201,7 +201,7 @@ func TestNoOtherAccountWritesIntoTheBrokersLog(t *testing.T) {
 }
 
 func TestProductionsTopicsCannotBeDeleted(t *testing.T) {
-	assert.Equal(t, "false", serverProperties(t, platform["production"].stack(t, "messaging"))["delete.topic.enable"])
+	assert.Equal(t, "false", serverProperties(t, platform(t)["production"].stack(t, "messaging"))["delete.topic.enable"])
 }
 
 func TestAnUpgradeOfKafkaDoesNotReplaceItsConfiguration(t *testing.T) {
@@ -258,7 +258,7 @@ func TestTheApplicationsTopicsExistWithItsOwnPolicies(t *testing.T) {
 		for id, topic := range env.stack(t, "messaging").ofType("AWS::MSK::Topic") {
 			configs := topicConfigs(t, topic)
 			delete(configs, "min.insync.replicas") // asserted with the replicas
-			got[topic.Properties["TopicName"].(string)] = configs
+			got[textAt(t, topic.Properties, "TopicName")] = configs
 			assert.Equal(t, partitions, topic.Properties["PartitionCount"], id)
 		}
 		assert.Equal(t, want, got)
@@ -274,13 +274,13 @@ func TestTheTopicsCarryFifteenThousandEventsASecond(t *testing.T) {
 		// AWS's advice for an m5.large, replicas included.
 		replicasOfABroker = 1_000
 	)
-	env := platform["production"]
+	env := platform(t)["production"]
 	replicas := 0
 	for id, topic := range env.stack(t, "messaging").ofType("AWS::MSK::Topic") {
-		partitions := int(topic.Properties["PartitionCount"].(float64))
+		partitions := int(numberAt(t, topic.Properties, "PartitionCount"))
 		assert.GreaterOrEqual(t, partitions*perPartition, peak, id)
 		assert.Zero(t, partitions%env.Messaging.Brokers, "%s: some broker would lead more partitions than another", id)
-		replicas += partitions * int(topic.Properties["ReplicationFactor"].(float64))
+		replicas += partitions * int(numberAt(t, topic.Properties, "ReplicationFactor"))
 	}
 	assert.Less(t, replicas/env.Messaging.Brokers, replicasOfABroker)
 }
@@ -290,7 +290,7 @@ func TestTheKafkaPasswordIsOneThatMSKAndJAASAccept(t *testing.T) {
 		stack, _ := messaging(t, env)
 		secret := stack.only(t, "AWS::SecretsManager::Secret").Properties
 		assert.Equal(t, env.KafkaSecret(), secret["Name"])
-		assert.True(t, strings.HasPrefix(secret["Name"].(string), "AmazonMSK_"), "MSK refuses other names")
+		assert.True(t, strings.HasPrefix(textAt(t, secret, "Name"), "AmazonMSK_"), "MSK refuses other names")
 		assert.Equal(t, map[string]any{
 			"SecretStringTemplate": `{"username":"wallet-service"}`,
 			"GenerateStringKey":    "password",
@@ -353,7 +353,7 @@ func TestTheKafkaFunctionAdministersThisClusterOnly(t *testing.T) {
 					actions = []any{at(statement, "Action")}
 				}
 				for _, action := range actions {
-					if name := action.(string); strings.HasPrefix(name, "kafka") {
+					if name := textAt(t, action); strings.HasPrefix(name, "kafka") {
 						allowed[name] = at(statement, "Resource")
 					}
 				}
@@ -500,7 +500,7 @@ func TestADeadAccessFunctionDoesNotHoldADeploymentForAnHour(t *testing.T) {
 		wait, err := strconv.Atoi(fmt.Sprint(stack.only(t, "Custom::KafkaAccess").Properties["ServiceTimeout"]))
 		require.NoError(t, err)
 		function := stack.only(t, "AWS::Lambda::Function").Properties
-		run := int(function["Timeout"].(float64))
+		run := int(numberAt(t, function, "Timeout"))
 		assert.Greater(t, wait, run)
 		assert.LessOrEqual(t, wait, int((10 * time.Minute).Seconds()))
 		assert.NotNil(t, function["VpcConfig"], "the brokers are reachable from inside alone")

@@ -36,7 +36,7 @@ func TestCloudFormationValidateAcceptsEveryTemplate(t *testing.T) {
 	if os.Getenv("CDK_VALIDATION") == "false" {
 		t.Skip("CDK_VALIDATION=false switches AWS's validator off")
 	}
-	findings, err := assembly.Findings(outdir)
+	findings, err := assembly.Findings(outdir(t))
 	require.NoError(t, err)
 	for _, found := range findings {
 		if found.Source != assembly.Annotations { // those have tests of their own below

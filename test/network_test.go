@@ -21,10 +21,10 @@ func subnets(t *testing.T, network template) []subnet {
 	t.Helper()
 	var found []subnet
 	for id, r := range network.ofType("AWS::EC2::Subnet") {
-		s := subnet{id: id, cidr: r.Properties["CidrBlock"].(string), zone: r.Properties["AvailabilityZone"].(string)}
-		for _, tag := range r.Properties["Tags"].([]any) {
+		s := subnet{id: id, cidr: textAt(t, r.Properties, "CidrBlock"), zone: textAt(t, r.Properties, "AvailabilityZone")}
+		for _, tag := range listAt(t, r.Properties, "Tags") {
 			if at(tag, "Key") == "aws-cdk:subnet-name" {
-				s.tier = at(tag, "Value").(string)
+				s.tier = textAt(t, tag, "Value")
 			}
 		}
 		found = append(found, s)
@@ -96,7 +96,7 @@ func TestThreeZonesSurviveTheLossOfOne(t *testing.T) {
 // People who come from the public repository's Terraform keep its addresses.
 func TestProductionKeepsTheAddressPlanOfTheApplication(t *testing.T) {
 	var cidrs []string
-	for _, s := range subnets(t, platform["production"].stack(t, "network")) {
+	for _, s := range subnets(t, platform(t)["production"].stack(t, "network")) {
 		cidrs = append(cidrs, s.cidr)
 	}
 	assert.Equal(t, strings.Fields("10.0.1.0/24 10.0.2.0/24 10.0.3.0/24 10.0.11.0/24 10.0.12.0/24 10.0.13.0/24 10.0.21.0/24 10.0.22.0/24 10.0.23.0/24"), cidrs)
@@ -108,8 +108,8 @@ func TestOutboundTrafficSurvivesTheLossOfAZoneWhereItIsPaidFor(t *testing.T) {
 			assert.Len(t, network.template.ofType("AWS::EC2::NatGateway"), network.plan.NATGateways)
 		}
 	})
-	assert.Len(t, platform["production"].stack(t, "network").ofType("AWS::EC2::NatGateway"), 3, "one NAT gateway for each zone")
-	assert.Len(t, platform["staging"].stack(t, "network").ofType("AWS::EC2::NatGateway"), 1)
+	assert.Len(t, platform(t)["production"].stack(t, "network").ofType("AWS::EC2::NatGateway"), 3, "one NAT gateway for each zone")
+	assert.Len(t, platform(t)["staging"].stack(t, "network").ofType("AWS::EC2::NatGateway"), 1)
 }
 
 func TestTheDatabaseTierHasNoWayToTheInternet(t *testing.T) {
@@ -117,7 +117,7 @@ func TestTheDatabaseTierHasNoWayToTheInternet(t *testing.T) {
 		for _, network := range env.networks(t) {
 			tables := map[any]bool{}
 			for _, association := range network.template.ofType("AWS::EC2::SubnetRouteTableAssociation") {
-				if strings.Contains(at(association.Properties, "SubnetId", "Ref").(string), "DatabaseSubnet") {
+				if strings.Contains(textAt(t, association.Properties, "SubnetId", "Ref"), "DatabaseSubnet") {
 					tables[at(association.Properties, "RouteTableId", "Ref")] = true
 				}
 			}
@@ -163,8 +163,8 @@ func TestTheDatabaseTierAnswersThePrivateTierOnItsServicesAlone(t *testing.T) {
 				p := entry.Properties
 				assert.Equalf(t, "allow", p["RuleAction"], id)
 				assert.EqualValuesf(t, 6, p["Protocol"], "%s: TCP", id)
-				got = append(got, aclRule{p["CidrBlock"].(string), p["Egress"].(bool),
-					at(p, "PortRange", "From").(float64), at(p, "PortRange", "To").(float64)})
+				got = append(got, aclRule{textAt(t, p, "CidrBlock"), boolAt(t, p, "Egress"),
+					numberAt(t, p, "PortRange", "From"), numberAt(t, p, "PortRange", "To")})
 			}
 			assert.ElementsMatch(t, want, got)
 			acl := slices.Collect(maps.Keys(network.template.ofType("AWS::EC2::NetworkAcl")))
@@ -190,7 +190,7 @@ func TestWhatProductionKeepsSecretNeverCrossesTheInternet(t *testing.T) {
 			got := map[string]string{}
 			for id, endpoint := range network.template.ofType("AWS::EC2::VPCEndpoint") {
 				name := endpointService(endpoint.Properties["ServiceName"], network.region)
-				got[name] = endpoint.Properties["VpcEndpointType"].(string)
+				got[name] = textAt(t, endpoint.Properties, "VpcEndpointType")
 				if got[name] == "Interface" {
 					assert.Equalf(t, true, endpoint.Properties["PrivateDnsEnabled"], "%s: SDKs would go around it", id)
 					assert.Lenf(t, endpoint.Properties["SubnetIds"], len(network.region.Zones), "%s: one in each zone", id)
@@ -200,7 +200,7 @@ func TestWhatProductionKeepsSecretNeverCrossesTheInternet(t *testing.T) {
 		}
 	})
 	for _, service := range []string{"secretsmanager", "ecr.api", "ecr.dkr", "logs", "kms", "xray", "monitoring"} {
-		assert.Contains(t, platform["production"].Network.InterfaceEndpoints, service)
+		assert.Contains(t, platform(t)["production"].Network.InterfaceEndpoints, service)
 	}
 }
 
@@ -223,7 +223,7 @@ func endpointService(value any, region config.Region) string {
 }
 
 func TestOnlyThePrivateTierReachesTheEndpoints(t *testing.T) {
-	network := platform["production"].stack(t, "network")
+	network := platform(t)["production"].stack(t, "network")
 	var from []string
 	for id, group := range network.ofType("AWS::EC2::SecurityGroup") {
 		assert.Equalf(t, "255.255.255.255/32", at(group.Properties, "SecurityGroupEgress", 0, "CidrIp"), "%s: CDK's way to allow nothing", id)
@@ -231,10 +231,10 @@ func TestOnlyThePrivateTierReachesTheEndpoints(t *testing.T) {
 		for _, rule := range ingress {
 			assert.EqualValuesf(t, config.HTTPSPort, at(rule, "FromPort"), id)
 			assert.EqualValuesf(t, config.HTTPSPort, at(rule, "ToPort"), id)
-			from = append(from, at(rule, "CidrIp").(string))
+			from = append(from, textAt(t, rule, "CidrIp"))
 		}
 	}
-	assert.ElementsMatch(t, platform["production"].Network.Private, from)
+	assert.ElementsMatch(t, platform(t)["production"].Network.Private, from)
 }
 
 func TestFlowLogsKeepTheEvidence(t *testing.T) {
@@ -243,13 +243,13 @@ func TestFlowLogsKeepTheEvidence(t *testing.T) {
 			flow := network.template.only(t, "AWS::EC2::FlowLog")
 			assert.Equal(t, "ALL", flow.Properties["TrafficType"])
 			assert.EqualValues(t, 60, flow.Properties["MaxAggregationInterval"])
-			group := network.template.Resources[at(flow.Properties, "LogGroupName", "Ref").(string)]
+			group := network.template.Resources[textAt(t, flow.Properties, "LogGroupName", "Ref")]
 			assert.EqualValues(t, network.plan.FlowLogRetentionDays, group.Properties["RetentionInDays"])
 			assert.Contains(t, retained, group.DeletionPolicy)
 			assert.NotNil(t, group.Properties["KmsKeyId"])
 		}
 	})
-	assert.Equal(t, 365, platform["production"].Network.FlowLogRetentionDays, "PCI DSS 3.2.1, 10.7: a year of audit trail")
+	assert.Equal(t, 365, platform(t)["production"].Network.FlowLogRetentionDays, "PCI DSS 3.2.1, 10.7: a year of audit trail")
 }
 
 func TestTheDefaultSecurityGroupLetsNothingThrough(t *testing.T) {

@@ -349,7 +349,7 @@ func TestWhatWakesSomebodyIsWorthIt(t *testing.T) {
 // platform that is gone.
 func TestEveryRunbookEntryBelongsToAnAlarm(t *testing.T) {
 	used := map[string]bool{}
-	for _, env := range platform {
+	for _, env := range platform(t) {
 		for _, stack := range env.stacks {
 			for _, found := range anchorOf.FindAllStringSubmatch(string(stack.raw), -1) {
 				used[found[1]] = true
@@ -477,7 +477,7 @@ func TestAlertsReachEverybodyInConfig(t *testing.T) {
 			if strings.HasPrefix(topic, "AlertsWarning") {
 				severity = "warning"
 			}
-			got[severity] = append(got[severity], subscription.Properties["Endpoint"].(string))
+			got[severity] = append(got[severity], textAt(t, subscription.Properties, "Endpoint"))
 		}
 		assert.ElementsMatch(t, env.Site.Alerts.Critical, got["critical"])
 		assert.ElementsMatch(t, env.Site.Alerts.Warning, got["warning"])
@@ -573,7 +573,7 @@ func TestDashboardsShowWhatExists(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		names := map[string]bool{}
 		for _, dashboard := range env.stack(t, "observability").ofType("AWS::CloudWatch::Dashboard") {
-			name := dashboard.Properties["DashboardName"].(string)
+			name := textAt(t, dashboard.Properties, "DashboardName")
 			names[name] = true
 			var body struct {
 				Widgets []struct {
@@ -596,7 +596,7 @@ func TestDashboardsShowWhatExists(t *testing.T) {
 				}
 				for _, metric := range widget.Properties.Metrics {
 					if len(metric) > 1 {
-						assert.Containsf(t, published[metric[0].(string)], metric[1], "%s: %s", name, widget.Properties.Title)
+						assert.Containsf(t, published[textAt(t, metric, 0)], metric[1], "%s: %s", name, widget.Properties.Title)
 					}
 				}
 				for _, arn := range widget.Properties.Alarms {
@@ -623,7 +623,7 @@ func drawn(widget map[string]any) string {
 }
 
 func TestNoGraphAndNoLimitDisappears(t *testing.T) {
-	env := platform["production"]
+	env := platform(t)["production"]
 	want := map[string][]string{
 		"business": {
 			"Requests a minute: 1 lines", "Failed requests, percent: 4 lines, promise 0.1",
@@ -647,7 +647,7 @@ func TestNoGraphAndNoLimitDisappears(t *testing.T) {
 	got := map[string][]string{}
 	states := 0
 	for _, dashboard := range env.stack(t, "observability").ofType("AWS::CloudWatch::Dashboard") {
-		name := strings.TrimPrefix(dashboard.Properties["DashboardName"].(string), env.Prefix()+"-")
+		name := strings.TrimPrefix(textAt(t, dashboard.Properties, "DashboardName"), env.Prefix()+"-")
 		var body struct{ Widgets []map[string]any }
 		require.NoError(t, json.Unmarshal([]byte(render(dashboard.Properties["DashboardBody"])), &body))
 		for _, widget := range body.Widgets {
@@ -713,7 +713,7 @@ func TestTheServicesHistoryIsKeptAndEncrypted(t *testing.T) {
 		assert.Equal(t, "RetainExceptOnCreate", workspace.DeletionPolicy)
 		assert.Equal(t, "Retain", workspace.UpdateReplacePolicy)
 		for _, group := range env.stack(t, "observability").ofType("AWS::Logs::LogGroup") {
-			assert.Truef(t, strings.HasPrefix(group.Properties["LogGroupName"].(string), "/aws/vendedlogs/"), "%v", group.Properties["LogGroupName"])
+			assert.Truef(t, strings.HasPrefix(textAt(t, group.Properties, "LogGroupName"), "/aws/vendedlogs/"), "%v", group.Properties["LogGroupName"])
 			assert.InDelta(t, env.Observability.LogRetentionDays, group.Properties["RetentionInDays"], 0)
 		}
 	})
@@ -911,7 +911,7 @@ func TestPrometheusAlertsReachTheTopicOfTheirSeverity(t *testing.T) {
 		for _, severity := range []string{"Critical", "Warning"} {
 			pattern := regexp.MustCompile(`name: ` + strings.ToLower(severity) + `\n(?s:.*?)topic_arn: $`)
 			found := false
-			for _, part := range at(definition, "Fn::Join", 1).([]any) {
+			for _, part := range listAt(t, definition, "Fn::Join", 1) {
 				if text, ok := part.(string); ok && pattern.MatchString(text) {
 					found = true
 				} else if found {
@@ -999,10 +999,10 @@ func TestGrafanaStandsWhereAWSOffersItAndReadsOnlyMetrics(t *testing.T) {
 		assert.Equal(t, "grafana.amazonaws.com", at(trust, "Principal", "Service"))
 		assert.Equal(t, env.Site.Account, at(trust, "Condition", "StringEquals", "aws:SourceAccount"))
 		assert.Equal(t, "arn:aws:grafana:us-east-1:"+env.Site.Account+":/workspaces/*", at(trust, "Condition", "ArnLike", "aws:SourceArn"))
-		reads := grafanaReads(global, role)
+		reads := grafanaReads(t, global, role)
 		assert.Equal(t, env.Name, at(reads["aps:QueryMetrics"], "Condition", "StringEquals", "aws:ResourceTag/Environment"))
 		assert.Equal(t, env.DR.AllowDataOutsideBrazil, reads["xray:BatchGetTraces"] != nil, "traces name wallets")
-		assert.Equal(t, env.DR.AllowDataOutsideBrazil, slices.Contains(workspace.Properties["DataSources"].([]any), any("XRAY")))
+		assert.Equal(t, env.DR.AllowDataOutsideBrazil, slices.Contains(listAt(t, workspace.Properties, "DataSources"), any("XRAY")))
 		// Logs and data stay in Brazil, and a dashboard changes nothing.
 		want := []string{
 			"aps:GetLabels", "aps:GetMetricMetadata", "aps:GetSeries", "aps:QueryMetrics",
@@ -1022,7 +1022,8 @@ func TestGrafanaStandsWhereAWSOffersItAndReadsOnlyMetrics(t *testing.T) {
 }
 
 // grafanaReads are the role's actions, each with its statement.
-func grafanaReads(stack template, role string) map[string]any {
+func grafanaReads(t *testing.T, stack template, role string) map[string]any {
+	t.Helper()
 	reads := map[string]any{}
 	for _, policy := range stack.ofType("AWS::IAM::Policy") {
 		if at(policy.Properties, "Roles", 0, "Ref") != role {
@@ -1035,7 +1036,7 @@ func grafanaReads(stack template, role string) map[string]any {
 				reads[actions] = statement
 			case []any:
 				for _, action := range actions {
-					reads[action.(string)] = statement
+					reads[textAt(t, action)] = statement
 				}
 			}
 		}
@@ -1049,7 +1050,8 @@ var numbered = regexp.MustCompile(`-\d+$`)
 // reading says in a line what an alarm reads and how long it waits: statistic,
 // metric, dimensions (with the value where it is fixed) and datapoints, or the
 // expression.
-func (a alarm) reading() string {
+func (a alarm) reading(t *testing.T) string {
+	t.Helper()
 	var b strings.Builder
 	if statistic, ok := a.Properties["Statistic"]; ok {
 		fmt.Fprint(&b, statistic)
@@ -1059,7 +1061,7 @@ func (a alarm) reading() string {
 	if queries, ok := a.Properties["Metrics"].([]any); ok {
 		for _, query := range queries {
 			fmt.Fprint(&b, render(at(query, "Expression")))
-			fmt.Fprint(&b, input(query))
+			fmt.Fprint(&b, input(t, query))
 		}
 	} else {
 		fmt.Fprintf(&b, " %s %s", a.Properties["Namespace"], a.Properties["MetricName"])
@@ -1080,11 +1082,12 @@ func (a alarm) reading() string {
 
 // input says in a line what one of an expression's inputs is, where it is a metric
 // of one target group; those of the whole load balancer are known by their names.
-func input(query any) string {
+func input(t *testing.T, query any) string {
+	t.Helper()
 	var names, group []string
 	dimensions, _ := at(query, "MetricStat", "Metric", "Dimensions").([]any)
 	for _, dimension := range dimensions {
-		names = append(names, at(dimension, "Name").(string))
+		names = append(names, textAt(t, dimension, "Name"))
 		if at(dimension, "Name") == "TargetGroup" {
 			// The reference to the group in its own stack, or to that stack's output.
 			text, _ := json.Marshal(at(dimension, "Value"))
@@ -1198,7 +1201,7 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 				}
 				known, ok := want[first]
 				require.Truef(t, ok, "%s: say here what it reads", id)
-				assert.Equalf(t, strings.ReplaceAll(known, "wallet-%s", env.Prefix()), a.reading(), "%s", id)
+				assert.Equalf(t, strings.ReplaceAll(known, "wallet-%s", env.Prefix()), a.reading(t), "%s", id)
 			}
 		}
 	})
@@ -1212,14 +1215,14 @@ func TestTheLimitsAreTheAgreedOnes(t *testing.T) {
 	// A tenth of the instances' 16 and 64 GiB.
 	for name, free := range map[string]int{"staging": 1600, "production": 6144} {
 		want.FreeMemoryMiB = free
-		watch := platform[name].Observability
+		watch := platform(t)[name].Observability
 		assert.Equal(t, want, watch.Limits, name)
 		assert.Equal(t, 1000, watch.WAFBlocksPerMinute, name)
 		assert.Equal(t, 100_000, watch.ConsumerLagRecords, name)
 		assert.Equal(t, 30*time.Second, watch.ScrapeInterval, name)
 	}
-	assert.Equal(t, 150, platform["production"].Observability.MetricRetentionDays)
-	assert.Equal(t, 30, platform["staging"].Observability.MetricRetentionDays)
+	assert.Equal(t, 150, platform(t)["production"].Observability.MetricRetentionDays)
+	assert.Equal(t, 30, platform(t)["staging"].Observability.MetricRetentionDays)
 }
 
 func TestTheStandbyCallsForHelpWithoutThePrimaryRegion(t *testing.T) {

@@ -48,11 +48,11 @@ func plans(t *testing.T, env environment) map[string]resource {
 // steps are those of a plan's one workflow.
 func steps(t *testing.T, plan resource) []any {
 	t.Helper()
-	workflows := plan.Properties["Workflows"].([]any)
+	workflows := listAt(t, plan.Properties, "Workflows")
 	require.Len(t, workflows, 1, "one workflow that activates either region")
 	assert.Nil(t, at(workflows[0], "WorkflowTargetRegion"))
 	assert.Equal(t, "activate", at(workflows[0], "WorkflowTargetAction"))
-	return at(workflows[0], "Steps").([]any)
+	return listAt(t, workflows[0], "Steps")
 }
 
 // stepsOf are the names of steps, those that run side by side in brackets.
@@ -69,9 +69,10 @@ func stepsOf(list []any) []string {
 }
 
 // block is a step's own configuration, whatever its kind.
-func block(step any) map[string]any {
-	for _, content := range at(step, "ExecutionBlockConfiguration").(map[string]any) {
-		return content.(map[string]any)
+func block(t *testing.T, step any) map[string]any {
+	t.Helper()
+	for _, content := range objectAt(t, step, "ExecutionBlockConfiguration") {
+		return objectAt(t, content)
 	}
 	return nil
 }
@@ -82,15 +83,15 @@ func longest(t *testing.T, dr template, list []any) time.Duration {
 	t.Helper()
 	var sum time.Duration
 	for _, step := range list {
-		switch content := block(step); at(step, "ExecutionBlockType") {
+		switch content := block(t, step); at(step, "ExecutionBlockType") {
 		case "Parallel":
 			var group time.Duration
-			for _, inner := range content["Steps"].([]any) {
+			for _, inner := range listAt(t, content, "Steps") {
 				group = max(group, longest(t, dr, []any{inner}))
 			}
 			sum += group
 		case "ARCRegionSwitchPlan":
-			child := dr.Resources[at(content, "Arn", "Fn::GetAtt", 0).(string)]
+			child := dr.Resources[textAt(t, content, "Arn", "Fn::GetAtt", 0)]
 			sum += longest(t, dr, steps(t, child))
 		default:
 			timeout, ok := content["TimeoutMinutes"].(float64)
@@ -112,10 +113,10 @@ func TestTheWayBackToWorkFitsThePromise(t *testing.T) {
 		var detection time.Duration
 		for _, probe := range probes {
 			check := probe.Properties["HealthCheckConfig"]
-			detection = time.Duration(at(check, "RequestInterval").(float64)*at(check, "FailureThreshold").(float64)) * time.Second
+			detection = time.Duration(numberAt(t, check, "RequestInterval")*numberAt(t, check, "FailureThreshold")) * time.Second
 		}
 		alarm := env.alarms()[config.AlarmEntrance(env.Primary)]
-		detection += time.Duration(alarm.Properties["Period"].(float64)*alarm.Properties["EvaluationPeriods"].(float64)) * time.Second
+		detection += time.Duration(numberAt(t, alarm.Properties, "Period")*numberAt(t, alarm.Properties, "EvaluationPeriods")) * time.Second
 		const late = time.Minute // CloudWatch has a minute's value a minute later
 		recovery := env.DR.Recovery
 		sum := detection + late + recovery.Decision + made + config.AliasTTL + recovery.Resolvers
@@ -131,10 +132,10 @@ func TestAFailoverHasAWayWithoutLossAndOneWithout(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
 		list := steps(t, plans(t, env)[config.PlanFailover])
 		assert.Equal(t, []string{"approve", "activate-region[promote-database scale-service]", "move-traffic"}, stepsOf(list))
-		database := block(at(block(list[1])["Steps"], 0))
+		database := block(t, at(block(t, list[1])["Steps"], 0))
 		assert.Equal(t, "switchoverOnly", database["Behavior"], "the graceful way must lose nothing")
 		assert.Equal(t, "failover", at(database, "Ungraceful", "Ungraceful"), "the ungraceful way asks the lost region for nothing")
-		service := block(at(block(list[1])["Steps"], 1))
+		service := block(t, at(block(t, list[1])["Steps"], 1))
 		assert.EqualValues(t, 100, service["TargetPercent"])
 		assert.EqualValues(t, 50, at(service, "Ungraceful", "MinimumSuccessPercentage"))
 	})
@@ -144,7 +145,7 @@ func TestTheWayBackCannotLoseData(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
 		list := steps(t, plans(t, env)[config.PlanFailback])
 		assert.Equal(t, []string{"approve", "scale-service", "promote-database", "move-traffic"}, stepsOf(list))
-		database := block(list[2])
+		database := block(t, list[2])
 		assert.Equal(t, "switchoverOnly", database["Behavior"])
 		assert.Nil(t, database["Ungraceful"])
 		for id, policy := range env.stack(t, "dr-recovery").ofType("AWS::IAM::ManagedPolicy") {
@@ -167,7 +168,7 @@ func TestOnlyPeopleStartAndApproveAFailover(t *testing.T) {
 			}
 			first := steps(t, plan)[0]
 			assert.Equal(t, "ManualApproval", at(first, "ExecutionBlockType"), name)
-			approver := dr.Resources[at(block(first), "ApprovalRole", "Fn::GetAtt", 0).(string)]
+			approver := dr.Resources[textAt(t, block(t, first), "ApprovalRole", "Fn::GetAtt", 0)]
 			assert.Equal(t, env.RecoveryApprover(), approver.Properties["RoleName"])
 		}
 		for id, policy := range dr.ofType("AWS::IAM::ManagedPolicy") {
@@ -209,10 +210,10 @@ func TestThePlansActOnWhatIsDeployed(t *testing.T) {
 			})
 			assert.Equal(t, 2, checked, name)
 		}
-		traffic := block(steps(t, plans(t, env)[config.PlanTraffic])[0])
+		traffic := block(t, steps(t, plans(t, env)[config.PlanTraffic])[0])
 		assert.Equal(t, env.Site.HostedZone.ID, traffic["HostedZoneId"])
 		assert.Equal(t, env.Site.APIDomain, traffic["RecordName"])
-		for id, alarm := range plans(t, env)[config.PlanFailover].Properties["AssociatedAlarms"].(map[string]any) {
+		for id, alarm := range objectAt(t, plans(t, env)[config.PlanFailover].Properties, "AssociatedAlarms") {
 			assert.Contains(t, env.alarms(), id)
 			assert.Equal(t, env.AlarmARN(env.Secondary, id), at(alarm, "ResourceIdentifier"))
 		}
@@ -239,7 +240,7 @@ func TestTheNameFollowsTheRegionAndNotATask(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
 		dr := env.stack(t, "dr-recovery")
 		group := dr.only(t, "AWS::Route53::RecordSetGroup").Properties
-		records := group["RecordSets"].([]any)
+		records := listAt(t, group, "RecordSets")
 		require.Len(t, records, 2, "Route 53 takes the two together or not at all")
 		for i, want := range []struct {
 			region config.Region
@@ -272,34 +273,41 @@ func healthCheckOf(region string) string { return "id-of-" + region }
 func resolvedHealthCheck(t *testing.T, expression any, env environment) string {
 	t.Helper()
 	var answers []string
-	entries := []string{}
+	var entries []any
 	for _, region := range []string{env.Primary.Name, env.Secondary.Name} {
 		entries = append(entries, strings.Join([]string{env.Site.HostedZone.ID, env.Site.APIDomain, region, healthCheckOf(region)}, ":"))
 	}
 	for range 2 {
 		slices.Reverse(entries)
-		answers = append(answers, evaluate(t, expression, entries).(string))
+		answers = append(answers, textAt(t, evaluate(t, expression, entries)))
 	}
 	assert.Equal(t, answers[0], answers[1], "the order of the regions decides which record hangs on which check")
 	return answers[0]
 }
 
 // evaluate knows the functions that the expression uses.
-func evaluate(t *testing.T, expression any, healthChecks []string) any {
+func evaluate(t *testing.T, expression any, healthChecks []any) any {
 	t.Helper()
 	form, _ := expression.(map[string]any)
 	for function, argument := range form {
-		arguments, _ := argument.([]any)
 		switch function {
 		case "Fn::GetAtt":
-			assert.Equal(t, "PlanHealthChecks", arguments[1])
+			assert.Equal(t, "PlanHealthChecks", at(argument, 1))
 			return healthChecks
 		case "Fn::Join":
-			return strings.Join(evaluate(t, arguments[1], healthChecks).([]string), arguments[0].(string))
+			var parts []string
+			for _, part := range listAt(t, evaluate(t, at(argument, 1), healthChecks)) {
+				parts = append(parts, textAt(t, part))
+			}
+			return strings.Join(parts, textAt(t, argument, 0))
 		case "Fn::Split":
-			return strings.Split(evaluate(t, arguments[1], healthChecks).(string), arguments[0].(string))
+			var parts []any
+			for _, part := range strings.Split(textAt(t, evaluate(t, at(argument, 1), healthChecks)), textAt(t, argument, 0)) {
+				parts = append(parts, part)
+			}
+			return parts
 		case "Fn::Select":
-			return evaluate(t, arguments[1], healthChecks).([]string)[int(arguments[0].(float64))]
+			return at(evaluate(t, at(argument, 1), healthChecks), int(numberAt(t, argument, 0)))
 		}
 	}
 	require.Failf(t, "unknown", "%v", expression)
@@ -386,7 +394,7 @@ func TestNothingAroundATemplateOfTheSecondRegionAsksTheFirst(t *testing.T) {
 // its template and of its functions' code.
 func regionsOfFiles(t *testing.T, stack template) []any {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(outdir, "assembly-*", "*.assets.json"))
+	paths, err := filepath.Glob(filepath.Join(outdir(t), "assembly-*", "*.assets.json"))
 	require.NoError(t, err)
 	for _, path := range paths {
 		content, err := os.ReadFile(path)
@@ -397,8 +405,8 @@ func regionsOfFiles(t *testing.T, stack template) []any {
 		var manifest plain
 		require.NoError(t, json.Unmarshal(content, &manifest))
 		var regions []any
-		for _, file := range manifest["files"].(map[string]any) {
-			for _, destination := range at(file, "destinations").(map[string]any) {
+		for _, file := range objectAt(t, manifest, "files") {
+			for _, destination := range objectAt(t, file, "destinations") {
 				regions = append(regions, at(destination, "region"))
 			}
 		}
@@ -417,8 +425,8 @@ func TestTheSecondPlatformIsTheFirstOneAgain(t *testing.T) {
 			assert.Equal(t, first[property], second[property], property)
 		}
 		assert.Nil(t, second["DesiredCount"], "a number would scale a serving region down at every deployment")
-		was := here.Resources[at(first, "TaskDefinition", "Ref").(string)].Properties
-		is := there.Resources[at(second, "TaskDefinition", "Ref").(string)].Properties
+		was := here.Resources[textAt(t, first, "TaskDefinition", "Ref")].Properties
+		is := there.Resources[textAt(t, second, "TaskDefinition", "Ref")].Properties
 		for _, property := range []string{"Cpu", "Memory", "NetworkMode", "RuntimePlatform", "Volumes"} {
 			assert.Equal(t, was[property], is[property], property)
 		}
@@ -478,7 +486,7 @@ func TestTheRegionThatWaitsGetsEachReleaseWithoutAWriter(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
 		here, there := env.stack(t, "compute"), env.stack(t, "dr-compute")
 		first, second := here.only(t, "AWS::ECS::Service").Properties, there.only(t, "AWS::ECS::Service").Properties
-		was, is := first["DeploymentConfiguration"].(map[string]any), second["DeploymentConfiguration"].(map[string]any)
+		was, is := objectAt(t, first, "DeploymentConfiguration"), objectAt(t, second, "DeploymentConfiguration")
 		assert.NotEmpty(t, was["LifecycleHooks"])
 		assert.NotContains(t, is, "LifecycleHooks", "migration and test need a writer")
 		for property := range was {
@@ -487,12 +495,12 @@ func TestTheRegionThatWaitsGetsEachReleaseWithoutAWriter(t *testing.T) {
 			}
 		}
 		assert.Equal(t, true, at(is, "Alarms", "Rollback"))
-		assert.Len(t, at(is, "Alarms", "AlarmNames"), len(at(was, "Alarms", "AlarmNames").([]any)))
+		assert.Len(t, at(is, "Alarms", "AlarmNames"), len(listAt(t, was, "Alarms", "AlarmNames")))
 		for _, alarm := range there.ofType("AWS::CloudWatch::Alarm") {
 			assert.Equal(t, "notBreaching", alarm.Properties["TreatMissingData"], "nobody asks a region that waits: silence would take the release back")
 		}
 		image := func(stack template, service map[string]any) string {
-			task := stack.Resources[at(service, "TaskDefinition", "Ref").(string)]
+			task := stack.Resources[textAt(t, service, "TaskDefinition", "Ref")]
 			return fmt.Sprint(at(task.Properties, "ContainerDefinitions", 0, "Image"))
 		}
 		for _, each := range []string{image(here, first), image(there, second)} {
@@ -507,8 +515,8 @@ func TestTasksThatWaitNeedNothingOfTheFirstRegion(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
 		compute := env.stack(t, "dr-compute")
 		service := compute.only(t, "AWS::ECS::Service").Properties
-		task := compute.Resources[at(service, "TaskDefinition", "Ref").(string)]
-		app := at(task.Properties, "ContainerDefinitions", 0).(map[string]any)
+		task := compute.Resources[textAt(t, service, "TaskDefinition", "Ref")]
+		app := objectAt(t, task.Properties, "ContainerDefinitions", 0)
 		variables := environmentOf(app)
 		assert.Contains(t, variables["QUARKUS_DATASOURCE_WRITE_REACTIVE_URL"], env.StackName("dr")+" ")
 		assert.Contains(t, variables["QUARKUS_DATASOURCE_WRITE_REACTIVE_URL"], "EndpointAddress")
@@ -604,7 +612,7 @@ func TestTheReplicatorCopiesTheWalletsTopicsUnderTheirNames(t *testing.T) {
 	assert.EqualValues(t, env.DR.EventLag.Milliseconds(), alarm.Properties["Threshold"])
 	assert.Equal(t, env.ReplicatorName(), at(alarm.Properties, "Dimensions", 0, "Value"))
 	assert.Contains(t, env.alarms(), "standby-replicator-failed")
-	assert.Equal(t, map[crossing]int{{"events", "MSK Replicator"}: 1}, difference(crossings(env), crossings(platform["production"])))
+	assert.Equal(t, map[crossing]int{{"events", "MSK Replicator"}: 1}, difference(crossings(env), crossings(platform(t)["production"])))
 }
 
 func difference(more, fewer map[crossing]int) map[crossing]int {
@@ -627,7 +635,7 @@ var servingDiffers = map[string][]string{
 func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 	env := config.Production()
 	env.DR.ServingRegion = env.Secondary.Name
-	moved, before := altered(t, env), platform["production"]
+	moved, before := altered(t, env), platform(t)["production"]
 	require.ElementsMatch(t, slices.Collect(maps.Keys(before.stacks)), slices.Collect(maps.Keys(moved.stacks)))
 	changed := 0
 	for name, stack := range before.stacks {
@@ -658,7 +666,7 @@ func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 func TestSayingWhoServesIsNoChangeThatAnybodyMustFear(t *testing.T) {
 	env := config.Production()
 	env.DR.ServingRegion = env.Secondary.Name
-	saoPaulo, virginia := copied(t, platform["production"]), copied(t, altered(t, env))
+	saoPaulo, virginia := copied(t, platform(t)["production"]), copied(t, altered(t, env))
 	for way, pair := range map[string][2]map[string]plain{
 		"to the second region": {saoPaulo, virginia}, "back to the first": {virginia, saoPaulo},
 	} {
@@ -710,9 +718,9 @@ func TestNoTemplateSaysWhichClusterWrites(t *testing.T) {
 func TestARestoreOfTheCopiesIsTriedToo(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, dr template) {
 		plan := dr.only(t, "AWS::Backup::RestoreTestingPlan").Properties
-		vaults := at(plan, "RecoveryPointSelection", "IncludeVaults").([]any)
+		vaults := listAt(t, plan, "RecoveryPointSelection", "IncludeVaults")
 		require.Len(t, vaults, 1)
-		assert.Equal(t, "AWS::Backup::BackupVault", dr.Resources[at(vaults[0], "Fn::GetAtt", 0).(string)].Type)
+		assert.Equal(t, "AWS::Backup::BackupVault", dr.Resources[textAt(t, vaults[0], "Fn::GetAtt", 0)].Type)
 		selection := dr.only(t, "AWS::Backup::RestoreTestingSelection").Properties
 		assert.Equal(t, []any{"*"}, selection["ProtectedResourceArns"], "the copies are known by the name of a cluster of another region")
 		assert.Equal(t, "Aurora", selection["ProtectedResourceType"])
@@ -731,7 +739,7 @@ func TestEveryStackFitsIntoCloudFormation(t *testing.T) {
 }
 
 func TestTheDocumentedWayIsTheConfiguredOne(t *testing.T) {
-	env := platform["production"].Environment
+	env := platform(t)["production"].Environment
 	var b strings.Builder
 	b.WriteString("| leg | at most | source |\n| --- | ---: | --- |\n")
 	for _, leg := range env.DR.Recovery.Way() {
@@ -748,7 +756,7 @@ func TestTheDocumentedWayIsTheConfiguredOne(t *testing.T) {
 const recoveryPage = "docs/DISASTER-RECOVERY.md"
 
 func TestTheDocumentedLossIsTheConfiguredOne(t *testing.T) {
-	env := platform["production"].Environment
+	env := platform(t)["production"].Environment
 	var b strings.Builder
 	b.WriteString("| store | copy | bound that is watched | what AWS says | alarm | lag when it rings | where the rest comes from |\n| --- | --- | ---: | --- | --- | ---: | --- |\n")
 	for _, point := range env.RecoveryPoints() {
@@ -758,9 +766,9 @@ func TestTheDocumentedLossIsTheConfiguredOne(t *testing.T) {
 		}
 		if point.Alarm != "" {
 			alarm = "`" + point.Alarm + "`"
-			require.Contains(t, platform["production"].alarms(), point.Alarm)
+			require.Contains(t, platform(t)["production"].alarms(), point.Alarm)
 			rings = "at each failure"
-			if lag := lagAtAlarm(platform["production"].alarms()[point.Alarm], point.Loss); lag > 0 {
+			if lag := lagAtAlarm(t, platform(t)["production"].alarms()[point.Alarm], point.Loss); lag > 0 {
 				rings = fmt.Sprint(lag)
 			}
 		}
@@ -773,15 +781,16 @@ func TestTheDocumentedLossIsTheConfiguredOne(t *testing.T) {
 // is deployed: a lag that grows with the clock goes on growing while the alarm
 // counts its periods, and CloudWatch may be a minute late. Zero is an alarm on
 // something else than the bound.
-func lagAtAlarm(alarm alarm, bound time.Duration) time.Duration {
+func lagAtAlarm(t *testing.T, alarm alarm, bound time.Duration) time.Duration {
+	t.Helper()
 	if alarm.Properties["Threshold"] == 0.0 {
 		return 0
 	}
 	period, _ := alarm.Properties["Period"].(float64)
 	if period == 0 {
-		period = at(alarm.Properties, "Metrics", 0, "Period").(float64)
+		period = numberAt(t, alarm.Properties, "Metrics", 0, "Period")
 	}
-	counted := time.Duration(period*alarm.Properties["EvaluationPeriods"].(float64)) * time.Second
+	counted := time.Duration(period*numberAt(t, alarm.Properties, "EvaluationPeriods")) * time.Second
 	return bound + counted + time.Minute
 }
 
@@ -790,9 +799,9 @@ func lagAtAlarm(alarm alarm, bound time.Duration) time.Duration {
 func TestTheAlarmOnTheLagComesBeforeThePromiseIsBroken(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
 		alarm := env.alarms()[config.AlarmStandbyLag]
-		threshold := time.Duration(alarm.Properties["Threshold"].(float64)) * time.Millisecond
-		assert.Less(t, lagAtAlarm(alarm, threshold), 5*time.Minute, "the seed's promise")
-		assert.Equal(t, env.DR.Told(threshold), lagAtAlarm(alarm, threshold), "config counts another way than what is deployed")
+		threshold := time.Duration(numberAt(t, alarm.Properties, "Threshold")) * time.Millisecond
+		assert.Less(t, lagAtAlarm(t, alarm, threshold), 5*time.Minute, "the seed's promise")
+		assert.Equal(t, env.DR.Told(threshold), lagAtAlarm(t, alarm, threshold), "config counts another way than what is deployed")
 		assert.Contains(t, fmt.Sprint(alarm.Properties["AlarmActions"]), "Critical", "it can wait till morning")
 	})
 }
@@ -805,7 +814,7 @@ func orNone(text string) string {
 }
 
 func TestTheDocumentedQuotasAreThoseOfTheFullLoad(t *testing.T) {
-	env := platform["production"].Environment
+	env := platform(t)["production"].Environment
 	var b strings.Builder
 	b.WriteString("| service | quota in us-east-1 | needed | AWS's default | looked up | for |\n| --- | --- | ---: | ---: | --- | --- |\n")
 	for _, quota := range env.StandbyQuotas() {

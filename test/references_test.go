@@ -100,7 +100,7 @@ func purposeOf(output string) string {
 
 func TestReferencesAreTheDocumentedOnes(t *testing.T) {
 	now := map[string]graph{}
-	for name, env := range platform {
+	for name, env := range platform(t) {
 		now[name] = references(t, env)
 	}
 	if *update {
@@ -162,7 +162,7 @@ func TestReferencesAreOfOutputsThatExist(t *testing.T) {
 // Weak references hold no lock on their producer, and no custom resource copies
 // values between regions.
 func TestReferencesNeedNoCustomResource(t *testing.T) {
-	for name := range typesInUse() {
+	for name := range typesInUse(t) {
 		assert.NotContains(t, name, "Custom::CrossRegionExport")
 		assert.NotContains(t, name, "Custom::CrossRegionStringParameter")
 	}
@@ -201,13 +201,13 @@ func TestReferencesNeverLeadToTheObservers(t *testing.T) {
 // reference that CDK did not see.
 func TestReferencesStayInsideTheEnvironment(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		for other := range platform {
+		for other := range platform(t) {
 			if other == env.Name {
 				continue
 			}
 			for _, stack := range env.sorted() {
-				assert.NotContainsf(t, string(stack.raw), platform[other].Prefix(), "%s names something of %s", stack.name, other)
-				assert.NotContainsf(t, string(stack.raw), platform[other].Site.Account, "%s names the account of %s", stack.name, other)
+				assert.NotContainsf(t, string(stack.raw), platform(t)[other].Prefix(), "%s names something of %s", stack.name, other)
+				assert.NotContainsf(t, string(stack.raw), platform(t)[other].Site.Account, "%s names the account of %s", stack.name, other)
 			}
 		}
 	})
@@ -215,7 +215,7 @@ func TestReferencesStayInsideTheEnvironment(t *testing.T) {
 
 func TestReferencesArePicturedInTheDocuments(t *testing.T) {
 	for _, document := range picturedIn {
-		documented(t, document, "references", mermaid(t, platform["production"]))
+		documented(t, document, "references", mermaid(t, platform(t)["production"]))
 	}
 }
 

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,4 +40,35 @@ func TestATemplateThatAWSRefusesIsAnError(t *testing.T) {
 	content, err := os.ReadFile(report)
 	require.NoError(t, err)
 	assert.Contains(t, string(content), "BackupRetentionPeriod")
+}
+
+// Under `go test` too: a panic would end every other test with it.
+func TestWhatCDKRefusesFailsTheTestThatAskedAlone(t *testing.T) {
+	err := refusal(func() {
+		stack := awscdk.NewStack(awscdk.NewApp(&awscdk.AppProps{Outdir: new(t.TempDir())}), new("Refused"), nil)
+		awscdk.NewStack(stack, new("not a name"), nil)
+		awscdk.NewStack(stack, new("not a name"), nil)
+	})
+	assert.ErrorContains(t, err, "There is already a Construct with name 'not a name'")
+	var missing *awscdk.StackProps
+	assert.ErrorContains(t, refusal(func() { _ = missing.Env }), "nil pointer")
+	assert.NoError(t, refusal(func() {}))
+}
+
+// complaints keeps what a test would have failed with.
+type complaints []string
+
+func (c *complaints) Errorf(format string, arguments ...any) {
+	*c = append(*c, fmt.Sprintf(format, arguments...))
+}
+
+func TestAPanicInOneTestLeavesTheOthers(t *testing.T) {
+	var said complaints
+	func() {
+		defer contained(&said)
+		_ = []int{}[len(said)]
+	}()
+	require.Len(t, said, 1)
+	assert.Contains(t, said[0], "index out of range")
+	assert.Contains(t, said[0], "refusal_test.go")
 }

@@ -153,8 +153,8 @@ func residencyTable(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("| environment | what is outside Brazil, in us-east-1 | how many | what it holds, or how it leaves |\n| --- | --- | ---: | --- |\n")
-	for _, name := range slices.Sorted(maps.Keys(platform)) {
-		env := platform[name]
+	for _, name := range slices.Sorted(maps.Keys(platform(t))) {
+		env := platform(t)[name]
 		copies := crossings(env)
 		for _, way := range slices.SortedFunc(maps.Keys(copies), func(a, b crossing) int { return strings.Compare(a.how, b.how) }) {
 			fmt.Fprintf(&b, "| %s | leaves by itself: %s | %d | %s |\n", name, way.what, copies[way], way.how)

@@ -252,7 +252,7 @@ func TestEveryTypeThatKeepsDataHasInvariants(t *testing.T) {
 		"AWS::MSK::Topic":      "encrypted by its cluster",
 		"AWS::KMS::ReplicaKey": "rotates with its primary",
 	}
-	for _, name := range slices.Sorted(maps.Keys(typesInUse())) {
+	for _, name := range slices.Sorted(maps.Keys(typesInUse(t))) {
 		if classification[name] == keeps && exempt[name] == "" {
 			assert.NotEmptyf(t, invariants[name], "%s keeps data: say in invariants what its encryption and reach must be", name)
 		}
@@ -265,7 +265,7 @@ func TestNoStackOfAProtectedEnvironmentCanBeDeletedByMistake(t *testing.T) {
 			assert.Equalf(t, env.Protected, stack.protected, "%s: termination protection", stack.name)
 		}
 	})
-	assert.True(t, platform["production"].Protected, "production must be protected")
+	assert.True(t, platform(t)["production"].Protected, "production must be protected")
 }
 
 func TestEveryStackIsInItsEnvironmentsAccountAndRegions(t *testing.T) {

@@ -41,7 +41,7 @@ type locked struct {
 // the properties that CloudFormation cannot change in place are its identity.
 func TestStatefulLock(t *testing.T) {
 	if lockRequested() {
-		types := slices.Sorted(maps.Keys(typesInUse()))
+		types := slices.Sorted(maps.Keys(typesInUse(t)))
 		extract, err := schema.Extract(filepath.Join("..", schema.Database), types)
 		require.NoError(t, err)
 		writeJSON(t, schemaFile, extract)
@@ -53,21 +53,21 @@ func TestStatefulLock(t *testing.T) {
 	var before map[string]lockedStacks
 	require.NoError(t, json.Unmarshal(content, &before))
 	now := currentIdentities(t)
-	for _, name := range slices.Sorted(maps.Keys(platform)) {
+	for _, name := range slices.Sorted(maps.Keys(platform(t))) {
 		t.Run(name, func(t *testing.T) {
-			for _, problem := range compareLocks(before[name], now[name], platform[name]) {
+			for _, problem := range compareLocks(before[name], now[name], platform(t)[name]) {
 				t.Error(problem)
 			}
 		})
 	}
 	for name := range before {
-		assert.Containsf(t, platform, name, "environment %s is gone: everything it holds would be orphaned", name)
+		assert.Containsf(t, platform(t), name, "environment %s is gone: everything it holds would be orphaned", name)
 	}
 }
 
 func TestEverySchemaThatTheLockNeedsIsCommitted(t *testing.T) {
 	known := knownTypes(t)
-	for _, name := range slices.Sorted(maps.Keys(typesInUse())) {
+	for _, name := range slices.Sorted(maps.Keys(typesInUse(t))) {
 		assert.Containsf(t, known, name, "CloudFormation's schema of %s is not in %s: run `make lock`", name, schemaFile)
 	}
 }
@@ -94,7 +94,7 @@ func currentIdentities(t *testing.T) map[string]lockedStacks {
 	t.Helper()
 	types := knownTypes(t)
 	identities := map[string]lockedStacks{}
-	for name, env := range platform {
+	for name, env := range platform(t) {
 		identities[name] = lockedStacks{}
 		for _, stack := range env.stacks {
 			resources := map[string]locked{}
@@ -249,7 +249,7 @@ func TestTheLockSaysWhatWouldBeLost(t *testing.T) {
 		"Vpc":     {Type: "AWS::EC2::VPC", Replaces: map[string]any{}},
 		"Topic":   {Type: "AWS::MSK::Topic", Replaces: map[string]any{}},
 	}}
-	problems := strings.Join(compareLocks(before, now, platform["production"]), "\n")
+	problems := strings.Join(compareLocks(before, now, platform(t)["production"]), "\n")
 	assert.Contains(t, problems, `Cluster (AWS::RDS::DBCluster): KmsKeyId changes from "a" to "b", which replaces the resource: it is ORPHANED`)
 	assert.Contains(t, problems, "Vpc (AWS::EC2::VPC): CidrBlock changes from \"10.0.0.0/16\" to nothing, which replaces the resource: it is destroyed, and what depends on it is cut off")
 	assert.Contains(t, problems, "Bucket (AWS::S3::Bucket) is gone or has another logical ID: it is ORPHANED")

@@ -7,17 +7,21 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/synthesis"
 	"wallet-infra/stacks"
 )
 
@@ -25,10 +29,26 @@ import (
 // exactly as a deployment would be, strict validation included. cdk-nag looks on;
 // TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates proves that it changes
 // nothing.
-var platform map[string]environment
+func platform(t *testing.T) map[string]environment {
+	t.Helper()
+	built, err := synthesizedOnce()
+	if err != nil {
+		t.Fatalf("there are no templates to judge: %v", err)
+	}
+	return built
+}
 
-// outdir is the cloud assembly that platform was read from.
-var outdir string
+// outdir is the cloud assembly that platform is read from.
+func outdir(t *testing.T) string {
+	t.Helper()
+	platform(t)
+	return assemblyDir
+}
+
+// assemblyDir holds the one synthesis. TestMain makes and removes it.
+var assemblyDir string
+
+var synthesizedOnce = sync.OnceValues(func() (map[string]environment, error) { return synthesize(assemblyDir) })
 
 // environment is one synthesized environment and the configuration behind it.
 type environment struct {
@@ -64,14 +84,29 @@ func TestMain(m *testing.M) {
 func runAll(m *testing.M) (int, error) {
 	defer jsii.Close()
 	var err error
-	if outdir, err = os.MkdirTemp("", "wallet-infra-"); err != nil {
+	if assemblyDir, err = os.MkdirTemp("", "wallet-infra-"); err != nil {
 		return 1, err
 	}
-	defer os.RemoveAll(outdir)
-	if platform, err = synthesize(outdir); err != nil {
-		return 1, err
-	}
+	defer os.RemoveAll(assemblyDir)
 	return m.Run(), nil
+}
+
+// refusal is the error with which the CDK library, or a mistake in a construct,
+// ends a synthesis. Both would end every test otherwise.
+func refusal(build func()) (err error) {
+	defer func() {
+		if mistake := recover(); mistake != nil {
+			err = fmt.Errorf("a construct panics: %v\n%s", mistake, debug.Stack())
+		}
+	}()
+	return synthesis.Run(build)
+}
+
+// contained turns a panic of a test into its failure, so that the others run.
+func contained(t assert.TestingT) {
+	if mistake := recover(); mistake != nil {
+		t.Errorf("the test itself panics: %v\n%s", mistake, debug.Stack())
+	}
 }
 
 // synthesize builds all environments with cdk.json's flags into outdir.
@@ -87,9 +122,13 @@ func synthesize(outdir string) (map[string]environment, error) {
 	// The app would panic on the first finding and take every test with it; the
 	// report is judged by TestCloudFormationValidateAcceptsEveryTemplate instead.
 	context["@aws-cdk/core:failSynthOnValidationErrors"] = false
-	app := stacks.NewApp(context, outdir, environments)
-	inspect(app)
-	app.Synth(nil)
+	if err := refusal(func() {
+		app := stacks.NewApp(context, outdir, environments)
+		inspect(app)
+		app.Synth(nil)
+	}); err != nil {
+		return nil, err
+	}
 	synthesized := map[string]environment{}
 	for _, env := range environments {
 		loaded, err := load(outdir, env)
@@ -123,8 +162,12 @@ func read(stack assembly.Stack) template {
 // eachEnvironment runs a test for every environment, by name.
 func eachEnvironment(t *testing.T, check func(t *testing.T, env environment)) {
 	t.Helper()
-	for _, name := range slices.Sorted(maps.Keys(platform)) {
-		t.Run(name, func(t *testing.T) { check(t, platform[name]) })
+	built := platform(t)
+	for _, name := range slices.Sorted(maps.Keys(built)) {
+		t.Run(name, func(t *testing.T) {
+			defer contained(t)
+			check(t, built[name])
+		})
 	}
 }
 
@@ -145,8 +188,11 @@ func eachThatCopies(t *testing.T, check func(t *testing.T, env environment)) {
 func eachOfTheSeed[V any](t *testing.T, seed map[string]V, check func(t *testing.T, env environment, want V)) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(seed)) {
-		require.Contains(t, platform, name)
-		t.Run(name, func(t *testing.T) { check(t, platform[name], seed[name]) })
+		require.Contains(t, platform(t), name)
+		t.Run(name, func(t *testing.T) {
+			defer contained(t)
+			check(t, platform(t)[name], seed[name])
+		})
 	}
 }
 
@@ -169,26 +215,7 @@ func (t template) only(test *testing.T, resourceType string) resource {
 	for _, r := range found {
 		return r
 	}
-	panic("unreachable")
-}
-
-// at walks into a value by map keys and list indices and returns nil where the
-// path ends early: at(r.Properties, "Tags", 0, "Key").
-func at(value any, path ...any) any {
-	for _, step := range path {
-		switch key := step.(type) {
-		case string:
-			object, _ := value.(map[string]any)
-			value = object[key]
-		case int:
-			list, _ := value.([]any)
-			if key >= len(list) {
-				return nil
-			}
-			value = list[key]
-		}
-	}
-	return value
+	return resource{}
 }
 
 // synthesizeStack synthesizes one stack of the environment on its own, for a
@@ -197,13 +224,16 @@ func synthesizeStack(t *testing.T, env environment, region config.Region, build 
 	t.Helper()
 	context, err := config.ReadContext("../cdk.json", nil)
 	require.NoError(t, err)
-	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: new(t.TempDir()), AnalyticsReporting: new(false)})
-	stack := awscdk.NewStack(app, new("Stack"), &awscdk.StackProps{
-		Env: &awscdk.Environment{Account: new(env.Site.Account), Region: new(region.Name)},
-	})
-	build(stack)
+	dir := t.TempDir()
 	built := template{name: "Stack", region: region.Name}
-	built.raw, err = json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
+	require.NoError(t, refusal(func() {
+		app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: new(dir), AnalyticsReporting: new(false)})
+		stack := awscdk.NewStack(app, new("Stack"), &awscdk.StackProps{
+			Env: &awscdk.Environment{Account: new(env.Site.Account), Region: new(region.Name)},
+		})
+		build(stack)
+		built.raw, err = json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
+	}))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(built.raw, &built.Template))
 	return built

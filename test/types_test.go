@@ -157,7 +157,7 @@ var reconsidered = map[string]string{
 }
 
 func TestEveryResourceTypeIsClassified(t *testing.T) {
-	for _, name := range slices.Sorted(maps.Keys(typesInUse())) {
+	for _, name := range slices.Sorted(maps.Keys(typesInUse(t))) {
 		_, known := classification[name]
 		assert.Truef(t, known, "%s is new here. Decide in classification (test/types_test.go) what is lost when one is deleted or replaced: "+
 			"keeps (data, credentials, keys: needs RemovalPolicy RETAIN and is locked), carries (holds none, but its replacement replaces or cuts off what does: locked), "+
@@ -167,7 +167,7 @@ func TestEveryResourceTypeIsClassified(t *testing.T) {
 
 func TestNoTypeThatAWSCountsAsStatefulIsTreatedAsDisposable(t *testing.T) {
 	known := knownTypes(t)
-	for _, name := range slices.Sorted(maps.Keys(typesInUse())) {
+	for _, name := range slices.Sorted(maps.Keys(typesInUse(t))) {
 		_, answered := reconsidered[name]
 		if known[name].Stateful && !answered {
 			assert.Equalf(t, keeps, classification[name], "%s is stateful in CloudFormation's own model; give the reason in reconsidered or keep it", name)
@@ -218,9 +218,10 @@ func TestWhatKeepsDataOutlivesItsStack(t *testing.T) {
 }
 
 // typesInUse are all resource types of all templates.
-func typesInUse() map[string]bool {
+func typesInUse(t *testing.T) map[string]bool {
+	t.Helper()
 	types := map[string]bool{}
-	for _, env := range platform {
+	for _, env := range platform(t) {
 		for _, stack := range env.stacks {
 			for _, r := range stack.Resources {
 				types[r.Type] = true

@@ -28,7 +28,7 @@ func altered(t *testing.T, env config.Environment) environment {
 	require.NoError(t, err)
 	context["aws:cdk:bundling-stacks"] = []string{}
 	dir := t.TempDir()
-	require.NotPanics(t, func() { stacks.NewApp(context, dir, []config.Environment{env}).Synth(nil) })
+	require.NoError(t, refusal(func() { stacks.NewApp(context, dir, []config.Environment{env}).Synth(nil) }))
 	built, err := load(dir, env)
 	require.NoError(t, err)
 	variants[key] = built

@@ -35,8 +35,8 @@ func eachWebACL(t *testing.T, check func(t *testing.T, env environment, scope wa
 func webACLRules(t *testing.T, built template) map[string]map[string]any {
 	t.Helper()
 	rules := map[string]map[string]any{}
-	for _, rule := range built.only(t, "AWS::WAFv2::WebACL").Properties["Rules"].([]any) {
-		rules[at(rule, "Name").(string)] = rule.(map[string]any)
+	for _, rule := range listAt(t, built.only(t, "AWS::WAFv2::WebACL").Properties, "Rules") {
+		rules[textAt(t, rule, "Name")] = objectAt(t, rule)
 	}
 	return rules
 }
@@ -84,7 +84,7 @@ func TestNoRuleOfAWebACLHidesAnother(t *testing.T) {
 		assert.Equal(t, map[string]any{"Allow": map[string]any{}}, acl["DefaultAction"])
 		assert.Equal(t, acl["Name"], at(acl, "VisibilityConfig", "MetricName"))
 		priorities, metrics := map[any]bool{}, map[any]bool{}
-		rules := acl["Rules"].([]any)
+		rules := listAt(t, acl, "Rules")
 		for _, rule := range rules {
 			priorities[at(rule, "Priority")] = true
 			metrics[at(rule, "VisibilityConfig", "MetricName")] = true
@@ -155,7 +155,7 @@ func matches(t *testing.T, statement any, uri string) bool {
 	match := at(statement, "RegexMatchStatement")
 	require.NotNil(t, match)
 	require.Equal(t, map[string]any{"UriPath": map[string]any{}}, at(match, "FieldToMatch"))
-	for priority, step := range at(match, "TextTransformations").([]any) {
+	for priority, step := range listAt(t, match, "TextTransformations") {
 		require.EqualValues(t, priority, at(step, "Priority"))
 		switch at(step, "Type") {
 		case "URL_DECODE_UNI":
@@ -170,7 +170,7 @@ func matches(t *testing.T, statement any, uri string) bool {
 			t.Fatalf("unknown transformation %v", at(step, "Type"))
 		}
 	}
-	return regexp.MustCompile(at(match, "RegexString").(string)).MatchString(uri)
+	return regexp.MustCompile(textAt(t, match, "RegexString")).MatchString(uri)
 }
 
 func TestCredentialsAppearInNoWebACLLog(t *testing.T) {
