@@ -6,12 +6,8 @@
 // and DATABASE_PASSWORD, over TLS, to a server that proves its name with a
 // certificate of AWS_REGION's authorities (config/authorities).
 //
-// It exits with 0 when the release may run; 1 when the database or a statement
-// failed; 2 when the migrations, the command line or the environment are not valid;
-// 3 when the schema no longer has what this release needs; 4 when a migration
-// stopped half-way and a person must look; 5 when another migration held the lock
-// all the time; 6 when a migration would remove what the release that serves now
-// may need.
+// It exits with 0 when the release may run, and with the status of
+// internal/migrations that tells why not.
 package main
 
 import (
@@ -76,8 +72,9 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "migrate", Short: "Change the schema of the wallet's database",
 		Long: "Change the schema of the wallet's database, forward only.\n\n" +
-			"Exit status: 0 the release may run, 1 failure, 2 not valid, 3 schema too new for this release,\n" +
-			"4 a migration stopped half-way, 5 another migration runs, 6 contract before its expand is served.",
+			"Exit status: 0 the release may run, 3 schema too new for this release, 4 a person must see what a\n" +
+			"migration did, 5 another migration runs, 6 contract before its expand is served, 7 failed with nothing\n" +
+			"half-done, 8 not valid, 9 the schema must change first in the region that writes.",
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true

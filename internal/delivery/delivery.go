@@ -26,13 +26,16 @@ const (
 	ExitInterrupted = 130 // what a shell reports of a program that SIGINT ended
 )
 
-// The migration program's own exit statuses that say more than a failure (cmd/migrate).
-// scripts/migrate.sh ends with them, and a rollback with those of its check.
+// The migration program's own exit statuses (internal/migrations). scripts/migrate.sh
+// ends with them, and a rollback with those of its check.
 const (
-	ExitSchemaTooNew = 3
-	exitHalfWay      = 4
-	exitLocked       = 5
-	exitContract     = 6
+	ExitSchemaTooNew    = 3
+	exitHalfWay         = 4
+	exitLocked          = 5
+	exitContract        = 6
+	exitMigrationFailed = 7
+	exitMigrationBad    = 8
+	exitReadOnly        = 9
 )
 
 // Exits is what each exit status means; docs/DEPLOYMENT.md shows the same table.
@@ -44,9 +47,12 @@ var Exits = []struct {
 	{ExitRefused, "refused: the input, the account, a check before the change, or the synthesis; nothing was changed"},
 	{ExitFailed, "something was begun and failed; the last lines say what stands and how to go on"},
 	{ExitSchemaTooNew, "migrations: the schema no longer has what this release needs"},
-	{exitHalfWay, "migrations: one stopped half-way, and a person must look"},
+	{exitHalfWay, "migrations: nobody knows what became of one, and a person must look"},
 	{exitLocked, "migrations: another run held the lock all the time"},
-	{exitContract, "migrations: one would remove what the release that serves now may need"},
+	{exitContract, "migrations: one would remove what a release that serves now may need"},
+	{exitMigrationFailed, "migrations: the database was not reached or refused a statement, or the task was told to stop; nothing is half-done"},
+	{exitMigrationBad, "migrations: the image's set, the task's command line or its environment is not valid"},
+	{exitReadOnly, "migrations: the schema must change first in the region that writes"},
 	{ExitDeclined, "a person did not confirm; nothing was changed"},
 	{ExitStale, "a reviewed change set no longer fits what is deployed; prepare and review again"},
 	{ExitInterrupted, "interrupted; CloudFormation or ECS finishes what was begun, the same command goes on from there"},

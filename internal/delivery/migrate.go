@@ -213,8 +213,10 @@ func (s *Session) ended(ctx context.Context, log *taskLog, task types.Task) erro
 			return fail(status, "another migration held the lock all the time: nothing was changed; run this again when it has ended")
 		case exitContract:
 			return fail(status, "a migration would remove what the release that serves now may need: deploy the release that no longer needs it first")
-		default:
+		case exitMigrationFailed, exitMigrationBad, exitReadOnly:
 			return fail(status, "the migration task ended with exit status %d: read its log above; scripts/migrate.sh %s --status shows the schema", status, s.Env.Name)
+		default: // killed or crashed: no answer of the program's
+			return fail(ExitFailed, "the migration task ended with exit status %d, which its program does not have: a statement may still run on the server; scripts/migrate.sh %s --status tells", status, s.Env.Name)
 		}
 	}
 	return fail(ExitFailed, "the migration task never ran: %s", aws.ToString(task.StoppedReason))

@@ -17,8 +17,19 @@ func migrate(options MigrateOptions) func(context.Context, *Session) error {
 	return func(ctx context.Context, s *Session) error { return s.Migrate(ctx, options) }
 }
 
+// A crash of the program must not look like a refusal before the change.
+func TestATaskThatWasKilledIsAFailureOfTheCommand(t *testing.T) {
+	for _, status := range []int{1, 2, 137} {
+		w := newWorld(t)
+		w.task.exit = status
+		_, err := w.run("", false, migrate(MigrateOptions{Yes: true}))
+		assert.Equal(t, ExitFailed, StatusOf(err))
+		assert.ErrorContains(t, err, "a statement may still run on the server")
+	}
+}
+
 func TestAMigrationShowsItsLogAndEndsWithTheTasksStatus(t *testing.T) {
-	for status, want := range map[int]string{0: "", 1: "ended with exit status 1", 3: "the schema is too new for this release", 4: "--applied or --not-applied", 5: "another migration held the lock", 6: "deploy the release that no longer needs it first", 7: "exit status 7"} {
+	for status, want := range map[int]string{0: "", 3: "the schema is too new for this release", 4: "--applied or --not-applied", 5: "another migration held the lock", 6: "deploy the release that no longer needs it first", 7: "exit status 7"} {
 		w := newWorld(t)
 		w.task.exit = status
 		out, err := w.run("", false, migrate(MigrateOptions{Yes: true}))

@@ -6,18 +6,20 @@ import (
 )
 
 // Status is how a command of the runner ends; the number is the program's exit
-// status. lambda/migration and the delivery's commands know it too.
+// status. lambda/migration and the delivery's commands know it too. 1 and 2 are the
+// commands' own, and a Go program that panics ends with 2.
 type Status int
 
 // The exit statuses.
 const (
 	OK       Status = 0
-	Failure  Status = 1 // the database, or a statement
-	Invalid  Status = 2 // the set, the command line or the environment
 	TooNew   Status = 3 // the schema no longer has what this release needs
-	Dirty    Status = 4 // a migration stopped half-way, and a person must look
+	Dirty    Status = 4 // nobody knows what became of a migration: a person must look
 	Locked   Status = 5 // another migration held the lock all the time
-	TooEarly Status = 6 // a contract that the release that serves cannot live with
+	TooEarly Status = 6 // a contract that a release that serves cannot live with
+	Failure  Status = 7 // not reached, refused or told to stop; nothing is half-done
+	Invalid  Status = 8 // the set, the command line or the environment
+	ReadOnly Status = 9 // the schema must change first in the region that writes
 )
 
 // Refusal is an error with the exit status that tells its kind.

@@ -14,12 +14,13 @@ import (
 // What the runner's exit statuses mean (cmd/migrate). Its log, in the task's log
 // group, says more.
 var exits = map[int32]string{
-	1: "the migration did not succeed: its log says why",
-	2: "the image's migrations are not a valid set: its log lists every problem",
 	3: "the schema is too new for this release: a migration after it removed what it needs. Deploy a newer release",
-	4: "an earlier migration stopped half-way and is marked dirty: see what it did, then run the repair command",
+	4: "nobody knows what became of a migration, which is marked dirty: see what it did, then run the repair command",
 	5: "another migration held the lock all the time",
-	6: "the release drops what the version that serves now still needs: deploy the release with the expanding migration first",
+	6: "the release drops what a version that serves now still needs: deploy the release with the expanding migration first",
+	7: "the database was not reached or refused a statement, or the task was told to stop; nothing is half-done, and its log says why",
+	8: "the image's migrations, its command line or its environment are not valid: its log lists every problem",
+	9: "the database cannot be written to in this region, and the release needs a newer schema: deploy it first in the region that writes",
 }
 
 // judge says what a task means for the deployment.
@@ -57,7 +58,7 @@ func (r run) ended(arn string, exit int32) hook.Answer {
 	}
 	reason, known := exits[exit]
 	if !known {
-		reason = "the runner was killed, or is another program"
+		reason = "the runner was killed or crashed, or is another program: a statement may still run on the server"
 	}
 	return r.failed("the task %s ended with status %d: %s", arn, exit, reason)
 }
