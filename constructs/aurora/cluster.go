@@ -87,7 +87,7 @@ func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsman
 		made.Node().AddDependency(logs)
 	}
 	oneByOne(made, db.Readers)
-	joinGlobal(scope, made, env)
+	makeGlobal(scope, made, env)
 	accept(made, env)
 	return cluster{cluster: made, group: group}
 }

@@ -10,24 +10,23 @@ import (
 	"wallet-infra/config"
 )
 
-// joinGlobal makes the cluster the first member of a global database. The global
-// cluster comes first and empty, and the member names it: the other way round,
-// the template would say who the writer is, which is wrong after a switchover.
-func joinGlobal(scope constructs.Construct, member awsrds.DatabaseCluster, env config.Environment) {
+// makeGlobal makes the cluster the first member of a global database, by naming it as
+// the source. That is the one form that a running cluster can take too: a cluster that
+// names its global database itself can do so at its creation alone (the resource's
+// handler answers "Resource is immutable" later). The source is read when the global
+// database is made and never again, so a switchover leaves it alone; engine, version
+// and encryption are the source's, and AWS asks for none of them beside it
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-globalcluster.html).
+func makeGlobal(scope constructs.Construct, source awsrds.DatabaseCluster, env config.Environment) {
 	if env.DR.Mode.SecondaryRegions() == 0 {
 		return
 	}
 	global := awsrds.NewCfnGlobalCluster(scope, new("Global"), &awsrds.CfnGlobalClusterProps{
-		GlobalClusterIdentifier: new(env.GlobalClusterName()),
-		Engine:                  new("aurora-mysql"),
-		EngineVersion:           new(EngineVersion(env.Database)),
-		StorageEncrypted:        new(true),
-		DeletionProtection:      new(env.Protected),
+		GlobalClusterIdentifier:   new(env.GlobalClusterName()),
+		SourceDbClusterIdentifier: source.ClusterArn(),
+		DeletionProtection:        new(env.Protected),
 	})
 	global.ApplyRemovalPolicy(removal(env), nil)
-	// The L2 construct has no such property. The reference also orders the two.
-	resource := member.Node().DefaultChild().(awsrds.CfnDBCluster)
-	resource.SetGlobalClusterIdentifier(global.Ref())
 }
 
 // scaleReaders adds readers while the fixed ones are busy. The bounds count the

@@ -40,15 +40,11 @@ func (r *reader) database(step string, config plan.AuroraConfig) {
 		return
 	}
 	found := false
-	r.each(typeGlobal, func(stack assembly.Stack, id string, resource assembly.Resource) {
-		if r.name(stack, id) != config.GlobalClusterIdentifier {
-			return
+	r.each(typeGlobal, func(stack assembly.Stack, id string, _ assembly.Resource) {
+		if r.name(stack, id) == config.GlobalClusterIdentifier {
+			found = true
+			r.Database.ID = config.GlobalClusterIdentifier
 		}
-		found = true
-		r.Database.ID = config.GlobalClusterIdentifier
-		r.Database.Engine = r.text(stack, resource.Properties["Engine"])
-		r.Database.Version = r.text(stack, resource.Properties["EngineVersion"])
-		r.Database.Encrypted, _ = resource.Properties["StorageEncrypted"].(bool)
 	})
 	if !found {
 		r.problem("step %q moves global database %q, which no template makes", step, config.GlobalClusterIdentifier)
@@ -64,11 +60,14 @@ func (r *reader) cluster(step, arn string) {
 		return
 	}
 	found := false
-	r.each(typeCluster, func(stack assembly.Stack, id string, _ assembly.Resource) {
+	r.each(typeCluster, func(stack assembly.Stack, id string, resource assembly.Resource) {
 		if r.text(stack, r.attribute(stack, id, "DBClusterArn")) != arn {
 			return
 		}
 		found = true
+		r.Database.Engine = r.text(stack, resource.Properties["Engine"])
+		r.Database.Version = r.text(stack, resource.Properties["EngineVersion"])
+		r.Database.Encrypted, _ = resource.Properties["StorageEncrypted"].(bool)
 		cluster := Cluster{ID: r.name(stack, id), ARN: arn, Region: stack.Region}
 		r.each(typeInstance, func(of assembly.Stack, instance string, resource assembly.Resource) {
 			if of.Name == stack.Name && r.text(of, resource.Properties["DBClusterIdentifier"]) == cluster.ID {
