@@ -1,33 +1,41 @@
 package function
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
+	"sync"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 )
 
-// code compiles a command of lambda/. The asset is named by the hash of its
-// sources, not of the binary, so that two versions of the Go toolchain give the
-// same template, and a run that builds nothing (`cdk ls`) does too.
+// identities are asked for once in a process.
+var identities = sync.OnceValues(func() (map[string]string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
+	}
+	return toolchain{root, goArchitecture}.identities()
+})
+
+// code compiles a command of lambda/. The asset is named by the identity of what
+// the program is made of.
 func code(command string) awslambda.Code {
 	root, err := moduleRoot()
 	if err != nil {
 		panic(err) // not configuration: the program runs outside its repository
 	}
-	hash, err := sourceHash(root)
+	hashes, err := identities()
 	if err != nil {
 		panic(err)
+	}
+	hash, found := hashes[command]
+	if !found {
+		panic("no command lambda/" + command)
 	}
 	return awslambda.Code_FromAsset(new(filepath.Join(root, "lambda", command)), &awss3assets.AssetOptions{
 		AssetHashType: awscdk.AssetHashType_CUSTOM,
@@ -35,14 +43,17 @@ func code(command string) awslambda.Code {
 		Bundling: &awscdk.BundlingOptions{
 			// Required by CDK, used only when the local build fails.
 			Image: awscdk.DockerImage_FromRegistry(new("public.ecr.aws/docker/library/golang:1.26")),
-			Local: &compiler{root: root, command: command, hash: hash},
+			Local: &compiler{toolchain: toolchain{root, goArchitecture}, command: command, hash: hash},
 		},
 	})
 }
 
 // compiler builds a command with the Go toolchain of this machine, once for each
-// state of its sources: linking again for every synthesis would take most of it.
-type compiler struct{ root, command, hash string }
+// identity: linking again for every synthesis would take most of it.
+type compiler struct {
+	toolchain
+	command, hash string
+}
 
 // TryBundle implements awscdk.ILocalBundling. It says false, with the reason on
 // standard error, when the command does not build or cannot be copied.
@@ -57,13 +68,13 @@ func (c *compiler) TryBundle(outputDir *string, _ *awscdk.BundlingOptions) *bool
 // bundle puts the program at target. It is compiled beside its place in build/
 // and renamed, so that another run never sees half of it.
 func (c *compiler) bundle(target string) error {
-	kept := filepath.Join(c.root, "build", "lambda", runtime.Version(), c.hash, c.command)
+	kept := filepath.Join(c.root, "build", "lambda", c.hash, c.command)
 	if _, err := os.Stat(kept); err != nil {
 		if err := os.MkdirAll(filepath.Dir(kept), 0o750); err != nil {
 			return err
 		}
 		fresh := fmt.Sprintf("%s.%d", kept, os.Getpid())
-		if err := c.compile(fresh); err != nil {
+		if err := c.build(c.command, fresh); err != nil {
 			return err
 		}
 		if err := os.Rename(fresh, kept); err != nil {
@@ -87,65 +98,6 @@ func copyProgram(target, source string) error {
 	}
 	_, err = io.Copy(to, from)
 	return errors.Join(err, to.Close())
-}
-
-func (c *compiler) compile(target string) error {
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w -buildid=",
-		"-o", target, "./lambda/"+c.command)
-	build.Dir = c.root
-	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	return build.Run()
-}
-
-// sourceRoots hold all of this module that a function is compiled from.
-var sourceRoots = []string{"lambda", "config/authorities"}
-
-// sourceHash covers every source of the functions and the versions of what they
-// import.
-func sourceHash(root string) (string, error) {
-	sum := sha256.New()
-	add := func(path string) error {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(sum, "%s %d\n", filepath.ToSlash(name), len(content))
-		_, err = sum.Write(content)
-		return err
-	}
-	for _, source := range sourceRoots {
-		if err := eachSource(filepath.Join(root, filepath.FromSlash(source)), add); err != nil {
-			return "", err
-		}
-	}
-	if err := add(filepath.Join(root, "go.sum")); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-// eachSource visits every file of a directory that can be compiled into a function.
-func eachSource(root string, visit func(path string) error) error {
-	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			if entry.Name() == "testdata" {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if matched, _ := filepath.Match("*_test.go", entry.Name()); matched {
-			return nil
-		}
-		return visit(path)
-	})
 }
 
 // moduleRoot finds the repository from the directory in which the program runs:
