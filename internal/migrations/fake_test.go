@@ -101,7 +101,7 @@ var (
 func (f *fakeMySQL) say(c *fakeConn, query string, values []driver.NamedValue) ([]driver.Value, error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	code := strings.Join(strings.Fields(codeOrSelf(query)), " ")
+	code := strings.Join(strings.Fields(comments.ReplaceAllString(query, "")), " ")
 	f.statements = append(f.statements, code)
 	if name, locks := strings.CutPrefix(code, "LOCK TABLES "); locks {
 		f.used[strings.TrimSuffix(name, " WRITE")] = c
@@ -148,13 +148,8 @@ func (f *fakeMySQL) say(c *fakeConn, query string, values []driver.NamedValue) (
 	return f.row(code, value)
 }
 
-// codeOrSelf drops the comments of a migration's file, but not the quoted names.
-func codeOrSelf(query string) string {
-	if strings.HasPrefix(query, "--") {
-		return codeOf(query)
-	}
-	return query
-}
+// comments are the lines of a migration's header.
+var comments = regexp.MustCompile(`(?m)^--.*$`)
 
 // row serves the two tables of one row each.
 func (f *fakeMySQL) row(code string, value func(int) driver.Value) ([]driver.Value, error) {

@@ -39,6 +39,8 @@ type Migration struct {
 	// Floor is the oldest own version of a release that runs after a contract; 0 for
 	// an expand.
 	Floor int `json:"floor,omitempty"`
+
+	statement string
 }
 
 // Set is a release's migrations, in order, from version 1 on without a gap.
@@ -108,9 +110,11 @@ func read(files fs.FS, entry fs.DirEntry) (Migration, error) {
 	if err != nil {
 		return found, fmt.Errorf("%s: %w", name, err)
 	}
-	said := header(content)
-	found.Kind = Kind(said["kind"])
-	problems := []error{checkKind(&found, said), checkStatement(found, string(content), said)}
+	// Some editors begin a text with a byte order mark, which no server takes.
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
+	said, twice := header(content)
+	found.Kind, found.statement = Kind(said["kind"]), string(content)
+	problems := []error{twice, checkKind(&found, said), checkStatement(found, found.statement, said["because"])}
 	for i, problem := range problems {
 		if problem != nil {
 			problems[i] = fmt.Errorf("%s: %w", name, problem)
@@ -123,16 +127,20 @@ func read(files fs.FS, entry fs.DirEntry) (Migration, error) {
 // about the migration.
 var headerLine = regexp.MustCompile(`^--\s*(kind|floor|because):\s*(.*?)\s*$`)
 
-// header reads what the comment at the top of a file says.
-func header(content []byte) map[string]string {
+// header reads what the comment at the top of a file says, and each thing once.
+func header(content []byte) (map[string]string, error) {
 	said := map[string]string{}
+	var problems []error
 	lines := bufio.NewScanner(bytes.NewReader(content))
 	for lines.Scan() && strings.HasPrefix(lines.Text(), "--") {
 		if parts := headerLine.FindStringSubmatch(lines.Text()); parts != nil {
+			if _, before := said[parts[1]]; before {
+				problems = append(problems, fmt.Errorf("%s: says two things", parts[1]))
+			}
 			said[parts[1]] = parts[2]
 		}
 	}
-	return said
+	return said, errors.Join(problems...)
 }
 
 // checkKind holds the rules of the header.
