@@ -51,9 +51,10 @@ type Rollback struct {
 	Latency time.Duration
 }
 
-// RollbackMinutes is how many bad minutes in a row end a deployment. The first
-// one of a JVM that has just started is often slow.
-const RollbackMinutes = 3
+// RollbackMinutes bad minutes of the last RollbackWindowMinutes end a deployment.
+// The first one of a JVM that has just started is often slow, and of the newest one
+// not everything has been counted yet.
+const RollbackMinutes, RollbackWindowMinutes = 3, 5
 
 // Migration is the task that changes the schema before a new release starts.
 type Migration struct {

@@ -174,7 +174,7 @@ func stagingDelivery() Delivery {
 		// Nobody is hurt by a bad release here, and a tenth of the few requests of a
 		// test would show nothing.
 		Strategy: AllAtOnce,
-		Bake:     5 * time.Minute, // the alarms need three
+		Bake:     5 * time.Minute, // as far as the alarms look back
 		Rollback: walletRollback(),
 		Migration: Migration{
 			CPU:          256,

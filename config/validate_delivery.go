@@ -12,7 +12,7 @@ func validateDelivery(p *problems, e Environment) {
 	const day = 24 * time.Hour
 	oneOf(p, "Delivery.Strategy", d.Strategy, AllAtOnce, Canary, Linear)
 	// Alarms are read while the old release waits.
-	p.minutes("Delivery.Bake", d.Bake, (RollbackMinutes+1)*time.Minute, day)
+	p.minutes("Delivery.Bake", d.Bake, RollbackWindowMinutes*time.Minute, day)
 	switch d.Strategy {
 	case AllAtOnce:
 		p.check(d.StepPercent == 0, "Delivery.StepPercent", d.StepPercent, "0 with Strategy %s, which has one step", AllAtOnce)
@@ -25,7 +25,7 @@ func validateDelivery(p *problems, e Environment) {
 		tenths := d.StepPercent * 10
 		p.check(least <= d.StepPercent && d.StepPercent < 100 && math.Abs(tenths-math.Round(tenths)) < 1e-9,
 			"Delivery.StepPercent", d.StepPercent, "tenths of a percent, at least %v and less than 100, with Strategy %s", least, d.Strategy)
-		p.minutes("Delivery.StepBake", d.StepBake, (RollbackMinutes+1)*time.Minute, day)
+		p.minutes("Delivery.StepBake", d.StepBake, RollbackWindowMinutes*time.Minute, day)
 	}
 	p.check(d.Shift() <= MostDelivery, "Delivery.Bake", d.Bake, "with every StepBake at most %v, CloudFormation's limit, not %v", MostDelivery, d.Shift())
 	validateRollback(p, d.Rollback, e.Observability)

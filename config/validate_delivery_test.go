@@ -9,13 +9,13 @@ import (
 
 func TestDeliveryThatECSOrCloudFormationRefuses(t *testing.T) {
 	const percent = `Delivery.StepPercent: want tenths of a percent, at least `
-	const days = `whole minutes, 4m0s to 24h0m0s, got `
+	const days = `whole minutes, 5m0s to 24h0m0s, got `
 	linear := func(e *Environment, step float64, wait, bake time.Duration) {
 		e.Delivery.Strategy, e.Delivery.StepPercent, e.Delivery.StepBake, e.Delivery.Bake = Linear, step, wait, bake
 	}
 	assertRefused(t, Production, map[string]refusal{
 		"strategy":             {func(e *Environment) { e.Delivery.Strategy = "ROLLING" }, `Delivery.Strategy: want one of BLUE_GREEN, CANARY, LINEAR, got "ROLLING"`},
-		"no time to see":       {func(e *Environment) { e.Delivery.Bake = 3 * time.Minute }, `Delivery.Bake: want ` + days + `3m0s`},
+		"no time to see":       {func(e *Environment) { e.Delivery.Bake = 4 * time.Minute }, `Delivery.Bake: want ` + days + `4m0s`},
 		"bake by fractions":    {func(e *Environment) { e.Delivery.Bake = 270 * time.Second }, `Delivery.Bake: want ` + days + `4m30s`},
 		"bake over a day":      {func(e *Environment) { e.Delivery.Bake = 25 * time.Hour }, `Delivery.Bake: want ` + days + `25h0m0s`},
 		"step over a day":      {func(e *Environment) { e.Delivery.StepBake = 25 * time.Hour }, `Delivery.StepBake: want ` + days + `25h0m0s`},
@@ -40,10 +40,10 @@ func TestDeliveryThatECSOrCloudFormationRefuses(t *testing.T) {
 			"Delivery.StepPercent: want 0 with Strategy BLUE_GREEN, which has one step, got 10\nDelivery.StepBake: want 0s with Strategy BLUE_GREEN, which has one step, got 1m0s"},
 	})
 	for name, delivery := range map[string]Delivery{
-		"the smallest canary":  {Strategy: Canary, StepPercent: 0.1, StepBake: 4 * time.Minute, Bake: 4 * time.Minute},
-		"tenths":               {Strategy: Canary, StepPercent: 12.3, StepBake: 4 * time.Minute, Bake: 4 * time.Minute},
+		"the smallest canary":  {Strategy: Canary, StepPercent: 0.1, StepBake: 5 * time.Minute, Bake: 5 * time.Minute},
+		"tenths":               {Strategy: Canary, StepPercent: 12.3, StepBake: 5 * time.Minute, Bake: 5 * time.Minute},
 		"the longest canary":   {Strategy: Canary, StepPercent: 5, StepBake: 9 * time.Hour, Bake: 24 * time.Hour},
-		"the slowest linear":   {Strategy: Linear, StepPercent: 3, StepBake: 59 * time.Minute, Bake: 4 * time.Minute},
+		"the slowest linear":   {Strategy: Linear, StepPercent: 3, StepBake: 59 * time.Minute, Bake: 5 * time.Minute},
 		"linear, just in time": {Strategy: Linear, StepPercent: 25, StepBake: 8 * time.Hour, Bake: 9 * time.Hour},
 	} {
 		env := Production()

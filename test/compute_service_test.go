@@ -147,7 +147,7 @@ func TestLoadAddsTasksSoonAndItsEndRemovesThemSlowly(t *testing.T) {
 			tracking := at(policy.Properties, "TargetTrackingScalingPolicyConfiguration")
 			metric := fmt.Sprint(at(tracking, "PredefinedMetricSpecification", "PredefinedMetricType"))
 			if math := at(tracking, "CustomizedMetricSpecification", "Metrics", 0, "Expression"); math != nil {
-				metric = textAt(t, math) // TestScalingFollowsTheRequestsIntoEitherTargetGroup
+				metric = textAt(t, math) // test/scaling_test.go
 			}
 			targets[metric] = at(tracking, "TargetValue")
 			assert.EqualValues(t, env.Service.ScaleOutCooldown.Seconds(), at(tracking, "ScaleOutCooldown"))
@@ -156,9 +156,9 @@ func TestLoadAddsTasksSoonAndItsEndRemovesThemSlowly(t *testing.T) {
 		}
 		assert.Less(t, env.Service.ScaleOutCooldown, env.Service.ScaleInCooldown)
 		assert.Equal(t, map[string]any{
-			"ECSServiceAverageCPUUtilization":    float64(70), // the seed's and the application's
-			"ECSServiceAverageMemoryUtilization": float64(80),
-			"FILL(blue, 0) + FILL(green, 0)":     float64(env.Service.RequestsPerTaskPerMinute),
+			"IF(running > desired, cpu * running / desired, cpu)": float64(70), // the seed's and the application's
+			"ECSServiceAverageMemoryUtilization":                  float64(80),
+			"requests / desired":                                  float64(env.Service.RequestsPerTaskPerMinute),
 		}, targets)
 	})
 }

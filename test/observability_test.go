@@ -115,6 +115,7 @@ func TestNoComponentFailsUnnoticed(t *testing.T) {
 		"Kafka disk":               {"KafkaDataLogsDiskUsed"},
 		"Kafka partitions":         {"OfflinePartitionsCount", "UnderReplicatedPartitions", "UnderMinIsrPartitionCount"},
 		"Kafka controller":         {"ActiveControllerCount"},
+		"Kafka brokers":            {"LeaderCount"},
 		"Kafka consumers":          {"SumOffsetLag"},
 		"NAT ports":                {"ErrorPortAllocation"},
 		"web ACL":                  {"BlockedRequests"},
@@ -164,6 +165,7 @@ func everyNodeHasItsAlarm(t *testing.T, env environment, gateways int, here func
 		"DatabaseMemoryUsagePercentage": env.Cache.Nodes(),
 		"Evictions":                     env.Cache.Nodes(),
 		"KafkaDataLogsDiskUsed":         env.Messaging.Brokers,
+		"LeaderCount":                   env.Messaging.Brokers + 1, // and of all together
 		"UnderReplicatedPartitions":     env.Messaging.Brokers,
 		"UnderMinIsrPartitionCount":     env.Messaging.Brokers,
 		"ErrorPortAllocation":           gateways,
@@ -225,6 +227,8 @@ func TestAlarmsBeginWhereThePromisesEnd(t *testing.T) {
 			"cache-memory-1":              {"GreaterThanThreshold", float64(limits.CacheMemoryPercent)},
 			"cache-evictions-1":           {"GreaterThanThreshold", float64(limits.EvictionsPerMinute)},
 			"kafka-disk-1":                {"GreaterThanThreshold", float64(limits.KafkaDiskPercent)},
+			"kafka-brokers":               {"LessThanThreshold", 1},
+			"kafka-broker-1":              {"LessThanThreshold", 1},
 			"kafka-offline-partitions":    {"GreaterThanThreshold", 0},
 			"kafka-under-replicated-1":    {"GreaterThanThreshold", 0},
 			"kafka-under-minimum-1":       {"GreaterThanThreshold", 0},
@@ -273,7 +277,7 @@ func TestTheSeedsServiceLevelsAreWatched(t *testing.T) {
 // exists when something happens.
 func TestAlarmsDoNotSleepThroughSilence(t *testing.T) {
 	broken := []string{
-		"edge-healthy-targets", "service-tasks", "database-writer-cpu", "kafka-offline-partitions", "standby-lag",
+		"edge-healthy-targets", "service-tasks", "database-writer-cpu", "kafka-brokers", "standby-lag",
 	}
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms() {
@@ -285,7 +289,7 @@ func TestAlarmsDoNotSleepThroughSilence(t *testing.T) {
 			if standsBy(id) {
 				first = strings.TrimPrefix(id, "standby-")
 			}
-			if slices.Contains(broken, first) || strings.HasPrefix(first, "cache-cpu-") || strings.HasPrefix(first, "kafka-disk-") || strings.HasPrefix(id, "entrance-") {
+			if slices.Contains(broken, first) || strings.HasPrefix(first, "cache-cpu-") || strings.HasPrefix(first, "kafka-broker-") || strings.HasPrefix(id, "entrance-") {
 				want = "breaching"
 			}
 			if id == "standby-database-writer-cpu" {
@@ -327,7 +331,7 @@ func TestWhatWakesSomebodyIsWorthIt(t *testing.T) {
 	critical := []string{
 		"outage", "edge-errors", "edge-latency", "edge-healthy-targets", "service-tasks",
 		"database-writer-cpu", "database-writer-connections", "database-reader-connections",
-		"kafka-offline-partitions", "kafka-controller", "standby-lag", "entrance-sa-east-1",
+		"kafka-brokers", "kafka-offline-partitions", "kafka-controller", "standby-lag", "entrance-sa-east-1",
 	}
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms() {
@@ -541,7 +545,7 @@ var published = map[string][]string{
 	},
 	"AWS/Kafka": {
 		"OfflinePartitionsCount", "ActiveControllerCount", "SumOffsetLag", "KafkaDataLogsDiskUsed",
-		"UnderReplicatedPartitions", "UnderMinIsrPartitionCount", "MessagesInPerSec", "CpuUser",
+		"UnderReplicatedPartitions", "UnderMinIsrPartitionCount", "MessagesInPerSec", "CpuUser", "LeaderCount",
 	},
 	"AWS/Route53":    {"HealthCheckStatus"},
 	"AWS/NATGateway": {"ErrorPortAllocation", "BytesOutToDestination"},
@@ -632,7 +636,7 @@ func TestNoGraphAndNoLimitDisappears(t *testing.T) {
 		},
 		"technical": {
 			"Tasks: 3 lines, minimum 6, maximum 20", "Tasks' CPU and memory, percent: 2 lines, CPU target 70, memory target 80",
-			"Requests a minute for each task: 2 lines, target 36000", "Targets: 4 lines", "Requests a minute by release: 2 lines", "Errors by origin: 3 lines",
+			"Requests a minute for each task: 3 lines, target 36000", "Targets: 4 lines", "Requests a minute by release: 2 lines", "Errors by origin: 3 lines",
 			"Response time, seconds: 3 lines", "Database statements, milliseconds: 3 lines",
 			"Database connections: 2 lines, server's limit 2000", "Consumer lag, records: 1 lines, alarm 100000",
 		},
@@ -773,6 +777,8 @@ func promRules(t *testing.T, env environment) []promRule {
 	var all []promRule
 	for _, group := range file.Groups {
 		assert.Equal(t, "1m", group.Interval, "alerts come later than they say")
+		// Service Quotas, "Rules per rule group".
+		assert.LessOrEqual(t, len(group.Rules), 20, "Managed Prometheus refuses the whole file")
 		all = append(all, group.Rules...)
 	}
 	require.NotEmpty(t, all)
@@ -1126,27 +1132,29 @@ func (a alarm) period() float64 {
 // between deployments.
 func both(metric string) string {
 	const one = "; %s: Maximum %s LoadBalancer TargetGroup of %s"
-	return "FILL(blue, 0) + FILL(green, 0)" + fmt.Sprintf(one, "blue", metric, "EdgeBlue") + fmt.Sprintf(one, "green", metric, "EdgeGreen")
+	return "FILL(blue, 0) + FILL(green, 0) + 0 * FILL(blue, green)" + fmt.Sprintf(one, "blue", metric, "EdgeBlue") + fmt.Sprintf(one, "green", metric, "EdgeGreen")
 }
 
 // failures and slowness are what takes back the release in one target group.
 func failures(group string) string {
-	const failed = "(FILL(failed, 0) + FILL(lost, 0))"
+	const failed = "(FILL(failed, 0) + FILL(lost, 0) + 0 * FILL(requests, lost))"
 	return "IF(" + failed + " >= 5, 100 * " + failed + " / (FILL(requests, 0) + FILL(lost, 0) + 1), 0)" +
 		"; failed: Sum HTTPCode_Target_5XX_Count LoadBalancer TargetGroup of " + group +
 		"; lost: Sum TargetConnectionErrorCount LoadBalancer TargetGroup of " + group +
-		"; requests: Sum RequestCount LoadBalancer TargetGroup of " + group + ", 3 of 3"
+		"; requests: Sum RequestCount LoadBalancer TargetGroup of " + group + ", 3 of 5"
 }
 
 func slowness(group string) string {
-	return "IF(FILL(requests, 0) >= 50, FILL(latency, 0), 0)" +
+	return "IF(requests >= 50, latency, 0)" +
 		"; latency: p95 TargetResponseTime LoadBalancer TargetGroup of " + group +
-		"; requests: Sum RequestCount LoadBalancer TargetGroup of " + group + ", 3 of 3"
+		"; requests: Sum RequestCount LoadBalancer TargetGroup of " + group + ", 3 of 5"
 }
 
 // A wrong dimension is an alarm that never sees its metric, and CloudWatch
 // accepts every name.
 func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
+	const failed = "(FILL(balancer, 0) + FILL(service, 0) + 0 * FILL(requests, balancer))"
+	const share = "100 * " + failed + " / (FILL(requests, 0) + FILL(balancer, 0))"
 	want := map[string]string{
 		"backup-copy-failed":          `SELECT SUM(NumberOfCopyJobsFailed) FROM "AWS/Backup", 1 of 1 in 300 s`,
 		"backup-failed":               `SELECT SUM(NumberOfBackupJobsFailed) FROM "AWS/Backup", 1 of 1 in 300 s`,
@@ -1163,17 +1171,19 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 		"database-replica-lag":        `Maximum AWS/RDS AuroraReplicaLag DBClusterIdentifier Role=READER, 5 of 5`,
 		"database-writer-connections": `Maximum AWS/RDS DatabaseConnections DBClusterIdentifier Role=WRITER, 5 of 5`,
 		"database-writer-cpu":         `Average AWS/RDS CPUUtilization DBClusterIdentifier Role=WRITER, 10 of 10`,
-		"deployment-errors":           `100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0)), 3 of 3`,
+		"deployment-errors":           "IF(" + failed + " >= 5, " + share + ", 0), 3 of 5",
 		"deployment-errors-blue":      failures("EdgeBlue"),
 		"deployment-errors-green":     failures("EdgeGreen"),
 		"deployment-latency-blue":     slowness("EdgeBlue"),
 		"deployment-latency-green":    slowness("EdgeGreen"),
-		"edge-errors":                 `100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0)), 3 of 5`,
-		"edge-healthy-targets":        both("HealthyHostCount") + `, 2 of 2`,
+		"edge-errors":                 share + ", 3 of 5",
+		"edge-healthy-targets":        both("HealthyHostCount") + `, 2 of 3`,
 		"edge-latency":                `p95 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
 		"edge-tail-latency":           `p99 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
-		"edge-unhealthy-targets":      both("UnHealthyHostCount") + `, 10 of 10`,
+		"edge-unhealthy-targets":      both("UnHealthyHostCount") + `, 8 of 10`,
 		"functions-failing":           `SELECT SUM(Errors) FROM "AWS/Lambda", 1 of 1 in 300 s`,
+		"kafka-broker":                `Maximum AWS/Kafka LeaderCount Broker ID Cluster Name, 30 of 30`,
+		"kafka-brokers":               `SELECT MAX(LeaderCount) FROM SCHEMA("AWS/Kafka", "Broker ID", "Cluster Name") WHERE "Cluster Name" = 'wallet-%s', 5 of 6`,
 		"kafka-consumer-lag":          `SELECT MAX(SumOffsetLag) FROM "AWS/Kafka" WHERE "Cluster Name" = 'wallet-%s', 10 of 10`,
 		"kafka-controller":            `Maximum AWS/Kafka ActiveControllerCount Cluster Name, 5 of 5`,
 		"kafka-disk":                  `Maximum AWS/Kafka KafkaDataLogsDiskUsed Broker ID Cluster Name, 5 of 5`,
@@ -1182,13 +1192,13 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 		"kafka-under-replicated":      `Maximum AWS/Kafka UnderReplicatedPartitions Broker ID Cluster Name, 30 of 30`,
 		"nat-ports":                   `Sum AWS/NATGateway ErrorPortAllocation NatGatewayId, 3 of 5`,
 		"rotation-not-deployed":       `Maximum AWS/SQS ApproximateNumberOfMessagesVisible QueueName, 1 of 5`,
-		"service-at-maximum":          `Maximum ECS/ContainerInsights RunningTaskCount ClusterName ServiceName, 15 of 15`,
-		"service-cpu":                 `Average AWS/ECS CPUUtilization ClusterName ServiceName, 10 of 10`,
+		"service-at-maximum":          `Maximum ECS/ContainerInsights DesiredTaskCount ClusterName ServiceName, 15 of 15`,
+		"service-cpu":                 `IF(running > desired, cpu * running / desired, cpu), 10 of 10`,
 		"service-memory":              `Average AWS/ECS MemoryUtilization ClusterName ServiceName, 10 of 10`,
 		"service-tasks":               `Minimum ECS/ContainerInsights RunningTaskCount ClusterName ServiceName, 8 of 10`,
-		"entrance-sa-east":            `Minimum AWS/Route53 HealthCheckStatus HealthCheckId, 2 of 2`,
-		"entrance-us-east":            `Minimum AWS/Route53 HealthCheckStatus HealthCheckId, 2 of 2`,
-		"standby-lag":                 `SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = 'wallet-%s-us-east-1', 2 of 2`,
+		"entrance-sa-east":            `Minimum AWS/Route53 HealthCheckStatus HealthCheckId, 2 of 3`,
+		"entrance-us-east":            `Minimum AWS/Route53 HealthCheckStatus HealthCheckId, 2 of 3`,
+		"standby-lag":                 `SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = 'wallet-%s-us-east-1', 2 of 3`,
 		"storage-replication":         `SELECT MAX(ReplicationLatency) FROM "AWS/S3", 3 of 3 in 300 s`,
 		"waf-blocks":                  `Sum AWS/WAFV2 BlockedRequests Region Rule=ALL WebACL, 3 of 5`,
 	}

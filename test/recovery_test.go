@@ -116,7 +116,7 @@ func TestTheWayBackToWorkFitsThePromise(t *testing.T) {
 			detection = time.Duration(numberAt(t, check, "RequestInterval")*numberAt(t, check, "FailureThreshold")) * time.Second
 		}
 		alarm := env.alarms()[config.AlarmEntrance(env.Primary)]
-		detection += time.Duration(numberAt(t, alarm.Properties, "Period")*numberAt(t, alarm.Properties, "EvaluationPeriods")) * time.Second
+		detection += time.Duration(numberAt(t, alarm.Properties, "Period")*numberAt(t, alarm.Properties, "DatapointsToAlarm")) * time.Second
 		const late = time.Minute // CloudWatch has a minute's value a minute later
 		recovery := env.DR.Recovery
 		sum := detection + late + recovery.Decision + made + config.AliasTTL + recovery.Resolvers
@@ -790,7 +790,7 @@ func lagAtAlarm(t *testing.T, alarm alarm, bound time.Duration) time.Duration {
 	if period == 0 {
 		period = numberAt(t, alarm.Properties, "Metrics", 0, "Period")
 	}
-	counted := time.Duration(period*numberAt(t, alarm.Properties, "EvaluationPeriods")) * time.Second
+	counted := time.Duration(period*numberAt(t, alarm.Properties, "DatapointsToAlarm")) * time.Second
 	return bound + counted + time.Minute
 }
 

@@ -29,13 +29,13 @@ func DeploymentRows(env config.Environment, entrance signals.Entrance) []Row {
 	limits := env.Delivery.Rollback
 	bad := func(row Row) Row {
 		row.Runbook, row.Compare, row.Missing = "deployment-failed", Above, Quiet
-		row.Periods, row.Datapoints = config.RollbackMinutes, config.RollbackMinutes
+		row.Periods, row.Datapoints = config.RollbackWindowMinutes, config.RollbackMinutes
 		return row
 	}
 	rows := []Row{bad(Row{
 		ID: "deployment-errors", Threshold: limits.ErrorPercent,
 		Why:        "Requests fail, whoever answers them: a deployment that runs is taken back.",
-		Expression: signals.ErrorRate, Inputs: entrance.ErrorRateInputs(),
+		Expression: signals.Errors(limits.LeastErrors), Inputs: entrance.ErrorRateInputs(),
 	})}
 	groups := entrance.Groups()
 	for _, colour := range sortedKeys(groups) {

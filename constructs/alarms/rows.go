@@ -53,7 +53,7 @@ func edgeRows(env config.Environment, p signals.Platform) []Row {
 			Why:        "A task is registered and does not answer its readiness check.",
 			Expression: signals.BothGroups,
 			Inputs:     p.Targets("UnHealthyHostCount", "Maximum"),
-			Compare:    Above, Threshold: 0, Periods: 10, Datapoints: 10, Missing: Quiet,
+			Compare:    Above, Threshold: 0, Periods: 10, Datapoints: 8, Missing: Quiet,
 		},
 	}
 	if env.Site.ImageTag == config.NoImage {
@@ -64,7 +64,7 @@ func edgeRows(env config.Environment, p signals.Platform) []Row {
 		Why:        "No task answers: the wallet is down.",
 		Expression: signals.BothGroups,
 		Inputs:     p.Targets("HealthyHostCount", "Maximum"),
-		Compare:    Below, Threshold: 1, Periods: 2, Datapoints: 2, Missing: Broken,
+		Compare:    Below, Threshold: 1, Periods: 3, Datapoints: 2, Missing: Broken,
 	})
 }
 
@@ -94,9 +94,10 @@ func serviceRows(env config.Environment, p signals.Platform, least int) []Row {
 	rows := []Row{
 		{
 			ID: "service-cpu", Runbook: "service-cpu", Severity: Warning,
-			Why:     "Autoscaling does not hold the tasks' CPU.",
-			Metric:  p.Service("CPUUtilization", "Average"),
-			Compare: Above, Threshold: beyond(service.CPUTargetPercent), Periods: 10, Datapoints: 10, Missing: Quiet,
+			Why:        "Autoscaling does not hold the tasks' CPU.",
+			Expression: signals.CPUPerTask,
+			Inputs:     p.CPUPerTaskInputs(),
+			Compare:    Above, Threshold: beyond(service.CPUTargetPercent), Periods: 10, Datapoints: 10, Missing: Quiet,
 		},
 		{
 			ID: "service-memory", Runbook: "service-memory", Severity: Warning,
@@ -106,8 +107,9 @@ func serviceRows(env config.Environment, p signals.Platform, least int) []Row {
 		},
 		{
 			ID: "service-at-maximum", Runbook: "service-at-maximum", Severity: Warning,
-			Why:     "The service runs all tasks that it may: more load will slow it down.",
-			Metric:  p.Tasks("RunningTaskCount", "Maximum"),
+			Why: "The service wants all tasks that it may have: more load will slow it down.",
+			// What is wanted: a release runs the tasks twice for a while.
+			Metric:  p.Tasks("DesiredTaskCount", "Maximum"),
 			Compare: AtLeast, Threshold: float64(service.MaxTasks), Periods: 15, Datapoints: 15, Missing: Quiet,
 		},
 	}
@@ -234,18 +236,27 @@ func cacheRows(env config.Environment, p signals.Platform) []Row {
 	return rows
 }
 
+// kafkaRows watch the cluster. AWS does not say that KRaft publishes the
+// controllers' metrics (the first two, and the partitions under their minimum), so
+// their absence says nothing; what the brokers publish of themselves must be there.
 func kafkaRows(env config.Environment, p signals.Platform) []Row {
 	watch := env.Observability
 	rows := []Row{
 		{
+			ID: "kafka-brokers", Runbook: "kafka-brokers", Severity: Critical,
+			Why:        "No broker leads a partition, or none says so: no event can be written or read.",
+			Expression: p.Leaders(),
+			Compare:    Below, Threshold: 1, Periods: 6, Datapoints: 5, Missing: Broken,
+		},
+		{
 			ID: "kafka-offline-partitions", Runbook: "kafka-offline-partitions", Severity: Critical,
 			Why:     "Some partitions have no leader: their events can be neither written nor read.",
 			Metric:  p.KafkaCluster("OfflinePartitionsCount", "Maximum"),
-			Compare: Above, Threshold: 0, Periods: 3, Datapoints: 3, Missing: Broken,
+			Compare: Above, Threshold: 0, Periods: 3, Datapoints: 3, Missing: Quiet,
 		},
 		{
 			// The maximum, because with KRaft each controller reports and all but one
-			// report 0. Quiet, because AWS does not say that every KRaft line has it.
+			// report 0.
 			ID: "kafka-controller", Runbook: "kafka-controller", Severity: Critical,
 			Why:     "No controller is active: Kafka cannot choose leaders.",
 			Metric:  p.KafkaCluster("ActiveControllerCount", "Maximum"),
@@ -265,7 +276,14 @@ func kafkaRows(env config.Environment, p signals.Platform) []Row {
 				ID: id("disk"), Runbook: "kafka-disk", Severity: Critical,
 				Why:     "A broker's disk fills although storage grows by itself; a full broker stops.",
 				Metric:  p.Broker(broker, "KafkaDataLogsDiskUsed", "Maximum"),
-				Compare: Above, Threshold: float64(watch.Limits.KafkaDiskPercent), Periods: 5, Datapoints: 5, Missing: Broken,
+				Compare: Above, Threshold: float64(watch.Limits.KafkaDiskPercent), Periods: 5, Datapoints: 5, Missing: Quiet,
+			},
+			Row{
+				// As long as the next one: MSK restarts a broker to patch it.
+				ID: id("broker"), Runbook: "kafka-brokers", Severity: Warning,
+				Why:     "A broker leads no partition, or does not say so: the others carry its load.",
+				Metric:  p.Broker(broker, "LeaderCount", "Maximum"),
+				Compare: Below, Threshold: 1, Periods: 30, Datapoints: 30, Missing: Broken,
 			},
 			Row{
 				// Longer than one broker's restart in a rolling update.
@@ -361,7 +379,7 @@ func lagRows(env config.Environment) []Row {
 		Why:        "The second region is behind: a failover now would lose more than promised.",
 		Expression: signals.RecoveryPointLag(cluster),
 		// The metric is in milliseconds.
-		Compare: Above, Threshold: float64(env.DR.ReplicationLag.Milliseconds()), Periods: env.DR.LagMinutes, Datapoints: env.DR.LagMinutes, Missing: Broken,
+		Compare: Above, Threshold: float64(env.DR.ReplicationLag.Milliseconds()), Periods: env.DR.LagMinutes + 1, Datapoints: env.DR.LagMinutes, Missing: Broken,
 	}}
 }
 

@@ -22,7 +22,7 @@ func entranceRows(env config.Environment, p signals.Platform) []Row {
 			ID: config.AlarmEntrance(region), Runbook: "entrance", Severity: Warning,
 			Why:     "The world does not reach the region that waits: there is nowhere to fail over to.",
 			Metric:  p.Reached(region.Name),
-			Compare: Below, Threshold: 1, Periods: env.DR.Recovery.Probe.Minutes, Datapoints: env.DR.Recovery.Probe.Minutes, Missing: Broken,
+			Compare: Below, Threshold: 1, Periods: env.DR.Recovery.Probe.Minutes + 1, Datapoints: env.DR.Recovery.Probe.Minutes, Missing: Broken,
 		}
 		if env.Serves(region) {
 			row.Severity = Critical
@@ -45,7 +45,7 @@ func replicatorRows(env config.Environment, p signals.Platform) []Row {
 			Why:    "Events reach the second region late: a failover now would have to publish more of them again.",
 			Metric: p.Replicator(name, "ReplicationLatency", "Maximum"),
 			// The metric is in milliseconds.
-			Compare: Above, Threshold: float64(env.DR.EventLag.Milliseconds()), Periods: env.DR.LagMinutes, Datapoints: env.DR.LagMinutes, Missing: Quiet,
+			Compare: Above, Threshold: float64(env.DR.EventLag.Milliseconds()), Periods: env.DR.LagMinutes + 1, Datapoints: env.DR.LagMinutes, Missing: Quiet,
 		},
 		{
 			ID: "standby-replicator-failed", Runbook: "standby-replicator", Severity: Warning,

@@ -17,10 +17,7 @@ func business(env config.Environment, p signals.Platform) []panel {
 			"What users get, measured at the load balancer. Wallets, deposits, withdrawals, transfers and money " +
 			"are in Grafana's business dashboard, which reads the service's own counters from Managed Prometheus."},
 		{title: "Requests a minute", lines: []line{{label: "requests", metric: p.Edge("RequestCount", "Sum")}}},
-		{title: "Failed requests, percent", lines: append(errorInputs(p), line{
-			label:      "failed",
-			expression: signals.ErrorRate,
-		}), limits: []limit{{"promise", watch.ErrorRatePercent}}},
+		{title: "Failed requests, percent", lines: computed("failed", signals.ErrorRate, p.ErrorRateInputs()), limits: []limit{{"promise", watch.ErrorRatePercent}}},
 		{title: "Response time, seconds", lines: latency(p), limits: []limit{
 			{"P95 promise", watch.LatencyTarget.Seconds()}, {"P99 promise", watch.TailLatencyTarget.Seconds()},
 		}},
@@ -37,9 +34,9 @@ func business(env config.Environment, p signals.Platform) []panel {
 	}
 }
 
-func errorInputs(p signals.Platform) []line {
-	inputs := p.ErrorRateInputs()
-	var lines []line
+// computed draws an expression, whose inputs are not drawn.
+func computed(label, expression string, inputs map[string]signals.Metric) []line {
+	lines := []line{{label: label, expression: expression}}
 	for _, id := range slices.Sorted(maps.Keys(inputs)) {
 		lines = append(lines, line{label: id, id: id, hidden: true, metric: inputs[id]})
 	}
@@ -69,7 +66,8 @@ func technical(env config.Environment, p signals.Platform) []panel {
 		}, limits: []limit{
 			{"CPU target", float64(service.CPUTargetPercent)}, {"memory target", float64(service.MemoryTargetPercent)},
 		}},
-		{title: "Requests a minute for each task", lines: groups(p, "requests", "RequestCountPerTarget", "Sum"), limits: []limit{{"target", float64(service.RequestsPerTaskPerMinute)}}},
+		{title: "Requests a minute for each task", lines: computed("requests", signals.RequestsPerTask, p.RequestsPerTaskInputs()),
+			limits: []limit{{"target", float64(service.RequestsPerTaskPerMinute)}}},
 		{title: "Targets", lines: slices.Concat(
 			groups(p, "healthy", "HealthyHostCount", "Maximum"),
 			groups(p, "unhealthy", "UnHealthyHostCount", "Maximum"))},

@@ -3,6 +3,7 @@ package service
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapplicationautoscaling"
@@ -20,63 +21,77 @@ func (s Service) Scale() {
 		return
 	}
 	service := s.env.Service
-	out := awscdk.Duration_Seconds(jsii.Number(service.ScaleOutCooldown.Seconds()))
-	in := awscdk.Duration_Seconds(jsii.Number(service.ScaleInCooldown.Seconds()))
 	count := s.Fargate.AutoScaleTaskCount(&awsapplicationautoscaling.EnableScalingProps{
 		MinCapacity: jsii.Number(s.env.MinTasks(s.region)),
 		MaxCapacity: jsii.Number(service.MaxTasks),
 	})
-	count.ScaleOnCpuUtilization(new("Cpu"), &awsecs.CpuUtilizationScalingProps{
-		TargetUtilizationPercent: jsii.Number(service.CPUTargetPercent),
-		ScaleOutCooldown:         out,
-		ScaleInCooldown:          in,
+	platform := signals.Platform{Entrance: s.entrance, ECSCluster: *s.Cluster.ClusterName(), ECSService: s.env.ServiceName()}
+	s.hold(count, target{
+		id: "Cpu", policy: "cpu", label: "CPU of each task that is wanted, percent", value: service.CPUTargetPercent,
+		expression: signals.CPUPerTask, inputs: platform.CPUPerTaskInputs(),
 	})
+	// AWS's own metrics average over the tasks of both releases (CPU), or read one
+	// target group (requests). For memory the average is right: what a JVM holds does
+	// not become less when another task takes its requests.
 	count.ScaleOnMemoryUtilization(new("Memory"), &awsecs.MemoryUtilizationScalingProps{
 		TargetUtilizationPercent: jsii.Number(service.MemoryTargetPercent),
-		ScaleOutCooldown:         out,
-		ScaleInCooldown:          in,
+		ScaleOutCooldown:         awscdk.Duration_Seconds(jsii.Number(service.ScaleOutCooldown.Seconds())),
+		ScaleInCooldown:          awscdk.Duration_Seconds(jsii.Number(service.ScaleInCooldown.Seconds())),
 	})
-	s.followRequests(count)
+	s.hold(count, target{
+		id: "Requests", policy: "requests", label: "Requests a minute for each task that is wanted", value: service.RequestsPerTaskPerMinute,
+		expression: signals.RequestsPerTask, inputs: platform.RequestsPerTaskInputs(),
+	})
 }
 
-// followRequests holds the number of requests for each task. AWS's own metric for
-// it reads one target group, and after every other deployment the requests are in
-// the other one: the service would shrink to its minimum under full load.
-func (s Service) followRequests(count awsecs.ScalableTaskCount) {
-	service := s.env.Service
-	target := count.Node().FindChild(new("Target")).(awsapplicationautoscaling.ScalableTarget)
+// target is a value of metric math that autoscaling holds.
+type target struct {
+	id, policy, label string
+	value             int
+	expression        string
+	inputs            map[string]signals.Metric
+}
+
+// hold lets the number of tasks follow a target.
+func (s Service) hold(count awsecs.ScalableTaskCount, t target) {
+	scalable := count.Node().FindChild(new("Target")).(awsapplicationautoscaling.ScalableTarget)
 	queries := []any{&awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDataQueryProperty{
-		Id: new("result"), Expression: new(signals.BothGroups), Label: new("Requests for each task"), ReturnData: new(true),
+		Id: new("result"), Expression: new(t.expression), Label: new(t.label), ReturnData: new(true),
 	}}
-	inputs := s.entrance.Targets("RequestCountPerTarget", "Sum")
-	for _, id := range slices.Sorted(maps.Keys(inputs)) {
-		var dimensions []any
-		for _, name := range inputs[id].SortedDimensions() {
-			dimensions = append(dimensions, &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDimensionProperty{
-				Name: new(name), Value: new(inputs[id].Dimensions[name]),
-			})
-		}
-		queries = append(queries, &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDataQueryProperty{
-			Id: new(id), ReturnData: new(false),
-			MetricStat: &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricStatProperty{
-				Stat: new(inputs[id].Statistic),
-				Metric: &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricProperty{
-					Namespace: new(inputs[id].Namespace), MetricName: new(inputs[id].Name), Dimensions: &dimensions,
-				},
-			},
-		})
+	for _, id := range slices.Sorted(maps.Keys(t.inputs)) {
+		queries = append(queries, query(id, t.inputs[id]))
 	}
-	awsapplicationautoscaling.NewCfnScalingPolicy(target, new("Requests"), &awsapplicationautoscaling.CfnScalingPolicyProps{
-		PolicyName:      new(s.env.ScalingPolicy("requests")),
+	seconds := func(d time.Duration) *float64 { return jsii.Number(d.Seconds()) }
+	awsapplicationautoscaling.NewCfnScalingPolicy(scalable, new(t.id), &awsapplicationautoscaling.CfnScalingPolicyProps{
+		PolicyName:      new(s.env.ScalingPolicy(t.policy)),
 		PolicyType:      new("TargetTrackingScaling"),
-		ScalingTargetId: target.ScalableTargetId(),
+		ScalingTargetId: scalable.ScalableTargetId(),
 		TargetTrackingScalingPolicyConfiguration: &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingScalingPolicyConfigurationProperty{
-			TargetValue:      jsii.Number(service.RequestsPerTaskPerMinute),
-			ScaleOutCooldown: jsii.Number(service.ScaleOutCooldown.Seconds()),
-			ScaleInCooldown:  jsii.Number(service.ScaleInCooldown.Seconds()),
+			TargetValue:      jsii.Number(t.value),
+			ScaleOutCooldown: seconds(s.env.Service.ScaleOutCooldown),
+			ScaleInCooldown:  seconds(s.env.Service.ScaleInCooldown),
 			CustomizedMetricSpecification: &awsapplicationautoscaling.CfnScalingPolicy_CustomizedMetricSpecificationProperty{
 				Metrics: &queries,
 			},
 		},
 	})
+}
+
+// query is a metric as an input of metric math; its period is a minute.
+func query(id string, metric signals.Metric) *awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDataQueryProperty {
+	var dimensions []any
+	for _, name := range metric.SortedDimensions() {
+		dimensions = append(dimensions, &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDimensionProperty{
+			Name: new(name), Value: new(metric.Dimensions[name]),
+		})
+	}
+	return &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDataQueryProperty{
+		Id: new(id), ReturnData: new(false),
+		MetricStat: &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricStatProperty{
+			Stat: new(metric.Statistic),
+			Metric: &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricProperty{
+				Namespace: new(metric.Namespace), MetricName: new(metric.Name), Dimensions: &dimensions,
+			},
+		},
+	}
 }

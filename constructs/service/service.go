@@ -109,7 +109,7 @@ func New(scope constructs.Construct, props Props) Service {
 	made.Fargate = newFargate(own, made, app.TaskDefinition(), props)
 	role := deliver(own, made.Fargate, app, props)
 	// Tasks that start before their permissions and their way to the database are
-	// there fail, and the circuit breaker counts them.
+	// there fail, and so does the deployment.
 	made.Fargate.Node().AddDependency(app.TaskDefinition().ExecutionRole(), made.SecurityGroup, role)
 	acknowledgeRoles(app.TaskDefinition(), sessions)
 	return made
@@ -151,7 +151,9 @@ func newFargate(scope constructs.Construct, in Service, task awsecs.TaskDefiniti
 		// about the tasks of one that are replaced or moved to another zone.
 		MinHealthyPercent: jsii.Number(100),
 		MaxHealthyPercent: jsii.Number(200),
-		// Tasks that do not start end a deployment at once, and not after a day.
+		// Nothing relies on it: AWS's guide has it for blue/green deployments too, its
+		// API reference for rolling ones alone, and it needs a deployment that
+		// completed before. The command that deploys counts failed tasks itself.
 		CircuitBreaker:              &awsecs.DeploymentCircuitBreaker{Enable: new(true), Rollback: new(true)},
 		HealthCheckGracePeriod:      awscdk.Duration_Seconds(jsii.Number(env.Service.StartupGrace.Seconds())),
 		AvailabilityZoneRebalancing: awsecs.AvailabilityZoneRebalancing_ENABLED,

@@ -107,10 +107,24 @@ func (e Entrance) Edge(name, statistic string) Metric {
 	}
 }
 
+// The expressions below read counts that exist only when there is something to
+// count, and the newest minute of which often nothing has arrived. CloudWatch
+// warns that FILL(…, 0) alone makes that minute a zero, so that an alarm stays as
+// it is ("Metric math syntax and functions"). Each therefore adds zero times what
+// is there whenever a request is: a minute that is late has no value.
+
+// failedRequests are all that were answered with 5xx, whoever did.
+const failedRequests = "(FILL(balancer, 0) + FILL(service, 0) + 0 * FILL(requests, balancer))"
+
 // ErrorRate is metric math over [Entrance.ErrorRateInputs]: the percentage of
 // requests that failed. RequestCount leaves out requests for which no target was
 // found, so those errors are added below the line too.
-const ErrorRate = "100 * (FILL(balancer, 0) + FILL(service, 0)) / (FILL(requests, 0) + FILL(balancer, 0))"
+const ErrorRate = "100 * " + failedRequests + " / (FILL(requests, 0) + FILL(balancer, 0))"
+
+// Errors is [ErrorRate], and 0 below a number of failures.
+func Errors(least int) string {
+	return fmt.Sprintf("IF(%s >= %d, %s, 0)", failedRequests, least, ErrorRate)
+}
 
 // ErrorRateInputs are the metrics in [ErrorRate], by their names in it.
 func (e Entrance) ErrorRateInputs() map[string]Metric {
@@ -122,10 +136,8 @@ func (e Entrance) ErrorRateInputs() map[string]Metric {
 }
 
 // BothGroups is metric math over [Entrance.Targets]: the service as a whole,
-// whichever group has its tasks and its requests. The idle group publishes nothing.
-// A number for each target is counted once too: as long as both groups have tasks
-// they have equally many, and share the requests.
-const BothGroups = "FILL(blue, 0) + FILL(green, 0)"
+// whichever group has its tasks. The idle group publishes nothing.
+const BothGroups = "FILL(blue, 0) + FILL(green, 0) + 0 * FILL(blue, green)"
 
 // Targets is a metric of the service behind the load balancer, by the group that
 // it comes from.
@@ -148,7 +160,7 @@ func (e Entrance) Groups() map[string]string {
 // requests that failed in one group, 0 below a number of failures. The one in the
 // divisor keeps a minute without requests from being no number.
 func GroupErrors(least int) string {
-	const failed = "(FILL(failed, 0) + FILL(lost, 0))"
+	const failed = "(FILL(failed, 0) + FILL(lost, 0) + 0 * FILL(requests, lost))"
 	return fmt.Sprintf("IF(%s >= %d, 100 * %s / (FILL(requests, 0) + FILL(lost, 0) + 1), 0)", failed, least, failed)
 }
 
@@ -165,7 +177,7 @@ func (e Entrance) GroupErrorsInputs(group string) map[string]Metric {
 // GroupLatency is metric math over [Entrance.GroupLatencyInputs]: the P95 of one
 // group in seconds, 0 below a number of requests.
 func GroupLatency(least int) string {
-	return fmt.Sprintf("IF(FILL(requests, 0) >= %d, FILL(latency, 0), 0)", least)
+	return fmt.Sprintf("IF(requests >= %d, latency, 0)", least)
 }
 
 // GroupLatencyInputs are the metrics in [GroupLatency].
@@ -209,6 +221,33 @@ func (p Platform) Tasks(name, statistic string) Metric {
 	return m
 }
 
+// While a release moves, the tasks of both run, twice as many as the service wants,
+// and an average over them is half of what it was. The expressions below therefore
+// count by the tasks that are wanted: they mean the same in a release and out of it.
+const (
+	// RequestsPerTask is metric math over [Platform.RequestsPerTaskInputs]. A minute
+	// without a request has no value, so the service does not shrink on silence.
+	RequestsPerTask = "requests / desired"
+	// CPUPerTask is metric math over [Platform.CPUPerTaskInputs]: what all tasks use
+	// together, as if those that are wanted used it. When fewer run, each by itself.
+	CPUPerTask = "IF(running > desired, cpu * running / desired, cpu)"
+)
+
+// RequestsPerTaskInputs are the metrics in [RequestsPerTask]. The load balancer's
+// count is that of both target groups, and of no request that it answers itself.
+func (p Platform) RequestsPerTaskInputs() map[string]Metric {
+	return map[string]Metric{"requests": p.Edge("RequestCount", "Sum"), "desired": p.Tasks("DesiredTaskCount", "Average")}
+}
+
+// CPUPerTaskInputs are the metrics in [CPUPerTask].
+func (p Platform) CPUPerTaskInputs() map[string]Metric {
+	return map[string]Metric{
+		"cpu":     p.Service("CPUUtilization", "Average"),
+		"running": p.Tasks("RunningTaskCount", "Average"),
+		"desired": p.Tasks("DesiredTaskCount", "Average"),
+	}
+}
+
 // The roles of Aurora instances. A metric by role follows a failover; one by
 // instance would not.
 const (
@@ -245,6 +284,13 @@ func (p Platform) KafkaCluster(name, statistic string) Metric {
 		Namespace: "AWS/Kafka", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"Cluster Name": p.Kafka},
 	}
+}
+
+// Leaders is a query for the number of partitions that the busiest broker leads.
+// It is published for each broker, by the broker: with KRaft, AWS documents none of
+// the controllers' metrics.
+func (p Platform) Leaders() string {
+	return fmt.Sprintf(`SELECT MAX(LeaderCount) FROM SCHEMA("AWS/Kafka", "Broker ID", "Cluster Name") WHERE "Cluster Name" = '%s'`, p.Kafka)
 }
 
 // ConsumerLag is a query for the worst consumer group's lag in records: a query,
