@@ -16,7 +16,7 @@ import (
 	"wallet-infra/constructs/function"
 )
 
-// The function tries six times, ten seconds and one connection timeout apart;
+// The function tries until its time is up, less what it needs to answer;
 // CloudFormation waits a little longer than the function may take, not its hour.
 const (
 	userTimeout  = 3 * time.Minute

@@ -11,18 +11,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/cfn"
-
+	"wallet-infra/lambda/internal/attempt"
 	"wallet-infra/lambda/internal/walletdb"
 )
 
-// A new cluster's name takes a moment to resolve, and a rotation can replace the
-// administrator's password between reading and using it: 6 attempts 10 seconds
-// apart outlast both and stay well within the function's timeout.
-const (
-	attempts = 6
-	pause    = 10 * time.Second
-)
+// pause is the time between two tries: a new cluster's name takes a moment to
+// resolve, and a rotation can replace the administrator's password between reading
+// and using it.
+const pause = 10 * time.Second
 
 // plainName is what may stand in a statement where MySQL takes no parameter.
 var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
@@ -33,10 +29,9 @@ var grantable = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
 
 // handler creates the application's user.
 type handler struct {
-	secrets  walletdb.SecretReader
-	open     walletdb.Opener
-	attempts int
-	pause    time.Duration
+	secrets walletdb.SecretReader
+	open    walletdb.Opener
+	pause   time.Duration
 }
 
 // request is what the stack asks for.
@@ -47,36 +42,14 @@ type request struct {
 	Privileges  []string // what the user may do there
 }
 
-// handle answers CloudFormation. Creation and update do the same, since every
-// step can be repeated; deletion does nothing, because the data outlives the
-// stack and so must the user that reads it.
-func (h handler) handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
-	// Before anything can be refused: CloudFormation also deletes what it failed to
-	// create, with the properties that failed, and an error there ends its rollback.
-	if event.RequestType == cfn.RequestDelete {
-		return event.PhysicalResourceID, nil, nil
-	}
-	wanted, err := parse(event.ResourceProperties)
+// ensure brings the database to what the properties say. Every step can be
+// repeated; what may pass is tried again until the time is up.
+func (h handler) ensure(ctx context.Context, properties map[string]any) (map[string]any, error) {
+	wanted, err := parse(properties)
 	if err != nil {
-		return event.PhysicalResourceID, nil, err
+		return nil, err
 	}
-	// The ID stays what it is through every update: a new one would make
-	// CloudFormation delete the old resource.
-	id := event.PhysicalResourceID
-	if id == "" {
-		id = wanted.Schema + "-application-user"
-	}
-	for attempt := 1; ; attempt++ {
-		err = h.apply(ctx, wanted)
-		if err == nil || attempt >= h.attempts {
-			return id, nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return id, nil, errors.Join(err, ctx.Err())
-		case <-time.After(h.pause):
-		}
-	}
+	return nil, attempt.Until(ctx, h.pause, func(ctx context.Context) error { return h.apply(ctx, wanted) })
 }
 
 // parse reads the resource's properties and refuses what must not reach a
@@ -124,15 +97,18 @@ func (h handler) apply(ctx context.Context, wanted request) error {
 		return fmt.Errorf("connect to %s as %s: %w", admin.Host, admin.Username, walletdb.WithoutText(err))
 	}
 	defer db.Close()
-	return ensure(ctx, db, app, wanted)
+	if err := walletdb.Writer(ctx, db, admin.Host); err != nil {
+		return err
+	}
+	return makeUser(ctx, db, app, wanted)
 }
 
-// ensure creates the schema and the user if they are missing, and grants the
+// makeUser creates the schema and the user if they are missing, and grants the
 // privileges to the user and to the second user that rotation has made of it.
 //
 // An existing user keeps its password: rotation owns it from the first moment
 // on, and whoever sets it again can lock out running tasks.
-func ensure(ctx context.Context, db *sql.DB, app walletdb.Credentials, wanted request) error {
+func makeUser(ctx context.Context, db *sql.DB, app walletdb.Credentials, wanted request) error {
 	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS `"+wanted.Schema+"`"); err != nil {
 		return fmt.Errorf("create the schema %s: %w", wanted.Schema, walletdb.WithoutText(err))
 	}

@@ -8,16 +8,15 @@ import (
 	"log"
 	"os"
 
-	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"wallet-infra/lambda/internal/attempt"
+	"wallet-infra/lambda/internal/customresource"
 	"wallet-infra/lambda/internal/walletdb"
 )
 
 func main() {
-	settings, err := config.LoadDefaultConfig(context.Background())
+	settings, err := attempt.Settings(context.Background())
 	if err != nil {
 		log.Fatalf("dbuser: the function's AWS settings: %v", err)
 	}
@@ -26,11 +25,6 @@ func main() {
 	if err != nil {
 		log.Fatalf("dbuser: %v", err)
 	}
-	h := handler{
-		secrets:  secretsmanager.NewFromConfig(settings),
-		open:     open,
-		attempts: attempts,
-		pause:    pause,
-	}
-	lambda.Start(cfn.LambdaWrap(h.handle))
+	h := handler{secrets: secretsmanager.NewFromConfig(settings), open: open, pause: pause}
+	customresource.Start(h.ensure)
 }

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"wallet-infra/lambda/internal/attempt"
 )
 
 // grant is what the user may do with one resource.
@@ -70,12 +74,24 @@ func (g grant) ensure(ctx context.Context, admin *kadm.Client, user string) erro
 	what := fmt.Sprintf("allow User:%s to %s %s %s %q", user, strings.Join(g.Operations, ", "), g.Pattern, g.Resource, g.Name)
 	results, err := admin.CreateACLs(ctx, builder)
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("%s: %w", what, answered(err))
 	}
 	for _, result := range results {
 		if result.Err != nil {
-			return fmt.Errorf("%s: %w", what, result.Err)
+			return fmt.Errorf("%s: %w", what, answered(result.Err))
 		}
 	}
 	return nil
+}
+
+// answered marks what may pass: everything but an answer of Kafka's that its protocol
+// calls final. A missing permission is final there and may be a fresh one here.
+func answered(err error) error {
+	var refused *kerr.Error
+	final := errors.As(err, &refused) && !refused.Retriable &&
+		!errors.Is(err, kerr.ClusterAuthorizationFailed) && !errors.Is(err, kerr.SaslAuthenticationFailed)
+	if final {
+		return err
+	}
+	return attempt.Again(err)
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	mskiam "github.com/twmb/franz-go/pkg/sasl/aws"
+
+	"wallet-infra/lambda/internal/attempt"
 )
 
 // clusterAPI is what the function asks of MSK.
@@ -38,14 +40,15 @@ func findBrokers(ctx context.Context, msk clusterAPI, cluster string, want int) 
 	}
 	iam, scram := sorted(lists.BootstrapBrokerStringSaslIam), sorted(lists.BootstrapBrokerStringSaslScram)
 	if len(iam) == 0 || len(scram) == 0 {
-		return brokers{}, fmt.Errorf("get the bootstrap brokers of %s: want listeners with IAM and SASL/SCRAM, got %q and %q", cluster, iam, scram)
+		// Listeners and brokers that a change of the cluster has just made may be late.
+		return brokers{}, attempt.Again(fmt.Errorf("get the bootstrap brokers of %s: want listeners with IAM and SASL/SCRAM, got %q and %q", cluster, iam, scram))
 	}
 	hosts, err := listHosts(ctx, msk, cluster)
 	if err != nil {
 		return brokers{}, err
 	}
 	if len(hosts) != want {
-		return brokers{}, fmt.Errorf("list the nodes of %s: want %d brokers, got %q", cluster, want, hosts)
+		return brokers{}, attempt.Again(fmt.Errorf("list the nodes of %s: want %d brokers, got %q", cluster, want, hosts))
 	}
 	return brokers{iam: iam, scram: strings.Join(scram, ","), hosts: hosts}, nil
 }

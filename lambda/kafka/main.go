@@ -14,24 +14,19 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/kafka"
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"wallet-infra/lambda/internal/attempt"
+	"wallet-infra/lambda/internal/customresource"
 )
 
-const (
-	// retryPause is the time between two attempts: a policy that is seconds old is
-	// not yet known everywhere.
-	retryPause = 10 * time.Second
-	// reportReserve is kept of the function's time to tell CloudFormation about a
-	// failure, which would otherwise wait for the resource's own time-out.
-	reportReserve = 30 * time.Second
-)
+// retryPause is the time between two attempts: a policy that is seconds old is not
+// yet known everywhere.
+const retryPause = 10 * time.Second
 
 func main() {
-	configuration, err := config.LoadDefaultConfig(context.Background())
+	configuration, err := attempt.Settings(context.Background())
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "kafka: the AWS configuration cannot be loaded: %v\n", err)
 		os.Exit(1)
@@ -43,7 +38,7 @@ func main() {
 		},
 		pause: retryPause,
 	}
-	lambda.Start(cfn.LambdaWrap(h.handle))
+	customresource.Start(h.ensure)
 }
 
 // handler serves the custom resource.
@@ -61,27 +56,19 @@ type properties struct {
 	Grants  []grant // what the user may do
 }
 
-// handle answers one request of CloudFormation. The physical ID is the cluster's
-// ARN, so no update of the other properties replaces the resource.
-func (h handler) handle(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
-	if event.RequestType == cfn.RequestDelete {
-		return event.PhysicalResourceID, nil, nil
-	}
-	wanted, err := readProperties(event.ResourceProperties)
+// ensure makes the ACLs and returns the resource's attributes. What may pass is tried
+// again until the time is up.
+func (h handler) ensure(ctx context.Context, raw map[string]any) (map[string]any, error) {
+	wanted, err := readProperties(raw)
 	if err != nil {
-		return event.LogicalResourceID, nil, err
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reportReserve))
-		defer cancel()
+		return nil, err
 	}
 	var data map[string]any
-	err = h.retry(ctx, func() error {
-		data, err = h.ensure(ctx, wanted)
+	err = attempt.Until(ctx, h.pause, func(ctx context.Context) error {
+		data, err = h.apply(ctx, wanted)
 		return err
 	})
-	return wanted.Cluster, data, err
+	return data, err
 }
 
 // readProperties fails on properties that no attempt could satisfy.
@@ -105,8 +92,8 @@ func readProperties(raw map[string]any) (properties, error) {
 	return wanted, nil
 }
 
-// ensure makes the ACLs and returns the resource's attributes.
-func (h handler) ensure(ctx context.Context, wanted properties) (map[string]any, error) {
+// apply is one attempt.
+func (h handler) apply(ctx context.Context, wanted properties) (map[string]any, error) {
 	found, err := findBrokers(ctx, h.msk, wanted.Cluster, wanted.Brokers)
 	if err != nil {
 		return nil, err
@@ -126,25 +113,4 @@ func (h handler) ensure(ctx context.Context, wanted properties) (map[string]any,
 		data[fmt.Sprintf("BrokerHost%d", i+1)] = host
 	}
 	return data, nil
-}
-
-// retry calls attempt until it succeeds or the time is up. It returns the last
-// failure that had a cause of its own, not the one of running out of time.
-func (h handler) retry(ctx context.Context, attempt func() error) error {
-	var last error
-	for {
-		err := attempt()
-		if err == nil {
-			return nil
-		}
-		if last == nil || ctx.Err() == nil {
-			last = err
-		}
-		select {
-		case <-ctx.Done():
-			return last
-		case <-time.After(h.pause):
-			fmt.Fprintf(os.Stderr, "kafka: trying again: %v\n", err)
-		}
-	}
 }

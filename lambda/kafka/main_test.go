@@ -7,16 +7,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kafka"
 	"github.com/aws/aws-sdk-go-v2/service/kafka/types"
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
@@ -36,7 +37,7 @@ type msk struct {
 func (m *msk) GetBootstrapBrokers(context.Context, *kafka.GetBootstrapBrokersInput, ...func(*kafka.Options)) (*kafka.GetBootstrapBrokersOutput, error) {
 	if m.failures > 0 {
 		m.failures--
-		return nil, errors.New("AccessDenied")
+		return nil, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"}
 	}
 	return &kafka.GetBootstrapBrokersOutput{
 		BootstrapBrokerStringSaslIam:   new("b-2.wallet:9098,b-1.wallet:9098"),
@@ -103,18 +104,15 @@ func newHandler(t *testing.T, cluster *kfake.Cluster, api *msk) handler {
 }
 
 // request is what CloudFormation sends: every scalar is a string.
-func request(kind cfn.RequestType) cfn.Event {
-	return cfn.Event{
-		RequestType: kind, LogicalResourceID: "Access", PhysicalResourceID: clusterArn,
-		ResourceProperties: map[string]any{
-			"ServiceToken": "arn:aws:lambda:sa-east-1:111111111111:function:kafka",
-			"Cluster":      clusterArn, "User": user, "Brokers": "2",
-			"Grants": []any{
-				map[string]any{"Resource": "topic", "Name": "wallet-events", "Pattern": "literal", "Operations": []any{"DESCRIBE", "READ", "WRITE"}},
-				map[string]any{"Resource": "group", "Name": "wallet-", "Pattern": "prefixed", "Operations": []any{"READ"}},
-				map[string]any{"Resource": "transactional-id", "Name": "wallet-", "Pattern": "prefixed", "Operations": []any{"DESCRIBE", "WRITE"}},
-				map[string]any{"Resource": "cluster", "Name": "", "Pattern": "literal", "Operations": []any{"IDEMPOTENT_WRITE"}},
-			},
+func request() map[string]any {
+	return map[string]any{
+		"ServiceToken": "arn:aws:lambda:sa-east-1:111111111111:function:kafka",
+		"Cluster":      clusterArn, "User": user, "Brokers": "2",
+		"Grants": []any{
+			map[string]any{"Resource": "topic", "Name": "wallet-events", "Pattern": "literal", "Operations": []any{"DESCRIBE", "READ", "WRITE"}},
+			map[string]any{"Resource": "group", "Name": "wallet-", "Pattern": "prefixed", "Operations": []any{"READ"}},
+			map[string]any{"Resource": "transactional-id", "Name": "wallet-", "Pattern": "prefixed", "Operations": []any{"DESCRIBE", "WRITE"}},
+			map[string]any{"Resource": "cluster", "Name": "", "Pattern": "literal", "Operations": []any{"IDEMPOTENT_WRITE"}},
 		},
 	}
 }
@@ -126,9 +124,8 @@ func TestTheUserCanWriteAndReadItsTopicsAndNothingElse(t *testing.T) {
 	event := &kgo.Record{Topic: "wallet-events", Value: []byte("{}")}
 	require.Error(t, producer.ProduceSync(ctx, event).FirstErr(), "the cluster must refuse a user without ACLs")
 
-	id, _, err := newHandler(t, cluster, &msk{}).handle(ctx, request(cfn.RequestCreate))
+	_, err := newHandler(t, cluster, &msk{}).ensure(ctx, request())
 	require.NoError(t, err)
-	assert.Equal(t, clusterArn, id)
 
 	transactional := client(t, cluster, user, "password", kgo.TransactionalID("wallet-events-1"))
 	require.NoError(t, transactional.BeginTransaction())
@@ -160,13 +157,12 @@ func TestASecondRunChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 
 	var counts []int
-	for _, kind := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate, cfn.RequestDelete} {
-		id, _, err := h.handle(t.Context(), request(kind))
+	for range 2 {
+		_, err := h.ensure(t.Context(), request())
 		require.NoError(t, err)
-		assert.Equal(t, clusterArn, id, "another physical ID would replace the resource")
 		counts = append(counts, countACLs(t, admin))
 	}
-	assert.Equal(t, []int{8, 8, 8}, counts, "7 of the service and 1 made by hand")
+	assert.Equal(t, []int{8, 8}, counts, "7 of the service and 1 made by hand")
 }
 
 func countACLs(t *testing.T, admin *kadm.Client) int {
@@ -183,7 +179,7 @@ func countACLs(t *testing.T, admin *kadm.Client) int {
 }
 
 func TestAddressesAreSortedAndComplete(t *testing.T) {
-	_, data, err := newHandler(t, newCluster(t), &msk{}).handle(t.Context(), request(cfn.RequestCreate))
+	data, err := newHandler(t, newCluster(t), &msk{}).ensure(t.Context(), request())
 	require.NoError(t, err)
 	assert.Equal(t, map[string]any{
 		"Bootstrap":   "b-1.wallet:9096,b-2.wallet:9096",
@@ -193,26 +189,25 @@ func TestAddressesAreSortedAndComplete(t *testing.T) {
 }
 
 func TestAPolicyThatIsNotYetKnownIsWaitedFor(t *testing.T) {
-	_, _, err := newHandler(t, newCluster(t), &msk{failures: 3}).handle(t.Context(), request(cfn.RequestCreate))
+	_, err := newHandler(t, newCluster(t), &msk{failures: 3}).ensure(t.Context(), request())
 	assert.NoError(t, err)
 }
 
 func TestFailuresNameWhatFailed(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), reportReserve+100*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // one attempt, however slow this machine is
 	fails := func(api *msk, change func(properties map[string]any)) string {
-		event := request(cfn.RequestCreate)
-		change(event.ResourceProperties)
-		id, _, err := newHandler(t, newCluster(t), api).handle(ctx, event)
+		asked := request()
+		change(asked)
+		_, err := newHandler(t, newCluster(t), api).ensure(ctx, asked)
 		require.Error(t, err)
-		assert.NotEmpty(t, id, "CloudFormation refuses an answer without a physical ID")
 		return err.Error()
 	}
 	nothing := func(map[string]any) {}
 	grants := func(one map[string]any) func(map[string]any) {
 		return func(properties map[string]any) { properties["Grants"] = []any{one} }
 	}
-	assert.Contains(t, fails(&msk{failures: 1_000_000}, nothing), "get the bootstrap brokers of "+clusterArn+": AccessDenied")
+	assert.Contains(t, fails(&msk{failures: 1_000_000}, nothing), "get the bootstrap brokers of "+clusterArn+": api error AccessDenied")
 	assert.Contains(t, fails(&msk{nodes: []types.NodeInfo{broker("b-1.wallet")}}, nothing), "want 2 brokers")
 	assert.Contains(t, fails(&msk{}, func(p map[string]any) { p["Brokers"] = "many" }), "properties")
 	assert.Contains(t, fails(&msk{}, func(p map[string]any) { delete(p, "User") }), "want Cluster, User and Brokers")
@@ -226,14 +221,53 @@ func TestFailuresNameWhatFailed(t *testing.T) {
 func TestTheAdministratorMustBeAllowedToChangeACLs(t *testing.T) {
 	cluster := newCluster(t)
 	h := newHandler(t, cluster, &msk{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	attempts := 0
 	h.connect = func([]string) (*kadm.Client, error) {
+		if attempts++; attempts > 1 {
+			cancel() // the time is up after the first attempt, however slow this machine is
+		}
 		return kadm.NewClient(client(t, cluster, user, "password")), nil
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), reportReserve+100*time.Millisecond)
-	defer cancel()
-	_, _, err := h.handle(ctx, request(cfn.RequestCreate))
+	_, err := h.ensure(ctx, request())
+	assert.Greater(t, attempts, 1, "the permission may be seconds old")
 	require.ErrorIs(t, err, kerr.ClusterAuthorizationFailed)
 	assert.Contains(t, err.Error(), `allow User:wallet-service to DESCRIBE, READ, WRITE literal topic "wallet-events"`)
+}
+
+// Errors of the cluster's own settings (KIP-140) do not pass.
+func TestAFinalAnswerEndsTheDeploymentAtOnce(t *testing.T) {
+	cluster := newCluster(t)
+	cluster.ControlKey(kmsg.CreateACLs.Int16(), func(asked kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		answer := asked.ResponseKind().(*kmsg.CreateACLsResponse)
+		for range asked.(*kmsg.CreateACLsRequest).Creations {
+			answer.Results = append(answer.Results, kmsg.CreateACLsResponseResult{ErrorCode: kerr.SecurityDisabled.Code})
+		}
+		return answer, nil, true
+	})
+	h := newHandler(t, cluster, &msk{})
+	h.pause = time.Hour
+	_, err := h.ensure(t.Context(), request())
+	require.ErrorIs(t, err, kerr.SecurityDisabled)
+
+	gone := &missing{}
+	h.msk = gone
+	_, err = h.ensure(t.Context(), request())
+	require.ErrorContains(t, err, "NotFoundException")
+	assert.Equal(t, 1, gone.asked)
+}
+
+// missing is MSK when the cluster is not there.
+type missing struct {
+	msk
+	asked int
+}
+
+func (m *missing) GetBootstrapBrokers(context.Context, *kafka.GetBootstrapBrokersInput, ...func(*kafka.Options)) (*kafka.GetBootstrapBrokersOutput, error) {
+	m.asked++
+	return nil, &types.NotFoundException{}
 }
 
 func TestTheAdministratorIsKnownByItsRoleAndHeardByNobodyElse(t *testing.T) {

@@ -3,15 +3,19 @@ package walletdb
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/DATA-DOG/go-sqlmock"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config/authorities"
+	"wallet-infra/lambda/internal/attempt"
 )
 
 func TestTheServerMustProveItsNameWithACertificateOfTheAuthorities(t *testing.T) {
@@ -55,4 +59,35 @@ func TestAnUnreadableSecretIsNotQuoted(t *testing.T) {
 	_, err := Parse(&secretsmanager.GetSecretValueOutput{SecretString: new(`{"username":"x","password":hidden`)})
 	require.EqualError(t, err, "want a JSON object with text fields")
 	require.EqualError(t, WithoutText(&mysql.MySQLError{Number: 1064, Message: "near 'hidden'"}), "MySQL error 1064")
+}
+
+func TestARefusalThatMayPassIsToldFromAWrongStatement(t *testing.T) {
+	for number, want := range map[uint16]bool{
+		1045: true,  // while a rotation replaces the password
+		1290: true,  // while a cluster's name still leads to the former writer
+		1213: true,  // a deadlock
+		1064: false, // a syntax error
+		1044: false, // a right that the administrator lacks
+	} {
+		err := fmt.Errorf("grant: %w", WithoutText(&mysql.MySQLError{Number: number, Message: "near 'secret'"}))
+		assert.Equalf(t, want, attempt.Passing(err), "%v", err)
+		assert.NotContains(t, err.Error(), "secret")
+	}
+	assert.True(t, attempt.Passing(WithoutText(mysql.ErrInvalidConn)), "a connection that broke")
+}
+
+func TestAReaderIsNoWriter(t *testing.T) {
+	for value, refused := range map[int]bool{0: false, 1: true} {
+		db, mock, err := sqlmock.New()
+		require.NoError(t, err)
+		mock.ExpectQuery("SELECT @@innodb_read_only").WillReturnRows(sqlmock.NewRows([]string{"v"}).AddRow(value))
+		err = Writer(t.Context(), db, "db.example")
+		assert.Equal(t, refused, errors.As(err, new(ReadOnly)))
+	}
+	db, mock, err := sqlmock.New()
+	require.NoError(t, err)
+	mock.ExpectQuery("SELECT @@innodb_read_only").WillReturnError(&mysql.MySQLError{Number: 1193})
+	err = Writer(t.Context(), db, "db.example")
+	require.EqualError(t, err, "ask db.example whether it writes: MySQL error 1193")
+	assert.False(t, errors.As(err, new(ReadOnly)), "unknown is not refused")
 }
