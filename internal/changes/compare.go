@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/schema"
 )
 
@@ -97,7 +98,7 @@ func (c *comparison) pair() {
 			c.inputs[place{name, key}] = !same(inputs[key], value)
 		}
 		for key, value := range is.parameters {
-			c.inputs[place{name, "Parameters." + key}] = !same(normalize(was.parameters[key]), normalize(value))
+			c.inputs[place{name, "Parameters." + key}] = !same(cfn.Normalize(was.parameters[key]), cfn.Normalize(value))
 		}
 	}
 }
@@ -141,7 +142,7 @@ func (c *comparison) judgeAdded(is stack, after resource) {
 		c.add(finding{stack: is.name, resource: after, verdict: Unknown, value: after.kind, text: "added, of a type that CloudFormation's schemas here do not know"})
 	}
 	if opaque[after.kind] {
-		c.add(finding{stack: is.name, resource: after, verdict: Unknown, value: canonical(after.properties), text: "added, with a template of its own that is not here"})
+		c.add(finding{stack: is.name, resource: after, verdict: Unknown, value: cfn.Canonical(after.properties), text: "added, with a template of its own that is not here"})
 	}
 }
 
@@ -170,7 +171,7 @@ func (c *comparison) judgeChanged(is stack, before, after resource) {
 	}
 	_, known := c.types.Of(after.kind)
 	for _, property := range differing {
-		value := canonical(after.properties[property])
+		value := cfn.Canonical(after.properties[property])
 		change := transition(before.properties[property], after.properties[property])
 		switch {
 		case isCustom(after.kind) || opaque[after.kind]:

@@ -5,16 +5,19 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/policy"
 )
 
 // index lists objects by the value of one of their keys; what has none, or is no
 // literal, stands under its whole text.
 func index(value any, key string) map[string]any {
 	found := map[string]any{}
-	for _, item := range list(value) {
+	for _, item := range cfn.List(value) {
 		name := text(item, key)
 		if name == "" {
-			name = canonical(item)
+			name = cfn.Canonical(item)
 		}
 		found[name] = item
 	}
@@ -36,11 +39,11 @@ func topicConfig(value any) (object, bool) {
 	if value == nil {
 		return object{}, true
 	}
-	plain, err := base64.StdEncoding.DecodeString(canonical(value))
+	plain, err := base64.StdEncoding.DecodeString(cfn.Canonical(value))
 	if err != nil {
 		return nil, false
 	}
-	read, ok := decodeText(string(plain))
+	read, ok := cfn.DecodeText(string(plain))
 	config, isObject := read.(object)
 	return config, ok && isObject
 }
@@ -84,7 +87,7 @@ func configLoses(was, to object) bool {
 	return !same(was["cleanup.policy"], to["cleanup.policy"])
 }
 
-func endless(value any) bool { return canonical(value) == "-1" }
+func endless(value any) bool { return cfn.Canonical(value) == "-1" }
 
 func lowered(key string) bool {
 	return slices.Contains([]string{
@@ -115,7 +118,7 @@ func expiresMore(before, after any) bool {
 			return true
 		}
 	}
-	return isIntrinsic(after)
+	return cfn.IsIntrinsic(after)
 }
 
 func expires(rule any) bool {
@@ -162,7 +165,7 @@ func planLoses(before, after any) bool {
 // encryptsLess finds a bucket whose objects are no longer under a key of ours.
 func encryptsLess(before, after any) bool {
 	const algorithm = "ServerSideEncryptionConfiguration.ServerSideEncryptionByDefault.SSEAlgorithm"
-	return before != nil && (after == nil || (strings.Contains(canonical(at(before, algorithm)), "aws:kms") && !strings.Contains(canonical(at(after, algorithm)), "aws:kms")))
+	return before != nil && (after == nil || (strings.Contains(cfn.Canonical(at(before, algorithm)), "aws:kms") && !strings.Contains(cfn.Canonical(at(after, algorithm)), "aws:kms")))
 }
 
 // filtersLess finds rules of a firewall that are gone, or count where they
@@ -240,7 +243,7 @@ func containersLoosen(before, after any) bool {
 // conditionsLoosen finds a listener rule that answers what it did not answer: a
 // condition is gone, or one of its values matches more.
 func conditionsLoosen(before, after any) bool {
-	if isIntrinsic(after) || isIntrinsic(before) {
+	if cfn.IsIntrinsic(after) || cfn.IsIntrinsic(before) {
 		return true
 	}
 	to := index(after, "Field")
@@ -250,7 +253,7 @@ func conditionsLoosen(before, after any) bool {
 		}
 		was, is := values(condition), values(to[field])
 		for _, value := range is {
-			if !slices.ContainsFunc(was, func(old string) bool { return matches(old, value) }) {
+			if !slices.ContainsFunc(was, func(old string) bool { return policy.Matches(old, value) }) {
 				return true
 			}
 		}
@@ -263,8 +266,8 @@ func values(condition any) []string {
 	var found []string
 	for _, config := range []string{"Values", "PathPatternConfig.Values", "HostHeaderConfig.Values", "HttpHeaderConfig.Values",
 		"HttpRequestMethodConfig.Values", "QueryStringConfig.Values", "SourceIpConfig.Values", "PathPatternConfig.RegexValues", "HostHeaderConfig.RegexValues"} {
-		for _, value := range list(at(condition, config)) {
-			found = append(found, canonical(value))
+		for _, value := range cfn.List(at(condition, config)) {
+			found = append(found, cfn.Canonical(value))
 		}
 	}
 	return found
@@ -274,7 +277,7 @@ func values(condition any) []string {
 // away, and a user that is switched off, are narrower; anything else counts as
 // wider, because the order of the rules has a meaning.
 func accessGrows(before, after any) bool {
-	was, to := strings.Fields(canonical(before)), strings.Fields(canonical(after))
+	was, to := strings.Fields(cfn.Canonical(before)), strings.Fields(cfn.Canonical(after))
 	if slices.Contains(to, "off") {
 		return false
 	}
@@ -292,47 +295,21 @@ func accessGrows(before, after any) bool {
 // grantsGrow compares the grants of our Kafka function: one for each resource,
 // pattern and operation.
 func grantsGrow(before, after any) bool {
-	if isIntrinsic(before) || isIntrinsic(after) {
+	if cfn.IsIntrinsic(before) || cfn.IsIntrinsic(after) {
 		return true
 	}
 	given := map[string]bool{}
-	for _, grant := range list(before) {
-		for _, operation := range list(at(grant, "Operations")) {
-			given[strings.Join([]string{text(grant, "Resource"), text(grant, "Pattern"), text(grant, "Name"), canonical(operation)}, " ")] = true
+	for _, grant := range cfn.List(before) {
+		for _, operation := range cfn.List(at(grant, "Operations")) {
+			given[strings.Join([]string{text(grant, "Resource"), text(grant, "Pattern"), text(grant, "Name"), cfn.Canonical(operation)}, " ")] = true
 		}
 	}
-	for _, grant := range list(after) {
-		for _, operation := range list(at(grant, "Operations")) {
-			if !given[strings.Join([]string{text(grant, "Resource"), text(grant, "Pattern"), text(grant, "Name"), canonical(operation)}, " ")] {
+	for _, grant := range cfn.List(after) {
+		for _, operation := range cfn.List(at(grant, "Operations")) {
+			if !given[strings.Join([]string{text(grant, "Resource"), text(grant, "Pattern"), text(grant, "Name"), cfn.Canonical(operation)}, " ")] {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// matches says whether everything that inner matches is matched by outer. Both are
-// patterns with * and ?; a wildcard of inner is only matched by a * of outer.
-func matches(outer, inner string) bool {
-	// The classic two pointers: at a mismatch, the last * takes one character more.
-	o, i, star, mark := 0, 0, -1, 0
-	for i < len(inner) {
-		switch {
-		case o < len(outer) && outer[o] == '*':
-			star, mark = o, i
-			o++
-		case o < len(outer) && (outer[o] == inner[i] || (outer[o] == '?' && inner[i] != '*')):
-			o++
-			i++
-		case star >= 0:
-			mark++
-			o, i = star+1, mark
-		default:
-			return false
-		}
-	}
-	for o < len(outer) && outer[o] == '*' {
-		o++
-	}
-	return o == len(outer)
 }

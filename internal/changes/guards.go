@@ -1,11 +1,12 @@
 package changes
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"wallet-infra/internal/cfn"
 )
 
 // guard is a property that protects, or keeps something closed, and the direction
@@ -230,7 +231,7 @@ func (c *comparison) judgeGuards(is stack, before, after resource) {
 			continue
 		}
 		c.add(finding{
-			stack: is.name, resource: after, verdict: row.verdict, property: row.path, value: canonical(to),
+			stack: is.name, resource: after, verdict: row.verdict, property: row.path, value: cfn.Canonical(to),
 			text: fmt.Sprintf("%s changes from %s: %s", row.path, transition(was, to), row.what),
 		})
 	}
@@ -242,7 +243,7 @@ func attribute(properties object, path string) any {
 	if !listed {
 		return at(properties, path)
 	}
-	for _, item := range list(properties[name]) {
+	for _, item := range cfn.List(properties[name]) {
 		if text(item, "Key") == key {
 			return at(item, "Value")
 		}
@@ -267,20 +268,20 @@ func altered(_, _ any) bool { return true }
 
 func leaves(good ...string) func(before, after any) bool {
 	return func(before, after any) bool {
-		return before != nil && slices.Contains(good, canonical(before)) && !slices.Contains(good, canonical(after))
+		return before != nil && slices.Contains(good, cfn.Canonical(before)) && !slices.Contains(good, cfn.Canonical(after))
 	}
 }
 
 func becomesOne(bad ...string) func(before, after any) bool {
-	return func(_, after any) bool { return isIntrinsic(after) || slices.Contains(bad, canonical(after)) }
+	return func(_, after any) bool { return cfn.IsIntrinsic(after) || slices.Contains(bad, cfn.Canonical(after)) }
 }
 
 func shorter(before, after any) bool {
 	if before == nil {
 		return false
 	}
-	was, err := strconv.ParseFloat(canonical(before), 64)
-	to, wrong := strconv.ParseFloat(canonical(after), 64)
+	was, err := strconv.ParseFloat(cfn.Canonical(before), 64)
+	to, wrong := strconv.ParseFloat(cfn.Canonical(after), 64)
 	return err != nil || wrong != nil || to < was
 }
 
@@ -305,11 +306,11 @@ func shorterOrBegun(before, after any) bool {
 
 // more finds items that were not there.
 func more(before, after any) bool {
-	if isIntrinsic(before) || isIntrinsic(after) {
+	if cfn.IsIntrinsic(before) || cfn.IsIntrinsic(after) {
 		return true
 	}
-	for _, item := range list(after) {
-		if !slices.ContainsFunc(list(before), func(was any) bool { return same(was, item) }) {
+	for _, item := range cfn.List(after) {
+		if !slices.ContainsFunc(cfn.List(before), func(was any) bool { return same(was, item) }) {
 			return true
 		}
 	}
@@ -324,13 +325,4 @@ func fewer(path string) func(before, after any) bool {
 		}
 		return more(after, before)
 	}
-}
-
-// decodeText reads JSON that stands in a template as text.
-func decodeText(content string) (any, bool) {
-	var value any
-	if json.Unmarshal([]byte(content), &value) != nil {
-		return nil, false
-	}
-	return normalize(value), true
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/policy"
 	"wallet-infra/internal/schema"
 )
 
@@ -136,13 +138,13 @@ func stopsFirst(_, after resource) bool {
 	if percent == nil {
 		return false // 100
 	}
-	number, err := strconv.Atoi(canonical(percent))
+	number, err := strconv.Atoi(cfn.Canonical(percent))
 	return err != nil || number < 100
 }
 
 // shrinks says that a policy no longer allows all that it allowed.
 func shrinks(before, after resource) bool {
-	return len(uncovered(grantsIn(before, "KeyPolicy", allow), grantsIn(after, "KeyPolicy", allow))) > 0
+	return len(uncovered(grantsIn(before, "KeyPolicy", policy.Allow), grantsIn(after, "KeyPolicy", policy.Allow))) > 0
 }
 
 // judgeInterruptions asks the table. A reference to something that is replaced is
@@ -159,7 +161,7 @@ func (c *comparison) judgeInterruptions(is stack, before, after resource) {
 		was, to := at(before.properties, row.path), at(after.properties, row.path)
 		f := finding{
 			stack: is.name, resource: after, verdict: Interrupts, property: row.path, maybe: row.maybe, source: row.source,
-			text: row.path + " changes from " + transition(was, to) + ": " + row.what, value: canonical(to),
+			text: row.path + " changes from " + transition(was, to) + ": " + row.what, value: cfn.Canonical(to),
 		}
 		if same(was, to) {
 			f.text, f.value, f.maybe = row.path+" refers to "+c.causes(is, to)+", which changes: "+row.what, "", true

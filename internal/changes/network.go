@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/policy"
 )
 
 // rule is one sentence of a security group: who may send what in one direction.
@@ -101,7 +104,7 @@ func (r rule) covers(other rule) bool {
 	if r.protocol != "-1" && (r.from > other.from || r.to < other.to) {
 		return false
 	}
-	return r.peer == other.peer || r.peer == defaultAllow || contains(r.peer, other.peer)
+	return r.peer == other.peer || r.peer == defaultAllow || policy.Contains(r.peer, other.peer)
 }
 
 // public says whether a network reaches beyond private addresses. A group or a
@@ -110,7 +113,7 @@ func public(peer string) bool {
 	if peer == defaultAllow {
 		return true
 	}
-	prefix, err := parsePrefix(peer)
+	prefix, err := policy.ParsePrefix(peer)
 	if err != nil {
 		return false
 	}
@@ -156,7 +159,7 @@ func readRules(in stack, r resource, found map[string]*group) {
 			property string
 			ingress  bool
 		}{{"SecurityGroupIngress", true}, {"SecurityGroupEgress", false}} {
-			for _, item := range list(r.properties[rules.property]) {
+			for _, item := range cfn.List(r.properties[rules.property]) {
 				one.rules = append(one.rules, readRule(item, rules.ingress, r))
 			}
 		}
@@ -168,7 +171,7 @@ func readRules(in stack, r resource, found map[string]*group) {
 		id := own(in, target)
 		key := id
 		if id == "" {
-			key = render(target)
+			key = cfn.Render(target)
 		}
 		one := of(in.name+"/"+key, id)
 		one.rules = append(one.rules, readRule(r.properties, r.kind == "AWS::EC2::SecurityGroupIngress", r))
@@ -177,7 +180,7 @@ func readRules(in stack, r resource, found map[string]*group) {
 
 // readRule reads one rule in either of its forms.
 func readRule(value any, ingress bool, by resource) rule {
-	read := rule{ingress: ingress, by: by, to: anyPort, protocol: canonical(at(value, "IpProtocol"))}
+	read := rule{ingress: ingress, by: by, to: anyPort, protocol: cfn.Canonical(at(value, "IpProtocol"))}
 	if name, known := map[string]string{"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": "-1"}[read.protocol]; known {
 		read.protocol = name
 	}
@@ -191,11 +194,11 @@ func readRule(value any, ingress bool, by resource) rule {
 		"CidrIp", "CidrIpv6", "SourceSecurityGroupId", "SourceSecurityGroupName", "DestinationSecurityGroupId", "SourcePrefixListId", "DestinationPrefixListId",
 	} {
 		if peer := at(value, property); peer != nil {
-			read.peer = render(peer)
+			read.peer = cfn.Render(peer)
 		}
 	}
-	if isIntrinsic(value) {
-		read.peer = render(value)
+	if cfn.IsIntrinsic(value) {
+		read.peer = cfn.Render(value)
 	}
 	return read
 }
@@ -268,7 +271,7 @@ func entries(in stack) []entry {
 		one.number, _ = strconv.Atoi(text(r.properties, "RuleNumber"))
 		for _, property := range []string{"CidrBlock", "Ipv6CidrBlock"} {
 			if peer := at(r.properties, property); peer != nil {
-				one.peer = render(peer)
+				one.peer = cfn.Render(peer)
 			}
 		}
 		one.list = own(in, r.properties["NetworkAclId"])
@@ -326,18 +329,18 @@ func (c *comparison) judgeWays(was, is stack) {
 		if _, existed := was.resources[id]; !opens || existed || (opening.of != "" && !c.existed(was, is, r.properties[opening.of])) {
 			continue
 		}
-		c.add(finding{stack: is.name, resource: r, verdict: Widens, value: canonical(r.properties), text: "new: " + opening.what})
+		c.add(finding{stack: is.name, resource: r, verdict: Widens, value: cfn.Canonical(r.properties), text: "new: " + opening.what})
 	}
 }
 
 func way(r resource) string {
-	return strings.Join([]string{render(r.properties["RouteTableId"]), destination(r), leadsBy(r)}, " ")
+	return strings.Join([]string{cfn.Render(r.properties["RouteTableId"]), destination(r), leadsBy(r)}, " ")
 }
 
 func destination(r resource) string {
 	for _, property := range []string{"DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId"} {
 		if value := r.properties[property]; value != nil {
-			return render(value)
+			return cfn.Render(value)
 		}
 	}
 	return "anywhere"
@@ -346,7 +349,7 @@ func destination(r resource) string {
 func leadsBy(r resource) string {
 	for _, property := range ways {
 		if value := r.properties[property]; value != nil {
-			return strings.TrimSuffix(strings.TrimSuffix(property, "Id"), "Arn") + " " + render(value)
+			return strings.TrimSuffix(strings.TrimSuffix(property, "Id"), "Arn") + " " + cfn.Render(value)
 		}
 	}
 	return "nothing"

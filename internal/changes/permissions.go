@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/policy"
 )
 
 // subject is one identity with all that its policies say, wherever they stand, or
@@ -50,15 +53,15 @@ func (c *comparison) judgePermissions() {
 			continue
 		}
 		if _, exists := c.head.stacks[was.stack].resources[was.id]; exists || was.id == "" {
-			c.reportWider(was.stack, always(was.shown), withEffect(was.grants, deny), "no longer denied: ")
+			c.reportWider(was.stack, always(was.shown), withEffect(was.grants, policy.Deny), "no longer denied: ")
 		}
 	}
 }
 
 // judgeSubject compares what was allowed and denied with what is.
 func (c *comparison) judgeSubject(was, is subject) {
-	c.reportWider(is.stack, itself, uncovered(withEffect(is.grants, allow), withEffect(was.grants, allow)), "newly allowed: ")
-	c.reportWider(is.stack, always(is.shown), uncovered(withEffect(was.grants, deny), withEffect(is.grants, deny)), "no longer denied: ")
+	c.reportWider(is.stack, itself, uncovered(withEffect(is.grants, policy.Allow), withEffect(was.grants, policy.Allow)), "newly allowed: ")
+	c.reportWider(is.stack, always(is.shown), uncovered(withEffect(was.grants, policy.Deny), withEffect(is.grants, policy.Deny)), "no longer denied: ")
 	for _, one := range is.attached {
 		if !slices.ContainsFunc(was.attached, func(old attachment) bool { return old.policy == one.policy }) {
 			c.add(finding{stack: is.stack, resource: one.by, verdict: Widens, property: "ManagedPolicyArns", value: one.policy, text: "newly attached: " + one.policy})
@@ -82,7 +85,7 @@ func (c *comparison) judgeNewSubject(is *subject, on resource) {
 	if on.id == "" {
 		prefix = is.shown.id + " is new, and allowed: "
 	}
-	c.reportWider(is.stack, always(on), withEffect(is.grants, allow), prefix)
+	c.reportWider(is.stack, always(on), withEffect(is.grants, policy.Allow), prefix)
 	for _, one := range is.attached {
 		c.add(finding{stack: is.stack, resource: on, verdict: Widens, property: "ManagedPolicyArns", value: is.shown.id + one.policy,
 			text: strings.TrimSuffix(prefix, ", and allowed: ") + ", with the policy " + one.policy})
@@ -97,20 +100,20 @@ func (c *comparison) judgeNewAccess(is *subject) {
 		c.reportOutside(is)
 		return
 	}
-	c.reportWider(is.stack, itself, withEffect(is.grants, allow), "newly allowed: ")
+	c.reportWider(is.stack, itself, withEffect(is.grants, policy.Allow), "newly allowed: ")
 }
 
 // reportOutside reports what strangers may do with something new.
 func (c *comparison) reportOutside(is *subject) {
 	own, _, _ := strings.Cut(c.head.stacks[is.stack].place, "/")
-	strangers := slices.DeleteFunc(withEffect(is.grants, allow), func(one grant) bool { return !one.outside(own) })
+	strangers := slices.DeleteFunc(withEffect(is.grants, policy.Allow), func(one grant) bool { return !one.outside(own) })
 	c.reportWider(is.stack, itself, strangers, "new, and open to others: ")
 }
 
 func withEffect(grants []grant, effect string) []grant {
 	var found []grant
 	for _, one := range grants {
-		if one.effect == effect {
+		if one.Effect == effect {
 			found = append(found, one)
 		}
 	}
@@ -122,7 +125,7 @@ func (c *comparison) reportWider(in string, on func(grant) resource, grants []gr
 	var order []string
 	sentences := map[string][]grant{}
 	for _, one := range grants {
-		key := fmt.Sprint(one.by.id, " ", one.property, " ", one.sentence, " ", one.principal)
+		key := fmt.Sprint(one.by.id, " ", one.property, " ", one.Sentence, " ", one.Principal)
 		if sentences[key] == nil {
 			order = append(order, key)
 		}
@@ -145,14 +148,14 @@ func always(shown resource) func(grant) resource { return func(grant) resource {
 func summary(grants []grant) string {
 	var actions, resources []string
 	for _, one := range grants {
-		actions = appendNew(actions, one.action.String())
-		resources = appendNew(resources, one.resource.String())
+		actions = appendNew(actions, one.Action.String())
+		resources = appendNew(resources, one.Resource.String())
 	}
 	said := strings.Join(actions, ", ") + " on " + strings.Join(resources, ", ")
-	if who := grants[0].principal.String(); who != "itself" {
+	if who := grants[0].Principal.String(); who != "itself" {
 		said += " for " + who
 	}
-	if limits := describe(grants[0].conditions); limits != "" {
+	if limits := describe(grants[0].Conditions); limits != "" {
 		said += " if " + limits
 	}
 	return said
@@ -165,18 +168,10 @@ func appendNew(names []string, name string) []string {
 	return append(names, name)
 }
 
-// String writes a term for a reader.
-func (t term) String() string {
-	if t.not {
-		return "everything but " + strings.Join(t.patterns, ", ")
-	}
-	return strings.Join(t.patterns, ", ")
-}
-
-func describe(conditions []condition) string {
+func describe(conditions []policy.Condition) string {
 	var tests []string
 	for _, test := range conditions {
-		tests = append(tests, fmt.Sprintf("%s %s %s", test.key, test.operator, strings.Join(test.values, ", ")))
+		tests = append(tests, test.String())
 	}
 	return strings.Join(tests, " and ")
 }
@@ -192,10 +187,10 @@ var narrowing = []string{
 
 // outside says whether a grant of a resource reaches beyond the account.
 func (g grant) outside(own string) bool {
-	if g.principal.not {
+	if g.Principal.Not {
 		return true
 	}
-	who := g.principal.patterns[0]
+	who := g.Principal.Patterns[0]
 	if other, ok := strings.CutPrefix(who, "account "); ok {
 		return other != own && other != "${AWS::AccountId}"
 	}
@@ -203,7 +198,7 @@ func (g grant) outside(own string) bool {
 		return match[1] != own
 	}
 	if who == "*" {
-		return !slices.ContainsFunc(g.conditions, func(test condition) bool { return slices.Contains(narrowing, test.key) })
+		return !slices.ContainsFunc(g.Conditions, func(test policy.Condition) bool { return slices.Contains(narrowing, test.Key) })
 	}
 	return strings.HasPrefix(who, "Federated ") || strings.HasPrefix(who, "CanonicalUser ")
 }
@@ -256,7 +251,7 @@ func (s collector) read(r resource) {
 	case "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy":
 		s.readPolicy(r)
 	case "AWS::Lambda::Permission":
-		s.readTargets(r, "", statementGrants(r, "", permission(r)))
+		s.readTargets(r, "", said(r, "", policy.OfPermission(r.properties)))
 	default:
 		for _, property := range slices.Sorted(maps.Keys(r.properties)) {
 			if grants := policyGrants(r, property, r.properties[property]); len(grants) > 0 {
@@ -271,18 +266,18 @@ func (s collector) read(r resource) {
 func (s collector) readIdentity(r resource) {
 	one := s.of(r.id, r.id, r, true)
 	one.shown, one.identity, one.id = r, true, r.id
-	for i, policy := range list(r.properties["Policies"]) {
+	for i, policy := range cfn.List(r.properties["Policies"]) {
 		one.grants = append(one.grants, policyGrants(r, fmt.Sprintf("Policies.%d", i), at(policy, "PolicyDocument"))...)
 	}
-	for _, policy := range list(r.properties["ManagedPolicyArns"]) {
+	for _, policy := range cfn.List(r.properties["ManagedPolicyArns"]) {
 		if own := s.in.resources[ref(policy)]; own.kind == "AWS::IAM::ManagedPolicy" {
 			one.grants = append(one.grants, policyGrants(own, "PolicyDocument", own.properties["PolicyDocument"])...)
 			continue
 		}
-		one.attached = append(one.attached, attachment{policy: render(policy), by: r})
+		one.attached = append(one.attached, attachment{policy: cfn.Render(policy), by: r})
 	}
 	if boundary := r.properties["PermissionsBoundary"]; boundary != nil {
-		one.boundary = render(boundary)
+		one.boundary = cfn.Render(boundary)
 	}
 	trust := policyGrants(r, "AssumeRolePolicyDocument", r.properties["AssumeRolePolicyDocument"])
 	if len(trust) > 0 {
@@ -298,7 +293,7 @@ func (s collector) readPolicy(r resource) {
 	grants := policyGrants(r, "PolicyDocument", r.properties["PolicyDocument"])
 	var holders []any
 	for _, property := range []string{"Roles", "Users", "Groups", "RoleName", "UserName", "GroupName"} {
-		holders = append(holders, list(r.properties[property])...)
+		holders = append(holders, cfn.List(r.properties[property])...)
 	}
 	for _, holder := range holders {
 		id := ref(holder)
@@ -307,7 +302,7 @@ func (s collector) readPolicy(r resource) {
 			one.grants = append(one.grants, grants...)
 			continue
 		}
-		one := s.of("identity "+render(holder), "", r, true)
+		one := s.of("identity "+cfn.Render(holder), "", r, true)
 		one.grants = append(one.grants, grants...)
 	}
 	if len(holders) == 0 && !s.named(r.id) {
@@ -319,7 +314,7 @@ func (s collector) readPolicy(r resource) {
 // named says whether an identity of the stack lists a managed policy.
 func (s collector) named(id string) bool {
 	for _, r := range s.in.resources {
-		for _, policy := range list(r.properties["ManagedPolicyArns"]) {
+		for _, policy := range cfn.List(r.properties["ManagedPolicyArns"]) {
 			if ref(policy) == id {
 				return true
 			}
@@ -330,7 +325,7 @@ func (s collector) named(id string) bool {
 
 // readTargets gives sentences to the resources that they are about.
 func (s collector) readTargets(r resource, property string, grants []grant) {
-	named := list(r.properties[policyTargets[r.kind]])
+	named := cfn.List(r.properties[policyTargets[r.kind]])
 	if policyTargets[r.kind] == "" || len(named) == 0 {
 		one := s.of(r.id+" "+property, r.id, r, false)
 		one.grants = append(one.grants, grants...)
@@ -340,42 +335,12 @@ func (s collector) readTargets(r resource, property string, grants []grant) {
 		id := own(s.in, target)
 		key := id
 		if id == "" {
-			key = render(target)
+			key = cfn.Render(target)
 		}
 		one := s.of("access to "+key, id, r, false)
 		if exists, ok := s.in.resources[id]; ok {
 			one.shown = exists
 		}
 		one.grants = append(one.grants, grants...)
-	}
-}
-
-// permission writes an AWS::Lambda::Permission as the statement that it adds to
-// the function's policy.
-func permission(r resource) object {
-	principal := object{"Service": r.properties["Principal"]}
-	if who := render(r.properties["Principal"]); account.MatchString(who) || strings.HasPrefix(who, "arn:") || who == "*" {
-		principal = object{"AWS": r.properties["Principal"]}
-	}
-	tests := object{}
-	for property, test := range map[string][2]string{
-		"SourceArn":           {"ArnLike", "aws:SourceArn"},
-		"SourceAccount":       {"StringEquals", "aws:SourceAccount"},
-		"PrincipalOrgID":      {"StringEquals", "aws:PrincipalOrgID"},
-		"EventSourceToken":    {"StringEquals", "lambda:EventSourceToken"},
-		"FunctionUrlAuthType": {"StringEquals", "lambda:FunctionUrlAuthType"},
-	} {
-		if value := r.properties[property]; value != nil {
-			operator, _ := tests[test[0]].(object)
-			if operator == nil {
-				operator = object{}
-			}
-			operator[test[1]] = value
-			tests[test[0]] = operator
-		}
-	}
-	return object{
-		"Effect": allow, "Principal": principal, "Action": r.properties["Action"],
-		"Resource": r.properties["FunctionName"], "Condition": tests,
 	}
 }

@@ -3,10 +3,10 @@ package changes
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/schema"
 )
 
@@ -63,7 +63,7 @@ func (c *comparison) replacementOf(is stack, before, after resource) replacement
 			continue
 		}
 		was, to := at(before.properties, path), at(after.properties, path)
-		one := reason{property: path, certainty: certainty, value: canonical(to)}
+		one := reason{property: path, certainty: certainty, value: cfn.Canonical(to)}
 		switch {
 		case !same(was, to):
 			one.text = fmt.Sprintf("%s changes from %s", path, transition(was, to))
@@ -171,8 +171,6 @@ func (c *comparison) output(in stack, target string) (any, stack, bool) {
 	return nil, stack{}, false
 }
 
-var placeholder = regexp.MustCompile(`\$\{([^!}][^}]*)\}`)
-
 // targets are what a function call refers to, itself and not in its arguments:
 // logical IDs, outputs of other stacks, mappings, conditions and parameters.
 func targets(call object) []string {
@@ -182,12 +180,12 @@ func targets(call object) []string {
 	if id, ok := call["Ref"].(string); ok {
 		return []string{id, "Parameters." + id}
 	}
-	if arguments := list(call["Fn::GetAtt"]); len(arguments) > 0 {
-		return []string{canonical(arguments[0])}
+	if arguments := cfn.List(call["Fn::GetAtt"]); len(arguments) > 0 {
+		return []string{cfn.Canonical(arguments[0])}
 	}
-	if template, ok := first(call["Fn::Sub"]).(string); ok {
+	if template, ok := cfn.First(call["Fn::Sub"]).(string); ok {
 		var found []string
-		for _, match := range placeholder.FindAllStringSubmatch(template, -1) {
+		for _, match := range cfn.Placeholder.FindAllStringSubmatch(template, -1) {
 			id, _, _ := strings.Cut(match[1], ".")
 			found = append(found, id, "Parameters."+id)
 		}
@@ -199,20 +197,13 @@ func targets(call object) []string {
 	if name, ok := call["Fn::ImportValue"].(string); ok {
 		return []string{exportOf + name}
 	}
-	if name, ok := first(call["Fn::FindInMap"]).(string); ok {
+	if name, ok := cfn.First(call["Fn::FindInMap"]).(string); ok {
 		return []string{"Mappings." + name}
 	}
-	if name, ok := first(call["Fn::If"]).(string); ok {
+	if name, ok := cfn.First(call["Fn::If"]).(string); ok {
 		return []string{"Conditions." + name}
 	}
 	return nil
-}
-
-func first(value any) any {
-	if items, ok := value.([]any); ok && len(items) > 0 {
-		return items[0]
-	}
-	return value
 }
 
 // own is the resource of a stack that a value refers to; nothing when it refers to

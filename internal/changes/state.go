@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/schema"
 )
 
@@ -156,11 +157,11 @@ func identity(r resource) string {
 			plain[key] = anonymous(value)
 		}
 	}
-	return r.kind + canonical(plain)
+	return r.kind + cfn.Canonical(plain)
 }
 
 func anonymous(value any) any {
-	if isIntrinsic(value) {
+	if cfn.IsIntrinsic(value) {
 		return "a reference"
 	}
 	switch v := value.(type) {

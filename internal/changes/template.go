@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // Set is the templates of several stacks, by the stack's name in CloudFormation.
@@ -141,11 +142,11 @@ func parse(content []byte) (template, []error) {
 	}
 	read := template{
 		resources: map[string]resource{}, outputs: map[string]any{}, exports: map[string]string{}, inputs: map[string]any{},
-		parameters: sections["Parameters"], transform: normalize(root["Transform"]),
+		parameters: sections["Parameters"], transform: cfn.Normalize(root["Transform"]),
 	}
 	for _, kind := range []string{"Mappings", "Conditions"} {
 		for name, value := range sections[kind] {
-			read.inputs[kind+"."+name] = normalize(value)
+			read.inputs[kind+"."+name] = cfn.Normalize(value)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(sections["Resources"])) {
@@ -192,7 +193,7 @@ func (t template) readResource(id string, value any) (resource, []error) {
 	if !ok {
 		return resource{id: id}, []error{fmt.Errorf("resource %s: want an object, got %s", id, show(value))}
 	}
-	read := resource{id: id, properties: object{}, updatePolicy: normalize(entry["UpdatePolicy"])}
+	read := resource{id: id, properties: object{}, updatePolicy: cfn.Normalize(entry["UpdatePolicy"])}
 	var problems []error
 	for key, into := range map[string]*string{
 		"Type": &read.kind, "DeletionPolicy": &read.deletion, "UpdateReplacePolicy": &read.replacement, "Condition": &read.condition,
@@ -205,8 +206,8 @@ func (t template) readResource(id string, value any) (resource, []error) {
 		*into = written
 	}
 	if properties, present := entry["Properties"]; present && properties != nil {
-		plain, ok := t.resolve(normalize(properties)).(object)
-		if !ok || isIntrinsic(plain) {
+		plain, ok := t.resolve(cfn.Normalize(properties)).(object)
+		if !ok || cfn.IsIntrinsic(plain) {
 			problems = append(problems, fmt.Errorf("resource %s: Properties: want an object, got %s", id, show(properties)))
 		} else {
 			read.properties = plain
@@ -253,7 +254,7 @@ func (t template) defaultOf(name string) any {
 		return nil
 	}
 	kind, _ := parameter["Type"].(string)
-	value, ok := normalize(parameter["Default"]).(string)
+	value, ok := cfn.Normalize(parameter["Default"]).(string)
 	if !ok || strings.HasPrefix(kind, "AWS::SSM::") {
 		return nil
 	}
@@ -273,9 +274,9 @@ func (t template) readOutputs(outputs object) {
 		if !ok {
 			continue
 		}
-		t.outputs[key] = t.resolve(normalize(entry["Value"]))
+		t.outputs[key] = t.resolve(cfn.Normalize(entry["Value"]))
 		export, _ := entry["Export"].(object)
-		if name, ok := normalize(export["Name"]).(string); ok {
+		if name, ok := cfn.Normalize(export["Name"]).(string); ok {
 			t.exports[name] = key
 		}
 	}

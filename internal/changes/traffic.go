@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/schema"
 )
 
@@ -87,7 +88,7 @@ func (c *comparison) judgeTraffic(is stack, before, after resource) {
 		}
 		for _, path := range properties {
 			was, to := at(before.properties, path), at(after.properties, path)
-			f := finding{stack: is.name, resource: after, verdict: Traffic, property: path, value: canonical(to)}
+			f := finding{stack: is.name, resource: after, verdict: Traffic, property: path, value: cfn.Canonical(to)}
 			switch {
 			case !same(was, to):
 				f.text = path + " changes from " + transition(was, to) + ": " + row.what
@@ -117,7 +118,7 @@ func (c *comparison) judgeForwarding(is stack, before, after resource) {
 			continue // said already
 		}
 		c.add(finding{
-			stack: is.name, resource: after, verdict: Traffic, property: changed, value: canonical(after.properties[changed]),
+			stack: is.name, resource: after, verdict: Traffic, property: changed, value: cfn.Canonical(after.properties[changed]),
 			text: changed + " changes: the update sets the weights to those of the template",
 		})
 	}
@@ -126,7 +127,7 @@ func (c *comparison) judgeForwarding(is stack, before, after resource) {
 // forwards says whether one of some actions sends requests to targets. What
 // cannot be read may.
 func forwards(actions any) bool {
-	return slices.ContainsFunc(list(actions), func(action any) bool { return isIntrinsic(action) || text(action, "Type") == "forward" })
+	return slices.ContainsFunc(cfn.List(actions), func(action any) bool { return cfn.IsIntrinsic(action) || text(action, "Type") == "forward" })
 }
 
 // judgeNewTraffic looks at a new rule or record beside those that exist.
@@ -134,14 +135,14 @@ func (c *comparison) judgeNewTraffic(was, is stack, after resource) {
 	switch after.kind {
 	case listenerRule:
 		if c.existed(was, is, at(after.properties, "ListenerArn")) {
-			c.add(finding{stack: is.name, resource: after, verdict: Widens, property: "Conditions", value: canonical(after.properties),
+			c.add(finding{stack: is.name, resource: after, verdict: Widens, property: "Conditions", value: cfn.Canonical(after.properties),
 				text: "a new rule of a listener that exists: it answers " + show(at(after.properties, "Conditions"))})
-			c.add(finding{stack: is.name, resource: after, verdict: Traffic, property: "Priority", value: canonical(after.properties),
+			c.add(finding{stack: is.name, resource: after, verdict: Traffic, property: "Priority", value: cfn.Canonical(after.properties),
 				text: "requests that another rule took may go to this one"})
 		}
 	case listener:
 		if c.existed(was, is, at(after.properties, "LoadBalancerArn")) {
-			c.add(finding{stack: is.name, resource: after, verdict: Widens, property: "Port", value: canonical(after.properties),
+			c.add(finding{stack: is.name, resource: after, verdict: Widens, property: "Port", value: cfn.Canonical(after.properties),
 				text: "a new listener of a load balancer that exists, on port " + show(at(after.properties, "Port"))})
 		}
 	case "AWS::Route53::RecordSet":
@@ -152,7 +153,7 @@ func (c *comparison) judgeNewTraffic(was, is stack, after resource) {
 			weighted = weighted || (taken && same(at(r.properties, "Type"), at(after.properties, "Type")))
 		}
 		if weighted {
-			c.add(finding{stack: is.name, resource: after, verdict: Traffic, property: "Name", value: canonical(after.properties),
+			c.add(finding{stack: is.name, resource: after, verdict: Traffic, property: "Name", value: cfn.Canonical(after.properties),
 				text: "a record beside others of the name " + show(at(after.properties, "Name"))})
 		}
 	}
