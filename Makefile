@@ -29,7 +29,7 @@ test: node_modules/.package-lock.json ## run every test: configuration, template
 	go test ./...
 
 deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)
-	go run ./cmd/local $(if $(ENV),-env $(ENV))
+	go run ./cmd/local $(if $(ENV),--env $(ENV))
 
 lint: node_modules/.package-lock.json ## formatting, go vet and the linters, of Go, documents and workflows
 	@unformatted="$$(git ls-files '*.go' | xargs gofmt -l)"; \
@@ -46,7 +46,7 @@ lint: node_modules/.package-lock.json ## formatting, go vet and the linters, of 
 
 cfnlint: ## ask cfn-lint, where it is installed, about the templates of the last synth
 	@mkdir -p build
-	go run ./cmd/summary -templates | while read -r region path; do \
+	go run ./cmd/summary --templates | while read -r region path; do \
 	  cfn-lint --non-zero-exit-code error --regions "$$region" -- "$$path" > build/cfn-lint.log || { cat build/cfn-lint.log; exit 1; }; \
 	done
 

@@ -463,7 +463,7 @@ func TestTheReportHoldsEveryEnvironmentBeforeTheCheckFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		status string
 		ok     bool
-	}{"clean": {"0", true}, "open": {"2", false}, "unreadable": {"1", false}} {
+	}{"clean": {"0", true}, "open": {"13", false}, "unreadable": {"1", false}} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			fakeProgram(t, dir, "go", `case "$1" in

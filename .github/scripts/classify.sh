@@ -4,14 +4,14 @@
 # It is compared with what is deployed (ARTIFACTS/deployed-ENV) or, where that could
 # not be read, with the commit BASE (ARTIFACTS/templates/base/ENV). With an empty BASE
 # it is for a deployment, which may go on where one before it was stopped. Ends with
-# status 2 when a change needs an acknowledgement that it does not have.
+# status 13 when a change needs an acknowledgement that it does not have.
 set -euo pipefail
 artifacts=$1
 report=$2
 base=$3
 shift 3
 if [ $# -eq 0 ]; then
-  mapfile -t environments < <(go run ./cmd/pipeline -list)
+  mapfile -t environments < <(go run ./cmd/pipeline --list)
   set -- "${environments[@]}"
 fi
 
@@ -36,7 +36,7 @@ for environment in "$@"; do
     --format markdown "${resumed[@]}" >> "$report" || status=$?
   case "$status" in
     0) ;;
-    2) verdict=2 ;;
+    13) verdict=13 ;;
     *) exit "$status" ;;
   esac
   echo >> "$report"

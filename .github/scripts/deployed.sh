@@ -9,10 +9,10 @@ shift 2
 
 arguments=()
 for synthesis in "$@"; do
-  if [ -d "$synthesis" ]; then arguments+=(-stacks "$synthesis"); fi
+  if [ -d "$synthesis" ]; then arguments+=(--stacks "$synthesis"); fi
 done
 mkdir -p "$dir"
-go run ./cmd/pipeline -env "$environment" "${arguments[@]}" > "$dir/stacks.txt"
+go run ./cmd/pipeline --env "$environment" "${arguments[@]}" > "$dir/stacks.txt"
 while read -r region stack; do
   if ! aws cloudformation get-template --region "$region" --stack-name "$stack" \
     --template-stage Original --output json > "$dir/$stack.json" 2> "$dir/error.txt"; then

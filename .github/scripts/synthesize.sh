@@ -8,7 +8,7 @@ mkdir -p "$2"
 dir="$(cd "$2" && pwd)"
 cdk="$PWD/node_modules/.bin/cdk"
 
-go run ./cmd/pipeline -list > "$dir/environments"
+go run ./cmd/pipeline --list > "$dir/environments"
 rm -rf build/base
 git worktree prune
 git worktree add --quiet --detach build/base "$base"

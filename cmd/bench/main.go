@@ -6,7 +6,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,8 +15,11 @@ import (
 	"time"
 
 	"github.com/aws/jsii-runtime-go"
+	"github.com/spf13/cobra"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/exit"
 	"wallet-infra/stacks"
 )
 
@@ -27,18 +29,28 @@ const (
 	endMarker   = "<!-- bench:end -->"
 )
 
-func main() {
-	runs := flag.Int("runs", 5, "how many `times` each figure is measured; the median is reported")
-	synth := flag.Int("synth", 0, "internal: synthesize this `number` of environments and exit")
-	flag.Parse()
-	work := func() error { return report(*runs) }
-	if *synth > 0 {
-		work = func() error { return synthesize(*synth) }
+func main() { cli.Main(newCommand()) }
+
+func newCommand() *cobra.Command {
+	var runs, synth int
+	command := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure what a developer waits for, and rewrite " + document,
+		Long:  exit.Explain(exit.Done, exit.Refused),
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			switch {
+			case runs < 1 || synth < 0:
+				return fmt.Errorf("--runs and --synth: want at least 1 and 0, got %d and %d", runs, synth)
+			case synth > 0:
+				return synthesize(synth)
+			}
+			return report(runs)
+		},
 	}
-	if err := work(); err != nil {
-		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
-		os.Exit(1)
-	}
+	command.Flags().IntVar(&runs, "runs", 5, "how many `times` each figure is measured; the median is reported")
+	command.Flags().IntVar(&synth, "synth", 0, "internal: synthesize this `number` of environments and exit")
+	return command
 }
 
 // synthesize builds copies of the committed environments, each under a name and
@@ -140,7 +152,7 @@ func steps(work string) ([]step, error) {
 	}
 	for _, count := range []int{1, 2, 4, 8, 16} {
 		list = append(list, step{name: fmt.Sprintf("%d environments, without validation", count), command: func() *exec.Cmd {
-			cmd := exec.Command(self, "-synth", fmt.Sprint(count))
+			cmd := exec.Command(self, "--synth", fmt.Sprint(count))
 			cmd.Env = append(os.Environ(), "CDK_VALIDATION=false")
 			return cmd
 		}})

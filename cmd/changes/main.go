@@ -1,9 +1,6 @@
 // Command changes compares two sets of templates and says what the way from one
 // to the other does: what it destroys, replaces, interrupts, opens and moves. It
 // needs no AWS account and no Node.
-//
-// Its exit status is 0 when nothing is left to acknowledge, 2 when something is,
-// and 1 when the input cannot be read.
 package main
 
 import (
@@ -17,14 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"wallet-infra/internal/changes"
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/exit"
 	"wallet-infra/internal/schema"
-)
-
-// Exit statuses.
-const (
-	clean    = 0
-	badInput = 1
-	open     = 2
 )
 
 // options are the command's flags.
@@ -33,31 +25,29 @@ type options struct {
 	resumed                                           bool
 }
 
-func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr, time.Now().UTC()))
-}
+func main() { cli.Main(newCommand(time.Now().UTC())) }
 
-// run executes the command on a day and returns its exit status.
-func run(arguments []string, out, problems io.Writer, now time.Time) int {
+// newCommand makes the command of a day.
+func newCommand(now time.Time) *cobra.Command {
 	var chosen options
-	status := clean
 	command := &cobra.Command{
 		Use:   "changes --base DIR --head DIR",
 		Short: "Say what a change of templates destroys, replaces, interrupts, opens and moves",
 		Long: "Compares two sets of templates: cloud assemblies (cdk.out), or directories of templates\n" +
-			"named after their stacks. Exit status: 0 nothing to acknowledge, 2 findings, 1 bad input.",
-		Args:          cobra.NoArgs,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		RunE: func(*cobra.Command, []string) error {
+			"named after their stacks.\n\n" + exit.Explain(exit.Done, exit.Refused, exit.Found),
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
 			report, err := compare(chosen, now)
 			if err != nil {
 				return err
 			}
-			if !report.Passes() {
-				status = open
+			if err := write(report, chosen, command.OutOrStdout()); err != nil {
+				return err
 			}
-			return write(report, chosen, out)
+			if !report.Passes() {
+				return exit.With(exit.Found, "") // the report says what
+			}
+			return nil
 		},
 	}
 	flags := command.Flags()
@@ -68,14 +58,7 @@ func run(arguments []string, out, problems io.Writer, now time.Time) int {
 	flags.BoolVar(&chosen.resumed, "resumed", false, "for a deployment that may go on where one was stopped: an acknowledgement that matches nothing is a note")
 	flags.StringVar(&chosen.output, "output", "", "the `file` to write; standard output when it is not given")
 	flags.StringVar(&chosen.schemas, "schemas", schema.Database, "the `file` of CloudFormation's schemas, for types that the platform has no more")
-	command.SetArgs(arguments)
-	command.SetOut(out)
-	command.SetErr(problems)
-	if err := command.Execute(); err != nil {
-		fmt.Fprintf(problems, "changes: %v\n", err)
-		return badInput
-	}
-	return status
+	return command
 }
 
 // compare reads everything and judges it. It reports all that cannot be read.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/internal/changes"
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/exit"
 )
 
 var today = time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
@@ -32,15 +35,15 @@ func put(t *testing.T, path, content string) {
 
 // classify runs the command in an empty directory, so that no file of the
 // repository takes part, and returns its status and what it printed.
-func classify(t *testing.T, arguments ...string) (status int, out, problems string) {
+func classify(t *testing.T, arguments ...string) (status exit.Status, out, problems string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	return here(arguments...)
 }
 
-func here(arguments ...string) (status int, out, problems string) {
+func here(arguments ...string) (status exit.Status, out, problems string) {
 	var printed, complained bytes.Buffer
-	status = run(arguments, &printed, &complained, today)
+	status = cli.Run(context.Background(), newCommand(today), arguments, &printed, &complained)
 	return status, printed.String(), complained.String()
 }
 
@@ -49,11 +52,11 @@ func TestTheExitStatusTellsWhetherAPersonMustDecide(t *testing.T) {
 	before, more, fewer := directory(t, "7"), directory(t, "14"), directory(t, "1")
 	for name, c := range map[string]struct {
 		head, says string
-		want       int
+		want       exit.Status
 	}{
 		"nothing changes": {before, "Nothing changes.", 0},
 		"a safe change":   {more, "0 findings need an acknowledgement", 0},
-		"a finding":       {fewer, "1 finding needs an acknowledgement", 2},
+		"a finding":       {fewer, "1 finding needs an acknowledgement", exit.Found},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, out, problems := classify(t, "--base", before, "--head", c.head)
@@ -93,7 +96,7 @@ func TestBadInputIsNamedAndIsNoVerdict(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, out, problems := classify(t, c.arguments...)
-			assert.Equal(t, 1, status)
+			assert.Equal(t, exit.Refused, status)
 			assert.Empty(t, out)
 			for _, want := range c.says {
 				assert.Contains(t, problems, want)
@@ -113,25 +116,25 @@ func TestAReviewedFileLetsTheChangePass(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mine.yaml")
 	put(t, path, content)
 	status, out, _ := classify(t, "--base", before, "--head", fewer, "--acknowledged", path)
-	assert.Equal(t, 0, status)
+	assert.Equal(t, exit.Done, status)
 	assert.Contains(t, out, "acknowledged: the copy is elsewhere")
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.Mkdir(".github", 0o700))
 	put(t, changes.AcknowledgedFile, content)
 	status, _, _ = here("--base", before, "--head", fewer)
-	assert.Equal(t, 0, status)
+	assert.Equal(t, exit.Done, status)
 
 	// What it covers is gone: the file is out of date.
 	status, out, _ = classify(t, "--base", before, "--head", before, "--acknowledged", path)
-	assert.Equal(t, 2, status)
+	assert.Equal(t, exit.Found, status)
 	assert.Contains(t, out, "matches no change: remove it")
 
 	// A deployment that was stopped after that change goes on, and accepts no other.
 	status, out, _ = classify(t, "--base", before, "--head", before, "--acknowledged", path, "--resumed")
-	assert.Equal(t, 0, status)
+	assert.Equal(t, exit.Done, status)
 	assert.Contains(t, out, "it is deployed")
 	status, _, _ = classify(t, "--base", before, "--head", directory(t, "2"), "--acknowledged", path, "--resumed")
-	assert.Equal(t, 2, status)
+	assert.Equal(t, exit.Found, status)
 }
 
 func TestEachFormatGoesWhereItIsWanted(t *testing.T) {
@@ -139,11 +142,11 @@ func TestEachFormatGoesWhereItIsWanted(t *testing.T) {
 	for format, want := range map[string]string{"text": "VERDICT", "markdown": "| verdict |", "json": `"worst": "weakens"`} {
 		t.Run(format, func(t *testing.T) {
 			status, out, _ := classify(t, "--base", before, "--head", fewer, "--format", format)
-			assert.Equal(t, 2, status)
+			assert.Equal(t, exit.Found, status)
 			assert.Contains(t, out, want)
 			path := filepath.Join(t.TempDir(), "report")
 			status, printed, _ := classify(t, "--base", before, "--head", fewer, "--format", format, "--output", path)
-			assert.Equal(t, 2, status)
+			assert.Equal(t, exit.Found, status)
 			assert.Empty(t, printed)
 			content, err := os.ReadFile(path)
 			require.NoError(t, err)
@@ -154,6 +157,6 @@ func TestEachFormatGoesWhereItIsWanted(t *testing.T) {
 
 func TestHelpIsNoFailure(t *testing.T) {
 	status, out, _ := classify(t, "--help")
-	assert.Equal(t, 0, status)
+	assert.Equal(t, exit.Done, status)
 	assert.Contains(t, out, "--acknowledged")
 }

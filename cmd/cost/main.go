@@ -4,24 +4,35 @@
 package main
 
 import (
-	"flag"
 	"fmt"
-	"os"
+	"io"
+
+	"github.com/spf13/cobra"
 
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cli"
 	"wallet-infra/internal/cost"
+	"wallet-infra/internal/exit"
 )
 
-func main() {
-	dir := flag.String("assembly", "cdk.out", "the `directory` that synthesis wrote")
-	flag.Parse()
-	if err := run(*dir); err != nil {
-		fmt.Fprintf(os.Stderr, "cost: %v\n", err)
-		os.Exit(1)
+func main() { cli.Main(newCommand()) }
+
+func newCommand() *cobra.Command {
+	var dir string
+	command := &cobra.Command{
+		Use:   "cost",
+		Short: "Print what synthesized templates cost in a month before anyone uses them",
+		Long:  exit.Explain(exit.Done, exit.Refused),
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return run(command.OutOrStdout(), dir)
+		},
 	}
+	command.Flags().StringVar(&dir, "assembly", "cdk.out", "the `directory` that synthesis wrote")
+	return command
 }
 
-func run(dir string) error {
+func run(out io.Writer, dir string) error {
 	stacks, err := assembly.Read(dir)
 	if err != nil {
 		return err
@@ -34,6 +45,6 @@ func run(dir string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(table)
+	fmt.Fprintln(out, table)
 	return nil
 }

@@ -9,27 +9,20 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
+	"wallet-infra/internal/cli"
 	"wallet-infra/internal/delivery"
+	"wallet-infra/internal/exit"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	root := newCommand(os.Stdin, os.Stdout, isatty.IsTerminal(os.Stdin.Fd()))
-	err := root.ExecuteContext(ctx)
-	stop()
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%v\n", err)
-	}
-	os.Exit(delivery.StatusOf(err))
+	cli.Main(newCommand(os.Stdin, os.Stdout, isatty.IsTerminal(os.Stdin.Fd())))
 }
 
 // flags are the options that several commands have.
@@ -47,13 +40,9 @@ type flags struct {
 func newCommand(in io.Reader, out io.Writer, terminal bool) *cobra.Command {
 	f := flags{in: in, out: out, terminal: terminal}
 	root := &cobra.Command{
-		Use:           "deliver",
-		Short:         "Deploy, migrate, roll back and remove an environment of the wallet platform",
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Use:   "deliver",
+		Short: "Deploy, migrate, roll back and remove an environment of the wallet platform",
 	}
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetOut(out)
 	shared := root.PersistentFlags()
 	shared.StringVar(&f.root, "root", ".", "the repository's root `directory`")
 	shared.StringVar(&f.cdk, "cdk", "", "the CDK CLI's `path` (default: the pinned one in node_modules)")
@@ -86,12 +75,18 @@ func (f *flags) session(ctx context.Context, name string) (*delivery.Session, er
 	return session, nil
 }
 
+// statuses are those that these commands end with.
+var statuses = []exit.Status{
+	exit.Done, exit.Refused, exit.Broken, exit.SchemaTooNew, exit.HalfWay, exit.Locked, exit.Contract,
+	exit.MigrationFailed, exit.MigrationInvalid, exit.ReadOnly, exit.Declined, exit.Stale, exit.Failed, exit.Interrupted,
+}
+
 // command makes one command, which takes the environment's name alone.
 func (f *flags) command(use, short, long string, run func(context.Context, *delivery.Session) error) *cobra.Command {
 	return &cobra.Command{
 		Use:   use + " ENV",
 		Short: short,
-		Long:  short + ".\n\n" + strings.TrimSpace(long) + "\n\n" + exits(),
+		Long:  short + ".\n\n" + strings.TrimSpace(long) + "\n\n" + exit.Explain(statuses...),
 		Args: func(_ *cobra.Command, arguments []string) error {
 			if len(arguments) != 1 {
 				return fmt.Errorf("want the name of one environment, got %q (--help explains)", arguments)
@@ -106,13 +101,4 @@ func (f *flags) command(use, short, long string, run func(context.Context, *deli
 			return run(command.Context(), session)
 		},
 	}
-}
-
-// exits explains the exit statuses.
-func exits() string {
-	lines := []string{"Exit status:"}
-	for _, exit := range delivery.Exits {
-		lines = append(lines, fmt.Sprintf("  %3d  %s", exit.Status, exit.Meaning))
-	}
-	return strings.Join(lines, "\n")
 }

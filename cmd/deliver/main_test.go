@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/delivery"
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/exit"
 )
 
 // try runs a command line that must end before it asks AWS anything.
@@ -19,8 +20,12 @@ func try(t *testing.T, line string) (string, error) {
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	var out bytes.Buffer
 	command := newCommand(strings.NewReader(""), &out, false)
-	command.SetArgs(strings.Fields(line))
-	err := command.ExecuteContext(context.Background())
+	command.SetOut(&out)
+	var arguments []string
+	for _, word := range strings.Fields(line) {
+		arguments = append(arguments, strings.ReplaceAll(word, `""`, ""))
+	}
+	err := cli.Execute(context.Background(), command, arguments)
 	return out.String(), err
 }
 
@@ -46,7 +51,7 @@ func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 		_, err := try(t, line)
 		if assert.Error(t, err, line) {
 			assert.Contains(t, strings.ToLower(err.Error()), strings.ToLower(want), line)
-			assert.Equal(t, delivery.ExitRefused, delivery.StatusOf(err), line)
+			assert.Equal(t, exit.Refused, exit.Of(err), line)
 		}
 	}
 }
@@ -56,8 +61,8 @@ func TestEveryCommandExplainsItselfWithItsExitStatuses(t *testing.T) {
 		out, err := try(t, name+" --help")
 		require.NoError(t, err)
 		assert.Contains(t, out, name+" ENV")
-		for _, exit := range delivery.Exits {
-			assert.Contains(t, out, exit.Meaning, name)
+		for _, status := range statuses {
+			assert.Contains(t, out, exit.Explain(status)[len("Exit status:\n"):], name)
 		}
 	}
 }

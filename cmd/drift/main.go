@@ -1,16 +1,13 @@
 // Command drift asks AWS what differs from the deployed templates of an
 // environment, and from the account's trust in its pipeline. It reads through the
-// lookup roles of the CDK bootstrap and ends with status 2 when something differs
-// that nobody expects.
+// lookup roles of the CDK bootstrap.
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"os/signal"
+	"io"
 	"strings"
 	"time"
 
@@ -19,38 +16,43 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/spf13/cobra"
 
 	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cli"
 	"wallet-infra/internal/drift"
+	"wallet-infra/internal/exit"
 )
 
-// found is the exit status of a drift that nobody expects.
-const found = 2
+func main() { cli.Main(newCommand()) }
 
-func main() {
-	name := flag.String("env", "", "the `environment` to look at")
-	dir := flag.String("assembly", "cdk.out", "the `directory` of its synthesis, which names the stacks")
-	flag.Parse()
-	os.Exit(report(*name, *dir))
+func newCommand() *cobra.Command {
+	var name, dir string
+	command := &cobra.Command{
+		Use:   "drift --env ENV",
+		Short: "Say what somebody changed by hand in what is deployed",
+		Long:  exit.Explain(exit.Done, exit.Refused, exit.Found, exit.Interrupted),
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return report(command.Context(), command.OutOrStdout(), name, dir)
+		},
+	}
+	command.Flags().StringVar(&name, "env", "", "the `environment` to look at")
+	command.Flags().StringVar(&dir, "assembly", "cdk.out", "the `directory` of its synthesis, which names the stacks")
+	return command
 }
 
-// report prints what was seen and returns the exit status.
-func report(name, dir string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+// report prints what was seen.
+func report(ctx context.Context, out io.Writer, name, dir string) error {
 	results, absent, err := run(ctx, name, dir)
 	if len(results) > 0 {
-		fmt.Print(drift.Report(name, results, absent))
+		fmt.Fprint(out, drift.Report(name, results, absent))
 	}
-	switch {
-	case err != nil:
-		fmt.Fprintf(os.Stderr, "drift: %v\n", err)
-		return 1
-	case drift.Unexpected(results):
-		return found
+	if err == nil && drift.Unexpected(results) {
+		return exit.With(exit.Found, "") // the report says what
 	}
-	return 0
+	return err
 }
 
 // place is a stack by name and region.
@@ -59,12 +61,12 @@ type place struct{ stack, region string }
 // run looks at every stack, and returns what it saw together with an error where
 // it could not look: half a look is no good news.
 func run(ctx context.Context, name, dir string) (results []drift.Result, absent []string, err error) {
+	if name == "" {
+		return nil, nil, errors.New("--env: want the name of an environment")
+	}
 	environments, err := config.Select(config.All(), config.Choice{Env: name})
 	if err != nil {
 		return nil, nil, err
-	}
-	if name == "" {
-		return nil, nil, errors.New("-env: want the name of an environment")
 	}
 	env := environments[0]
 	places, err := stacksOf(env, dir)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"wallet-infra/internal/drill"
 	"wallet-infra/internal/drill/clock"
 	"wallet-infra/internal/drill/plan"
+	"wallet-infra/internal/exit"
 )
 
 // followOptions are those of a real execution.
@@ -48,8 +50,8 @@ func followCommand(o *options) *cobra.Command {
 }
 
 func (f *followOptions) run(c *cobra.Command, directory string) error {
-	if f.mode != string(plan.Graceful) && f.mode != string(plan.Ungraceful) {
-		return fmt.Errorf("--mode: want graceful or ungraceful, got %q", f.mode)
+	if err := f.judge(); err != nil {
+		return err
 	}
 	in := bufio.NewReader(c.InOrStdin())
 	if f.execution == "" && !f.yes {
@@ -75,14 +77,36 @@ func (f *followOptions) run(c *cobra.Command, directory string) error {
 		}
 	}
 	followed, err := following.Run(c.Context())
+	if err != nil && exit.Of(err) == exit.Refused && followed.Execution != "" {
+		err = exit.With(exit.Failed, "%w", err)
+	}
 	if written := writeFollowed(directory, followed); err == nil {
 		err = written
 	}
 	return err
 }
 
+// planARN is the form of a plan's ARN:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapplicationrecoverycontroller-regionswitch.html
+var planARN = regexp.MustCompile(`^arn:aws[a-z-]*:arc-region-switch::\d{12}:plan/.+$`)
+
+// judge says all that is wrong with the flags, before anybody is asked anything.
+func (f *followOptions) judge() error {
+	var problems []error
+	if f.mode != string(plan.Graceful) && f.mode != string(plan.Ungraceful) {
+		problems = append(problems, fmt.Errorf("--mode: want graceful or ungraceful, got %q", f.mode))
+	}
+	if !planARN.MatchString(f.arn) {
+		problems = append(problems, fmt.Errorf("--plan-arn: want the ARN of a Region switch plan, got %q", f.arn))
+	}
+	if f.limit < 0 {
+		problems = append(problems, fmt.Errorf("--limit: want no less than 0s, got %s", f.limit))
+	}
+	return errors.Join(problems...)
+}
+
 // errNotStarted is what happens without the word.
-var errNotStarted = errors.New("nothing was started")
+var errNotStarted = exit.With(exit.Declined, "nothing was started")
 
 func confirm(out io.Writer, in *bufio.Reader, question, word string) error {
 	ok, err := ask(out, in, question, word)

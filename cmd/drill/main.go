@@ -2,39 +2,25 @@
 // resources of the synthesized templates (docs/DISASTER-RECOVERY.md#the-drill).
 // It acts at the endpoint on this machine that AWS_ENDPOINT_URL names, or at a
 // fake in this process. `drill follow` starts and follows the real plan in an
-// account instead. Its exit status is 1 where a check failed.
+// account instead.
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"github.com/spf13/cobra"
+
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/exit"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := command().ExecuteContext(ctx)
-	stop()
-	if err != nil {
-		if !errors.Is(err, errFailed) { // the table says which checks
-			fmt.Fprintln(os.Stderr, "drill:", err)
-		}
-		os.Exit(1)
-	}
-}
+func main() { cli.Main(command()) }
 
-// errFailed is a drill of which a check failed.
-var errFailed = errors.New("a check failed")
+// errFailed is a drill of which a check failed; the table says which.
+var errFailed = exit.With(exit.CheckFailed, "a check failed")
 
 func command() *cobra.Command {
 	root := &cobra.Command{
 		Use: "drill", Short: "Rehearse the loss of the primary region",
-		SilenceUsage: true, SilenceErrors: true,
+		Long: exit.Explain(exit.Done, exit.Refused, exit.CheckFailed, exit.Failed, exit.Declined, exit.Interrupted),
 	}
 	options := &options{}
 	flags := root.PersistentFlags()

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,10 +14,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/internal/cli"
 	"wallet-infra/internal/drill"
 	"wallet-infra/internal/drill/clock"
 	"wallet-infra/internal/drill/cloud"
 	"wallet-infra/internal/drill/fakeaws"
+	"wallet-infra/internal/exit"
 )
 
 const templates = "../../internal/drill/testdata/assembly"
@@ -25,11 +29,10 @@ func drive(t *testing.T, answer string, arguments ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	c := command()
-	c.SetArgs(arguments)
 	c.SetIn(strings.NewReader(answer))
 	c.SetOut(&out)
 	c.SetErr(&out)
-	err := c.ExecuteContext(context.Background())
+	err := cli.Execute(context.Background(), c, arguments)
 	return out.String(), err
 }
 
@@ -60,9 +63,18 @@ func TestTheRecoveryTimeIsThePromisedOne(t *testing.T) {
 // An endpoint elsewhere is an account's: the drill would delete its databases.
 func TestADrillRefusesAnEndpointThatIsNotOnThisMachine(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "https://rds.us-east-1.amazonaws.com")
-	out, err := drive(t, "", "run", "--assembly", templates, "--report", t.TempDir())
-	assert.ErrorIs(t, err, errFailed)
-	assert.Contains(t, out, cloud.ErrNotLoopback.Error())
+	_, err := drive(t, "", "run", "--assembly", templates, "--report", t.TempDir())
+	assert.ErrorIs(t, err, cloud.ErrNotLoopback)
+}
+
+func TestADrillAtAnEndpointWhereNothingListensEndsAtOnce(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	t.Setenv("AWS_ENDPOINT_URL", "http://"+listener.Addr().String())
+	_, err = drive(t, "", "all", "--assembly", templates, "--report", t.TempDir())
+	assert.ErrorContains(t, err, "nothing answers at http://127.0.0.1")
+	assert.Equal(t, exit.Refused, exit.Of(err))
 }
 
 func TestNonsenseIsRefusedBeforeAnythingIsBuilt(t *testing.T) {
@@ -74,8 +86,13 @@ func TestNonsenseIsRefusedBeforeAnythingIsBuilt(t *testing.T) {
 		"nothing to rehearse":                         {"run", "--environment", "staging"},
 		"no cloud assembly":                           {"all", "--assembly", "nowhere"},
 		"required flag(s) \"plan-arn\" not set":       {"follow"},
+		"--plan-arn: want the ARN of a Region switch": {"follow", "--plan-arn", "wallet-production-failover"},
+		"--limit: want no less than 0s, got -1s":      {"follow", "--plan-arn", arn, "--limit", "-1s"},
 	} {
-		given := append([]string{"--assembly", templates, "--report", t.TempDir()}, arguments...)
+		given := append([]string{"--report", t.TempDir()}, arguments...)
+		if !slices.Contains(arguments, "--assembly") {
+			given = append(given, "--assembly", templates)
+		}
 		_, err := drive(t, "", given...)
 		assert.ErrorContains(t, err, want)
 	}

@@ -12,10 +12,13 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cli"
 	"wallet-infra/internal/drill"
 	"wallet-infra/internal/drill/blueprint"
 	"wallet-infra/internal/drill/clock"
+	"wallet-infra/internal/drill/cloud"
 	"wallet-infra/internal/drill/plan"
+	"wallet-infra/internal/exit"
 )
 
 // options are those of every rehearsal.
@@ -76,13 +79,19 @@ func (o *options) rehearse(c *cobra.Command, choose func(drill.Settings) ([]dril
 	if err != nil {
 		return err
 	}
+	if err := answering(c.Context()); err != nil {
+		return err
+	}
 	reports, err := drill.RunAll(c.Context(), laboratory(settings.Blueprint), chosen)
 	passed, failed := drill.Summarize(c.OutOrStdout(), o.report, reports)
 	switch {
 	case failed != nil:
 		return failed
 	case err != nil:
-		return fmt.Errorf("%w; the journals in %s say where it stands", err, o.report)
+		if exit.Of(err) == exit.Interrupted {
+			return exit.With(exit.Interrupted, "%w; the journals in %s say where it stands", err, o.report)
+		}
+		return exit.With(exit.Failed, "%w; the journals in %s say where it stands", err, o.report)
 	case !passed:
 		return errFailed
 	}
@@ -131,6 +140,19 @@ func around(recovery config.Recovery) (before, after []plan.Part) {
 		*into = append(*into, plan.Part{Name: leg.Name, Length: leg.Budget, Source: leg.Source})
 	}
 	return before, after
+}
+
+// answering fails where AWS_ENDPOINT_URL names something that is not on this machine
+// or does not answer: each of a rehearsal's calls would wait for it anew.
+func answering(ctx context.Context) error {
+	endpoint := os.Getenv("AWS_ENDPOINT_URL")
+	if endpoint == "" {
+		return nil
+	}
+	if err := cloud.Loopback(endpoint); err != nil {
+		return err
+	}
+	return cli.Reachable(ctx, endpoint)
 }
 
 // laboratory opens the endpoint that AWS_ENDPOINT_URL names, or the fake.

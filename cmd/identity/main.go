@@ -4,38 +4,28 @@
 package main
 
 import (
-	"errors"
-	"flag"
-	"fmt"
-	"os"
-
 	"github.com/aws/jsii-runtime-go"
+	"github.com/spf13/cobra"
 
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/exit"
 	"wallet-infra/stacks"
 )
 
-func main() {
-	err := run(os.Args[1:])
-	jsii.Close()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "identity: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { cli.Main(newCommand()) }
 
-// run reads the command line and synthesizes.
-func run(arguments []string) error {
+func newCommand() *cobra.Command {
 	var context []string
-	flags := flag.NewFlagSet("identity", flag.ContinueOnError)
-	flags.Func("c", "a context `key=value`: env; may be repeated", func(value string) error {
-		context = append(context, value)
-		return nil
-	})
-	if err := flags.Parse(arguments); err != nil {
-		return err // the flag package has printed the usage
+	command := &cobra.Command{
+		Use:   "identity",
+		Short: "Synthesize whom an AWS account trusts to deploy",
+		Long:  exit.Explain(exit.Done, exit.Refused),
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			defer jsii.Close()
+			return stacks.RunIdentity("cdk.json", context)
+		},
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("want no argument but -c key=value, got %q", flags.Args())
-	}
-	return stacks.RunIdentity("cdk.json", context)
+	command.Flags().StringSliceVarP(&context, "context", "c", nil, "a context `key=value`: env; may be repeated")
+	return command
 }

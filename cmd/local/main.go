@@ -6,46 +6,50 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/aws/jsii-runtime-go"
+	"github.com/spf13/cobra"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/exit"
 	"wallet-infra/internal/local"
 	"wallet-infra/stacks"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	jsii.Close()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "local: %v\n", err)
-		os.Exit(1)
-	}
+func main() { cli.Main(newCommand()) }
+
+// options are the command's flags.
+type options struct {
+	env, dir string
+	keep     bool
 }
 
-// run reads the command line and refuses what is not on this machine.
-func run(ctx context.Context, arguments []string) error {
-	flags := flag.NewFlagSet("local", flag.ContinueOnError)
-	name := flags.String("env", "staging", "the `environment` to deploy")
-	keep := flags.Bool("keep", false, "leave it in the emulator")
-	dir := flags.String("dir", filepath.Join("build", "local"), "the `directory` for assemblies and the log of the CDK CLI")
-	if err := flags.Parse(arguments); err != nil {
-		return err // the flag package has printed the usage
+func newCommand() *cobra.Command {
+	var o options
+	command := &cobra.Command{
+		Use:   "local",
+		Short: "Take an environment through a whole life in an AWS emulator on this machine",
+		Long:  exit.Explain(exit.Done, exit.Refused, exit.CheckFailed, exit.Failed, exit.Interrupted),
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			defer jsii.Close()
+			return o.run(command.Context())
+		},
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("want no argument, got %q", flags.Args())
-	}
-	environments, err := config.Select(config.All(), config.Choice{Env: *name})
+	command.Flags().StringVar(&o.env, "env", "staging", "the `environment` to deploy")
+	command.Flags().BoolVar(&o.keep, "keep", false, "leave it in the emulator")
+	command.Flags().StringVar(&o.dir, "dir", filepath.Join("build", "local"), "the `directory` for assemblies and the log of the CDK CLI")
+	return command
+}
+
+// run refuses what is not on this machine, or not there.
+func (o options) run(ctx context.Context) error {
+	environments, err := config.Select(config.All(), config.Choice{Env: o.env})
 	if err != nil {
 		return err
 	}
@@ -53,7 +57,10 @@ func run(ctx context.Context, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	return deploy(ctx, environments[0], endpoint, *dir, *keep)
+	if err := cli.Reachable(ctx, endpoint); err != nil {
+		return err
+	}
+	return deploy(ctx, environments[0], endpoint, o.dir, o.keep)
 }
 
 // deploy runs, prints the table and writes the evidence beside the directory.

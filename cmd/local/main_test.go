@@ -8,8 +8,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/internal/cli"
 	"wallet-infra/internal/local"
 )
+
+func run(arguments ...string) error {
+	return cli.Execute(context.Background(), newCommand(), arguments)
+}
 
 // Nothing may be written or deployed before the endpoint is known to be harmless.
 func TestItStartsWithNothingButAnEmulatorHere(t *testing.T) {
@@ -22,7 +27,7 @@ func TestItStartsWithNothingButAnEmulatorHere(t *testing.T) {
 	} {
 		t.Setenv("AWS_ENDPOINT_URL", endpoint)
 		dir := filepath.Join(t.TempDir(), "local")
-		err := run(context.Background(), []string{"-dir", dir})
+		err := run("--dir", dir)
 		require.ErrorContains(t, err, want)
 		assert.NoDirExists(t, dir)
 	}
@@ -30,7 +35,7 @@ func TestItStartsWithNothingButAnEmulatorHere(t *testing.T) {
 
 func TestAMisspeltEnvironmentIsRefused(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-	require.ErrorContains(t, run(context.Background(), []string{"-env", "prod"}), "unknown environment")
-	require.ErrorContains(t, run(context.Background(), []string{"staging"}), "want no argument")
-	require.Error(t, run(context.Background(), []string{"-nonsense"}))
+	require.ErrorContains(t, run("--env", "prod"), "unknown environment")
+	require.ErrorContains(t, run("staging"), "unknown command")
+	require.Error(t, run("--nonsense"))
 }

@@ -6,8 +6,7 @@
 // and DATABASE_PASSWORD, over TLS, to a server that proves its name with a
 // certificate of AWS_REGION's authorities (config/authorities).
 //
-// It exits with 0 when the release may run, and with the status of
-// internal/migrations that tells why not.
+// Its exit statuses are those of package exit.
 package main
 
 import (
@@ -23,6 +22,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/exit"
 	"wallet-infra/internal/migrations"
 )
 
@@ -38,10 +39,9 @@ func main() {
 func run(ctx context.Context, arguments []string, getenv func(string) string, out, errs io.Writer) migrations.Status {
 	a := &app{getenv: getenv, out: out}
 	root := a.root()
-	root.SetArgs(arguments)
 	root.SetOut(out)
 	root.SetErr(errs)
-	err := root.ExecuteContext(ctx)
+	err := cli.Execute(ctx, root, arguments)
 	status := migrations.StatusOf(err)
 	if err != nil && !a.begun { // cobra refused the command line
 		status = migrations.Invalid
@@ -72,12 +72,8 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "migrate", Short: "Change the schema of the wallet's database",
 		Long: "Change the schema of the wallet's database, forward only.\n\n" +
-			"Exit status: 0 the release may run, 3 schema too new for this release, 4 a person must see what a\n" +
-			"migration did, 5 another migration runs, 6 contract before its expand is served, 7 failed with nothing\n" +
-			"half-done, 8 not valid, 9 the schema must change first in the region that writes.",
-		SilenceUsage: true, SilenceErrors: true,
+			exit.Explain(exit.Done, exit.SchemaTooNew, exit.HalfWay, exit.Locked, exit.Contract, exit.MigrationFailed, exit.MigrationInvalid, exit.ReadOnly),
 	}
-	root.CompletionOptions.DisableDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.directory, "dir", "/migrations", "directory of the migrations")
 	flags.StringVar(&a.authority, "ca", "", "file with the certificates that the server's is signed by, in place of the region's")

@@ -67,7 +67,7 @@ func TestACommandLineThatSaysTooLittleIsRefused(t *testing.T) {
 	}
 	status, out, _ := call(t, nil, "--help")
 	assert.Equal(t, migrations.OK, status)
-	assert.Contains(t, out, "3 schema too new for this release")
+	assert.Contains(t, out, "3  migrations: the schema no longer has what this release needs")
 }
 
 func TestAnUnreachableDatabaseIsAFailureThatNamesNoPassword(t *testing.T) {

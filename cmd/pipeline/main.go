@@ -5,55 +5,63 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/exit"
 )
 
-func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "pipeline: %v\n", err)
-		os.Exit(1)
-	}
+func main() { cli.Main(newCommand()) }
+
+// options are the command's flags.
+type options struct {
+	env, task, tag string
+	list           bool
+	dirs           []string
 }
 
-// run reads the command line and prints.
-func run(arguments []string, out io.Writer) error {
-	flags := flag.NewFlagSet("pipeline", flag.ContinueOnError)
-	name := flags.String("env", "", "the `environment`")
-	task := flags.String("task", "", "the `task` for which a role is taken, such as deploy")
-	tag := flags.String("image-tag", "", "a release, which is checked; empty takes config's")
-	list := flags.Bool("list", false, "print only the names of the environments")
-	var dirs []string
-	flags.Func("stacks", "print only the region and name of each stack of the environment in the synthesis in this `directory`; may be repeated",
-		func(dir string) error {
-			dirs = append(dirs, dir)
-			return nil
-		})
-	if err := flags.Parse(arguments); err != nil {
-		return err // the flag package has printed the usage
+func newCommand() *cobra.Command {
+	var o options
+	command := &cobra.Command{
+		Use:   "pipeline --env ENV",
+		Short: "Print what a workflow must know of an environment",
+		Long:  exit.Explain(exit.Done, exit.Refused),
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return o.run(command.OutOrStdout())
+		},
 	}
-	if *list {
+	flags := command.Flags()
+	flags.StringVar(&o.env, "env", "", "the `environment`")
+	flags.StringVar(&o.task, "task", "", "the `task` for which a role is taken, such as deploy")
+	flags.StringVar(&o.tag, "image-tag", "", "a release's `tag`, which is checked (default: Site.ImageTag)")
+	flags.BoolVar(&o.list, "list", false, "print only the names of the environments")
+	flags.StringSliceVar(&o.dirs, "stacks", nil, "print only the region and name of each stack of the environment in the synthesis in this `directory`; may be repeated")
+	command.MarkFlagsOneRequired("env", "list")
+	command.MarkFlagsMutuallyExclusive("env", "list")
+	command.MarkFlagsMutuallyExclusive("stacks", "task", "list")
+	return command
+}
+
+func (o options) run(out io.Writer) error {
+	if o.list {
 		return printNames(out)
 	}
-	if *name == "" || flags.NArg() > 0 {
-		return fmt.Errorf("want -env ENV and no argument, got %q", flags.Args())
-	}
-	environments, err := config.Select(config.All(), config.Choice{Env: *name, ImageTag: *tag})
+	environments, err := config.Select(config.All(), config.Choice{Env: o.env, ImageTag: o.tag})
 	if err != nil {
 		return err
 	}
-	if len(dirs) > 0 {
-		return printStacks(out, environments[0], dirs)
+	if len(o.dirs) > 0 {
+		return printStacks(out, environments[0], o.dirs)
 	}
-	return printFacts(out, environments[0], *task)
+	return printFacts(out, environments[0], o.task)
 }
 
 // printNames prints the environments' names, in config's order.
@@ -77,7 +85,7 @@ func printFacts(out io.Writer, env config.Environment, task string) error {
 	case config.PipelinePlan, config.PipelinePrepare, config.PipelineWatch, config.PipelineService, config.PipelineMigrations:
 		session = config.PipelineSession
 	default:
-		return fmt.Errorf("-task: unknown task %q", task)
+		return fmt.Errorf("--task: unknown task %q", task)
 	}
 	registry := fmt.Sprintf("%s.dkr.ecr.%s.amazonaws.com", env.Site.Account, env.Primary.Name)
 	for _, fact := range []struct{ key, value string }{

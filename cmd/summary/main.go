@@ -4,15 +4,17 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/exit"
 )
 
 // CloudFormation's limits for one stack:
@@ -22,18 +24,26 @@ const (
 	maxTemplateBytes = 1_000_000 // for a template in S3, where the CDK CLI puts it
 )
 
-func main() {
-	dir := flag.String("assembly", "cdk.out", "the `directory` that synthesis wrote")
-	list := flag.Bool("templates", false, "print only each template's region and path, for other tools")
-	flag.Parse()
-	report := summarize
-	if *list {
-		report = listTemplates
+func main() { cli.Main(newCommand()) }
+
+func newCommand() *cobra.Command {
+	var dir string
+	var list bool
+	command := &cobra.Command{
+		Use:   "summary",
+		Short: "Print what a synthesis wrote, and what to run next",
+		Long:  exit.Explain(exit.Done, exit.Refused, exit.CheckFailed),
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if list {
+				return listTemplates(command.OutOrStdout(), dir)
+			}
+			return summarize(command.OutOrStdout(), dir)
+		},
 	}
-	if err := report(os.Stdout, *dir); err != nil {
-		fmt.Fprintf(os.Stderr, "summary: %v\n", err)
-		os.Exit(1)
-	}
+	command.Flags().StringVar(&dir, "assembly", "cdk.out", "the `directory` that synthesis wrote")
+	command.Flags().BoolVar(&list, "templates", false, "print only each template's region and path, for other tools")
+	return command
 }
 
 // summarize writes the summary. It fails when there is no stack, when a stack is
@@ -73,7 +83,7 @@ func summarize(out io.Writer, dir string) error {
 	fmt.Fprintf(out, "\n%d environments, %d stacks, %d resources. The templates are in %s.\n",
 		len(environments), len(stacks), total, filepath.Join(dir, "assembly-*"))
 	if len(problems) > 0 {
-		return fmt.Errorf("%s", strings.Join(problems, "\n"))
+		return exit.With(exit.CheckFailed, "%s", strings.Join(problems, "\n"))
 	}
 	fmt.Fprintf(out, "CloudFormation Validate has no open finding.\n\n")
 	fmt.Fprintf(out, "Next: make test, then, with credentials, scripts/deploy.sh %s --dry-run (docs/DEPLOYMENT.md)\n", strings.ToLower(environments[0]))

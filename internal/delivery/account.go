@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/exit"
 )
 
 // account gives access to the environment's AWS account. What only reads goes
@@ -82,7 +83,7 @@ func (s *Session) identify(ctx context.Context) error {
 		return refused(err)
 	}
 	if got := aws.ToString(identity.Account); got != s.Env.Site.Account {
-		return fail(ExitRefused, "the credentials are of account %s, and %s is in %s: choose another profile (AWS_PROFILE)",
+		return exit.With(exit.Refused, "the credentials are of account %s, and %s is in %s: choose another profile (AWS_PROFILE)",
 			got, s.Env.Name, s.Env.Site.Account)
 	}
 	s.Console.say("account %s, as %s", s.Env.Site.Account, aws.ToString(identity.Arn))

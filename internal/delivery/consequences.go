@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"wallet-infra/internal/changes"
+	"wallet-infra/internal/exit"
 	"wallet-infra/internal/schema"
 )
 
@@ -95,7 +96,7 @@ func (s *Session) consent(question string, report changes.Report, yes bool) erro
 		return s.Console.approve(question, yes)
 	}
 	if !s.Console.Terminal {
-		return fail(ExitRefused, "%d changes, listed above, replace, leave behind or destroy what is deployed, or cannot be judged, and nobody acknowledged them: put them into %s with a reason and have that reviewed, or let a person deploy at a terminal (--yes is not enough); nothing was changed", count, changes.AcknowledgedFile)
+		return exit.With(exit.Refused, "%d changes, listed above, replace, leave behind or destroy what is deployed, or cannot be judged, and nobody acknowledged them: put them into %s with a reason and have that reviewed, or let a person deploy at a terminal (--yes is not enough); nothing was changed", count, changes.AcknowledgedFile)
 	}
 	return s.Console.confirm(fmt.Sprintf("%s\n%d changes, listed above, replace, leave behind or destroy what is deployed, or cannot be judged.", question, count), s.Env.Name)
 }

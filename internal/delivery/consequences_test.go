@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/internal/changes"
+	"wallet-infra/internal/exit"
 )
 
 // holdsMore is a world in which a bucket stands that the templates no longer have.
@@ -28,27 +29,27 @@ func TestAYesIsNoConsentToALoss(t *testing.T) {
 		input    string
 		terminal bool
 		options  DeployOptions
-		status   int
+		status   exit.Status
 	}{
-		"yes without a terminal":     {"", false, DeployOptions{Yes: true}, ExitRefused},
-		"no yes, no terminal":        {"staging\n", false, DeployOptions{}, ExitRefused},
-		"yes, a person says yes":     {"yes\n", true, DeployOptions{Yes: true}, ExitDeclined},
-		"yes, nobody answers":        {"", true, DeployOptions{Yes: true}, ExitDeclined},
-		"yes, a person means it":     {"staging\n", true, DeployOptions{Yes: true}, ExitDone},
-		"a person means it":          {"staging\n", true, DeployOptions{}, ExitDone},
-		"another stack is deployed":  {"", false, DeployOptions{Yes: true, Stacks: []string{"Network"}}, ExitDone},
-		"it is only looked at":       {"", false, DeployOptions{DryRun: true}, ExitDone},
-		"looked at in the other way": {"", false, DeployOptions{DryRun: true, Yes: true}, ExitDone},
+		"yes without a terminal":     {"", false, DeployOptions{Yes: true}, exit.Refused},
+		"no yes, no terminal":        {"staging\n", false, DeployOptions{}, exit.Refused},
+		"yes, a person says yes":     {"yes\n", true, DeployOptions{Yes: true}, exit.Declined},
+		"yes, nobody answers":        {"", true, DeployOptions{Yes: true}, exit.Declined},
+		"yes, a person means it":     {"staging\n", true, DeployOptions{Yes: true}, exit.Done},
+		"a person means it":          {"staging\n", true, DeployOptions{}, exit.Done},
+		"another stack is deployed":  {"", false, DeployOptions{Yes: true, Stacks: []string{"Network"}}, exit.Done},
+		"it is only looked at":       {"", false, DeployOptions{DryRun: true}, exit.Done},
+		"looked at in the other way": {"", false, DeployOptions{DryRun: true, Yes: true}, exit.Done},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := holdsMore(t)
 			out, err := w.run(row.input, row.terminal, func(ctx context.Context, s *Session) error { return s.Deploy(ctx, row.options) })
-			assert.Equal(t, row.status, StatusOf(err), "%s\n%v", out, err)
-			assert.Equal(t, row.status == ExitDone && !row.options.DryRun, len(w.deployed()) > 0)
+			assert.Equal(t, row.status, exit.Of(err), "%s\n%v", out, err)
+			assert.Equal(t, row.status == exit.Done && !row.options.DryRun, len(w.deployed()) > 0)
 			if row.options.Stacks == nil {
 				assert.Contains(t, out, "destroys state: wallet-staging-data Old AWS::S3::Bucket")
 			}
-			if row.status == ExitRefused {
+			if row.status == exit.Refused {
 				assert.ErrorContains(t, err, "put them into "+changes.AcknowledgedFile)
 			}
 		})
@@ -74,11 +75,11 @@ func TestOnlyAReviewedEntryOfExactlyThisLossLetsAPipelineGoOn(t *testing.T) {
 	require.NotNil(t, quoted, out)
 
 	out, err = w.run("", false, acknowledge(t, "destroys", `"000000000000"`))
-	assert.Equal(t, ExitRefused, StatusOf(err), out)
+	assert.Equal(t, exit.Refused, exit.Of(err), out)
 	out, err = w.run("", false, acknowledge(t, "replaces", `"`+quoted[1]+`"`))
-	assert.Equal(t, ExitRefused, StatusOf(err), out)
+	assert.Equal(t, exit.Refused, exit.Of(err), out)
 	out, err = w.run("", false, acknowledge(t, "nothing", `"`+quoted[1]+`"`))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.Contains(t, out, "what changes could not be judged")
 	assert.Empty(t, w.deployed())
 
@@ -101,7 +102,7 @@ func TestAReviewShowsALossAndItsExecutionNeedsMoreThanAYes(t *testing.T) {
 	assert.Contains(t, out, "destroys state: wallet-staging-data Old")
 	w.cdk = nil
 	_, err = w.run("", false, execute(path))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.Empty(t, w.deployed())
 	out, err = w.run("staging\n", true, execute(path))
 	require.NoError(t, err, out)
@@ -113,14 +114,14 @@ func TestADeployedTemplateThatCannotBeJudgedStopsTheDeployment(t *testing.T) {
 	w := newWorld(t)
 	w.stacks["wallet-staging-data"].template = "AWSTemplateFormatVersion: in YAML"
 	out, err := w.run("", false, deploy("1.1.0"))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.Contains(t, out, "what changes could not be judged")
 	assert.Contains(t, out, "wallet-staging-data.json: not a JSON object")
 
 	w = newWorld(t)
 	w.errors["cloudformation GetTemplate"] = "AccessDenied"
 	out, err = w.run("", false, deploy("1.1.0"))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.Contains(t, out, "CloudFormation GetTemplate: not permitted")
 	assert.Empty(t, w.deployed())
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"wallet-infra/internal/exit"
 )
 
 // Console is the person, or the log, at the other end.
@@ -35,7 +37,7 @@ func (c Console) list(heading string, points []string) {
 // terminal it fails at once: nobody could answer, and silence is no consent.
 func (c Console) confirm(question, want string) error {
 	if !c.Terminal {
-		return fail(ExitRefused, "%s: nobody can be asked without a terminal", question)
+		return exit.With(exit.Refused, "%s: nobody can be asked without a terminal", question)
 	}
 	fmt.Fprintf(c.Out, "%s\nType %q to go on: ", question, want)
 	answer, err := c.In.ReadString('\n')
@@ -43,7 +45,7 @@ func (c Console) confirm(question, want string) error {
 		if err != nil {
 			c.say("")
 		}
-		return fail(ExitDeclined, "not confirmed: nothing was changed")
+		return exit.With(exit.Declined, "not confirmed: nothing was changed")
 	}
 	return nil
 }
@@ -54,7 +56,7 @@ func (c Console) approve(question string, yes bool) error {
 		return nil
 	}
 	if !c.Terminal {
-		return fail(ExitRefused, "%s Nobody can be asked without a terminal: add --yes", question)
+		return exit.With(exit.Refused, "%s Nobody can be asked without a terminal: add --yes", question)
 	}
 	return c.confirm(question, "yes")
 }

@@ -14,6 +14,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
 	"wallet-infra/internal/changes"
+	"wallet-infra/internal/exit"
 )
 
 // DeployOptions are the choices of one deployment.
@@ -113,12 +114,12 @@ func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) 
 // conclude prints the notes, and fails with every problem at once.
 func (s *Session) conclude(ctx context.Context, found findings) error {
 	if interrupted(ctx) {
-		return fail(ExitInterrupted, "interrupted while looking: nothing was changed")
+		return exit.With(exit.Interrupted, "interrupted while looking: nothing was changed")
 	}
 	s.Console.list("noticed:", found.notes)
 	if len(found.problems) > 0 {
 		s.Console.list("problems:", found.problems)
-		return fail(ExitRefused, "%d problems, all listed above; nothing was changed", len(found.problems))
+		return exit.With(exit.Refused, "%d problems, all listed above; nothing was changed", len(found.problems))
 	}
 	s.Console.say("checks passed")
 	return nil
@@ -164,9 +165,9 @@ func (s *Session) diff(ready readied) []string {
 // broken turns a failure of the CLI before any change into an error.
 func (s *Session) broken(ctx context.Context, what string, err error) error {
 	if interrupted(ctx) {
-		return fail(ExitInterrupted, "interrupted: nothing was changed")
+		return exit.With(exit.Interrupted, "interrupted: nothing was changed")
 	}
-	return fail(ExitRefused, "%s, nothing was changed: %w", what, err)
+	return exit.With(exit.Refused, "%s, nothing was changed: %w", what, err)
 }
 
 // deployAll deploys one stack after the other from the one synthesis.
@@ -234,9 +235,9 @@ func (s *Session) stopped(ctx context.Context, left []assembly.Stack, done []str
 		}
 	}
 	if interrupted(ctx) {
-		return fail(ExitInterrupted, "interrupted at %s: CloudFormation ends by itself what it began there. The same command goes on from there (with --wait 1h it waits for that first)", short(at))
+		return exit.With(exit.Interrupted, "interrupted at %s: CloudFormation ends by itself what it began there. The same command goes on from there (with --wait 1h it waits for that first)", short(at))
 	}
-	return fail(ExitFailed, "%s failed (%w). Correct the cause and run the same command: it goes on from there", short(at), cause)
+	return exit.With(exit.Failed, "%s failed (%w). Correct the cause and run the same command: it goes on from there", short(at), cause)
 }
 
 // failures are the latest failed events of a stack, oldest first.

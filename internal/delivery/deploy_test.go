@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/exit"
 )
 
 func TestStacksAreDeployedAfterThoseTheyNeedFromOneSynthesis(t *testing.T) {
@@ -57,20 +58,20 @@ func TestNothingIsDeployedWithoutAYes(t *testing.T) {
 	for name, row := range map[string]struct {
 		input    string
 		terminal bool
-		status   int
+		status   exit.Status
 		says     string
 	}{
-		"no terminal": {"yes\n", false, ExitRefused, "without a terminal: add --yes"},
-		"no":          {"no\n", true, ExitDeclined, "nothing was changed"},
-		"nothing":     {"", true, ExitDeclined, "nothing was changed"},
-		"almost":      {"y\n", true, ExitDeclined, "nothing was changed"},
-		"yes":         {"yes\n", true, ExitDone, ""},
+		"no terminal": {"yes\n", false, exit.Refused, "without a terminal: add --yes"},
+		"no":          {"no\n", true, exit.Declined, "nothing was changed"},
+		"nothing":     {"", true, exit.Declined, "nothing was changed"},
+		"almost":      {"y\n", true, exit.Declined, "nothing was changed"},
+		"yes":         {"yes\n", true, exit.Done, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			_, err := w.run(row.input, row.terminal, func(ctx context.Context, s *Session) error { return s.Deploy(ctx, DeployOptions{}) })
-			assert.Equal(t, row.status, StatusOf(err))
-			assert.Equal(t, row.status == ExitDone, len(w.deployed()) > 0)
+			assert.Equal(t, row.status, exit.Of(err))
+			assert.Equal(t, row.status == exit.Done, len(w.deployed()) > 0)
 			if row.says != "" {
 				assert.ErrorContains(t, err, row.says)
 			}
@@ -95,7 +96,7 @@ func TestAnEmptyAccountIsDeployedWithoutTasksAndWithoutRollback(t *testing.T) {
 	w.stacks = map[string]*stackState{}
 	w.repos = false
 	out, err = w.run("", false, deploy("1.1.0"))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.Contains(t, out, "a first deployment runs without an image (scripts/deploy.sh staging --image-tag none)")
 }
 
@@ -125,7 +126,7 @@ func TestAFailureSaysWhatStandsAndTheSameCommandGoesOn(t *testing.T) {
 		return 0
 	}
 	out, err := w.run("", false, deploy("1.1.0"))
-	assert.Equal(t, ExitFailed, StatusOf(err))
+	assert.Equal(t, exit.Failed, exit.Of(err))
 	assert.ErrorContains(t, err, "Compute failed (cdk deploy: exit status 1). Correct the cause and run the same command")
 	assert.Contains(t, out, "deployed:\n  - Global\n  - Network\n  - Data\n  - Messaging\nnot begun:\n  - Observability")
 	assert.Contains(t, out, "wallet-staging-compute is UPDATE_ROLLBACK_COMPLETE")
@@ -147,7 +148,7 @@ func TestCredentialsThatExpireMidwayAreSaidToHaveExpired(t *testing.T) {
 		return 0
 	}
 	out, err := w.run("", false, deploy("1.1.0"))
-	assert.Equal(t, ExitFailed, StatusOf(err))
+	assert.Equal(t, exit.Failed, exit.Of(err))
 	assert.Contains(t, out, "wallet-staging-data could not be looked at: CloudFormation DescribeStacks: the credentials have expired")
 }
 
@@ -160,7 +161,7 @@ func TestAnInterruptedDeploymentStopsAndGoesOnLater(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		go func() { <-w.hang; cancel() }()
 		out, err := w.runIn(ctx, config.Staging(), "", false, deploy("1.1.0"))
-		assert.Equal(t, ExitInterrupted, StatusOf(err), "%s\n%v", out, err)
+		assert.Equal(t, exit.Interrupted, exit.Of(err), "%s\n%v", out, err)
 		assert.ErrorContains(t, err, "interrupted at Global: CloudFormation ends by itself what it began there. The same command goes on")
 		assert.Equal(t, []string{"Global"}, w.deployed())
 		w.hang = nil
@@ -179,7 +180,7 @@ func TestAnInterruptedDeploymentStopsAndGoesOnLater(t *testing.T) {
 			return 0
 		}
 		out, err := w.runIn(ctx, config.Staging(), "", false, deploy("1.1.0"))
-		assert.Equal(t, ExitInterrupted, StatusOf(err), "%s\n%v", out, err)
+		assert.Equal(t, exit.Interrupted, exit.Of(err), "%s\n%v", out, err)
 		assert.Equal(t, []string{"Global", "Network"}, w.deployed())
 		assert.Contains(t, out, "not begun:\n  - Data")
 	})
@@ -188,7 +189,7 @@ func TestAnInterruptedDeploymentStopsAndGoesOnLater(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		_, err := w.runIn(ctx, config.Staging(), "", false, deploy("1.1.0"))
-		assert.Equal(t, ExitInterrupted, StatusOf(err), "%v", err)
+		assert.Equal(t, exit.Interrupted, exit.Of(err), "%v", err)
 		assert.Empty(t, w.deployed())
 	})
 }
@@ -225,13 +226,13 @@ func TestOneStackIsDeployedAloneAndOnlyOnWhatItNeeds(t *testing.T) {
 
 	w = newWorld(t)
 	_, err = w.run("", false, one("Kompute"))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.ErrorContains(t, err, `unknown stack ["kompute"]: want some of ["Global" "Network"`)
 
 	w = newWorld(t)
 	delete(w.stacks, "wallet-staging-network")
 	out, err := w.run("", false, one("Data"))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.Contains(t, out, "Data needs wallet-staging-network, which is not deployed: deploy it first (--stack Network)")
 }
 
@@ -246,10 +247,10 @@ func TestASynthesisThatIsGivenMustBeOfTheRelease(t *testing.T) {
 		}
 	}
 	out, err := w.run("", false, given("1.1.0"))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.Contains(t, out, "was not synthesized with image tag 1.1.0")
 	_, err = w.run("", false, given(config.NoImage))
-	assert.Equal(t, ExitRefused, StatusOf(err), "it would start tasks")
+	assert.Equal(t, exit.Refused, exit.Of(err), "it would start tasks")
 	_, err = w.run("", false, given("1.0.0"))
 	require.NoError(t, err)
 	assert.NotContains(t, w.words(), "synth ")
@@ -259,7 +260,7 @@ func TestASynthesisThatFailsChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.onCDK = func(arguments []string) int { return map[bool]int{true: 1}[arguments[0] == "synth"] }
 	_, err := w.run("", false, deploy("1.1.0"))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.ErrorContains(t, err, "synthesis failed, nothing was changed")
 	_, err = w.run("", false, func(ctx context.Context, s *Session) error {
 		s.CDK.Path = "/nowhere/cdk"

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/exit"
 )
 
 // DestroyOptions are the choices of a removal.
@@ -73,7 +74,7 @@ func (s *Session) confirmRemoval(yes bool) error {
 		return s.Console.approve(fmt.Sprintf("Remove %s from account %s? What is listed as lost is gone for good.", s.Env.Name, s.Env.Site.Account), yes)
 	}
 	if !s.Console.Terminal {
-		return fail(ExitRefused, "%s is protected: it is removed by a person at a terminal alone, who confirms twice (--yes is not enough)", s.Env.Name)
+		return exit.With(exit.Refused, "%s is protected: it is removed by a person at a terminal alone, who confirms twice (--yes is not enough)", s.Env.Name)
 	}
 	if err := s.Console.confirm("This environment is protected: it holds what customers own. First, its name.", s.Env.Name); err != nil {
 		return err
@@ -292,9 +293,9 @@ func (s *Session) notRemoved(ctx context.Context, stack assembly.Stack, cause er
 		s.Console.list("its events:", s.failures(looking, stack))
 	}
 	if interrupted(ctx) {
-		return fail(ExitInterrupted, "interrupted at %s: CloudFormation ends by itself what it began; the same command goes on from there", short(stack))
+		return exit.With(exit.Interrupted, "interrupted at %s: CloudFormation ends by itself what it began; the same command goes on from there", short(stack))
 	}
-	return fail(ExitFailed, "%s could not be removed (%w). Remove what blocks it and run the same command: it goes on from there", short(stack), cause)
+	return exit.With(exit.Failed, "%s could not be removed (%w). Remove what blocks it and run the same command: it goes on from there", short(stack), cause)
 }
 
 // unprotect switches off, on one stack that a person has decided to remove, what

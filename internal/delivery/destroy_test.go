@@ -11,6 +11,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/exit"
 )
 
 func destroy(options DestroyOptions) func(context.Context, *Session) error {
@@ -54,25 +55,25 @@ func TestAProtectedEnvironmentGoesOnlyWhenAPersonConfirmsTwice(t *testing.T) {
 		input    string
 		terminal bool
 		yes      bool
-		status   int
+		status   exit.Status
 	}{
-		"--yes":                     {"", false, true, ExitRefused},
-		"--yes at a terminal":       {"", true, true, ExitDeclined},
-		"a pipe":                    {"staging\ndestroy 111111111111\n", false, false, ExitRefused},
-		"yes":                       {"yes\nyes\n", true, false, ExitDeclined},
-		"the name alone":            {"staging\n", true, false, ExitDeclined},
-		"the name and a yes":        {"staging\nyes\n", true, false, ExitDeclined},
-		"the name, another account": {"staging\ndestroy 222222222222\n", true, false, ExitDeclined},
-		"both":                      {"staging\ndestroy 111111111111\n", true, false, ExitDone},
+		"--yes":                     {"", false, true, exit.Refused},
+		"--yes at a terminal":       {"", true, true, exit.Declined},
+		"a pipe":                    {"staging\ndestroy 111111111111\n", false, false, exit.Refused},
+		"yes":                       {"yes\nyes\n", true, false, exit.Declined},
+		"the name alone":            {"staging\n", true, false, exit.Declined},
+		"the name and a yes":        {"staging\nyes\n", true, false, exit.Declined},
+		"the name, another account": {"staging\ndestroy 222222222222\n", true, false, exit.Declined},
+		"both":                      {"staging\ndestroy 111111111111\n", true, false, exit.Done},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			env := protectedStaging(w)
 			out, err := w.runIn(context.Background(), env, row.input, row.terminal, destroy(DestroyOptions{Yes: row.yes}))
-			assert.Equal(t, row.status, StatusOf(err), out)
-			assert.Equal(t, row.status == ExitDone, len(w.deployed()) > 0)
-			assert.Equal(t, row.status == ExitDone, w.called("cloudformation UpdateTerminationProtection"))
-			assert.Equal(t, row.status == ExitDone, w.called("elasticloadbalancing ModifyLoadBalancerAttributes"))
+			assert.Equal(t, row.status, exit.Of(err), out)
+			assert.Equal(t, row.status == exit.Done, len(w.deployed()) > 0)
+			assert.Equal(t, row.status == exit.Done, w.called("cloudformation UpdateTerminationProtection"))
+			assert.Equal(t, row.status == exit.Done, w.called("elasticloadbalancing ModifyLoadBalancerAttributes"))
 		})
 	}
 }
@@ -83,7 +84,7 @@ func TestProtectionIsDroppedStackByStack(t *testing.T) {
 	env := protectedStaging(w)
 	w.onCDK = func(arguments []string) int { return map[bool]int{true: 1}[arguments[1] == "Staging/Compute"] }
 	out, err := w.runIn(context.Background(), env, "staging\ndestroy 111111111111\n", true, destroy(DestroyOptions{}))
-	assert.Equal(t, ExitFailed, StatusOf(err))
+	assert.Equal(t, exit.Failed, exit.Of(err))
 	assert.Contains(t, out, "removed:\n  - wallet-staging-observability")
 	assert.ErrorContains(t, err, "Compute could not be removed")
 	assert.False(t, w.stacks["wallet-staging-compute"].guarded)
@@ -107,7 +108,7 @@ func TestWhatStandsInTheWayOfARemovalIsSaidBeforeIt(t *testing.T) {
 			w := newWorld(t)
 			row.damage(w)
 			out, err := w.run("", false, destroy(DestroyOptions{Yes: true, Stacks: row.stacks}))
-			assert.Equal(t, ExitRefused, StatusOf(err), out)
+			assert.Equal(t, exit.Refused, exit.Of(err), out)
 			assert.Contains(t, out, row.want)
 			assert.Empty(t, w.deployed())
 		})

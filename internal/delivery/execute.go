@@ -11,12 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/exit"
 )
 
 // Execute executes the change sets of a manifest, exactly these and in their
 // order. A change set stands for what was reviewed only as long as its stack,
 // its template and the outputs that it read are what they were; anything else
-// is refused with [ExitStale]. Those that were executed already are passed over,
+// is refused with [exit.Stale]. Those that were executed already are passed over,
 // so that an interrupted execution goes on.
 func (s *Session) Execute(ctx context.Context, path string, options DeployOptions) error {
 	manifest, err := readManifest(path)
@@ -24,7 +25,7 @@ func (s *Session) Execute(ctx context.Context, path string, options DeployOption
 		return err
 	}
 	if manifest.Environment != s.Env.Name {
-		return fail(ExitRefused, "%s is of %s, not of %s", path, manifest.Environment, s.Env.Name)
+		return exit.With(exit.Refused, "%s is of %s, not of %s", path, manifest.Environment, s.Env.Name)
 	}
 	s.Env.Site.ImageTag = manifest.ImageTag
 	options.Assembly = filepath.Dir(path)
@@ -55,7 +56,7 @@ func (s *Session) stillValid(ctx context.Context, manifest Manifest, synthesis A
 		done, why, err := s.fits(ctx, prepared, synthesis)
 		switch {
 		case err != nil:
-			return nil, fail(ExitRefused, "%s: %s", prepared.Name, explain(err))
+			return nil, exit.With(exit.Refused, "%s: %s", prepared.Name, explain(err))
 		case why != "":
 			stale = append(stale, prepared.Name+": "+why)
 		case !done && prepared.ChangeSetARN != "":
@@ -64,7 +65,7 @@ func (s *Session) stillValid(ctx context.Context, manifest Manifest, synthesis A
 	}
 	if len(stale) > 0 {
 		s.Console.list("no longer what was reviewed:", stale)
-		return nil, fail(ExitStale, "%d stacks do not fit their reviewed change sets: nothing was executed; prepare and review again", len(stale))
+		return nil, exit.With(exit.Stale, "%d stacks do not fit their reviewed change sets: nothing was executed; prepare and review again", len(stale))
 	}
 	return left, nil
 }
@@ -129,7 +130,7 @@ func (s *Session) executeAll(ctx context.Context, manifest Manifest, ready readi
 		}
 		if len(changed) > 0 {
 			s.Console.list("executed:", done)
-			return fail(ExitStale, "%s reads outputs that changed since the review (of %q): what is executed stands; prepare and review the rest again", prepared.Name, changed)
+			return exit.With(exit.Stale, "%s reads outputs that changed since the review (of %q): what is executed stands; prepare and review the rest again", prepared.Name, changed)
 		}
 		s.Console.say("[%d/%d] %s: executing %s", i+1, len(left), prepared.Name, manifest.ChangeSet)
 		err = s.runCDK(ctx, "deploy", prepared.ID, "--app", ready.Dir, "--exclusively", "--method=execute-change-set",

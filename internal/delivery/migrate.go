@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/exit"
 )
 
 // MigrateOptions are the choices of one run of the migration task.
@@ -42,7 +43,7 @@ func (o MigrateOptions) command() []string {
 }
 
 // Migrate runs the migration task, follows its log, and fails with the task's
-// own exit status: [ExitSchemaTooNew] when the schema is too new for the release.
+// own exit status: [exit.SchemaTooNew] when the schema is too new for the release.
 func (s *Session) Migrate(ctx context.Context, options MigrateOptions) error {
 	if err := s.identify(ctx); err != nil {
 		return err
@@ -52,7 +53,7 @@ func (s *Session) Migrate(ctx context.Context, options MigrateOptions) error {
 		return refused(err)
 	}
 	if compute.Outputs[config.OutputMigrationTask] == "" {
-		return fail(ExitRefused, "%s has no migration task: it was not deployed, or without an image (image tag %s); deploy a release", s.Env.Name, config.NoImage)
+		return exit.With(exit.Refused, "%s has no migration task: it was not deployed, or without an image (image tag %s); deploy a release", s.Env.Name, config.NoImage)
 	}
 	if !options.Status {
 		question := fmt.Sprintf("Run %q on the database of %s?", strings.Join(options.command(), " "), s.Env.Name)
@@ -89,7 +90,7 @@ func (s *Session) runMigration(ctx context.Context, outputs map[string]string, t
 	case err != nil:
 		return refused(err)
 	case len(answer.Tasks) == 0:
-		return fail(ExitRefused, "ECS started no task: %s", reasons(answer.Failures))
+		return exit.With(exit.Refused, "ECS started no task: %s", reasons(answer.Failures))
 	}
 	task := aws.ToString(answer.Tasks[0].TaskArn)
 	s.Console.say("task %s: migrate %s", lastPart(task), strings.Join(command, " "))
@@ -126,7 +127,7 @@ func (s *Session) migrationTask(ctx context.Context, deployed, tag string) (type
 	var found findings
 	s.checkImage(ctx, s.Env.Primary.Name, s.Env.MigrationsRepository(), tag, &found)
 	if len(found.problems) > 0 {
-		return types.TaskDefinition{}, false, fail(ExitRefused, "%s", strings.Join(found.problems, "\n"))
+		return types.TaskDefinition{}, false, exit.With(exit.Refused, "%s", strings.Join(found.problems, "\n"))
 	}
 	copied, err := ecs.NewFromConfig(s.account.writing(s.Env.Primary.Name)).RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		// A family of its own: the deployed family's newest revision stays the
@@ -181,10 +182,10 @@ func (s *Session) follow(ctx context.Context, cluster, task string, definition t
 			err = s.Sleep(ctx, pollTask)
 		}
 		if interrupted(ctx) {
-			return fail(ExitInterrupted, "interrupted: task %s goes on by itself; look with scripts/migrate.sh %s --status when it has ended", lastPart(task), s.Env.Name)
+			return exit.With(exit.Interrupted, "interrupted: task %s goes on by itself; look with scripts/migrate.sh %s --status when it has ended", lastPart(task), s.Env.Name)
 		}
 		if err != nil {
-			return fail(ExitFailed, "%s; task %s goes on by itself", explain(err), lastPart(task))
+			return exit.With(exit.Failed, "%s; task %s goes on by itself", explain(err), lastPart(task))
 		}
 	}
 }
@@ -201,25 +202,25 @@ func (s *Session) ended(ctx context.Context, log *taskLog, task types.Task) erro
 		if aws.ToString(container.Name) != config.MigrationContainer || container.ExitCode == nil {
 			continue
 		}
-		switch status := int(*container.ExitCode); status {
-		case ExitDone:
+		switch status := exit.OfMigration(int(*container.ExitCode)); status {
+		case exit.Done:
 			s.Console.say("the migration task ended well")
 			return nil
-		case ExitSchemaTooNew:
-			return fail(status, "the schema is too new for this release: a migration since then removed what its code needs. Nothing was changed. Go forward with a newer release")
-		case exitHalfWay:
-			return fail(status, "a migration stopped half-way: compare the schema with its statement, then scripts/migrate.sh %s --repair --version N with --applied or --not-applied", s.Env.Name)
-		case exitLocked:
-			return fail(status, "another migration held the lock all the time: nothing was changed; run this again when it has ended")
-		case exitContract:
-			return fail(status, "a migration would remove what the release that serves now may need: deploy the release that no longer needs it first")
-		case exitMigrationFailed, exitMigrationBad, exitReadOnly:
-			return fail(status, "the migration task ended with exit status %d: read its log above; scripts/migrate.sh %s --status shows the schema", status, s.Env.Name)
-		default: // killed or crashed: no answer of the program's
-			return fail(ExitFailed, "the migration task ended with exit status %d, which its program does not have: a statement may still run on the server; scripts/migrate.sh %s --status tells", status, s.Env.Name)
+		case exit.SchemaTooNew:
+			return exit.With(status, "the schema is too new for this release: a migration since then removed what its code needs. Nothing was changed. Go forward with a newer release")
+		case exit.HalfWay:
+			return exit.With(status, "a migration stopped half-way: compare the schema with its statement, then scripts/migrate.sh %s --repair --version N with --applied or --not-applied", s.Env.Name)
+		case exit.Locked:
+			return exit.With(status, "another migration held the lock all the time: nothing was changed; run this again when it has ended")
+		case exit.Contract:
+			return exit.With(status, "a migration would remove what the release that serves now may need: deploy the release that no longer needs it first")
+		case exit.Failed: // killed or crashed: no answer of the program's
+			return exit.With(status, "the migration task ended with exit status %d, which its program does not have: a statement may still run on the server; scripts/migrate.sh %s --status tells", *container.ExitCode, s.Env.Name)
+		default:
+			return exit.With(status, "the migration task ended with exit status %d: read its log above; scripts/migrate.sh %s --status shows the schema", status, s.Env.Name)
 		}
 	}
-	return fail(ExitFailed, "the migration task never ran: %s", aws.ToString(task.StoppedReason))
+	return exit.With(exit.Failed, "the migration task never ran: %s", aws.ToString(task.StoppedReason))
 }
 
 // taskLog is the log of the migration container, read to a point.

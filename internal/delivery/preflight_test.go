@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/exit"
 )
 
 // deploy is a deployment without questions.
@@ -61,7 +62,7 @@ func TestADeploymentThatCannotEndWellIsNotBegun(t *testing.T) {
 			row.damage(w)
 			out, err := w.run("", false, deploy(row.tag))
 			require.Error(t, err)
-			assert.Equal(t, ExitRefused, StatusOf(err), "%s\n%v", out, err)
+			assert.Equal(t, exit.Refused, exit.Of(err), "%s\n%v", out, err)
 			for _, want := range row.want {
 				assert.Contains(t, out+err.Error(), want)
 			}
@@ -124,7 +125,7 @@ func TestAStackThatNeedsAPersonIsNamedWithTheRemedy(t *testing.T) {
 				stack.resources[0].status = "UPDATE_FAILED"
 			}
 			out, err := w.run("", false, deploy("1.1.0"))
-			assert.Equal(t, ExitRefused, StatusOf(err), out)
+			assert.Equal(t, exit.Refused, exit.Of(err), out)
 			assert.Contains(t, out, "wallet-staging-messaging is "+state)
 			for _, part := range want {
 				assert.Contains(t, out, part)
@@ -209,7 +210,7 @@ func TestAStandbyIsDeployedWhenItsImageHasArrived(t *testing.T) {
 	w = standby(t)
 	delete(w.images, "us-east-1/wallet-staging/service:1.1.0")
 	out, err = w.deployStandby(DeployOptions{})
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.Contains(t, out, "wallet-staging/service has no tag 1.1.0 in us-east-1: ECR copies only what is pushed after")
 	assert.NotContains(t, out, "migrations")
 	assert.Empty(t, w.deployed())
@@ -221,7 +222,7 @@ func TestAStandbyIsDeployedWhenItsImageHasArrived(t *testing.T) {
 	w = standby(t)
 	w.errors["ecr DescribeImages us-east-1"] = "RepositoryNotFoundException"
 	out, err = w.deployStandby(DeployOptions{})
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.Contains(t, out, "does not exist in us-east-1: deploy what copies images there first (--stack Global, then --stack Compute)")
 }
 
@@ -246,7 +247,7 @@ func TestAStandbyWhoseTrafficIsNotInOrderStopsADeployment(t *testing.T) {
 			w.stacks["wallet-staging-compute"].outputs = nil // the first region's has its own test
 			row.damage(w)
 			out, err := w.deployStandby(DeployOptions{})
-			assert.Equal(t, ExitRefused, StatusOf(err), "%s\n%v", out, err)
+			assert.Equal(t, exit.Refused, exit.Of(err), "%s\n%v", out, err)
 			assert.Contains(t, out, "wallet-staging-dr-compute")
 			for _, want := range row.want {
 				assert.Contains(t, out, want)
@@ -259,7 +260,7 @@ func TestAStandbyWhoseTrafficIsNotInOrderStopsADeployment(t *testing.T) {
 func TestAnUnknownEnvironmentIsNamedWithTheKnownOnes(t *testing.T) {
 	_, err := Select("prod", "")
 	require.ErrorContains(t, err, `unknown environment "prod" (known: staging, production)`)
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	_, err = Select("", "")
 	require.Error(t, err, "never every environment")
 	_, err = Select("staging", "not a tag!")

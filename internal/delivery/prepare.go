@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/exit"
 )
 
 // Manifest is a reviewed deployment: for each stack the change set that a person
@@ -75,7 +76,7 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 	}
 	path := filepath.Join(ready.Dir, manifestName)
 	if err := writeManifest(path, manifest); err != nil {
-		return fail(ExitFailed, "the change sets are made and their manifest could not be written: %w", err)
+		return exit.With(exit.Failed, "the change sets are made and their manifest could not be written: %w", err)
 	}
 	s.Console.say("prepared; after the review: scripts/deploy.sh %s --execute %s", s.Env.Name, path)
 	return nil
@@ -84,9 +85,9 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 // unprepared says why a change set could not be made.
 func (s *Session) unprepared(ctx context.Context, stack assembly.Stack, cause error) error {
 	if interrupted(ctx) {
-		return fail(ExitInterrupted, "interrupted while preparing: change sets may have been made, nothing was executed; run the same command again")
+		return exit.With(exit.Interrupted, "interrupted while preparing: change sets may have been made, nothing was executed; run the same command again")
 	}
-	return fail(ExitFailed, "%s could not be prepared (%w); nothing was executed. A stack that reads an output which another stack does not have yet can only be prepared after that one: prepare and execute in two steps, with --stack, or deploy without review", short(stack), cause)
+	return exit.With(exit.Failed, "%s could not be prepared (%w); nothing was executed. A stack that reads an output which another stack does not have yet can only be prepared after that one: prepare and execute in two steps, with --stack, or deploy without review", short(stack), cause)
 }
 
 // prepared reads back the change set that the CLI made.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/exit"
 )
 
 func migrate(options MigrateOptions) func(context.Context, *Session) error {
@@ -23,23 +24,30 @@ func TestATaskThatWasKilledIsAFailureOfTheCommand(t *testing.T) {
 		w := newWorld(t)
 		w.task.exit = status
 		_, err := w.run("", false, migrate(MigrateOptions{Yes: true}))
-		assert.Equal(t, ExitFailed, StatusOf(err))
+		assert.Equal(t, exit.Failed, exit.Of(err))
 		assert.ErrorContains(t, err, "a statement may still run on the server")
 	}
 }
 
 func TestAMigrationShowsItsLogAndEndsWithTheTasksStatus(t *testing.T) {
-	for status, want := range map[int]string{0: "", 3: "the schema is too new for this release", 4: "--applied or --not-applied", 5: "another migration held the lock", 6: "deploy the release that no longer needs it first", 7: "exit status 7"} {
+	for code, row := range map[int]struct {
+		want exit.Status
+		says string
+	}{
+		0: {exit.Done, ""}, 3: {exit.SchemaTooNew, "the schema is too new for this release"}, 4: {exit.HalfWay, "--applied or --not-applied"},
+		5: {exit.Locked, "another migration held the lock"}, 6: {exit.Contract, "deploy the release that no longer needs it first"},
+		7: {exit.MigrationFailed, "exit status 7"}, 8: {exit.MigrationInvalid, "exit status 8"}, 9: {exit.ReadOnly, "exit status 9"},
+	} {
 		w := newWorld(t)
-		w.task.exit = status
+		w.task.exit = code
 		out, err := w.run("", false, migrate(MigrateOptions{Yes: true}))
-		assert.Equal(t, status, StatusOf(err), out)
+		assert.Equal(t, row.want, exit.Of(err), out)
 		assert.Contains(t, out, "  | schema is at version 7")
 		assert.Equal(t, 1, strings.Count(out, "schema is at version 7"), "each line once")
 		assert.Equal(t, []string{"up"}, w.task.command)
 		assert.False(t, w.called("ecs RegisterTaskDefinition"), "the deployed release's own task")
-		if want != "" {
-			assert.ErrorContains(t, err, want)
+		if row.says != "" {
+			assert.ErrorContains(t, err, row.says)
 		}
 	}
 }
@@ -67,7 +75,7 @@ func TestAnotherReleasesMigrationsRunInACopyThatDoesNotStay(t *testing.T) {
 
 	w = newWorld(t)
 	_, err = w.run("", false, migrate(MigrateOptions{ImageTag: "0.1.0", Status: true}))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.ErrorContains(t, err, "wallet-staging/migrations has no tag 0.1.0")
 	assert.False(t, w.called("ecs RunTask"))
 }
@@ -75,20 +83,20 @@ func TestAnotherReleasesMigrationsRunInACopyThatDoesNotStay(t *testing.T) {
 func TestAMigrationThatCannotRunSaysWhy(t *testing.T) {
 	for name, row := range map[string]struct {
 		damage func(*world)
-		status int
+		status exit.Status
 		want   string
 	}{
-		"no image deployed":   {func(w *world) { delete(w.stacks["wallet-staging-compute"].outputs, config.OutputMigrationTask) }, ExitRefused, "has no migration task"},
-		"not deployed at all": {func(w *world) { w.stacks = nil }, ExitRefused, "has no migration task"},
-		"not permitted":       {func(w *world) { w.errors["ecs RunTask"] = "AccessDeniedException" }, ExitRefused, "ECS RunTask: not permitted"},
-		"never started":       {func(w *world) { w.task.never = true }, ExitFailed, "the migration task never ran: CannotPullContainerError"},
-		"credentials expired": {func(w *world) { w.errors["ecs DescribeTasks"] = "ExpiredTokenException" }, ExitFailed, "have expired or are not valid (ExpiredTokenException): sign in again; task abc goes on by itself"},
+		"no image deployed":   {func(w *world) { delete(w.stacks["wallet-staging-compute"].outputs, config.OutputMigrationTask) }, exit.Refused, "has no migration task"},
+		"not deployed at all": {func(w *world) { w.stacks = nil }, exit.Refused, "has no migration task"},
+		"not permitted":       {func(w *world) { w.errors["ecs RunTask"] = "AccessDeniedException" }, exit.Refused, "ECS RunTask: not permitted"},
+		"never started":       {func(w *world) { w.task.never = true }, exit.Failed, "the migration task never ran: CannotPullContainerError"},
+		"credentials expired": {func(w *world) { w.errors["ecs DescribeTasks"] = "ExpiredTokenException" }, exit.Failed, "have expired or are not valid (ExpiredTokenException): sign in again; task abc goes on by itself"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			row.damage(w)
 			_, err := w.run("", false, migrate(MigrateOptions{Yes: true}))
-			assert.Equal(t, row.status, StatusOf(err))
+			assert.Equal(t, row.status, exit.Of(err))
 			assert.ErrorContains(t, err, row.want)
 		})
 	}
@@ -97,7 +105,7 @@ func TestAMigrationThatCannotRunSaysWhy(t *testing.T) {
 func TestAMigrationAsksAndAnInterruptedOneGoesOn(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.run("no\n", true, migrate(MigrateOptions{}))
-	assert.Equal(t, ExitDeclined, StatusOf(err))
+	assert.Equal(t, exit.Declined, exit.Of(err))
 	assert.False(t, w.called("ecs RunTask"))
 
 	w = newWorld(t)
@@ -107,7 +115,7 @@ func TestAMigrationAsksAndAnInterruptedOneGoesOn(t *testing.T) {
 		s.Sleep = func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() }
 		return s.Migrate(ctx, MigrateOptions{ImageTag: "0.9.0", Yes: true})
 	})
-	assert.Equal(t, ExitInterrupted, StatusOf(err))
+	assert.Equal(t, exit.Interrupted, exit.Of(err))
 	assert.ErrorContains(t, err, "task abc goes on by itself; look with scripts/migrate.sh staging --status")
 	assert.True(t, w.called("ecs DeregisterTaskDefinition"), "the copy goes all the same")
 }
@@ -131,9 +139,9 @@ func TestARollbackChecksTheSchemaAndDeploysTheReleaseBefore(t *testing.T) {
 
 func TestARollbackBehindTheSchemaIsStopped(t *testing.T) {
 	w := newWorld(t)
-	w.task.exit = ExitSchemaTooNew
+	w.task.exit = int(exit.SchemaTooNew)
 	_, err := w.run("", false, rollback(RollbackOptions{Yes: true}))
-	assert.Equal(t, ExitSchemaTooNew, StatusOf(err))
+	assert.Equal(t, exit.SchemaTooNew, exit.Of(err))
 	assert.ErrorContains(t, err, "release 0.9.0 was not deployed: the schema is too new")
 	assert.Empty(t, w.deployed())
 }
@@ -142,7 +150,7 @@ func TestWhoMayNotRunTasksLeavesTheCheckToTheHook(t *testing.T) {
 	w := newWorld(t)
 	w.errors["ecs RegisterTaskDefinition"] = "AccessDeniedException"
 	_, err := w.run("", false, rollback(RollbackOptions{Yes: true}))
-	assert.Equal(t, ExitRefused, StatusOf(err), "never passed over in silence")
+	assert.Equal(t, exit.Refused, exit.Of(err), "never passed over in silence")
 	assert.Empty(t, w.deployed())
 	out, err := w.run("", false, rollback(RollbackOptions{Yes: true, TrustHook: true}))
 	require.NoError(t, err, out)
@@ -196,12 +204,12 @@ func TestARollbackToNowhereIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.deployments = w.deployments[:1]
 	_, err := w.run("", false, rollback(RollbackOptions{Yes: true}))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.ErrorContains(t, err, `ECS remembers no release before "1.0.0": name one with --to`)
 	_, err = w.run("", false, rollback(RollbackOptions{Yes: true, To: "1.0.0"}))
 	assert.ErrorContains(t, err, "release 1.0.0 runs already")
 	_, err = w.run("", false, rollback(RollbackOptions{Yes: true, To: "0.8.0"}))
-	assert.Equal(t, ExitRefused, StatusOf(err), "its image is not there")
+	assert.Equal(t, exit.Refused, exit.Of(err), "its image is not there")
 	w.stacks = nil
 	_, err = w.run("", false, rollback(RollbackOptions{Yes: true}))
 	assert.ErrorContains(t, err, "no service that was deployed")

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/exit"
 )
 
 // prepared makes change sets for release 1.1.0 and returns their manifest.
@@ -76,7 +78,7 @@ func TestAChangeSetThatIsNoLongerWhatWasReviewedIsRefused(t *testing.T) {
 			w.cdk = nil
 			row.change(w, path)
 			out, err := w.run("", false, execute(path))
-			assert.Equal(t, ExitStale, StatusOf(err), "%s\n%v", out, err)
+			assert.Equal(t, exit.Stale, exit.Of(err), "%s\n%v", out, err)
 			assert.Contains(t, out, row.want)
 			assert.Empty(t, w.deployed())
 		})
@@ -103,7 +105,7 @@ func TestAChangeSetIsNotExecutedOnOutputsThatItDidNotSee(t *testing.T) {
 		return 0
 	}
 	out, err := w.run("", false, execute(path))
-	assert.Equal(t, ExitStale, StatusOf(err), out)
+	assert.Equal(t, exit.Stale, exit.Of(err), out)
 	assert.ErrorContains(t, err, `wallet-staging-data reads outputs that changed since the review (of ["wallet-staging-network.VpcId"]): what is executed stands`)
 	assert.Equal(t, []string{"Network"}, w.deployed())
 }
@@ -116,10 +118,10 @@ func TestAManifestOfSomethingElseIsRefused(t *testing.T) {
 	manifest.Environment = "production"
 	require.NoError(t, writeManifest(path, manifest))
 	_, err = w.run("", false, execute(path))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.ErrorContains(t, err, "is of production, not of staging")
 	_, err = w.run("", false, execute(filepath.Join(t.TempDir(), "none.json")))
-	assert.Equal(t, ExitRefused, StatusOf(err))
+	assert.Equal(t, exit.Refused, exit.Of(err))
 	manifest.Stacks = nil
 	require.NoError(t, writeManifest(path, manifest))
 	_, err = w.run("", false, execute(path))
@@ -130,7 +132,7 @@ func TestAStackThatCannotBePreparedIsNamed(t *testing.T) {
 	w := newWorld(t)
 	w.onCDK = func(arguments []string) int { return map[bool]int{true: 1}[arguments[1] == "Staging/Data"] }
 	_, err := w.run("", false, func(ctx context.Context, s *Session) error { return s.Prepare(ctx, "r42", DeployOptions{}) })
-	assert.Equal(t, ExitFailed, StatusOf(err))
+	assert.Equal(t, exit.Failed, exit.Of(err))
 	assert.ErrorContains(t, err, "Data could not be prepared")
 	assert.ErrorContains(t, err, "nothing was executed")
 }
@@ -142,7 +144,7 @@ func TestAnExecutionThatFailsGoesOnWithTheSameManifest(t *testing.T) {
 	w.cdk = nil
 	w.onCDK = func(arguments []string) int { return map[bool]int{true: 1}[arguments[1] == "Staging/Data"] }
 	_, err := w.run("", false, execute(path))
-	assert.Equal(t, ExitFailed, StatusOf(err))
+	assert.Equal(t, exit.Failed, exit.Of(err))
 	assert.Equal(t, []string{"Network", "Data"}, w.deployed())
 	w.cdk, w.onCDK = nil, nil
 	out, err := w.run("", false, execute(path))

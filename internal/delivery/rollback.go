@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/exit"
 )
 
 // RollbackOptions are the choices of a return to an earlier release.
@@ -33,7 +34,7 @@ func (s *Session) Rollback(ctx context.Context, options RollbackOptions) error {
 		return refused(err)
 	}
 	if compute.Outputs[config.OutputService] == "" {
-		return fail(ExitRefused, "%s has no service that was deployed", s.Env.Name)
+		return exit.With(exit.Refused, "%s has no service that was deployed", s.Env.Name)
 	}
 	underWay, err := s.releases(ctx, compute.Outputs, deploymentsUnderWay)
 	if err != nil {
@@ -92,11 +93,11 @@ func (s *Session) target(ctx context.Context, outputs map[string]string, to stri
 	now, before := previous(history)
 	switch {
 	case to != "" && to == now:
-		return "", fail(ExitRefused, "release %s runs already", to)
+		return "", exit.With(exit.Refused, "release %s runs already", to)
 	case to != "":
 		before = to
 	case before == "":
-		return "", fail(ExitRefused, "ECS remembers no release before %q: name one with --to (releases: %q)", now, tags(history))
+		return "", exit.With(exit.Refused, "ECS remembers no release before %q: name one with --to (releases: %q)", now, tags(history))
 	}
 	s.Console.say("from release %s to release %s", now, before)
 	return before, nil

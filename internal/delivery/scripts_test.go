@@ -20,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/exit"
 )
 
 // scripts are the ones that run cmd/deliver, by its commands.
@@ -27,23 +29,23 @@ var scripts = []string{"deploy", "destroy", "migrate", "rollback", "status"}
 
 // script runs one of the scripts, from another directory, and returns its output
 // and its exit status.
-func script(t *testing.T, name string, arguments ...string) (string, int) {
+func script(t *testing.T, name string, arguments ...string) (string, exit.Status) {
 	t.Helper()
 	return runScript(t, scriptPath(t, name), arguments...)
 }
 
-func runScript(t *testing.T, path string, arguments ...string) (string, int) {
+func runScript(t *testing.T, path string, arguments ...string) (string, exit.Status) {
 	t.Helper()
 	command := exec.Command(path, arguments...)
 	command.Dir = t.TempDir()
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
 	err := command.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	var failed *exec.ExitError
+	if err != nil && !errors.As(err, &failed) {
 		require.NoError(t, err)
 	}
-	return out.String(), command.ProcessState.ExitCode()
+	return out.String(), exit.Status(command.ProcessState.ExitCode())
 }
 
 func scriptPath(t *testing.T, name string) string {
@@ -102,7 +104,7 @@ func TestEachScriptBuildsTheProgramAndPassesEverythingOn(t *testing.T) {
 		require.NoError(t, os.WriteFile(copied, content, 0o700))
 		_ = os.Remove(program)
 		out, status := runScript(t, copied, "staging", "--an option", "")
-		assert.Equal(t, 42, status, out)
+		assert.Equal(t, exit.Status(42), status, out)
 		assert.Equal(t, "<--root><"+root+"><"+name+"><staging><--an option><>", out)
 	}
 }
@@ -112,28 +114,28 @@ func TestTheScriptsPassOnTheirStatusAndPrintNoSecret(t *testing.T) {
 	w := newWorld(t)
 	withProgram(t)
 	out, status := script(t, "deploy", "--help")
-	assert.Equal(t, ExitDone, status, out)
+	assert.Equal(t, exit.Done, status, out)
 	assert.Contains(t, out, "Exit status:")
 	_, status = script(t, "destroy", "nowhere")
-	assert.Equal(t, ExitRefused, status)
+	assert.Equal(t, exit.Refused, status)
 
 	out, status = script(t, "deploy", "staging", "--cdk", cdkPath(t), "--yes")
-	assert.Equal(t, ExitDone, status, out)
+	assert.Equal(t, exit.Done, status, out)
 	assert.Len(t, w.deployed(), 6)
 	assert.NotContains(t, out, "must-not-be-printed")
 	assert.NotContains(t, out, "role-secret")
 
-	w.task.exit, w.task.polls = ExitSchemaTooNew, 0 // the program would wait in truth between two looks
+	w.task.exit, w.task.polls = int(exit.SchemaTooNew), 0 // the program would wait in truth between two looks
 	out, status = script(t, "migrate", "staging", "--yes")
-	assert.Equal(t, ExitSchemaTooNew, status, out)
+	assert.Equal(t, exit.SchemaTooNew, status, out)
 
 	out, status = script(t, "deploy", "staging", "--cdk", cdkPath(t)) // no terminal
-	assert.Equal(t, ExitRefused, status)
+	assert.Equal(t, exit.Refused, status)
 	assert.Contains(t, out, "add --yes")
 
 	w.errors["sts GetCallerIdentity"] = "ExpiredToken"
 	out, status = script(t, "status", "staging")
-	assert.Equal(t, ExitRefused, status)
+	assert.Equal(t, exit.Refused, status)
 	assert.Contains(t, out, "the credentials have expired")
 }
 
@@ -154,7 +156,7 @@ func TestASignalReachesTheCLIThroughTheScript(t *testing.T) {
 	}
 	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
 	_ = command.Wait()
-	assert.Equal(t, ExitInterrupted, command.ProcessState.ExitCode(), out.String())
+	assert.Equal(t, exit.Interrupted, exit.Status(command.ProcessState.ExitCode()), out.String())
 	assert.Contains(t, out.String(), "The same command goes on from there")
 }
 
@@ -178,9 +180,9 @@ func TestTheScriptsAreValidBash(t *testing.T) {
 func TestTheDocumentedExitStatusesAreTheProgramsOwn(t *testing.T) {
 	document := deploymentDocument(t)
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \| (.+) \|$`).FindAllStringSubmatch(document, -1)
-	require.Len(t, rows, len(Exits))
-	for i, exit := range Exits {
-		assert.Equal(t, []string{fmt.Sprint(exit.Status), exit.Meaning}, rows[i][1:])
+	require.Len(t, rows, len(exit.Table))
+	for i, row := range exit.Table {
+		assert.Equal(t, []string{fmt.Sprint(row.Status), row.Meaning}, rows[i][1:])
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/exit"
 )
 
 // live is a stack as the account has it.
@@ -163,7 +164,7 @@ func pick(stacks []assembly.Stack, choices []string) ([]assembly.Stack, error) {
 		}
 	}
 	if len(wanted) > 0 {
-		return nil, fail(ExitRefused, "--stack: unknown stack %q: want some of %q", slices.Sorted(maps.Keys(wanted)), known)
+		return nil, exit.With(exit.Refused, "--stack: unknown stack %q: want some of %q", slices.Sorted(maps.Keys(wanted)), known)
 	}
 	return picked, nil
 }

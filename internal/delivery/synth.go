@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/exit"
 )
 
 // Assembly is one synthesis, from which everything of a command is read and
@@ -60,9 +61,9 @@ func (s *Session) writeTemplates(ctx context.Context, dir, imageTag string) erro
 	s.Console.say("synthesizing %s (image tag %s)", s.Env.Name, s.Env.Site.ImageTag)
 	if err := s.runCDK(ctx, arguments...); err != nil {
 		if interrupted(ctx) {
-			return fail(ExitInterrupted, "interrupted while synthesizing: nothing was changed")
+			return exit.With(exit.Interrupted, "interrupted while synthesizing: nothing was changed")
 		}
-		return fail(ExitRefused, "synthesis failed, nothing was changed: %w", err)
+		return exit.With(exit.Refused, "synthesis failed, nothing was changed: %w", err)
 	}
 	return nil
 }

@@ -3,23 +3,24 @@ package migrations
 import (
 	"errors"
 	"fmt"
+
+	"wallet-infra/internal/exit"
 )
 
 // Status is how a command of the runner ends; the number is the program's exit
-// status. lambda/migration and the delivery's commands know it too. 1 and 2 are the
-// commands' own, and a Go program that panics ends with 2.
+// status, of the one table. lambda/migration knows it too.
 type Status int
 
 // The exit statuses.
 const (
-	OK       Status = 0
-	TooNew   Status = 3 // the schema no longer has what this release needs
-	Dirty    Status = 4 // nobody knows what became of a migration: a person must look
-	Locked   Status = 5 // another migration held the lock all the time
-	TooEarly Status = 6 // a contract that a release that serves cannot live with
-	Failure  Status = 7 // not reached, refused or told to stop; nothing is half-done
-	Invalid  Status = 8 // the set, the command line or the environment
-	ReadOnly Status = 9 // the schema must change first in the region that writes
+	OK       = Status(exit.Done)
+	TooNew   = Status(exit.SchemaTooNew)     // the schema no longer has what this release needs
+	Dirty    = Status(exit.HalfWay)          // nobody knows what became of a migration: a person must look
+	Locked   = Status(exit.Locked)           // another migration held the lock all the time
+	TooEarly = Status(exit.Contract)         // a contract that a release that serves cannot live with
+	Failure  = Status(exit.MigrationFailed)  // not reached, refused or told to stop; nothing is half-done
+	Invalid  = Status(exit.MigrationInvalid) // the set, the command line or the environment
+	ReadOnly = Status(exit.ReadOnly)         // the schema must change first in the region that writes
 )
 
 // Refusal is an error with the exit status that tells its kind.

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/assert"
+
+	"wallet-infra/internal/exit"
+)
+
+// sample is a command that does something: it must not, on a bad command line.
+func sample(done *bool, fails error) *cobra.Command {
+	root := &cobra.Command{Use: "sample"}
+	root.PersistentFlags().String("name", "", "")
+	below := &cobra.Command{Use: "do", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		*done = true
+		return fails
+	}}
+	below.Flags().StringSlice("stack", nil, "")
+	below.Flags().Duration("wait", 0, "how long")
+	below.Flags().Bool("yes", false, "")
+	root.AddCommand(below)
+	return root
+}
+
+func TestNothingIsBegunOnAFlagThatSaysNothing(t *testing.T) {
+	for line, want := range map[string]string{
+		"do --name=":              "--name: want a value",
+		"--name= do":              "--name: want a value",
+		"do --stack=":             "--stack: want a value",
+		"do --stack=a,,b":         "--stack: want a value",
+		"do --stack=a, --stack=b": "--stack: want a value",
+		"do --name=a --name=a":    "--name: want it once",
+		"do --yes --yes":          "--yes: want it once",
+		"do --yes=":               "--yes: want a value",
+		"do --wait=":              "--wait: want a value",
+		"do --name= --stack= --wait=1s --wait=2s": "--name: want a value, got an empty one; leave the flag out if that is meant\n--stack: want a value, got an empty one; leave the flag out if that is meant\n--wait: want it once",
+		"do --name= extra":                        "--name: want a value",
+	} {
+		var out, errs bytes.Buffer
+		done := false
+		status := Run(context.Background(), sample(&done, nil), strings.Fields(line), &out, &errs)
+		assert.Equal(t, exit.Refused, status, line)
+		assert.Contains(t, errs.String(), want, line)
+		assert.False(t, done, line)
+	}
+}
+
+func TestAWholeCommandLineIsTaken(t *testing.T) {
+	var out, errs bytes.Buffer
+	done := false
+	status := Run(context.Background(), sample(&done, nil), []string{"do", "--stack", "a", "--stack", "b,c", "--wait", "1h", "--name", "x", "--yes"}, &out, &errs)
+	assert.Equal(t, exit.Done, status, errs.String())
+	assert.True(t, done)
+}
+
+func TestAStatusWithNothingToSayPrintsNoLine(t *testing.T) {
+	var out, errs bytes.Buffer
+	done := false
+	assert.Equal(t, exit.Found, Run(context.Background(), sample(&done, exit.With(exit.Found, "")), []string{"do"}, &out, &errs))
+	assert.Empty(t, errs.String())
+	assert.Equal(t, exit.Refused, Run(context.Background(), sample(&done, errors.New("no")), []string{"do"}, &out, &errs))
+	assert.Equal(t, "sample: no\n", errs.String())
+}
+
+// 192.0.2.0/24 is for documentation (RFC 5737): nothing answers there.
+func TestAnEndpointThatNobodyServesIsReportedInSeconds(t *testing.T) {
+	begun := time.Now()
+	for _, endpoint := range []string{"http://127.0.0.1:1", "http://192.0.2.1:4566"} {
+		assert.ErrorContains(t, Reachable(context.Background(), endpoint), "nothing answers at "+endpoint)
+	}
+	assert.Less(t, time.Since(begun), 2*reachWait)
+	assert.ErrorContains(t, Reachable(context.Background(), "127.0.0.1:1"), "want an address such as")
+}
