@@ -29,6 +29,12 @@ type Stack struct {
 	Path             string   // of the template
 	Template         Template
 	Raw              []byte // the template's bytes
+	// Assets are what the CDK CLI uploads before it deploys the stack, the template
+	// itself among it.
+	Assets []Asset
+
+	manifests []string // paths of the manifests that name the stack, outermost first
+	assetList string   // path of the list of Assets; empty where there is none
 }
 
 // Note is something that was said about a construct at synthesis.
@@ -65,6 +71,7 @@ type artifact struct {
 	MetadataFile string `json:"additionalMetadataFile"`
 	Properties   struct {
 		TemplateFile          string `json:"templateFile"`
+		File                  string `json:"file"` // of a list of assets
 		StackName             string `json:"stackName"`
 		DirectoryName         string `json:"directoryName"`
 		TerminationProtection bool   `json:"terminationProtection"`
@@ -79,22 +86,35 @@ type artifact struct {
 // Read loads every stack of the assembly in dir and of the assemblies nested in
 // it, in the order of their IDs. It fails where there is no assembly or files of
 // it cannot be read, and names each of them.
-func Read(dir string) ([]Stack, error) {
+func Read(dir string) ([]Stack, error) { return read(dir, nil) }
+
+// read reads an assembly that is nested in others (around, outermost first), whose
+// manifests decide what it is.
+func read(dir string, around []string) ([]Stack, error) {
+	place, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, fmt.Errorf("no cloud assembly in %s: %w", dir, err)
+	}
+	if slices.ContainsFunc(around, func(outer string) bool { return filepath.Dir(outer) == place }) {
+		return nil, fmt.Errorf("the assembly in %s is nested in itself", dir)
+	}
 	artifacts, err := readManifest(dir)
 	if err != nil {
 		return nil, err
 	}
+	manifests := append(slices.Clone(around), filepath.Join(place, "manifest.json"))
 	var stacks []Stack
 	var problems []error
 	for _, id := range slices.Sorted(maps.Keys(artifacts)) {
 		entry := artifacts[id]
 		switch entry.Type {
 		case "cdk:cloud-assembly":
-			nested, err := Read(filepath.Join(dir, entry.Properties.DirectoryName))
+			nested, err := read(filepath.Join(dir, entry.Properties.DirectoryName), manifests)
 			problems = append(problems, err)
 			stacks = append(stacks, nested...)
 		case "aws:cloudformation:stack":
 			stack, err := readStack(dir, entry, artifacts)
+			stack.manifests = manifests
 			problems = append(problems, err)
 			stacks = append(stacks, stack)
 		}
@@ -157,11 +177,19 @@ func readStack(dir string, entry artifact, siblings map[string]artifact) (Stack,
 		Path:                  filepath.Join(dir, entry.Properties.TemplateFile),
 	}
 	for _, id := range entry.Dependencies {
-		if sibling := siblings[id]; sibling.Type == entry.Type {
+		switch sibling := siblings[id]; sibling.Type {
+		case entry.Type:
 			stack.DependsOn = append(stack.DependsOn, sibling.Properties.StackName)
+		case "cdk:asset-manifest":
+			if sibling.Properties.File != "" {
+				stack.assetList = filepath.Join(dir, sibling.Properties.File)
+			}
 		}
 	}
 	var err error
+	if stack.Assets, err = readAssets(stack.assetList); err != nil {
+		return Stack{}, err
+	}
 	if stack.Notes, err = readNotes(dir, entry); err != nil {
 		return Stack{}, err
 	}

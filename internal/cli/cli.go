@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/progress"
 )
 
 // Main runs a command with the process's arguments, and ends the process. SIGINT
@@ -27,12 +28,14 @@ func Main(root *cobra.Command) {
 	os.Exit(int(status))
 }
 
-// Run runs a command, says on errs why it failed, and returns how the process is to
-// end.
+// Run runs a command, says on errs why it failed and, while it says nothing, what it
+// is doing, and returns how the process is to end.
 func Run(ctx context.Context, root *cobra.Command, arguments []string, out, errs io.Writer) exit.Status {
-	root.SetOut(out)
-	root.SetErr(errs)
+	ctx, reporter, stop := progress.Watch(ctx, root.Name(), errs)
+	root.SetOut(reporter.Heard(out))
+	root.SetErr(reporter.Heard(errs))
 	err := Execute(ctx, root, arguments)
+	stop()
 	if err != nil && err.Error() != "" {
 		fmt.Fprintf(errs, "%s: %v\n", root.Name(), err)
 	}
