@@ -108,7 +108,6 @@ func TestNobodyReachesKafkaWithoutCredentials(t *testing.T) {
 		_, cluster := messaging(t, env)
 		assert.Equal(t, map[string]any{
 			"Unauthenticated": map[string]any{"Enabled": false},
-			"Tls":             map[string]any{"Enabled": false},
 			"Sasl":            map[string]any{"Scram": map[string]any{"Enabled": true}, "Iam": map[string]any{"Enabled": true}},
 		}, cluster["ClientAuthentication"])
 		assert.Equal(t, "DISABLED", at(cluster, "BrokerNodeGroupInfo", "ConnectivityInfo", "PublicAccess", "Type"))

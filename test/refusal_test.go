@@ -4,42 +4,64 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
-	"github.com/aws/jsii-runtime-go"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/assembly"
 	"wallet-infra/internal/synthesis"
 	"wallet-infra/stacks"
 )
 
-func TestATemplateThatAWSRefusesIsAnError(t *testing.T) {
+// A misspelt property would be left out by AWS, or end the deployment; a missing one
+// ends it. Nothing that CDK's constructs acknowledge may hide either, in any stack.
+func TestAMisspeltOrMissingPropertyOfAnyStackFailsTheSynthesis(t *testing.T) {
+	if os.Getenv("CDK_VALIDATION") == "false" {
+		t.Skip("CDK_VALIDATION=false switches AWS's validator off")
+	}
 	context, err := config.ReadContext("../cdk.json", nil)
 	require.NoError(t, err)
+	context["aws:cdk:bundling-stacks"] = []string{}
 	dir := t.TempDir()
+	var sabotaged []string
 	err = synthesis.Run(func() {
-		app := stacks.NewApp(context, dir, nil)
-		stack := awscdk.NewStack(app, new("Refused"), &awscdk.StackProps{
-			Env: &awscdk.Environment{Account: new("111111111111"), Region: new("sa-east-1")},
-		})
-		awsrds.NewCfnDBCluster(stack, new("Cluster"), &awsrds.CfnDBClusterProps{
-			Engine:                new("aurora-mysql"),
-			BackupRetentionPeriod: jsii.Number(99), // AWS allows 35
-		})
+		app := stacks.NewApp(context, dir, config.All())
+		for _, stage := range *app.Node().Children() {
+			for _, stack := range *stage.Node().Children() {
+				scope := stack.(constructs.Construct)
+				sabotaged = append(sabotaged, *stack.Node().Path())
+				awscdk.NewCfnResource(scope, new("Misspelt"), &awscdk.CfnResourceProps{
+					Type: new("AWS::SNS::Topic"), Properties: &map[string]any{"DisplayNamee": "Alarms"},
+				})
+				awscdk.NewCfnResource(scope, new("Missing"), &awscdk.CfnResourceProps{
+					Type: new("AWS::SNS::Subscription"), Properties: &map[string]any{"TopicArn": "arn:aws:sns:sa-east-1:111111111111:alarms"},
+				})
+			}
+		}
 		app.Synth(nil)
 	})
 	report := filepath.Join(dir, "validation-report.json")
-	assert.ErrorContains(t, err, "synthesis failed: ValidationFailed: Validation failed.")
-	assert.ErrorContains(t, err, report)
+	require.ErrorContains(t, err, "synthesis failed: ValidationFailed: Validation failed.")
+	require.ErrorContains(t, err, report)
 	assert.NotContains(t, err.Error(), "goroutine")
 	assert.NotRegexp(t, `\n\s+at `, err.Error())
-	content, err := os.ReadFile(report)
+
+	findings, err := assembly.Findings(dir)
 	require.NoError(t, err)
-	assert.Contains(t, string(content), "BackupRetentionPeriod")
+	objections := map[string][]string{}
+	for _, finding := range findings {
+		objections[finding.Construct] = append(objections[finding.Construct], finding.Description)
+	}
+	require.NotEmpty(t, sabotaged)
+	for _, stack := range sabotaged {
+		assert.Containsf(t, strings.Join(objections[stack+"/Misspelt"], "\n"), "DisplayNamee", "%s: a misspelt property passes", stack)
+		assert.Containsf(t, strings.Join(objections[stack+"/Missing"], "\n"), "Protocol", "%s: a missing property passes", stack)
+	}
 }
 
 // Under `go test` too: a panic would end every other test with it.

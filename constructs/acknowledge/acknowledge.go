@@ -1,9 +1,10 @@
 // Package acknowledge records, beside the code that causes it, why a finding of
-// cdk-nag is accepted. The record travels in the template's metadata, where an
+// cdk-nag or a warning of CloudFormation Validate is accepted. The record of cdk-nag travels in the template's metadata, where an
 // auditor finds it, and the tests fail on every finding that has none.
 package acknowledge
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 )
@@ -22,4 +23,13 @@ func Finding(on constructs.IConstruct, rule, reason string, only ...string) {
 		suppression.AppliesTo = &applies
 	}
 	cdknag.NagSuppressions_AddResourceSuppressions(on, &[]*cdknag.NagPackSuppression{suppression}, new(true))
+}
+
+// Warning accepts one warning of CloudFormation Validate, such as "W3010", on the
+// construct and its children. An error has no acknowledgement: the summary of a
+// synthesis refuses one.
+func Warning(on constructs.IConstruct, rule, reason string) {
+	awscdk.Validations_Of(on).Acknowledge(&awscdk.Acknowledgment{
+		Id: new("CloudFormation-Validate::" + rule), Reason: new(reason),
+	})
 }

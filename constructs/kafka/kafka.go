@@ -161,15 +161,16 @@ func brokerSubnets(props Props) []string {
 const monitoringLevel = "PER_BROKER"
 
 // clientAuthentication lets the service in with SASL/SCRAM and operators with
-// IAM, and says no to the rest: MSK's default for an omitted setting depends on
-// the others.
+// IAM, and says no to anonymous clients. Certificates are left out: MSK refuses a
+// block that says no to them without a list of authorities ("Enabled and
+// CertificateAuthorityArnList fields must both be defined for TLS"), and they are
+// off until such a list is given.
 func clientAuthentication() *awsmsk.CfnCluster_ClientAuthenticationProperty {
 	return &awsmsk.CfnCluster_ClientAuthenticationProperty{
 		Sasl: &awsmsk.CfnCluster_SaslProperty{
 			Scram: &awsmsk.CfnCluster_ScramProperty{Enabled: new(true)},
 			Iam:   &awsmsk.CfnCluster_IamProperty{Enabled: new(true)},
 		},
-		Tls:             &awsmsk.CfnCluster_TlsProperty{Enabled: new(false)},
 		Unauthenticated: &awsmsk.CfnCluster_UnauthenticatedProperty{Enabled: new(false)},
 	}
 }

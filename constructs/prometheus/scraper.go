@@ -29,9 +29,9 @@ func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWor
 		Description:      new("The Prometheus collector: reads the service and the brokers, and nothing else"),
 		AllowAllOutbound: new(false),
 	})
-	group.Connections().AllowTo(props.Tasks, tcp(config.AppPort), new("Prometheus reads the tasks' /metrics"))
-	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaJMXPort), new("Prometheus reads Kafka's own metrics"))
-	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaNodePort), new("Prometheus reads the brokers' machines"))
+	group.Connections().AllowTo(props.Tasks, tcp(config.AppPort), new("Prometheus reads the metrics of the tasks"))
+	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaJMXPort), new("Prometheus reads the metrics of Kafka"))
+	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaNodePort), new("Prometheus reads the machines of the brokers"))
 	// AWS asks for two subnets in different zones; these are all of the tier's.
 	subnets := props.Network.Vpc.SelectSubnets(props.Network.Private()).SubnetIds
 	scraper := awsaps.NewCfnScraper(scope, new("Scraper"), &awsaps.CfnScraperProps{

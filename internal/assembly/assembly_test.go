@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -117,6 +118,36 @@ func TestEveryFindingOfEveryPluginIsRead(t *testing.T) {
 		{Rule: "W1", Description: "odd", Severity: "warning"},
 		{Rule: "X", Description: "y", Severity: "error"},
 	}, findings)
+}
+
+// CDK 2.270 matched an acknowledgement over the whole tree, and its flow log
+// acknowledges the unknown property: a misspelt one passed anywhere.
+func TestASilencedFindingStaysOneUnlessItIsAWarningBelowWhatAcknowledgesIt(t *testing.T) {
+	for name, test := range map[string]struct{ severity, at, construct, want string }{
+		"a warning on the construct itself": {"warning", "Staging/Data/A", "Staging/Data/A", ""},
+		"a warning below it":                {"warning", "Staging/Data", "Staging/Data/A", ""},
+		"a warning elsewhere":               {"warning", "Staging/Network/Vpc", "Staging/Data/A", "of another construct, Staging/Network/Vpc"},
+		"a name that only begins alike":     {"warning", "Staging/Data", "Staging/Database", "of another construct"},
+		"a whole environment":               {"warning", "Staging", "Staging/Data/A", "for a whole environment"},
+		"the whole app":                     {"warning", "", "Staging/Data/A", "for a whole environment"},
+		"a misspelt property":               {"fatal", "Staging/Data/A", "Staging/Data/A", "only warnings"},
+		"an error":                          {"error", "Staging/Data/A", "Staging/Data/A", "only warnings"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			findings, err := Findings(write(t, map[string]string{"validation-report.json": fmt.Sprintf(`{"pluginReports": [
+				{"pluginName": "CloudFormation Validate", "violations": [], "suppressedViolations": [
+				{"ruleName": "F3002", "description": "no such property", "severity": %q, "acknowledgedAt": %q,
+				"violatingConstructs": [{"constructPath": %q}]}]}]}`, test.severity, test.at, test.construct)}))
+			require.NoError(t, err)
+			if test.want == "" {
+				assert.Empty(t, findings)
+				return
+			}
+			require.Len(t, findings, 1)
+			assert.Equal(t, test.construct, findings[0].Construct)
+			assert.Contains(t, findings[0].Description, test.want)
+		})
+	}
 }
 
 func TestASynthesisWithoutValidationIsNotTakenForAFaultlessOne(t *testing.T) {

@@ -2,7 +2,9 @@ package assembly
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 )
 
 // Finding is something that a validator or an annotation objects to in one
@@ -18,7 +20,8 @@ type Finding struct {
 const Annotations = "Construct Annotations"
 
 // Findings reads the validation report of the assembly in dir: the findings that
-// nobody acknowledged. It fails where no validator ran.
+// nobody acknowledged, and those that were silenced wider than an acknowledgement
+// may reach. It fails where no validator ran.
 func Findings(dir string) ([]Finding, error) {
 	var report struct {
 		Plugins []pluginReport `json:"pluginReports"`
@@ -40,29 +43,65 @@ func Findings(dir string) ([]Finding, error) {
 
 // pluginReport is what one validator says.
 type pluginReport struct {
-	Name       string `json:"pluginName"`
-	Violations []struct {
-		Rule        string `json:"ruleName"`
-		Description string `json:"description"`
-		Severity    string `json:"severity"`
-		Constructs  []struct {
-			Path string `json:"constructPath"`
-		} `json:"violatingConstructs"`
-	} `json:"violations"`
+	Name       string      `json:"pluginName"`
+	Violations []violation `json:"violations"`
+	Suppressed []violation `json:"suppressedViolations"`
+}
+
+// violation is one rule's objection to some constructs. Where it is suppressed,
+// AcknowledgedAt is the path of the construct that answered it.
+type violation struct {
+	Rule           string `json:"ruleName"`
+	Description    string `json:"description"`
+	Severity       string `json:"severity"`
+	AcknowledgedAt string `json:"acknowledgedAt"`
+	Constructs     []struct {
+		Path string `json:"constructPath"`
+	} `json:"violatingConstructs"`
 }
 
 // findings gives one finding for each construct concerned.
 func (p pluginReport) findings() []Finding {
 	var findings []Finding
 	for _, violation := range p.Violations {
-		finding := Finding{Source: p.Name, Rule: violation.Rule, Description: violation.Description, Severity: violation.Severity}
-		if len(violation.Constructs) == 0 {
-			findings = append(findings, finding)
-		}
-		for _, construct := range violation.Constructs {
-			finding.Construct = construct.Path
-			findings = append(findings, finding)
+		findings = append(findings, violation.findings(p.Name)...)
+	}
+	for _, violation := range p.Suppressed {
+		if reason := violation.silencedTooWide(); p.Name != Annotations && reason != "" {
+			violation.Description += " (" + reason + ")"
+			findings = append(findings, violation.findings(p.Name)...)
 		}
 	}
 	return findings
+}
+
+func (v violation) findings(source string) []Finding {
+	finding := Finding{Source: source, Rule: v.Rule, Description: v.Description, Severity: v.Severity}
+	if len(v.Constructs) == 0 {
+		return []Finding{finding}
+	}
+	var findings []Finding
+	for _, construct := range v.Constructs {
+		finding.Construct = construct.Path
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// silencedTooWide says why a suppressed violation stays a finding. CDK's own
+// constructs acknowledge rules too, for the unknown and the missing property among
+// them, and its library once matched an acknowledgement over the whole tree.
+func (v violation) silencedTooWide() string {
+	if v.Severity != "warning" && v.Severity != "informational" {
+		return "suppressed, but only warnings can be acknowledged"
+	}
+	if !strings.Contains(v.AcknowledgedAt, "/") {
+		return fmt.Sprintf("suppressed for a whole environment, at %q", v.AcknowledgedAt)
+	}
+	for _, construct := range v.Constructs {
+		if construct.Path != v.AcknowledgedAt && !strings.HasPrefix(construct.Path, v.AcknowledgedAt+"/") {
+			return fmt.Sprintf("suppressed by the acknowledgement of another construct, %s", v.AcknowledgedAt)
+		}
+	}
+	return ""
 }
