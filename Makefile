@@ -11,7 +11,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 # The linters of workflows stand apart: both sets pin the same YAML library.
 WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/deliver help synth test deploy-local lint cfnlint lock update changes identity drill cost bench check clean
+.PHONY: build/deliver help synth test deploy-local lint preflight cfnlint lock update changes identity drill cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,8 +22,8 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 synth: node_modules/.package-lock.json ## write and validate every environment's templates (ENV=staging for one)
 	rm -rf cdk.out
-	cdk synth --quiet $(if $(ENV),-c env=$(ENV))
-	go run ./cmd/summary
+	@scripts/progress.sh "synthesizing (the first time, Go compiles the CDK library)" cdk synth --quiet $(if $(ENV),-c env=$(ENV))
+	@go run ./cmd/summary
 
 test: node_modules/.package-lock.json ## run every test: configuration, templates, handlers, documents
 	go test ./...
@@ -31,7 +31,7 @@ test: node_modules/.package-lock.json ## run every test: configuration, template
 deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)
 	go run ./cmd/local $(if $(ENV),--env $(ENV))
 
-lint: node_modules/.package-lock.json ## formatting, go vet and the linters, of Go, documents and workflows
+lint: node_modules/.package-lock.json preflight ## formatting, go vet and the linters, of Go, templates, documents and workflows
 	@unformatted="$$(git ls-files '*.go' | xargs gofmt -l)"; \
 	  if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
@@ -44,10 +44,25 @@ lint: node_modules/.package-lock.json ## formatting, go vet and the linters, of 
 	$(WORKFLOWS) ghalint run
 	$(WORKFLOWS) ghalint act
 
-cfnlint: ## ask cfn-lint, where it is installed, about the templates of the last synth
-	@mkdir -p build
-	go run ./cmd/summary --templates | while read -r region path; do \
-	  cfn-lint --non-zero-exit-code error --regions "$$region" -- "$$path" > build/cfn-lint.log || { cat build/cfn-lint.log; exit 1; }; \
+# Synthesizes again only where something that a template is made from has changed.
+cdk.out/manifest.json: node_modules/.package-lock.json app.go cdk.json go.mod $(shell find config constructs stacks lambda cmd/migrate internal/migrations -type f -not -name '*_test.go')
+	$(MAKE) synth
+
+preflight: cdk.out/manifest.json ## ask cdk-preflight about every template: what AWS refuses and no schema says
+	node scripts/preflight.mjs cdk.out
+
+# Made again when the pinned versions change; cfn-lint is the one judge in Python.
+build/venv/bin/cfn-lint: .ci/cfn-lint.txt
+	python3 -m venv --clear build/venv
+	build/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/cfn-lint.txt
+	@touch $@
+
+cfnlint: build/venv/bin/cfn-lint cdk.out/manifest.json ## ask cfn-lint about every template in its region (needs Python)
+	@go run ./cmd/summary --templates > build/templates.txt
+	@for region in $$(cut -d ' ' -f 1 build/templates.txt | sort -u); do \
+	  echo "cfn-lint: $$region"; \
+	  grep "^$$region " build/templates.txt | cut -d ' ' -f 2- | xargs -d '\n' build/venv/bin/cfn-lint --non-zero-exit-code error --regions "$$region" -- > build/cfn-lint.log \
+	    || { grep -A 2 '^E' build/cfn-lint.log; exit 1; }; \
 	done
 
 lock: node_modules/.package-lock.json ## accept changed identities of stateful resources, deliberately
@@ -73,8 +88,7 @@ identity: node_modules/.package-lock.json ## show what would change in whom an a
 cost: ## print the fixed monthly cost of the templates of the last synth
 	go run ./cmd/cost
 
-drill: node_modules/.package-lock.json ## lose the first region, rehearsed from the templates (DRILL='run --mode graceful' for one)
-	@if [ ! -f cdk.out/manifest.json ] || [ -n "$$(find app.go cdk.json config constructs stacks -newer cdk.out/manifest.json -type f -print -quit)" ]; then $(MAKE) synth; fi
+drill: cdk.out/manifest.json ## lose the first region, rehearsed from the templates (DRILL='run --mode graceful' for one)
 	go run ./cmd/drill $(or $(DRILL),all --quiet)
 
 bench: node_modules/.package-lock.json ## measure builds, synthesis and tests, and rewrite docs/PERFORMANCE.md

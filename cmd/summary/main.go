@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/exit"
@@ -86,7 +88,7 @@ func summarize(out io.Writer, dir string) error {
 		return exit.With(exit.CheckFailed, "%s", strings.Join(problems, "\n"))
 	}
 	fmt.Fprintf(out, "CloudFormation Validate has no open finding.\n\n")
-	fmt.Fprintf(out, "Next: make test, then, with credentials, scripts/deploy.sh %s --dry-run (docs/DEPLOYMENT.md)\n", strings.ToLower(environments[0]))
+	fmt.Fprintf(out, "Next: make test, then, with credentials, scripts/deploy.sh %s --dry-run (docs/DEPLOYMENT.md)\n", firstToDeploy(environments))
 	return nil
 }
 
@@ -97,6 +99,17 @@ func listTemplates(out io.Writer, dir string) error {
 		fmt.Fprintln(out, stack.Region, stack.Path)
 	}
 	return err
+}
+
+// firstToDeploy is the name of the environment to begin with: config lists them in the
+// order in which a release goes through them.
+func firstToDeploy(stages []string) string {
+	for _, env := range config.All() {
+		if slices.ContainsFunc(stages, func(stage string) bool { return strings.EqualFold(stage, env.Name) }) {
+			return env.Name
+		}
+	}
+	return strings.ToLower(stages[0])
 }
 
 // openFindings renders the validator's findings, one line each.

@@ -64,7 +64,7 @@ func TestTheSummaryListsEveryStackWithItsSize(t *testing.T) {
 	assert.Contains(t, out, "TEMPLATE KB of 1000")
 	assert.Contains(t, out, "2 environments, 3 stacks, 6 resources. The templates are in ")
 	assert.Contains(t, out, "no open finding")
-	assert.Contains(t, out, "scripts/deploy.sh production --dry-run")
+	assert.Contains(t, out, "scripts/deploy.sh staging --dry-run")
 }
 
 func TestAStackThatCloudFormationWouldRefuseFailsTheSummary(t *testing.T) {

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# progress.sh WHAT COMMAND...: runs a command, and says every ten seconds that it still
+# runs. Its exit status is the command's.
+set -euo pipefail
+what=$1
+shift
+start=$SECONDS
+while sleep 10; do echo "$what: $((SECONDS - start)) s" >&2; done &
+trap 'kill %1' EXIT
+"$@"
