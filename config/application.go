@@ -4,9 +4,15 @@ import "time"
 
 // What the deployment must know of the application, read from its repository.
 
-// DatabasePools is the number of connection pools in one task of the wallet
-// service: default, write and read.
-const DatabasePools = 3
+// One task of the wallet service declares three pools of database connections. The
+// default one does all the work: Hibernate Reactive in Quarkus 3.8 knows no other
+// (quarkusio/quarkus, pull request 35493 and issue 39049). The two named ones, "write"
+// and "read", answer health checks, for which [NamedPoolSize] is plenty.
+const NamedPools, NamedPoolSize = 2, 2
+
+// ReservedConnections of the database are not the service's: rotation, the function
+// that makes users, RDS itself, and people who look into an incident.
+const ReservedConnections = 200
 
 // CachePoolSize is the number of connections of one task to the cache.
 const CachePoolSize = 20

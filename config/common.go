@@ -33,8 +33,8 @@ func walletLimits(freeMemoryMiB int) Limits {
 	return Limits{
 		// Above it a failover's reconnections no longer fit on the writer.
 		DatabaseCPUPercent: 80,
-		// Twenty tasks with 45 connections each hold 900 of production's 2,000: above
-		// it something leaks, or readers are lost in the middle of a deployment.
+		// Twenty tasks with 44 connections each hold 880 of production's 2,000, and
+		// 1,760 for the minutes of a deployment at the bound: else something leaks.
 		ConnectionsPercent: 80,
 		// Both replicate in milliseconds; after a second users miss their own writes.
 		ReplicaLag:         time.Second,

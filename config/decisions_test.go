@@ -171,9 +171,9 @@ var decisions = map[string][]decision{
 		{"time between two steps out and in", func(e Environment) []any {
 			return []any{e.Service.ScaleOutCooldown, e.Service.ScaleInCooldown}
 		}, "1m0s 5m0s", "1m0s 5m0s", "out as fast as a JVM starts, in only when the peak is over"},
-		{"connections of a pool, and of the whole service", func(e Environment) []any {
+		{"connections of the pool that works, and of the whole service", func(e Environment) []any {
 			return []any{e.Service.DatabasePoolSize, e.Service.DatabaseConnections()}
-		}, "20 482", "15 1802", "all of them must fit the one server that is left after a failure"},
+		}, "40 354", "40 1762", "all of them must fit the one server that is left after a failure"},
 		{"percent of heap, time to start and to stop", func(e Environment) []any {
 			return []any{e.Service.HeapPercent, e.Service.StartupGrace, e.Service.StopTimeout}
 		}, "70 2m0s 1m30s", "70 2m0s 1m30s", "more heap is killed for its memory; less time kills a JVM that starts, or a transfer in flight"},

@@ -182,7 +182,8 @@ type Database struct {
 	EngineVersion string
 	// InstanceType is the class of the writer and of every reader, without "db.".
 	InstanceType string
-	// Readers is the fixed number of readers beside the one writer.
+	// Readers is the fixed number of readers beside the one writer. They take over
+	// when it is lost, and serve queries once the service routes them there.
 	Readers int
 	// MaxReaders is the bound of reader autoscaling, the fixed readers included.
 	MaxReaders int
@@ -397,8 +398,8 @@ type Service struct {
 	// ScaleOutCooldown and ScaleInCooldown are how long autoscaling waits after it
 	// added or removed tasks before it does so again.
 	ScaleOutCooldown, ScaleInCooldown time.Duration
-	// DatabasePoolSize is the number of connections in each of a task's
-	// [DatabasePools].
+	// DatabasePoolSize is the number of connections in a task's default pool, which
+	// does all the work; the others have [NamedPoolSize].
 	DatabasePoolSize int
 	// HeapPercent is the share of the application's memory that the JVM may use as
 	// heap; the rest is for class data, thread stacks and network buffers.
@@ -431,7 +432,7 @@ func (s Service) AppCPU() int { return s.CPU - s.CollectorCPU }
 // migration has ended before the second half starts, but a deployment that is
 // repeated can meet it.
 func (s Service) DatabaseConnections() int {
-	return 2*s.MaxTasks*DatabasePools*s.DatabasePoolSize + MigrationConnections
+	return 2*s.MaxTasks*(s.DatabasePoolSize+NamedPools*NamedPoolSize) + MigrationConnections
 }
 
 // Edge is what stands between the internet and the service.

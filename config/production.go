@@ -173,12 +173,11 @@ func productionService() Service {
 		// Out at once, a minute being a JVM's start; in only when the peak is over.
 		ScaleOutCooldown: time.Minute,
 		ScaleInCooldown:  5 * time.Minute,
-		// The service's default of 20 would need 2,400 connections in the middle of
-		// a deployment at the bound of 20 tasks, and when the last reader is lost
-		// the writer takes all of them. 15 makes 1,800, which leaves 200 of the
-		// server's 2,000 for migrations, rotation and operators. At 5 ms a
-		// transaction the 300 connections of the write pools carry 60,000 a second.
-		DatabasePoolSize:   15,
+		// 40 and four for health checks, in 40 tasks in the middle of a deployment at
+		// the bound, are 1,760 of the server's 2,000; all of them are the writer's once
+		// the last reader is lost. Out of a deployment 20 tasks have 800 that work: at
+		// 5 ms a transaction, 160,000 a second, and at 50 ms still the peak of 15,000.
+		DatabasePoolSize:   40,
 		HeapPercent:        70,
 		StartupGrace:       120 * time.Second,
 		StopTimeout:        90 * time.Second,
@@ -259,8 +258,8 @@ func productionDR() DR {
 		InstanceType:   "r6g.2xlarge",
 		Readers:        1,
 		ReplicationLag: time.Minute,
-		// Two minutes of events are 600,000 rows of the outbox at 5,000 a second: a
-		// quarter of an hour of publishing again.
+		// Two minutes of events are 2,400 at the 20 a second of the service's publisher
+		// (docs/APPLICATION.md): two minutes of publishing again, and more once it is faster.
 		EventLag: 2 * time.Minute,
 		// One late value is noise. With a third minute, a replication that stands still
 		// would have lost the five minutes of the promise before anybody knew.

@@ -155,8 +155,8 @@ func stagingService() Service {
 		// Out at once, a minute being a JVM's start; in only when the peak is over.
 		ScaleOutCooldown: time.Minute,
 		ScaleInCooldown:  5 * time.Minute,
-		// The service's own default; it fits the smaller server many times over.
-		DatabasePoolSize:   20,
+		// Production's; it fits the smaller server twice over.
+		DatabasePoolSize:   40,
 		HeapPercent:        70,
 		StartupGrace:       120 * time.Second,
 		StopTimeout:        90 * time.Second,

@@ -57,8 +57,9 @@ func validateRegistry(p *problems, r Registry) {
 // validateServiceData reports what the service asks of the database and does not
 // get.
 func validateServiceData(p *problems, e Environment) {
-	p.check(e.Service.DatabaseConnections() <= e.Database.MaxConnections, "Service.DatabasePoolSize", e.Service.DatabasePoolSize,
-		"small enough that twice Service.MaxTasks with %d pools each, and a migration, fit into Database.MaxConnections, %d", DatabasePools, e.Database.MaxConnections)
+	p.check(e.Service.DatabaseConnections()+ReservedConnections <= e.Database.MaxConnections, "Service.DatabasePoolSize", e.Service.DatabasePoolSize,
+		"small enough that twice Service.MaxTasks with it and %d more each, a migration and %d in reserve, fit into Database.MaxConnections, %d",
+		NamedPools*NamedPoolSize, ReservedConnections, e.Database.MaxConnections)
 	p.check(e.Primary.DatabaseAuthorities() != "", "Primary.Name", e.Primary.Name, "a region whose RDS certificates are in config/authorities")
 	// A task that is killed before the load balancer lets go of it cuts requests.
 	p.check(e.Edge.DeregistrationDelay < e.Service.StopTimeout, "Edge.DeregistrationDelay", e.Edge.DeregistrationDelay,

@@ -305,16 +305,15 @@ Edge.DeregistrationDelay: want less than Service.StopTimeout, 1.5s, got 1m0s`},
 }
 
 func TestPoolsThatTheDatabaseCannotHoldInTheMiddleOfADeployment(t *testing.T) {
-	const want = `Service.DatabasePoolSize: want small enough that twice Service.MaxTasks with 3 pools each, and a migration, fit into Database.MaxConnections, `
+	const want = `Service.DatabasePoolSize: want small enough that twice Service.MaxTasks with it and 4 more each, a migration and 200 in reserve, fit into Database.MaxConnections, `
 	assertRefused(t, Production, map[string]refusal{
-		// 2 x 20 tasks x 3 pools x 17 are 2,040 connections; with 16 they are 1,920. A
-		// migration opens two more.
-		"pools too large":  {func(e *Environment) { e.Service.DatabasePoolSize = 17 }, want + `2000, got 17`},
-		"too many tasks":   {func(e *Environment) { e.Service.MaxTasks = 23 }, want + `2000, got 15`},
-		"server too small": {func(e *Environment) { e.Database.MaxConnections = 1801 }, want + `1801, got 15`},
+		// 2 x 20 tasks x (41 + 2 x 2), two of a migration and 200 are 2,002.
+		"pools too large":  {func(e *Environment) { e.Service.DatabasePoolSize = 41 }, want + `2000, got 41`},
+		"too many tasks":   {func(e *Environment) { e.Service.MaxTasks = 21 }, want + `2000, got 40`},
+		"server too small": {func(e *Environment) { e.Database.MaxConnections = 1961 }, want + `1961, got 40`},
 	})
 	exact := Production()
-	exact.Database.MaxConnections = 1802
+	exact.Database.MaxConnections = 1962
 	assert.NoError(t, exact.Validate())
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -284,9 +285,10 @@ func TestTheApplicationIsToldEverythingItNeeds(t *testing.T) {
 				`username="${BROKER_USERNAME}" password="${BROKER_PASSWORD}";`,
 			"QUARKUS_DATASOURCE_REACTIVE_URL": "", "QUARKUS_DATASOURCE_WRITE_REACTIVE_URL": "", "QUARKUS_DATASOURCE_READ_REACTIVE_URL": "",
 			"QUARKUS_DATASOURCE_REACTIVE_MAX_SIZE":       fmt.Sprint(env.Service.DatabasePoolSize),
-			"QUARKUS_DATASOURCE_WRITE_REACTIVE_MAX_SIZE": fmt.Sprint(env.Service.DatabasePoolSize),
-			"QUARKUS_DATASOURCE_READ_REACTIVE_MAX_SIZE":  fmt.Sprint(env.Service.DatabasePoolSize),
-			"QUARKUS_HIBERNATE_ORM_DATABASE_GENERATION":  "none", "QUARKUS_HIBERNATE_ORM_LOG_SQL": "false",
+			"QUARKUS_DATASOURCE_WRITE_REACTIVE_MAX_SIZE": "2", "QUARKUS_DATASOURCE_READ_REACTIVE_MAX_SIZE": "2",
+			"QUARKUS_HIBERNATE_ORM_DATABASE_GENERATION": "none", "QUARKUS_HIBERNATE_ORM_LOG_SQL": "false",
+			// Quarkus, "HTTP reference": both are needed behind a proxy that sends X-Forwarded-Proto.
+			"QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING": "true", "QUARKUS_HTTP_PROXY_ALLOW_X_FORWARDED": "true",
 			"QUARKUS_LOG_CATEGORY__COM_WALLET__LEVEL": "INFO", "QUARKUS_LOG_CONSOLE_JSON": "true",
 			"QUARKUS_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://localhost:4317",
 			"QUARKUS_OTEL_RESOURCE_ATTRIBUTES": "service.name=wallet-service,service.version=" + env.Site.ImageTag +
@@ -309,7 +311,7 @@ func TestTheApplicationIsToldEverythingItNeeds(t *testing.T) {
 	})
 }
 
-func TestReadsGoToTheReadersAndWritesToTheWriter(t *testing.T) {
+func TestThePoolThatDoesTheWorkLeadsToTheWriter(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		variables := environmentOf(env.stack(t, "compute").container(t, "wallet-service"))
 		for prefix, endpoint := range map[string]string{
@@ -441,14 +443,20 @@ func TestATaskMaySendTracesAndNothingElse(t *testing.T) {
 
 func TestTheConnectionPoolsFitTheDatabaseInTheMiddleOfADeployment(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		const reserve = 200 // migrations, which take two, rotation, operators
-		const pools = 3
-		variables := environmentOf(env.stack(t, "compute").container(t, "wallet-service"))
-		size := variables["QUARKUS_DATASOURCE_REACTIVE_MAX_SIZE"]
-		assert.Equal(t, fmt.Sprint(env.Service.DatabasePoolSize), size)
+		const reserve = 200 // a migration, which takes two, rotation, people
+		task := 0
+		size := func(pool string) int {
+			text := environmentOf(env.stack(t, "compute").container(t, "wallet-service"))["QUARKUS_DATASOURCE_"+pool+"REACTIVE_MAX_SIZE"]
+			connections, err := strconv.Atoi(text)
+			require.NoError(t, err)
+			task += connections
+			return connections
+		}
+		// Hibernate Reactive in Quarkus 3.8 works on the default datasource alone.
+		assert.Greater(t, size(""), 5*(size("WRITE_")+size("READ_")), "connections lie idle in pools that only answer health checks")
 		// Readers that are all gone leave their endpoint to the writer, so one
 		// instance must be able to hold every pool.
-		assert.LessOrEqual(t, 2*env.Service.MaxTasks*pools*env.Service.DatabasePoolSize+reserve, env.Database.MaxConnections)
+		assert.LessOrEqual(t, 2*env.Service.MaxTasks*task+reserve, env.Database.MaxConnections)
 	})
 }
 

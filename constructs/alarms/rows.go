@@ -167,7 +167,8 @@ func connections(env config.Environment) float64 {
 	return float64(env.Database.MaxConnections*env.Observability.Limits.ConnectionsPercent) / 100
 }
 
-// readerRows watch the readers, where there are any.
+// readerRows watch the readers, where there are any. They get no query of the service
+// yet (docs/APPLICATION.md): what loads them is a person, or their own replication.
 func readerRows(env config.Environment, p signals.Platform) []Row {
 	limits := env.Observability.Limits
 	if env.Database.Readers == 0 {
@@ -182,13 +183,13 @@ func readerRows(env config.Environment, p signals.Platform) []Row {
 		},
 		{
 			ID: "database-reader-connections", Runbook: "database-connections", Severity: Critical,
-			Why:     "A reader runs out of connections, after which queries fail.",
+			Why:     "A reader runs out of connections: tasks fail that cannot reach it.",
 			Metric:  p.Database(signals.Reader, "DatabaseConnections", "Maximum"),
 			Compare: Above, Threshold: connections(env), Periods: 5, Datapoints: 5, Missing: Quiet,
 		},
 		{
 			ID: "database-replica-lag", Runbook: "database-replica-lag", Severity: Warning,
-			Why:    "A reader is so far behind that users do not see what they just did.",
+			Why:    "A reader is far behind: it would take over late, and show queries old balances.",
 			Metric: p.Database(signals.Reader, "AuroraReplicaLag", "Maximum"),
 			// The metric is in milliseconds.
 			Compare: Above, Threshold: float64(limits.ReplicaLag.Milliseconds()), Periods: 5, Datapoints: 5, Missing: Quiet,

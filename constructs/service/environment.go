@@ -19,9 +19,9 @@ const authoritiesPath = scratchPath + "/database-authorities.pem"
 // and of the properties' names that tells them apart.
 var datasources = []struct {
 	variable, property string
-	reader             bool
+	reader, works      bool
 }{
-	{variable: "", property: ""},
+	{variable: "", property: "", works: true},
 	{variable: "WRITE_", property: "write."},
 	{variable: "READ_", property: "read.", reader: true},
 }
@@ -58,6 +58,11 @@ func runtimeEnvironment(env config.Environment) map[string]string {
 		"QUARKUS_LOG_CONSOLE_JSON": "true",
 		// The image logs every command at debug level, amounts and owners included.
 		"QUARKUS_LOG_CATEGORY__COM_WALLET__LEVEL": "INFO",
+		// The load balancer ends TLS: without them the application answers with
+		// addresses of http://. It never sends Forwarded or X-Forwarded-Host, which a
+		// client could choose, and Quarkus believes neither unless it is told to.
+		"QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING": "true",
+		"QUARKUS_HTTP_PROXY_ALLOW_X_FORWARDED":        "true",
 		// Requests in flight may finish for as long as the load balancer waits.
 		"QUARKUS_SHUTDOWN_TIMEOUT": seconds(env.Edge.DeregistrationDelay.Seconds()),
 	}
@@ -84,8 +89,9 @@ func javaOptions() []string {
 	return options
 }
 
-// databaseEnvironment points writes at the writer and reads at the readers. The
-// default pool, which the outbox uses, reads what it has just written.
+// databaseEnvironment points the pool that does all the work at the writer, and
+// "read" at the readers, which get no query from it but health checks until the
+// service routes reads (docs/APPLICATION.md).
 func databaseEnvironment(props Props) map[string]string {
 	variables := map[string]string{
 		// The migrations own the schema; the service's user could not change it.
@@ -93,13 +99,16 @@ func databaseEnvironment(props Props) map[string]string {
 		"QUARKUS_HIBERNATE_ORM_LOG_SQL":             "false",
 	}
 	for _, source := range datasources {
-		host := props.Database.Writer
+		host, size := props.Database.Writer, config.NamedPoolSize
 		if source.reader {
 			host = props.Database.Reader
 		}
+		if source.works {
+			size = props.Env.Service.DatabasePoolSize
+		}
 		prefix := "QUARKUS_DATASOURCE_" + source.variable + "REACTIVE_"
 		variables[prefix+"URL"] = fmt.Sprintf("mysql://%s:%d/%s", host, config.MySQLPort, config.DatabaseName)
-		variables[prefix+"MAX_SIZE"] = strconv.Itoa(props.Env.Service.DatabasePoolSize)
+		variables[prefix+"MAX_SIZE"] = strconv.Itoa(size)
 	}
 	return variables
 }

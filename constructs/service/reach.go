@@ -27,7 +27,7 @@ func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGr
 func connect(tasks awsec2.SecurityGroup, props Props) {
 	connections := tasks.Connections()
 	connections.AllowTo(props.Database.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.MySQLPort)),
-		new("Wallet service to Aurora: commands write, queries read"))
+		new("Wallet service to Aurora, TLS"))
 	connections.AllowTo(props.Cache.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.CachePort)),
 		new("Wallet service to its cache, TLS"))
 	connections.AllowTo(props.Kafka.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.KafkaSCRAMPort)),
