@@ -125,7 +125,7 @@ func TestTheScriptsPassOnTheirStatusAndPrintNoSecret(t *testing.T) {
 	assert.NotContains(t, out, "must-not-be-printed")
 	assert.NotContains(t, out, "role-secret")
 
-	w.task.exit, w.task.polls = int(exit.SchemaTooNew), 0 // the program would wait in truth between two looks
+	w.arrange(func() { w.task.exit, w.task.polls = int(exit.SchemaTooNew), 0 }) // the program would wait in truth between two looks
 	out, status = script(t, "migrate", "staging", "--yes")
 	assert.Equal(t, exit.SchemaTooNew, status, out)
 
@@ -133,7 +133,7 @@ func TestTheScriptsPassOnTheirStatusAndPrintNoSecret(t *testing.T) {
 	assert.Equal(t, exit.Refused, status)
 	assert.Contains(t, out, "add --yes")
 
-	w.errors["sts GetCallerIdentity"] = "ExpiredToken"
+	w.arrange(func() { w.errors["sts GetCallerIdentity"] = "ExpiredToken" })
 	out, status = script(t, "status", "staging")
 	assert.Equal(t, exit.Refused, status)
 	assert.Contains(t, out, "the credentials have expired")
@@ -143,13 +143,14 @@ func TestTheScriptsPassOnTheirStatusAndPrintNoSecret(t *testing.T) {
 func TestASignalReachesTheCLIThroughTheScript(t *testing.T) {
 	w := newWorld(t)
 	withProgram(t)
-	w.hang = make(chan struct{})
+	hang := make(chan struct{})
+	w.arrange(func() { w.hang = hang })
 	command := exec.Command(scriptPath(t, "deploy"), "staging", "--cdk", cdkPath(t), "--yes")
 	var out syncBuffer
 	command.Stdout, command.Stderr = &out, &out
 	require.NoError(t, command.Start())
 	select {
-	case <-w.hang:
+	case <-hang:
 	case <-time.After(time.Minute):
 		_ = command.Process.Kill()
 		t.Fatalf("the deployment never began: %s", out.String())

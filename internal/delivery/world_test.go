@@ -297,6 +297,13 @@ func (w *world) deployed() []string {
 	return found
 }
 
+// arrange changes the world while another process asks it.
+func (w *world) arrange(change func()) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	change()
+}
+
 // called says whether an operation was asked for.
 func (w *world) called(call string) bool { return slices.Contains(w.calls, call) }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -61,11 +63,10 @@ func WaitsForTimeouts(name string) bool {
 const throttles = 6
 
 func throttle(_ context.Context, r *rehearsal, _ context.CancelFunc) error {
-	done := false
+	var once sync.Once // steps that run side by side begin at the same time
 	r.before = func(path string) {
-		if !done && strings.Contains(path, "/") { // beyond the approval, which asks nothing
-			done = true
-			r.lab.Cloud.Guard.Throttle(throttles)
+		if strings.Contains(path, "/") { // beyond the approval, which asks nothing
+			once.Do(func() { r.lab.Cloud.Guard.Throttle(throttles) })
 		}
 	}
 	return nil
@@ -84,11 +85,13 @@ func throttled(_ context.Context, r *rehearsal, failed error) error {
 
 // hold shows a promotion that does not end, whatever the endpoint says.
 func hold(_ context.Context, r *rehearsal, _ context.CancelFunc) error {
-	asked := false
+	var asked atomic.Bool
 	r.lab.Cloud.Guard.Tamper(func(operation string, answer any) {
-		asked = asked || operation == "FailoverGlobalCluster"
+		if operation == "FailoverGlobalCluster" {
+			asked.Store(true)
+		}
 		out, ok := answer.(*rds.DescribeGlobalClustersOutput)
-		if !ok || !asked {
+		if !ok || !asked.Load() {
 			return
 		}
 		for i := range out.GlobalClusters {
@@ -111,17 +114,15 @@ func held(ctx context.Context, r *rehearsal, failed error) error {
 
 // startTwice starts a second run while the first is under way.
 func startTwice(_ context.Context, r *rehearsal, _ context.CancelFunc) error {
-	done := false
+	var once sync.Once
 	r.before = func(string) {
-		if done {
-			return
-		}
-		done = true
-		second, err := Open(r.journal("failover"))
-		if err == nil {
-			_ = second.Close() // the check fails
-		}
-		r.check("a second start is refused while the first runs", errors.Is(err, ErrUnderWay), "%v", err)
+		once.Do(func() {
+			second, err := Open(r.journal("failover"))
+			if err == nil {
+				_ = second.Close() // the check fails
+			}
+			r.check("a second start is refused while the first runs", errors.Is(err, ErrUnderWay), "%v", err)
+		})
 	}
 	return nil
 }
