@@ -11,7 +11,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 # The linters of workflows stand apart: both sets pin the same YAML library.
 WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/deliver help synth test deploy-local lint preflight cfnlint lock update changes identity drill cost bench check clean
+.PHONY: build/deliver help synth test race deploy-local lint preflight cfnlint lock update changes identity drill cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,7 +26,10 @@ synth: node_modules/.package-lock.json ## write and validate every environment's
 	@go run ./cmd/summary
 
 test: node_modules/.package-lock.json ## run every test: configuration, templates, handlers, documents
-	go test ./...
+	go test -shuffle=on ./...
+
+race: ## the same under the race detector, of every package that starts no jsii
+	go test -race -shuffle=on $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep '\.test ' | grep -v /jsii-runtime-go | sed 's/\.test .*//')
 
 deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)
 	go run ./cmd/local $(if $(ENV),--env $(ENV))

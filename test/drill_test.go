@@ -43,7 +43,10 @@ func standbys(t *testing.T) []environment {
 func TestTheSynthesizedPlansSurviveEveryRehearsal(t *testing.T) {
 	for _, env := range standbys(t) {
 		all := drill.Suite(drill.Settings{
-			Blueprint: drilled(t, env), RPO: env.DR.Recovery.PointObjective, Directory: t.TempDir(),
+			Blueprint: drilled(t, env), Promised: drill.Promised{
+				Primary: env.Primary.Name, Secondary: env.Secondary.Name, Name: env.Site.APIDomain,
+				Hosts: map[string]string{env.Primary.Name: env.RegionalDomain(env.Primary), env.Secondary.Name: env.RegionalDomain(env.Secondary)},
+			}, RPO: env.DR.Recovery.PointObjective, Directory: t.TempDir(),
 			Approve: func(context.Context, plan.Step) error { return nil },
 		})
 		open := func(drill.Settings) (drill.Lab, error) { return drill.NewFake(env.Site.Account) }

@@ -115,7 +115,7 @@ func (o *options) settings(out io.Writer) (drill.Settings, error) {
 		return drill.Settings{}, fmt.Errorf("%s: %w", o.environment, err)
 	}
 	settings := drill.Settings{
-		Blueprint: read, Mode: plan.Mode(o.mode), Fault: o.fault, AcceptLoss: o.acceptLoss, Discard: o.discard,
+		Blueprint: read, Promised: promised(env), Mode: plan.Mode(o.mode), Fault: o.fault, AcceptLoss: o.acceptLoss, Discard: o.discard,
 		RPO: env.DR.Recovery.PointObjective, Directory: o.report,
 		// The drill plays the second person; how long one takes is in the report's
 		// list of what it does not prove.
@@ -126,6 +126,14 @@ func (o *options) settings(out io.Writer) (drill.Settings, error) {
 		settings.Say = func(format string, arguments ...any) { fmt.Fprintf(out, format+"\n", arguments...) }
 	}
 	return settings, nil
+}
+
+// promised is what the configuration says of the regions.
+func promised(env config.Environment) drill.Promised {
+	return drill.Promised{
+		Primary: env.Primary.Name, Secondary: env.Secondary.Name, Name: env.Site.APIDomain,
+		Hosts: map[string]string{env.Primary.Name: env.RegionalDomain(env.Primary), env.Secondary.Name: env.RegionalDomain(env.Secondary)},
+	}
 }
 
 // around are the legs of the way that no step of the plan stands for.

@@ -14,7 +14,9 @@ import (
 // Settings are one rehearsal's.
 type Settings struct {
 	Blueprint blueprint.Blueprint
-	Mode      plan.Mode
+	// Promised is what the templates are held against.
+	Promised Promised
+	Mode     plan.Mode
 	// Fault is the name of one of [Faults], or empty.
 	Fault      string
 	AcceptLoss bool
@@ -29,6 +31,15 @@ type Settings struct {
 	Discard bool
 	Approve Approver
 	Say     func(format string, arguments ...any)
+}
+
+// Promised is what the configuration says, and no template: a drill that asked the
+// templates what it should find would find it.
+type Promised struct {
+	Primary, Secondary string // regions
+	// Name is the API's, and Hosts are the regions' own, by region.
+	Name  string
+	Hosts map[string]string
 }
 
 // Name is the rehearsal's, and its files'.

@@ -32,6 +32,9 @@ func settings(t *testing.T, mode plan.Mode) Settings {
 	require.NoError(t, err)
 	return Settings{
 		Blueprint: read, Mode: mode, RPO: objective, Directory: t.TempDir(),
+		Promised: Promised{Primary: "sa-east-1", Secondary: "us-east-1", Name: "api.wallet.example.com", Hosts: map[string]string{
+			"sa-east-1": "sa-east-1.api.wallet.example.com", "us-east-1": "us-east-1.api.wallet.example.com",
+		}},
 		Approve: func(context.Context, plan.Step) error { return nil },
 	}
 }
@@ -157,6 +160,46 @@ func TestAPlanThatForgetsTheNameFails(t *testing.T) {
 	report, err := Rehearse(context.Background(), fake(t), s)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"api.wallet.example.com leads to us-east-1"}, failed(report))
+}
+
+// What the templates say of themselves proves nothing: the records that are mapped
+// to each other's region, and each region's host that leads to the other.
+func TestANameThatLeadsToTheOtherRegionFails(t *testing.T) {
+	const there, back = "api.wallet.example.com leads to us-east-1", "api.wallet.example.com leads to sa-east-1"
+	for name, exchange := range map[string]func(b *blueprint.Blueprint){
+		"the regions of the records": func(b *blueprint.Blueprint) {
+			b.Records[0].Region, b.Records[1].Region = b.Records[1].Region, b.Records[0].Region
+		},
+		"the targets of the records": func(b *blueprint.Blueprint) {
+			b.Records[0].Target, b.Records[1].Target = b.Records[1].Target, b.Records[0].Target
+		},
+		"the names of the hosts": func(b *blueprint.Blueprint) {
+			b.Entrances[0].Name, b.Entrances[1].Name = b.Entrances[1].Name, b.Entrances[0].Name
+		},
+	} {
+		s := settings(t, plan.Ungraceful)
+		exchange(&s.Blueprint)
+		report, err := Rehearse(context.Background(), fake(t), s)
+		require.NoError(t, err, name)
+		assert.Equal(t, []string{there, back}, failed(report), name)
+	}
+}
+
+func TestAPlanThatAsksNobodyFails(t *testing.T) {
+	s := settings(t, plan.Ungraceful)
+	workflow := &s.Blueprint.Failover.Workflows[0]
+	workflow.Steps = slices.DeleteFunc(slices.Clone(workflow.Steps), func(s plan.Step) bool { return s.Name == "approve" })
+	report, err := Rehearse(context.Background(), fake(t), s)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a person approved the failover before activate-region/promote-database"}, failed(report))
+}
+
+func TestWithoutThePromiseADrillPassesNothing(t *testing.T) {
+	s := settings(t, plan.Graceful)
+	s.Promised = Promised{}
+	report, err := Rehearse(context.Background(), fake(t), s)
+	require.NoError(t, err)
+	assert.False(t, report.Passed())
 }
 
 func TestAPlanThatScalesTooLittleFails(t *testing.T) {
@@ -301,7 +344,7 @@ func TestADiscardedRunIsForgotten(t *testing.T) {
 	_, err := Rehearse(context.Background(), lab, s)
 	require.Error(t, err)
 
-	s = Settings{Blueprint: s.Blueprint, Mode: plan.Graceful, RPO: objective, Directory: s.Directory, Discard: true,
+	s = Settings{Blueprint: s.Blueprint, Promised: s.Promised, Mode: plan.Graceful, RPO: objective, Directory: s.Directory, Discard: true,
 		Approve: func(context.Context, plan.Step) error { return nil }}
 	report, err := Rehearse(context.Background(), lab, s)
 	require.NoError(t, err)

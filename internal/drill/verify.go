@@ -34,7 +34,9 @@ func (r *rehearsal) check(name string, ok bool, format string, arguments ...any)
 // verifyFailover asks the second region, and nobody else, whether it serves.
 func (r *rehearsal) verifyFailover(ctx context.Context) {
 	r.after = afterFailover
-	region := r.Blueprint.Secondary
+	region := r.Promised.Secondary
+	r.verifyRegions()
+	r.verifyApproval("failover", r.failover)
 	r.verifyWriter(ctx, region)
 	r.verifyTasks(ctx, region, r.failover)
 	r.verifyName(ctx, region)
@@ -47,7 +49,8 @@ func (r *rehearsal) verifyFailover(ctx context.Context) {
 
 func (r *rehearsal) verifyFailback(ctx context.Context) {
 	r.after = afterFailback
-	region := r.Blueprint.Primary
+	region := r.Promised.Primary
+	r.verifyApproval("failback", r.failback)
 	r.verifyWriter(ctx, region)
 	r.verifyTasks(ctx, region, r.failback)
 	r.verifyName(ctx, region)
@@ -93,20 +96,39 @@ func (r *rehearsal) verifyTasks(ctx context.Context, region string, journal *Jou
 	}
 }
 
+// verifyName asks where the API's name leads. A region's own host must be a record
+// that a stack of that region makes: else it could be another region's.
 func (r *rehearsal) verifyName(ctx context.Context, region string) {
-	names := map[string]bool{}
-	for _, record := range r.Blueprint.Records {
-		if names[record.Name] {
-			continue
+	answer, err := resolve(ctx, r.lab.Cloud.In(region), r.stage.zone, r.Promised.Name)
+	wanted := ""
+	for _, host := range r.Blueprint.Entrances {
+		if host.Name == r.Promised.Hosts[region] && host.Region == region {
+			wanted = host.Target
 		}
-		names[record.Name] = true
-		answer, err := resolve(ctx, r.lab.Cloud.In(region), r.stage.zone, record.Name)
-		wanted := (&Execution{Blueprint: r.Blueprint}).targetOf(record.Name, region)
-		r.check(record.Name+" leads to "+region, err == nil && answer == wanted && wanted != "", "it leads to %s", answer)
 	}
-	if len(names) == 0 {
-		r.check("a name leads to "+region, false, "no plan moves a name")
+	r.check(r.Promised.Name+" leads to "+region, err == nil && wanted != "" && answer == wanted, "it leads to %s, %s's own host %q to %s",
+		answer, region, r.Promised.Hosts[region], wanted)
+}
+
+// verifyApproval proves from the journal that a person agreed before the database
+// could lose anything.
+func (r *rehearsal) verifyApproval(way string, journal *Journal) {
+	var approved time.Time
+	for _, record := range journal.Records {
+		if record.Block == plan.Approval && record.Status == StepCompleted {
+			approved = record.Ended
+		}
+		if record.Block == plan.Aurora {
+			r.check("a person approved the "+way+" before "+record.Path, !approved.IsZero() && !record.Started.Before(approved), "approved: %v", !approved.IsZero())
+		}
 	}
+}
+
+// verifyRegions holds the plans against the regions of the configuration.
+func (r *rehearsal) verifyRegions() {
+	r.check("the plans lead from "+r.Promised.Primary+" to "+r.Promised.Secondary,
+		r.Promised.Primary != "" && r.Blueprint.Primary == r.Promised.Primary && r.Blueprint.Secondary == r.Promised.Secondary,
+		"they lead from %s to %s", r.Blueprint.Primary, r.Blueprint.Secondary)
 }
 
 // verifyAlarms asks for the alarms by which the loss is noticed. One that lives in
