@@ -11,7 +11,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 # The linters of workflows stand apart: both sets pin the same YAML library.
 WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/deliver help synth test race deploy-local lint preflight cfnlint lock update changes identity drill cost bench check clean
+.PHONY: build/deliver help synth test race deploy-local lint preflight cfnlint lock update commands changes identity drill cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,6 +73,12 @@ lock: node_modules/.package-lock.json ## accept changed identities of stateful r
 
 update: ## rewrite what is generated: references, the diagram and the tables in docs
 	go test ./test -update
+
+commands: ## ask the pinned AWS CLI (Python) again about the commands in the documents
+	@mkdir -p build
+	@test -x build/awscli/bin/python3 || python3 -m venv build/awscli
+	build/awscli/bin/pip install --quiet --requirement test/commands/requirements.txt
+	PATH="$(CURDIR)/build/awscli/bin:$$PATH" go test ./test/commands -run TestUpdateTheExtract -count=1 -update
 
 changes: ## say what the last synth destroys, replaces, opens and moves in BASE, a directory of templates
 	@test -n "$(BASE)" || { echo 'name a directory: make changes BASE=DIR'; exit 1; }

@@ -1,0 +1,251 @@
+package commands
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
+)
+
+// made is what the Makefile has.
+type made struct{ targets, reads []string }
+
+var (
+	target   = regexp.MustCompile(`(?m)^([a-z][a-z/-]*):`)
+	variable = regexp.MustCompile(`\$\((?:if |or )*\$?\(?([A-Z_]+)[,)]`)
+	defined  = regexp.MustCompile(`(?m)^(?:export )?([A-Z_]+) :?=`)
+)
+
+func makefile(t *testing.T) made {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	require.NoError(t, err)
+	var found made
+	for _, match := range target.FindAllStringSubmatch(string(content), -1) {
+		found.targets = append(found.targets, match[1])
+	}
+	var own []string
+	for _, match := range defined.FindAllStringSubmatch(string(content), -1) {
+		own = append(own, match[1])
+	}
+	for _, match := range variable.FindAllStringSubmatch(string(content), -1) {
+		if !slices.Contains(own, match[1]) && match[1] != "MAKE" && match[1] != "CURDIR" && match[1] != "MAKEFILE_LIST" {
+			found.reads = append(found.reads, match[1])
+		}
+	}
+	return found
+}
+
+func TestEveryMakeTargetExists(t *testing.T) {
+	known := makefile(t)
+	for _, call := range calls(t, "make") {
+		for _, word := range call.Words[1:] {
+			name, _, sets := strings.Cut(word, "=")
+			switch {
+			case sets:
+				assert.Containsf(t, known.reads, name, "%s: the Makefile reads no %s", call.At(), name)
+			case strings.HasPrefix(word, "-"):
+				t.Errorf("%s: an option of make: %s", call.At(), word)
+			default:
+				assert.Containsf(t, known.targets, word, "%s: make has no target %s", call.At(), word)
+			}
+		}
+		for i, word := range call.Words {
+			if arguments, ok := strings.CutPrefix(word, "DRILL="); ok {
+				checkProgram(t, Call{Snippet: call.Snippet, Words: append([]string{"cmd/drill"}, strings.Fields(arguments)...), Quoted: call.Quoted[i:]})
+			}
+		}
+	}
+}
+
+// help is what a program says of itself: its flags, with whether each takes a value.
+type help struct {
+	flags map[string]bool
+	text  string
+}
+
+var (
+	helps   = map[string]help{}
+	flagRow = regexp.MustCompile(`(?m)^\s+(?:-\w, )?--?([a-z][a-zA-Z-]*)(?:[ =]([a-zA-Z]+))?`)
+)
+
+// built makes one of the programs in cmd/, once.
+func built(t *testing.T, name string) string {
+	t.Helper()
+	if programDir == "" {
+		dir, err := os.MkdirTemp("", "commands")
+		require.NoError(t, err)
+		programDir = dir
+	}
+	path := filepath.Join(programDir, name)
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	command := exec.Command("go", "build", "-o", path, "./cmd/"+name)
+	command.Dir = root
+	output, err := command.CombinedOutput()
+	require.NoErrorf(t, err, "%s", output)
+	return path
+}
+
+var programDir string
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	_ = os.RemoveAll(programDir)
+	os.Exit(status)
+}
+
+// helpOf asks a program of cmd/, or the CDK CLI, for its --help.
+func helpOf(t *testing.T, words ...string) help {
+	t.Helper()
+	key := strings.Join(words, " ")
+	if known, ok := helps[key]; ok {
+		return known
+	}
+	program := filepath.Join(root, "node_modules", ".bin", words[0])
+	if words[0] != "cdk" {
+		program = built(t, words[0])
+	}
+	command := exec.Command(program, append(slices.Clone(words[1:]), "--help")...)
+	output, _ := command.CombinedOutput() // Go's flag package ends with 2
+	found := help{flags: map[string]bool{}, text: string(output)}
+	for _, match := range flagRow.FindAllStringSubmatch(found.text, -1) {
+		found.flags[match[1]] = match[2] != ""
+	}
+	helps[key] = found
+	return found
+}
+
+// sub are the programs with commands of their own.
+var sub = map[string]bool{"deliver": true, "drill": true, "migrate": true}
+
+// checkProgram holds a call of one of our programs against its --help.
+func checkProgram(t *testing.T, call Call) {
+	t.Helper()
+	name := strings.TrimPrefix(call.Words[0], "cmd/")
+	rest := call.Words[1:]
+	asked := []string{name}
+	if sub[name] {
+		for i, word := range rest { // options of the program may come first
+			if strings.HasPrefix(word, "-") || (i > 0 && strings.HasPrefix(rest[i-1], "-")) {
+				continue
+			}
+			overall := helpOf(t, name)
+			if !assert.Regexpf(t, `(?m)^\s+`+regexp.QuoteMeta(word)+`\b`, overall.text, "%s: %s has no command %s", call.At(), name, word) {
+				return
+			}
+			asked = append(asked, word)
+			rest = slices.Delete(slices.Clone(rest), i, i+1)
+			break
+		}
+	}
+	known := helpOf(t, asked...)
+	for _, word := range rest {
+		if !strings.HasPrefix(word, "-") {
+			continue
+		}
+		option, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		_, ok := known.flags[option]
+		assert.Truef(t, ok || option == "help", "%s: %s has no option %s", call.At(), strings.Join(asked, " "), word)
+	}
+}
+
+// behind is the command of cmd/deliver that a script runs.
+var behind = regexp.MustCompile(`build/deliver" --root "\$root" ([a-z-]+) `)
+
+func TestEveryScriptTakesWhatItIsGiven(t *testing.T) {
+	found := 0
+	for _, page := range pages(t) {
+		for _, call := range page.Calls {
+			if !strings.HasPrefix(call.Words[0], "scripts/") {
+				continue
+			}
+			found++
+			source, err := os.ReadFile(filepath.Join(root, call.Words[0]))
+			if !assert.NoErrorf(t, err, "%s: there is no %s", call.At(), call.Words[0]) {
+				continue
+			}
+			if slices.Contains(call.Words, "--help") {
+				continue
+			}
+			if assert.Greaterf(t, len(call.Words), 1, "%s: %s needs an environment", call.At(), call.Words[0]) {
+				assert.Containsf(t, append([]string{"ENV", "$ENVIRONMENT"}, environments()...), call.Words[1], "%s: there is no such environment", call.At())
+			}
+			if match := behind.FindStringSubmatch(string(source)); match != nil {
+				checkProgram(t, Call{Snippet: call.Snippet, Words: append([]string{"cmd/deliver", match[1]}, call.Words[2:]...), Quoted: call.Quoted})
+			}
+		}
+	}
+	assert.NotZero(t, found)
+}
+
+func environments() []string {
+	var names []string
+	for _, env := range config.All() {
+		names = append(names, env.Name)
+	}
+	return names
+}
+
+func TestEveryProgramOfOursTakesWhatItIsGiven(t *testing.T) {
+	for _, call := range calls(t, "go") {
+		if len(call.Words) < 2 {
+			continue
+		}
+		paths := slices.IndexFunc(call.Words, func(word string) bool { return strings.HasPrefix(word, "./") || word == "." })
+		if !assert.Containsf(t, []string{"run", "build", "test", "vet"}, call.Words[1], "%s: go has no such command, or nothing is known of it", call.At()) || paths < 0 {
+			continue
+		}
+		path := strings.TrimSuffix(call.Words[paths], "...")
+		_, err := os.Stat(filepath.Join(root, path))
+		if assert.NoErrorf(t, err, "%s: there is no %s", call.At(), path) && call.Words[1] == "run" && strings.HasPrefix(path, "./cmd/") {
+			checkProgram(t, Call{Snippet: call.Snippet, Words: append([]string{strings.TrimPrefix(path, "./")}, call.Words[paths+1:]...), Quoted: call.Quoted})
+		}
+	}
+	for _, page := range pages(t) {
+		for _, call := range page.Calls {
+			if name, ours := strings.CutPrefix(call.Words[0], "build/"); ours {
+				checkProgram(t, Call{Snippet: call.Snippet, Words: append([]string{"cmd/" + name}, call.Words[1:]...), Quoted: call.Quoted})
+			}
+		}
+	}
+}
+
+// contextKeys are those that config.Select takes.
+var contextKeys = []string{"env", "imageTag"}
+
+func TestEveryCommandOfCDKIsOneOfThePinnedCLI(t *testing.T) {
+	for _, call := range calls(t, "npx") {
+		if !assert.Equalf(t, "cdk", call.Words[1], "%s: npx runs nothing but the pinned CLI", call.At()) {
+			continue
+		}
+		if len(call.Words) == 2 {
+			continue
+		}
+		if !assert.Regexpf(t, `(?m)(^\s+cdk |aliases: )`+regexp.QuoteMeta(call.Words[2])+`\b`, helpOf(t, "cdk").text, "%s: cdk has no command %s", call.At(), call.Words[2]) {
+			continue
+		}
+		known := helpOf(t, "cdk", call.Words[2])
+		for i, word := range call.Words[3:] {
+			switch {
+			case word == "-c" || word == "--context":
+				key, value, _ := strings.Cut(call.Words[3:][i+1], "=")
+				assert.Containsf(t, contextKeys, key, "%s: the app reads no such context", call.At())
+				assert.Truef(t, key != "env" || value == "$ENVIRONMENT" || placeholder.MatchString(value) || slices.Contains(environments(), value), "%s: there is no environment %s", call.At(), value)
+			case strings.HasPrefix(word, "-"):
+				option, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+				_, ok := known.flags[option]
+				assert.Truef(t, ok, "%s: cdk %s has no option %s", call.At(), call.Words[2], word)
+			}
+		}
+	}
+}
