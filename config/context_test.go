@@ -114,7 +114,7 @@ func TestSelectTakesOneEnvironmentAndItsImage(t *testing.T) {
 }
 
 func TestSelectRefusesWhatItCannotBuild(t *testing.T) {
-	_, err := Select([]Environment{Staging(), Production()}, Choice{Env: "prod"})
+	_, err := Select([]Environment{small(), large()}, Choice{Env: "prod"})
 	assert.EqualError(t, err, `context env: unknown environment "prod" (known: staging, production)`)
 
 	_, err = Select(All(), Choice{ImageTag: "a b"})
@@ -122,9 +122,9 @@ func TestSelectRefusesWhatItCannotBuild(t *testing.T) {
 	assert.ErrorContains(t, err, "production: Site.ImageTag")
 
 	// A neighbour's network matters even when it is not built now.
-	overlapping := Production()
-	overlapping.Network = Staging().Network
-	_, err = Select([]Environment{Staging(), overlapping}, Choice{Env: "staging"})
+	overlapping := large()
+	overlapping.Network = small().Network
+	_, err = Select([]Environment{small(), overlapping}, Choice{Env: "staging"})
 	assert.ErrorContains(t, err, "production: Network.CIDR: want a block apart from staging's Network.CIDR")
 }
 

@@ -13,7 +13,7 @@ func TestDeliveryThatECSOrCloudFormationRefuses(t *testing.T) {
 	linear := func(e *Environment, step float64, wait, bake time.Duration) {
 		e.Delivery.Strategy, e.Delivery.StepPercent, e.Delivery.StepBake, e.Delivery.Bake = Linear, step, wait, bake
 	}
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"strategy":             {func(e *Environment) { e.Delivery.Strategy = "ROLLING" }, `Delivery.Strategy: want one of BLUE_GREEN, CANARY, LINEAR, got "ROLLING"`},
 		"no time to see":       {func(e *Environment) { e.Delivery.Bake = 4 * time.Minute }, `Delivery.Bake: want ` + days + `4m0s`},
 		"bake by fractions":    {func(e *Environment) { e.Delivery.Bake = 270 * time.Second }, `Delivery.Bake: want ` + days + `4m30s`},
@@ -35,7 +35,7 @@ func TestDeliveryThatECSOrCloudFormationRefuses(t *testing.T) {
 		"a real ledger": {func(e *Environment) { e.Delivery.SmokeTransactions = true },
 			`Delivery.SmokeTransactions: want false where Tags.DataClass is not "synthetic": a test must not enter money into a real ledger, got true`},
 	})
-	assertRefused(t, Staging, map[string]refusal{
+	assertRefused(t, small, map[string]refusal{
 		"steps of all at once": {func(e *Environment) { e.Delivery.StepPercent, e.Delivery.StepBake = 10, time.Minute },
 			"Delivery.StepPercent: want 0 with Strategy BLUE_GREEN, which has one step, got 10\nDelivery.StepBake: want 0s with Strategy BLUE_GREEN, which has one step, got 1m0s"},
 	})
@@ -46,7 +46,7 @@ func TestDeliveryThatECSOrCloudFormationRefuses(t *testing.T) {
 		"the slowest linear":   {Strategy: Linear, StepPercent: 3, StepBake: 59 * time.Minute, Bake: 5 * time.Minute},
 		"linear, just in time": {Strategy: Linear, StepPercent: 25, StepBake: 8 * time.Hour, Bake: 9 * time.Hour},
 	} {
-		env := Production()
+		env := large()
 		delivery.Rollback, delivery.Migration = env.Delivery.Rollback, env.Delivery.Migration
 		env.Delivery = delivery
 		assert.NoError(t, env.Validate(), name)
@@ -55,7 +55,7 @@ func TestDeliveryThatECSOrCloudFormationRefuses(t *testing.T) {
 
 func TestRollbackThatNeverOrAlwaysComes(t *testing.T) {
 	rollback := func(e *Environment) *Rollback { return &e.Delivery.Rollback }
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"under the promise": {func(e *Environment) { rollback(e).ErrorPercent = 0.05 }, `Delivery.Rollback.ErrorPercent: want at least Observability.ErrorRatePercent, 0.1, and less than 100, got 0.05`},
 		"never":             {func(e *Environment) { rollback(e).ErrorPercent = 100 }, `Delivery.Rollback.ErrorPercent: want at least Observability.ErrorRatePercent, 0.1, and less than 100, got 100`},
 		"without an error":  {func(e *Environment) { rollback(e).LeastErrors = 0 }, `Delivery.Rollback.LeastErrors: want at least 1, got 0`},
@@ -66,7 +66,7 @@ func TestRollbackThatNeverOrAlwaysComes(t *testing.T) {
 
 func TestMigrationThatFargateOrADeploymentRefuses(t *testing.T) {
 	migration := func(e *Environment) *Migration { return &e.Delivery.Migration }
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"size":           {func(e *Environment) { migration(e).MemoryMiB = 512 }, `Delivery.Migration.MemoryMiB: want a Fargate size: 1024 to 4096 MiB in steps of 1024 for CPU 512, got 512`},
 		"start at once":  {func(e *Environment) { migration(e).StartTimeout = 0 }, `Delivery.Migration.StartTimeout: want whole seconds, 1m0s to 1h0m0s, got 0s`},
 		"end at once":    {func(e *Environment) { migration(e).Timeout = 0 }, `Delivery.Migration.Timeout: want whole seconds, 1m0s to 22h0m0s, got 0s`},

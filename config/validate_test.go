@@ -39,7 +39,7 @@ func assertRefused(t *testing.T, base func() Environment, refusals map[string]re
 }
 
 func TestSiteThatAForkFilledInBadly(t *testing.T) {
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"account too short":      {func(e *Environment) { e.Site.Account = "22222222222" }, `Site.Account: want 12 digits, got "22222222222"`},
 		"zone ID":                {func(e *Environment) { e.Site.HostedZone.ID = "/hostedzone/Z1" }, `Site.HostedZone.ID: want the ID of a Route 53 zone, such as Z0123456789EXAMPLE00, got "/hostedzone/Z1"`},
 		"API domain malformed":   {func(e *Environment) { e.Site.APIDomain = "https://api.wallet.example.com" }, `Site.APIDomain: want a lower-case host name without a dot at its end, got "https://api.wallet.example.com"`},
@@ -72,13 +72,13 @@ func TestSiteThatAForkFilledInBadly(t *testing.T) {
 }
 
 func TestHostedZoneMalformed(t *testing.T) {
-	env := Production()
+	env := large()
 	env.Site.HostedZone.Name = "wallet.example.com."
 	assert.ErrorContains(t, env.Validate(), `production: Site.HostedZone.Name: want a lower-case domain name without a dot at its end, got "wallet.example.com."`)
 }
 
 func TestRegionsAndNamesThatAWSLacks(t *testing.T) {
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"region unknown": {func(e *Environment) { e.Primary.Name = "sa-west-9" }, `Primary.Name: want one of sa-east-1, us-east-1, got "sa-west-9"
 Primary.Name: want a region whose RDS certificates are in config/authorities, got "sa-west-9"`},
 		"zone elsewhere":      {func(e *Environment) { e.Primary.Zones[2] = "us-east-1c" }, `Primary.Zones: want zones of sa-east-1 (letters a to c), got "us-east-1c"`},
@@ -95,7 +95,7 @@ Primary.Name: want a region whose RDS certificates are in config/authorities, go
 }
 
 func TestTheLongestValidNameFitsEverywhere(t *testing.T) {
-	env := Production()
+	env := large()
 	env.Name = strings.Repeat("x", 16)
 	assert.NoError(t, env.Validate())
 	for _, name := range env.limitedNames() {
@@ -104,7 +104,7 @@ func TestTheLongestValidNameFitsEverywhere(t *testing.T) {
 }
 
 func TestTooFewZonesInARegion(t *testing.T) {
-	env := Staging()
+	env := small()
 	env.Primary.Zones = env.Primary.Zones[:2]
 	env.Secondary.Zones = env.Secondary.Zones[:1]
 	assert.ErrorContains(t, env.Validate(), "staging: Primary.Zones: want at least 3 zones, got [sa-east-1a sa-east-1b]")
@@ -112,7 +112,7 @@ func TestTooFewZonesInARegion(t *testing.T) {
 }
 
 func TestPlatformOutsideBrazilAgainstTheResidencySwitch(t *testing.T) {
-	env := Staging()
+	env := small()
 	env.Primary.Name = "us-east-1"
 	env.DR = DR{Mode: DRNone}
 	assert.ErrorContains(t, env.Validate(), `staging: Primary.Name: want "sa-east-1" while DR.AllowDataOutsideBrazil is false, got "us-east-1"`)
@@ -120,7 +120,7 @@ func TestPlatformOutsideBrazilAgainstTheResidencySwitch(t *testing.T) {
 
 func TestNetworkThatCannotBeCreatedOrFillsUp(t *testing.T) {
 	const form = "an IPv4 block of /16 to /28 that starts at its first address"
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"VPC malformed":             {func(e *Environment) { e.Network.CIDR = "10.0.0.0" }, `Network.CIDR: want ` + form + `, got "10.0.0.0"`},
 		"VPC too wide":              {func(e *Environment) { e.Network.CIDR = "10.0.0.0/15" }, `Network.CIDR: want ` + form + `, got "10.0.0.0/15"`},
 		"VPC with host bits":        {func(e *Environment) { e.Network.CIDR = "10.0.0.1/16" }, `Network.CIDR: want ` + form + `, got "10.0.0.1/16"`},
@@ -142,7 +142,7 @@ func TestNetworkThatCannotBeCreatedOrFillsUp(t *testing.T) {
 }
 
 func TestDatabaseThatAuroraRefuses(t *testing.T) {
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"version off the LTS line": {func(e *Environment) { e.Database.EngineVersion = "3.02.0" }, `Database.EngineVersion: want one of 3.10.0, 3.10.1, 3.10.2, 3.10.3, 3.10.4, got "3.02.0"`},
 		"class does not exist":     {func(e *Environment) { e.Database.InstanceType = "r6g.medium" }, `Database.InstanceType: want an Aurora MySQL class offered in sa-east-1, without "db." (families r6g, r6i, r7g, r7i, t4g), got "r6g.medium"`},
 		"class not in São Paulo":   {func(e *Environment) { e.Database.InstanceType = "r8g.large" }, `Database.InstanceType: want an Aurora MySQL class offered in sa-east-1, without "db." (families r6g, r6i, r7g, r7i, t4g), got "r8g.large"`},
@@ -164,7 +164,7 @@ func TestDatabaseThatAuroraRefuses(t *testing.T) {
 		"rotation":                 {func(e *Environment) { e.Database.RotationDays = 0 }, `Database.RotationDays: want 1 to 1000, got 0`},
 		"log retention":            {func(e *Environment) { e.Database.LogRetentionDays = 0 }, `Database.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 0`},
 	})
-	assertRefused(t, Staging, map[string]refusal{
+	assertRefused(t, small, map[string]refusal{
 		"max without a secondary": {func(e *Environment) { e.Database.MaxReaders = 16 }, `Database.MaxReaders: want at most 15, got 16`},
 	})
 }
@@ -181,7 +181,7 @@ func TestWindowsMeetAcrossMidnightAndTheWeeksEnd(t *testing.T) {
 		{"03:00-04:00", "sun:02:00-sun:03:00", false},
 		{"03:00-04:00", "sat:22:00-mon:02:00", true},
 	} {
-		env := Staging()
+		env := small()
 		env.Database.BackupWindow, env.Database.MaintenanceWindow = test.daily, test.weekly
 		assert.Equal(t, test.meet, env.Validate() != nil, "%s and %s", test.daily, test.weekly)
 	}
@@ -189,7 +189,7 @@ func TestWindowsMeetAcrossMidnightAndTheWeeksEnd(t *testing.T) {
 
 func TestCacheThatElastiCacheRefuses(t *testing.T) {
 	const types = `want a node type offered in sa-east-1, with "cache." (families m6g, m7g, r6g, r7g, t3, t4g)`
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"engine":                 {func(e *Environment) { e.Cache.Engine = "memcached" }, `Cache.Engine: want one of redis, valkey, got "memcached"`},
 		"version of the other":   {func(e *Environment) { e.Cache.EngineVersion = "8.0" }, `Cache.EngineVersion: want a version of redis (6.2, 7.0, 7.1), got "8.0"`},
 		"the seed's node type":   {func(e *Environment) { e.Cache.NodeType = "cache.r6g.medium" }, `Cache.NodeType: ` + types + `, got "cache.r6g.medium"`},
@@ -204,20 +204,20 @@ func TestCacheThatElastiCacheRefuses(t *testing.T) {
 		"windows overlap":        {func(e *Environment) { e.Cache.MaintenanceWindow = "sun:02:30-sun:03:30" }, `Cache.MaintenanceWindow: want a time apart from Cache.SnapshotWindow 02:00-03:00, got "sun:02:30-sun:03:30"`},
 		"log retention":          {func(e *Environment) { e.Cache.LogRetentionDays = 91 }, `Cache.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 91`},
 	})
-	assertRefused(t, Staging, map[string]refusal{
+	assertRefused(t, small, map[string]refusal{
 		"shards without cluster mode": {func(e *Environment) { e.Cache.Shards = 2 }, `Cache.Shards: want 1 without Cache.ClusterMode, got 2`},
 	})
 }
 
 func TestCacheWithMoreNodesThanAnyGroupHas(t *testing.T) {
-	env := Production()
+	env := large()
 	env.Cache.Shards = 167
 	assert.ErrorContains(t, env.Validate(), "production: Cache.Shards: want at most 500 nodes in all, not 501, got 167")
 }
 
 func TestBrokersThatMSKRefuses(t *testing.T) {
 	const versions = `want one of 3.8.x, 3.8.x.kraft, 3.9.x, 3.9.x.kraft, 4.0.x.kraft, 4.1.x.kraft`
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"version unknown":         {func(e *Environment) { e.Messaging.KafkaVersion = "2.8.1" }, `Messaging.KafkaVersion: ` + versions + `, got "2.8.1"`},
 		"version 4 on ZooKeeper":  {func(e *Environment) { e.Messaging.KafkaVersion = "4.0.x" }, `Messaging.KafkaVersion: ` + versions + `, got "4.0.x"`},
 		"broker type unknown":     {func(e *Environment) { e.Messaging.BrokerType = "kafka.m6g.large" }, `Messaging.BrokerType: want a broker type offered in sa-east-1, with "kafka." (families m5, m7g, t3), got "kafka.m6g.large"`},
@@ -240,7 +240,7 @@ func TestBrokersThatMSKRefuses(t *testing.T) {
 		"too many replicas":       {func(e *Environment) { e.Messaging.Topics[0].Partitions = 953 }, `Messaging.Topics: want at most 1000 partition replicas on each kafka.m5.large, got 1001`},
 		"log retention":           {func(e *Environment) { e.Messaging.LogRetentionDays = 2 }, `Messaging.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 2`},
 	})
-	assertRefused(t, Staging, map[string]refusal{
+	assertRefused(t, small, map[string]refusal{
 		"the seed's single broker": {func(e *Environment) { e.Messaging.Brokers = 1 }, "Messaging.Brokers: want a multiple of Messaging.Zones, 2, got 1\nMessaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 1, got 2"},
 		"single zone":              {func(e *Environment) { e.Messaging.Zones = 1 }, `Messaging.Zones: want 2 or 3, got 1`},
 		"more zones than there are": {func(e *Environment) { e.Messaging.Zones, e.Messaging.Brokers = 4, 4 },
@@ -252,7 +252,7 @@ func TestBrokersThatMSKRefuses(t *testing.T) {
 }
 
 func TestStorageAndBackupsThatCannotKeepTheirPromise(t *testing.T) {
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"backups gone at once":    {func(e *Environment) { e.Storage.BackupRetentionDays = 0 }, "Storage.BackupRetentionDays: want at least 1, got 0\nStorage.BackupColdAfterDays: want 0, or less than Storage.BackupRetentionDays, 0, got 30"},
 		"cold after it is gone":   {func(e *Environment) { e.Storage.BackupColdAfterDays = 365 }, `Storage.BackupColdAfterDays: want 0, or less than Storage.BackupRetentionDays, 365, got 365`},
 		"cold before it is there": {func(e *Environment) { e.Storage.BackupColdAfterDays = -1 }, `Storage.BackupColdAfterDays: want 0, or less than Storage.BackupRetentionDays, 365, got -1`},
@@ -273,7 +273,7 @@ func TestStorageAndBackupsThatCannotKeepTheirPromise(t *testing.T) {
 }
 
 func TestTasksThatFargateRefuses(t *testing.T) {
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"memory for the CPU":    {func(e *Environment) { e.Service.MemoryMiB = 4096 }, `Service.MemoryMiB: want a Fargate size: 8192 to 30720 MiB in steps of 1024 for CPU 4096, got 4096`},
 		"memory off the step":   {func(e *Environment) { e.Service.MemoryMiB = 8200 }, `Service.MemoryMiB: want a Fargate size: 8192 to 30720 MiB in steps of 1024 for CPU 4096, got 8200`},
 		"CPU":                   {func(e *Environment) { e.Service.CPU = 3072 }, `Service.MemoryMiB: want a Fargate size: CPU 256, 512, 1024, 2048, 4096, 8192 or 16384, not 3072, got 8192`},
@@ -306,19 +306,19 @@ Edge.DeregistrationDelay: want less than Service.StopTimeout, 1.5s, got 1m0s`},
 
 func TestPoolsThatTheDatabaseCannotHoldInTheMiddleOfADeployment(t *testing.T) {
 	const want = `Service.DatabasePoolSize: want small enough that twice Service.MaxTasks with it and 4 more each, a migration and 200 in reserve, fit into Database.MaxConnections, `
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		// 2 x 20 tasks x (41 + 2 x 2), two of a migration and 200 are 2,002.
 		"pools too large":  {func(e *Environment) { e.Service.DatabasePoolSize = 41 }, want + `2000, got 41`},
 		"too many tasks":   {func(e *Environment) { e.Service.MaxTasks = 21 }, want + `2000, got 40`},
 		"server too small": {func(e *Environment) { e.Database.MaxConnections = 1961 }, want + `1961, got 40`},
 	})
-	exact := Production()
+	exact := large()
 	exact.Database.MaxConnections = 1962
 	assert.NoError(t, exact.Validate())
 }
 
 func TestRegistryThatForgetsTheReleaseToReturnTo(t *testing.T) {
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"one release":      {func(e *Environment) { e.Registry.Releases = 1 }, `Registry.Releases: want at least 2, got 1`},
 		"untagged at once": {func(e *Environment) { e.Registry.UntaggedDays = 0 }, `Registry.UntaggedDays: want at least 1, got 0`},
 	})
@@ -336,7 +336,7 @@ func TestFargateSizesOfAWSAndNoOthers(t *testing.T) {
 
 func TestEdgeThatExposesOrRefusesTooMuch(t *testing.T) {
 	const reach = `want a pattern that reaches none of /q, /q/*, /metrics, /metrics/*`
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"no path":            {func(e *Environment) { e.Edge.PublicPaths = nil }, `Edge.PublicPaths: want 1 to 5 patterns, got 0`},
 		"paths over a rule":  {func(e *Environment) { e.Edge.PublicPaths = []string{"/a", "/b", "/c", "/d", "/e", "/f"} }, `Edge.PublicPaths: want 1 to 5 patterns, got 6`},
 		"path malformed":     {func(e *Environment) { e.Edge.PublicPaths = []string{"api"} }, `Edge.PublicPaths: want a path pattern of a load balancer: "/" first, 128 characters at most, got "api"`},
@@ -359,7 +359,7 @@ Edge.DeregistrationDelay: want less than Service.StopTimeout, 1m30s, got 2h0m0s`
 
 func TestHealthChecksThatALoadBalancerRefuses(t *testing.T) {
 	health := func(e *Environment) *HealthCheck { return &e.Edge.Health }
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"too often": {func(e *Environment) { *health(e) = HealthCheck{4 * time.Second, 2 * time.Second, 2, 5} },
 			`Edge.Health.Interval: want whole seconds, 5s to 5m0s, got 4s`},
 		"too rarely": {func(e *Environment) { health(e).Interval = 301 * time.Second }, `Edge.Health.Interval: want whole seconds, 5s to 5m0s, got 5m1s`},
@@ -372,13 +372,13 @@ func TestHealthChecksThatALoadBalancerRefuses(t *testing.T) {
 		"unhealthy at once": {func(e *Environment) { health(e).Unhealthy = 1 }, `Edge.Health.Unhealthy: want 2 to 10, got 1`},
 		"never unhealthy":   {func(e *Environment) { health(e).Unhealthy = 11 }, `Edge.Health.Unhealthy: want 2 to 10, got 11`},
 	})
-	quiet := Production()
+	quiet := large()
 	quiet.Edge.SlowStart = 0
 	assert.NoError(t, quiet.Validate(), "slow start can be off")
 }
 
 func TestObservabilityThatSeesNothing(t *testing.T) {
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"latency":           {func(e *Environment) { e.Observability.LatencyTarget = 0 }, `Observability.LatencyTarget: want more than 0s, got 0s`},
 		"tail under P95":    {func(e *Environment) { e.Observability.TailLatencyTarget = time.Millisecond }, `Observability.TailLatencyTarget: want at least Observability.LatencyTarget, 100ms, got 1ms`},
 		"log retention":     {func(e *Environment) { e.Observability.LogRetentionDays = 91 }, `Observability.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 91`},
@@ -392,7 +392,7 @@ func TestObservabilityThatSeesNothing(t *testing.T) {
 
 func TestThresholdsThatAreNeverOrAlwaysCrossed(t *testing.T) {
 	limits := func(e *Environment) *Limits { return &e.Observability.Limits }
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"database CPU": {func(e *Environment) { limits(e).DatabaseCPUPercent = 100 }, `Observability.Limits.DatabaseCPUPercent: want 1 to 99, got 100`},
 		"connections":  {func(e *Environment) { limits(e).ConnectionsPercent = 0 }, `Observability.Limits.ConnectionsPercent: want 1 to 99, got 0`},
 		"replica lag":  {func(e *Environment) { limits(e).ReplicaLag = 0 }, `Observability.Limits.ReplicaLag: want more than 0s, got 0s`},
@@ -407,7 +407,7 @@ func TestThresholdsThatAreNeverOrAlwaysCrossed(t *testing.T) {
 }
 
 func TestDRThatTheResidencySwitchOrAWSForbids(t *testing.T) {
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"mode unknown": {func(e *Environment) { e.DR.Mode = "active" }, `DR.Mode: want one of none, backup, standby, got "active"`},
 		"data must stay": {func(e *Environment) { e.DR.AllowDataOutsideBrazil = false },
 			`DR.Mode: want "none" while DR.AllowDataOutsideBrazil is false: give up the copies, or allow the transfer once it has a legal basis, got "standby"`},
@@ -417,17 +417,17 @@ func TestDRThatTheResidencySwitchOrAWSForbids(t *testing.T) {
 		"alarm too late":      {func(e *Environment) { e.DR.ReplicationLag = 6 * time.Minute }, `DR.ReplicationLag: want whole seconds, 20s to 2m30s, got 6m0s`},
 		"alarm on noise":      {func(e *Environment) { e.DR.ReplicationLag = time.Second }, `DR.ReplicationLag: want whole seconds, 20s to 2m30s, got 1s`},
 	})
-	assertRefused(t, Staging, map[string]refusal{
+	assertRefused(t, small, map[string]refusal{
 		"data must stay": {func(e *Environment) { e.DR.AllowDataOutsideBrazil = false },
 			`DR.Mode: want "none" while DR.AllowDataOutsideBrazil is false: give up the copies, or allow the transfer once it has a legal basis, got "backup"`},
 	})
-	env := Staging()
+	env := small()
 	env.DR = DR{Mode: DRNone}
 	assert.NoError(t, env.Validate(), "an environment that keeps everything in Brazil")
 }
 
 func TestARecoveryThatCannotKeepItsPromise(t *testing.T) {
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"promise of more than the seed's time": {func(e *Environment) { e.DR.Recovery.TimeObjective = 31 * time.Minute },
 			`DR.Recovery.TimeObjective: want whole minutes, 1m0s to 30m0s, got 31m0s`},
 		"promise of more than the seed's loss": {func(e *Environment) { e.DR.Recovery.PointObjective = 6 * time.Minute },
@@ -475,7 +475,7 @@ func TestTheReplicatorIsRolledOutInItsOrder(t *testing.T) {
 			change(e)
 		}
 	}
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"phase unknown": {func(e *Environment) { e.Messaging.Replication = "on" }, `Messaging.Replication: want one of none, prepared, running, got "on"`},
 		"source unknown": {func(e *Environment) { e.Messaging.Replication = ReplicationRunning },
 			"Site.KafkaSource.ARN: want the output KafkaClusterArn of the stack wallet-production-messaging, got \"\"\nSite.KafkaSource.Subnets: want the 3 subnets of the output KafkaSubnets of the stack wallet-production-messaging, got []"},
@@ -488,22 +488,22 @@ func TestTheReplicatorIsRolledOutInItsOrder(t *testing.T) {
 		"before the cluster": {running(func(e *Environment) { e.Site.ImageTag = NoImage }),
 			`Messaging.Replication: want "prepared" until the cluster has been deployed, which is after the deployment of the image tag "none", got "running"`},
 	})
-	assertRefused(t, Production, map[string]refusal{
+	assertRefused(t, large, map[string]refusal{
 		"brokers that cannot": {func(e *Environment) { e.Messaging.BrokerType, e.Messaging.KafkaVersion = "kafka.t3.small", "3.9.x" },
 			"Messaging.Replication: want \"none\" with brokers in fewer than 3 zones or on kafka.t3.small, which MSK does not replicate, got \"prepared\""},
 	})
-	env := Production()
+	env := large()
 	running(func(*Environment) {})(&env)
 	assert.NoError(t, env.Validate())
 	assert.Equal(t, ReplicationRunning, env.Replication())
-	first := Production()
+	first := large()
 	first.Site.ImageTag = NoImage
 	assert.NoError(t, first.Validate(), "a first deployment needs no change of the phase")
 	assert.Equal(t, ReplicationNone, first.Replication(), "MSK refuses multi-VPC connectivity at creation")
 }
 
 func TestEveryProblemIsReportedAtOnceAndInOrder(t *testing.T) {
-	env := Production()
+	env := large()
 	env.DR.ReplicationLag = 0
 	env.Service.MinTasks = 30
 	env.Site.Account = "1"
@@ -531,15 +531,15 @@ func TestEnvironmentsThatCannotStandTogether(t *testing.T) {
 		"static domain": {func(e *Environment) { e.Site.StaticDomain = "api.staging.wallet.example.com" }, `production: Site.StaticDomain: want a host name that staging does not use, got "api.staging.wallet.example.com"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			all := []Environment{Staging(), Production()}
+			all := []Environment{small(), large()}
 			test.spoil(&all[1])
 			assert.EqualError(t, validateTogether(all), test.want)
 		})
 	}
-	shared := Production()
-	shared.Site.Account = Staging().Site.Account
-	assert.NoError(t, validateTogether([]Environment{Staging(), shared}), "two environments in one account")
+	shared := large()
+	shared.Site.Account = small().Site.Account
+	assert.NoError(t, validateTogether([]Environment{small(), shared}), "two environments in one account")
 	shared.Site.GitHub.SharedProvider = true
-	assert.EqualError(t, validateTogether([]Environment{Staging(), shared}),
+	assert.EqualError(t, validateTogether([]Environment{small(), shared}),
 		`production: Site.GitHub.SharedProvider: want what staging says of the account that they share, got true`)
 }
