@@ -4,7 +4,8 @@
 //
 // It connects with DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USERNAME
 // and DATABASE_PASSWORD, over TLS, to a server that proves its name with a
-// certificate of AWS_REGION's authorities (config/authorities).
+// certificate of AWS_REGION's authorities (config/authorities). DATABASE_READER, if it
+// is there, is asked where nobody answers at DATABASE_HOST. RELEASE is the image's tag.
 //
 // Its exit statuses are those of package exit.
 package main
@@ -28,7 +29,7 @@ import (
 )
 
 func main() {
-	// ECS stops a task with SIGTERM: the statement that runs is waited for.
+	// ECS stops a task with SIGTERM: the server is told to end the statement that runs.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	stop()
@@ -66,6 +67,8 @@ type app struct {
 	authority string
 	lockWait  time.Duration
 	tableWait time.Duration
+	limit     time.Duration // of the whole command, 0 for none
+	serving   []string
 }
 
 func (a *app) root() *cobra.Command {
@@ -77,6 +80,7 @@ func (a *app) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.directory, "dir", "/migrations", "directory of the migrations")
 	flags.StringVar(&a.authority, "ca", "", "file with the certificates that the server's is signed by, in place of the region's")
+	flags.DurationVar(&a.limit, "give-up-after", 0, "tell the server to end the statement that runs when this time is over; 0 for never")
 	flags.DurationVar(&a.lockWait, "lock-wait", 5*time.Minute, "how long to wait for another migration's end")
 	// MySQL's own limit is a year, and whoever needs the table waits behind.
 	flags.DurationVar(&a.tableWait, "table-wait", 20*time.Second, "how long a statement may wait for a table that others use")
@@ -85,12 +89,19 @@ func (a *app) root() *cobra.Command {
 }
 
 func (a *app) up() *cobra.Command {
-	return &cobra.Command{
+	up := &cobra.Command{
 		Use: "up", Short: "Run what is to run, unless the schema refuses this release", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(func(r migrations.Runner) error { return r.Up(cmd.Context()) })
+			ctx, cancel := cmd.Context(), context.CancelFunc(func() {})
+			if a.limit > 0 {
+				ctx, cancel = context.WithTimeoutCause(ctx, a.limit, fmt.Errorf("the limit of %s is over", a.limit))
+			}
+			defer cancel()
+			return a.with(func(r migrations.Runner) error { return r.Up(ctx) })
 		},
 	}
+	up.Flags().StringArrayVar(&a.serving, "serving", nil, "tag of a release that serves now, once for each; \"none\" if none does. Without it a contract is refused")
+	return up
 }
 
 func (a *app) check() *cobra.Command {
@@ -144,8 +155,28 @@ func (a *app) repair() *cobra.Command {
 	return repair
 }
 
-// connectWait is for a connection and its login, which take some milliseconds.
-const connectWait = 30 * time.Second
+// limits are those of a task that ECS stops: it kills the program two minutes after it
+// has told it to stop (stopTimeout, at most 120 s on Fargate), and by then the server
+// has ended the statement and the outcome is written, or nobody knows it. A change of
+// the region that writes is in the other one in about a second.
+var limits = migrations.Limits{
+	Connect: 30 * time.Second, Stop: time.Minute, Settle: 45 * time.Second, Follow: time.Minute, Pause: 2 * time.Second,
+}
+
+// servingNow is what the flags say of the releases that serve. No release is called
+// none (config.NoImage).
+func servingNow(tags []string) (migrations.Serving, error) {
+	found := migrations.Serving{Known: len(tags) > 0}
+	for _, tag := range tags {
+		switch {
+		case tag == "" || tag == "none" && len(tags) > 1:
+			return found, fmt.Errorf("--serving: want the tags of releases, or none alone, got %q", tags)
+		case tag != "none":
+			found.Releases = append(found.Releases, tag)
+		}
+	}
+	return found, nil
+}
 
 // with prepares a runner, and says all that is wrong with the migrations and with
 // the environment before it connects.
@@ -156,16 +187,22 @@ func (a *app) with(do func(migrations.Runner) error) error {
 		setErr = fmt.Errorf("the migrations in %s:\n%w", a.directory, setErr)
 	}
 	target, targetErr := a.target()
-	if err := errors.Join(setErr, targetErr); err != nil {
+	serving, servingErr := servingNow(a.serving)
+	if err := errors.Join(setErr, targetErr, servingErr); err != nil {
 		return migrations.Refusal{Status: migrations.Invalid, Reason: err.Error()}
 	}
-	db, err := target.open()
+	writer, reader, err := target.open()
 	if err != nil {
 		return migrations.Refusal{Status: migrations.Invalid, Reason: err.Error()}
 	}
-	defer db.Close()
+	defer writer.Close()
+	if reader != nil {
+		defer reader.Close()
+	}
+	waits := limits
+	waits.Lock = a.lockWait
 	return do(migrations.Runner{
-		Set: set, DB: db, Database: target.database, ConnectWait: connectWait, LockWait: a.lockWait, Now: time.Now,
+		Set: set, DB: writer, Reader: reader, Database: target.database, Release: a.getenv("RELEASE"), Serving: serving, Limits: waits, Now: time.Now,
 		Logf: func(format string, values ...any) { fmt.Fprintf(a.out, "migrate: "+format+"\n", values...) },
 	})
 }

@@ -22,6 +22,11 @@ import (
 	"wallet-infra/internal/migrations"
 )
 
+func TestMain(m *testing.M) {
+	limits.Connect = 300 * time.Millisecond // for a database that is never there
+	os.Exit(m.Run())
+}
+
 // call runs the program with an environment.
 func call(t *testing.T, environment map[string]string, arguments ...string) (status migrations.Status, out, errs string) {
 	var o, e strings.Builder

@@ -19,6 +19,7 @@ import (
 // target is the database to change.
 type target struct {
 	host, port, database string
+	reader               string // host that is asked where nobody answers, or none
 	username, password   string
 	roots                *x509.CertPool
 	tableWait            time.Duration
@@ -35,7 +36,7 @@ func (a *app) target() (target, error) {
 		return value
 	}
 	found := target{
-		host: text("DATABASE_HOST"), port: text("DATABASE_PORT"), database: text("DATABASE_NAME"),
+		host: text("DATABASE_HOST"), reader: a.getenv("DATABASE_READER"), port: text("DATABASE_PORT"), database: text("DATABASE_NAME"),
 		username: text("DATABASE_USERNAME"), password: text("DATABASE_PASSWORD"), roots: x509.NewCertPool(),
 		tableWait: a.tableWait,
 	}
@@ -59,16 +60,30 @@ func (a *app) target() (target, error) {
 	return found, errors.Join(problems...)
 }
 
-// open prepares the connections. There is no limit to the time of an answer: a
-// statement on a large table takes as long as it takes, and whoever started the
-// task bounds it.
-func (t target) open() (*sql.DB, error) {
+// sqlMode is MySQL 8.0's own default, under which the parser of internal/migrations and
+// the server read the same, and which refuses what it would otherwise cut off. Aurora's
+// parameter groups have another.
+const sqlMode = "'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+
+// open prepares the connections; there is a reader if it has a name.
+func (t target) open() (writer, reader *sql.DB, err error) {
+	if writer, err = t.at(t.host); err == nil && t.reader != "" {
+		reader, err = t.at(t.reader)
+	}
+	return writer, reader, err
+}
+
+// at prepares the connections to a host. There is no limit to the time of an answer: a
+// statement on a large table takes as long as it takes (--give-up-after).
+func (t target) at(host string) (*sql.DB, error) {
 	settings := mysql.NewConfig()
 	settings.User, settings.Passwd, settings.DBName = t.username, t.password, t.database
-	settings.Net, settings.Addr = "tcp", net.JoinHostPort(t.host, t.port)
-	settings.TLS = &tls.Config{RootCAs: t.roots, ServerName: t.host, MinVersion: tls.VersionTLS12}
+	settings.Net, settings.Addr = "tcp", net.JoinHostPort(host, t.port)
+	settings.TLS = &tls.Config{RootCAs: t.roots, ServerName: host, MinVersion: tls.VersionTLS12}
 	settings.Timeout = 10 * time.Second
-	settings.Params = map[string]string{"lock_wait_timeout": strconv.Itoa(int(t.tableWait.Seconds()))}
+	settings.Params = map[string]string{
+		"lock_wait_timeout": strconv.Itoa(int(t.tableWait.Seconds())), "sql_mode": sqlMode,
+	}
 	// Several statements in one would be accepted and could stop between them.
 	settings.MultiStatements = false
 	connector, err := mysql.NewConnector(settings)

@@ -45,47 +45,71 @@ func StatusOf(err error) Status {
 }
 
 // State is what the database says about its schema. A database that no migration
-// has touched has the zero value.
+// has touched has version 0.
 type State struct {
 	Version int  `json:"version"`
 	Dirty   bool `json:"dirty"`
 	// Floor is the oldest own version of a release that may run.
 	Floor int `json:"floor"`
-	// Release is the own version of the last release that was let through, which is
-	// the one that serves while the next one migrates. It can be lower than Version.
-	Release int `json:"release"`
+	// ReadOnly says that another region, or instance, writes.
+	ReadOnly bool `json:"readOnly"`
+	// Releases are the own versions of the releases that have come here, by tag,
+	// whether they ever served or not.
+	Releases map[string]int `json:"releases"`
+}
+
+// Serving are the releases whose tasks run while this one migrates, by tag: what ECS
+// says of the deployment, and not what the database remembers of the one before.
+type Serving struct {
+	Known    bool
+	Releases []string
 }
 
 // Plan returns the migrations that are still to run on a database, none if its
 // schema is as new or newer, or the reason why this release may not run on it.
-func (s Set) Plan(now State) ([]Migration, error) {
+func (s Set) Plan(now State, serving Serving) ([]Migration, error) {
 	own := s.Version()
 	switch {
 	case now.Dirty:
 		return nil, Refusal{Dirty, fmt.Sprintf(
-			"the migration to version %d stopped half-way. Compare the schema with the statement of that version. Then, with the image that holds it, "+
+			"nobody knows what became of the migration to version %d. Compare the schema with the statement of that version. Then, with the image that holds it, "+
 				"run \"repair --version %d\" with --not-applied if nothing of it is there, or with --applied if all of it is", now.Version, now.Version)}
 	case now.Floor > own:
 		return nil, Refusal{TooNew, fmt.Sprintf(
 			"the schema is at version %d and runs releases from version %d on; this release knows %d. Deploy a newer release", now.Version, now.Floor, own)}
 	case now.Version >= own:
 		return nil, nil
+	case now.ReadOnly:
+		return nil, Refusal{ReadOnly, fmt.Sprintf(
+			"the schema is at version %d, this release needs %d, and the database cannot be written to here: deploy the release first in the region that writes", now.Version, own)}
 	}
 	pending := s.Migrations[now.Version:]
 	for _, each := range pending {
-		if serving := now.serving(); serving > 0 && each.Floor > serving {
+		if each.Kind != Contract {
+			continue
+		}
+		if why := now.breaks(each.Floor, serving); why != "" {
 			return nil, Refusal{TooEarly, fmt.Sprintf(
-				"version %d (%s) removes what the release that serves now may need: that one knows version %d, and the migration asks for %d. "+
-					"Deploy the release with version %d first, and this one after it", each.Version, each.Name, serving, each.Floor, each.Floor)}
+				"version %d (%s) removes what a release that serves now may need: it asks for version %d, and %s", each.Version, each.Name, each.Floor, why)}
 		}
 	}
 	return pending, nil
 }
 
-// serving is the own version of the release that serves now, 0 if none can.
-func (s State) serving() int {
-	if s.Release > 0 {
-		return s.Release
+// breaks says which release that serves a floor leaves behind, or nothing. What is
+// not known is left behind.
+func (s State) breaks(floor int, serving Serving) string {
+	if !serving.Known {
+		return "it is not known which releases serve. A deployment knows it: let its hook run this migration, or say it with --serving"
 	}
-	return s.Version
+	for _, tag := range serving.Releases {
+		version, known := s.Releases[tag]
+		switch {
+		case !known:
+			return fmt.Sprintf("no migration of %s, which serves, has run here. Deploy a release with version %d first, in every region, and this one after it", tag, floor)
+		case version < floor:
+			return fmt.Sprintf("%s, which serves, knows %d. Deploy a release with version %d first, in every region, and this one after it", tag, version, floor)
+		}
+	}
+	return ""
 }

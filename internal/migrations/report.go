@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -39,7 +41,7 @@ func (r Runner) Report(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	found := Report{Database: now, Running: busy, Own: r.Set.Version(), Migrations: r.Set.Migrations}
-	pending, err := r.Set.Plan(now)
+	pending, err := r.Set.Plan(now, r.Serving)
 	found.Exit = StatusOf(err)
 	switch {
 	case busy:
@@ -80,8 +82,11 @@ func (r Report) Print(to io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(to, "\nschema at version %d, runs releases from version %d on; the last one let through has %d, this one %d\n%s\n",
-		r.Database.Version, r.Database.Floor, r.Database.Release, r.Own, r.Verdict)
+	fmt.Fprintf(to, "\nschema at version %d, runs releases from version %d on; this one has %d\n", r.Database.Version, r.Database.Floor, r.Own)
+	for _, tag := range slices.Sorted(maps.Keys(r.Database.Releases)) {
+		fmt.Fprintf(to, "release %s has %d\n", tag, r.Database.Releases[tag])
+	}
+	_, err := fmt.Fprintln(to, r.Verdict)
 	return err
 }
 

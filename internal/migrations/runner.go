@@ -2,70 +2,98 @@ package migrations
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/golang-migrate/migrate/v4"
-	"github.com/golang-migrate/migrate/v4/database"
-	driver "github.com/golang-migrate/migrate/v4/database/mysql"
-	"github.com/golang-migrate/migrate/v4/source/iofs"
+	"github.com/go-sql-driver/mysql"
 )
 
 // Runner runs a release's migrations on a database.
 type Runner struct {
-	Set         Set
-	DB          *sql.DB
-	Database    string        // the schema's name
-	ConnectWait time.Duration // for a connection, login included
-	LockWait    time.Duration // for another runner's end; whole seconds
-	Logf        func(format string, values ...any)
-	Now         func() time.Time
+	Set Set
+	// DB is the endpoint that writes. Reader, if it is not nil, is asked where nobody
+	// answers at DB, as in a region that waits.
+	DB, Reader *sql.DB
+	Database   string // the schema's name
+	// Release is this release's tag, empty outside of a deployment's image.
+	Release string
+	Serving Serving
+	Limits
+	Logf func(format string, values ...any)
+	Now  func() time.Time
 }
 
-// connect logs in. Afterwards an answer may take as long as it takes.
+// Limits are how long a runner waits.
+type Limits struct {
+	Connect time.Duration // for a connection, login included
+	Lock    time.Duration // for another runner's end; whole seconds
+	Stop    time.Duration // for the end of a statement that the server was told to end
+	Settle  time.Duration // for a connection on which to write what became of a statement
+	Follow  time.Duration // for a change of the region that writes
+	Pause   time.Duration // between two attempts
+}
+
+// connect logs in. Where nobody answers it tries again, then asks the reader;
+// afterwards an answer may take as long as it takes.
 func (r Runner) connect(ctx context.Context) (*sql.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.ConnectWait)
-	defer cancel()
-	db, err := r.DB.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+	db, err := r.login(ctx, r.DB)
+	if err == nil || r.Reader == nil || !away(err) || ctx.Err() != nil {
+		return db, err
 	}
-	return db, nil
+	r.Logf("nobody answers where the database is written to, asking its reader: %v", err)
+	reader, readerErr := r.login(ctx, r.Reader)
+	if readerErr != nil {
+		return nil, errors.Join(err, readerErr)
+	}
+	return reader, nil
 }
 
-// Up brings the schema to the release's version and lets the release through. On a
-// newer schema that the release can live with it changes nothing. When the context
-// ends it stops after the statement that runs.
+func (r Runner) login(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
+	limited, cancel := context.WithTimeout(ctx, r.Connect)
+	defer cancel()
+	for {
+		db, err := pool.Conn(limited)
+		if err == nil {
+			return db, nil
+		}
+		if !away(err) || pause(limited, r.Pause) != nil {
+			return nil, fmt.Errorf("connect: %w", err)
+		}
+	}
+}
+
+// pause waits, unless the time is up before.
+func pause(ctx context.Context, length time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(length):
+		return nil
+	}
+}
+
+// Up brings the schema to the release's version, or finds that the release may run as
+// it is. When the context ends, the server is told to end the statement that runs.
 func (r Runner) Up(ctx context.Context) error {
 	return r.locked(ctx, func(db *sql.Conn) error {
-		now, err := readState(ctx, db)
-		if err != nil {
+		now, pending, err := r.plan(ctx, db)
+		if err != nil || now.ReadOnly {
 			return err
 		}
-		pending, err := r.plan(now)
-		if err != nil {
+		if err := prepare(ctx, db, r.Release, r.Set.Version()); err != nil {
 			return err
 		}
-		if err := ensureRelease(ctx, db); err != nil {
-			return err
-		}
-		if err := r.run(ctx, db, now, pending); err != nil {
-			return err
-		}
-		return setRelease(ctx, db, r.Set.Version())
+		return r.run(ctx, db, now, pending)
 	})
 }
 
 // Check says what Up would do, and fails as it would, without changing anything.
 func (r Runner) Check(ctx context.Context) error {
 	return r.locked(ctx, func(db *sql.Conn) error {
-		now, err := readState(ctx, db)
-		if err != nil {
-			return err
-		}
-		pending, err := r.plan(now)
+		_, pending, err := r.plan(ctx, db)
 		for _, each := range pending {
 			r.Logf("pending: %04d %s (%s)", each.Version, each.Name, each.Kind)
 		}
@@ -73,10 +101,29 @@ func (r Runner) Check(ctx context.Context) error {
 	})
 }
 
-// plan says what it found.
-func (r Runner) plan(now State) ([]Migration, error) {
-	pending, err := r.Set.Plan(now)
+// plan says what it found. In a region that follows it waits for the change that the
+// other region has just made, or is making.
+func (r Runner) plan(ctx context.Context, db *sql.Conn) (now State, pending []Migration, err error) {
+	for until := r.Now().Add(r.Follow); ; {
+		if now, err = readState(ctx, db); err != nil {
+			return now, nil, err
+		}
+		pending, err = r.Set.Plan(now, r.Serving)
+		status := StatusOf(err)
+		if !now.ReadOnly || (status != ReadOnly && status != Dirty) || !r.Now().Before(until) {
+			break
+		}
+		r.Logf("the database follows another region, whose change may be on its way: looking again")
+		if err := pause(ctx, r.Pause); err != nil {
+			return now, nil, fmt.Errorf("told to stop: %w", context.Cause(ctx))
+		}
+	}
 	switch own := r.Set.Version(); {
+	case StatusOf(err) == Dirty:
+		busy, asked := held(ctx, db, statementLock(r.Database))
+		if asked == nil && busy {
+			err = stillRuns
+		}
 	case err != nil:
 	case now.Version > own:
 		r.Logf("the schema is at version %d, newer than this release's %d, which it still runs (from %d on): nothing to do", now.Version, own, now.Floor)
@@ -85,7 +132,7 @@ func (r Runner) plan(now State) ([]Migration, error) {
 	default:
 		r.Logf("the schema is at version %d, this release has %d: %d to run", now.Version, own, len(pending))
 	}
-	return pending, err
+	return now, pending, err
 }
 
 // run runs the migrations one by one.
@@ -93,50 +140,66 @@ func (r Runner) run(ctx context.Context, db *sql.Conn, now State, pending []Migr
 	if len(pending) == 0 {
 		return nil
 	}
-	engine, err := r.engine(ctx)
+	at, err := r.worker(ctx)
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
+	defer at.close(ctx)
+	before := mark{version: now.Version, floor: now.Floor}
 	for _, each := range pending {
 		if ctx.Err() != nil {
-			return fmt.Errorf("told to stop before version %d", each.Version)
+			return fmt.Errorf("told to stop before version %d: %w", each.Version, context.Cause(ctx))
 		}
 		begin := r.Now()
-		if err := r.one(ctx, db, engine, now, each); err != nil {
+		if err := r.one(ctx, db, at, before, each); err != nil {
 			return fmt.Errorf("version %d (%s): %w", each.Version, each.Name, err)
 		}
-		now.Floor = max(now.Floor, each.Floor)
+		before = mark{version: each.Version, floor: max(before.floor, each.Floor)}
 		r.Logf("done: %04d %s (%s) in %s", each.Version, each.Name, each.Kind, r.Now().Sub(begin).Round(time.Millisecond))
 	}
 	return nil
 }
 
 // one runs one migration. The floor rises before a contract and not after it:
-// between the two, refusing an old release is the harmless mistake. A statement that
-// waited in vain for a table in use leaves no mark, so that the next deployment can
-// try again.
-func (r Runner) one(ctx context.Context, db *sql.Conn, engine *migrate.Migrate, now State, each Migration) error {
-	if each.Floor > now.Floor {
-		if err := setFloor(ctx, db, each.Floor); err != nil {
-			return err
-		}
+// between the two, refusing an old release is the harmless mistake. A mark that says
+// half-way stays only where nobody knows what the server did.
+func (r Runner) one(ctx context.Context, db *sql.Conn, at worker, before mark, each Migration) error {
+	run := rand.Text()
+	begun := mark{version: each.Version, dirty: true, floor: max(before.floor, each.Floor)}
+	if err := begun.write(context.WithoutCancel(ctx), db, run); err != nil {
+		err = fmt.Errorf("it could not be marked as begun, and was not run: %w", err)
+		return errors.Join(err, r.settle(ctx, db, run, before, "nothing of it was run, and the mark may say otherwise: repair --not-applied"))
 	}
-	err := plain(engine.Steps(1))
-	if err == nil || !unbegun(err) {
-		return err
+	err := r.statement(ctx, db, at, each.statement)
+	switch {
+	case err == nil:
+		return r.settle(ctx, db, run, mark{version: each.Version, floor: begun.floor}, "it is done, and the mark does not say so: repair --applied")
+	case !undone(err):
+		return Refusal{Dirty, fmt.Sprintf("nobody knows whether it was done, and the server may still run it: %v", err)}
+	case inUse(err):
+		err = fmt.Errorf("somebody else used the table all the time, nothing was changed: %w", err)
+	default:
+		err = fmt.Errorf("the server refused it or was told to end it, nothing was changed: %w", err)
 	}
-	err = fmt.Errorf("somebody else used the table all the time, nothing was changed: %w", err)
-	return errors.Join(err, force(engine, each.Version-1), setFloor(ctx, db, now.Floor))
+	return errors.Join(err, r.settle(ctx, db, run, before, "the mark does not say so: repair --not-applied"))
 }
 
-// force marks a version, or an untouched schema, as clean.
-func force(engine *migrate.Migrate, version int) error {
-	if version == 0 {
-		version = database.NilVersion
+// settle writes what is known to be true, over another connection if need be, and
+// then only under the lock, which went with the first one.
+func (r Runner) settle(ctx context.Context, db *sql.Conn, run string, m mark, otherwise string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Settle)
+	defer cancel()
+	err := m.settle(ctx, db, run)
+	for err != nil && pause(ctx, r.Pause) == nil {
+		var reply *mysql.MySQLError
+		if err = m.settle(ctx, db, run); err != nil && !errors.As(err, &reply) {
+			anew := r
+			anew.Reader, anew.Lock = nil, 0
+			err = anew.locked(ctx, func(db *sql.Conn) error { return m.settle(ctx, db, run) })
+		}
 	}
-	if err := engine.Force(version); err != nil {
-		return fmt.Errorf("clear the mark: %w", plain(err))
+	if err != nil {
+		return Refusal{Dirty, fmt.Sprintf("%s (%v)", otherwise, err)}
 	}
 	return nil
 }
@@ -160,19 +223,13 @@ func (r Runner) Repair(ctx context.Context, version int, applied bool) error {
 		if !applied {
 			version--
 		}
-		engine, err := r.engine(ctx)
+		at, err := r.worker(ctx)
 		if err != nil {
 			return err
 		}
-		defer engine.Close()
-		if err := ensureRelease(ctx, db); err != nil {
-			return err
-		}
-		if err := setFloor(ctx, db, r.Set.floorAt(version)); err != nil {
-			return err
-		}
-		if err := force(engine, version); err != nil {
-			return err
+		defer at.close(ctx)
+		if err := (mark{version: version, floor: r.Set.floorAt(version)}).write(ctx, db, ""); err != nil {
+			return fmt.Errorf("clear the mark: %w", err)
 		}
 		r.Logf("the schema is at version %d, and clean", version)
 		return nil
@@ -186,44 +243,13 @@ func (r Runner) locked(ctx context.Context, do func(*sql.Conn) error) error {
 		return err
 	}
 	defer db.Close()
-	if err := lock(ctx, db, r.Database, r.LockWait); err != nil {
+	got, err := lock(ctx, db, runnerLock(r.Database), r.Lock)
+	if err != nil {
 		return err
 	}
-	// A pool would keep the connection, and with it the lock.
-	defer func() { _, _ = db.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(?)", lockName(r.Database)) }()
+	if !got {
+		return Refusal{Locked, fmt.Sprintf("another migration holds the lock, and did for %s. Wait for its end, or look for its task", r.Lock)}
+	}
+	defer unlock(ctx, db, runnerLock(r.Database))
 	return do(db)
-}
-
-// engine is golang-migrate over a connection of its own. Its context does not end
-// with ours: a statement that was begun is waited for.
-func (r Runner) engine(ctx context.Context) (*migrate.Migrate, error) {
-	files, err := iofs.New(r.Set.files, ".")
-	if err != nil {
-		return nil, fmt.Errorf("read the migrations: %w", err)
-	}
-	db, err := r.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	target, err := driver.WithConnection(context.WithoutCancel(ctx), db, &driver.Config{DatabaseName: r.Database})
-	if errors.Is(err, database.ErrLocked) {
-		return nil, errors.Join(Refusal{Locked, "the server still runs a statement of a migration whose runner is gone: wait for its end"}, db.Close())
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare the table schema_migrations: %w", plain(err)), db.Close())
-	}
-	return migrate.NewWithInstance("files", files, "mysql", target)
-}
-
-// plain is the server's answer alone; golang-migrate adds the whole statement.
-func plain(err error) error {
-	var failed database.Error
-	var failedPointer *database.Error
-	switch {
-	case errors.As(err, &failed) && failed.OrigErr != nil:
-		return failed.OrigErr
-	case errors.As(err, &failedPointer) && failedPointer.OrigErr != nil:
-		return failedPointer.OrigErr
-	}
-	return err
 }

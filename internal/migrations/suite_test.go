@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -79,7 +80,7 @@ func (silent) Connect(ctx context.Context) (driver.Conn, error) {
 func TestAServerThatSaysNothingHoldsNoDeployment(t *testing.T) {
 	db := sql.OpenDB(silent{newFakeMySQL()})
 	defer db.Close()
-	runner := Runner{Set: history(t, 1), DB: db, Database: "wallet", ConnectWait: time.Millisecond}
+	runner := Runner{Set: history(t, 1), DB: db, Database: "wallet", Limits: Limits{Connect: time.Millisecond}}
 	assert.ErrorContains(t, runner.Up(t.Context()), "connect: context deadline exceeded")
 	_, err := runner.Report(t.Context())
 	assert.ErrorContains(t, err, "connect: context deadline exceeded")
@@ -118,34 +119,60 @@ type world struct {
 	database string
 	lock     sync.Mutex
 	logged   []string
+	serves   []string // as ECS says
 }
 
 // release is a runner with the first versions of the history.
 func (w *world) release(versions int) Runner { return w.with(history(w.t, versions)) }
 
 func (w *world) with(set Set) Runner {
-	return Runner{Set: set, DB: w.db, Database: w.database, ConnectWait: time.Minute, Now: time.Now, Logf: func(format string, values ...any) {
-		w.lock.Lock()
-		defer w.lock.Unlock()
-		w.logged = append(w.logged, fmt.Sprintf(format, values...))
-	}}
+	return Runner{
+		Set: set, DB: w.db, Database: w.database, Release: tag(set.Version()), Serving: Serving{Known: true, Releases: w.serves},
+		Limits: Limits{Connect: time.Minute, Settle: 10 * time.Second, Stop: 10 * time.Second, Pause: 10 * time.Millisecond}, Now: time.Now,
+		Logf: func(format string, values ...any) {
+			w.lock.Lock()
+			defer w.lock.Unlock()
+			w.logged = append(w.logged, fmt.Sprintf(format, values...))
+		},
+	}
 }
 
-func (w *world) log() string { return strings.Join(w.logged, "\n") }
+// tag names the release that has a number of versions.
+func tag(versions int) string { return fmt.Sprintf("1.%d.0", versions) }
 
-// up runs a release and tells its exit status.
-func (w *world) up(versions int) Status {
-	err := w.release(versions).Up(w.t.Context())
+func (w *world) log() string {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	return strings.Join(w.logged, "\n")
+}
+
+// up runs a release's migrations and tells their exit status.
+func (w *world) up(versions int) Status { return w.ends(w.release(versions).Up(w.t.Context())) }
+
+func (w *world) ends(err error) Status {
 	if err != nil {
+		w.lock.Lock()
+		defer w.lock.Unlock()
 		w.logged = append(w.logged, err.Error())
 	}
 	return StatusOf(err)
 }
 
-func (w *world) state() State {
-	now, err := readState(w.t.Context(), w.db)
+// deploy runs a release's migrations, after which it serves.
+func (w *world) deploy(versions int) {
+	w.t.Helper()
+	require.Equal(w.t, OK, w.up(versions), w.log())
+	w.serves = []string{tag(versions)}
+}
+
+// marked is version, whether it is dirty, and floor.
+func (w *world) marked() mark {
+	db, err := w.db.Conn(w.t.Context())
 	require.NoError(w.t, err)
-	return now
+	defer db.Close()
+	now, err := readState(w.t.Context(), db)
+	require.NoError(w.t, err)
+	return mark{now.Version, now.Dirty, now.Floor}
 }
 
 // has tells whether a table of the history is there.
@@ -157,23 +184,25 @@ func (w *world) has(table string) bool {
 // suite is what the runner does on any server.
 func suite(t *testing.T, open func(*testing.T) (*sql.DB, string)) {
 	for name, test := range map[string]func(*world){
-		"an empty database gets every version once":                everyVersionOnce,
-		"a release before an expand runs on the newer schema":      newerSchema,
-		"a release that a contract leaves behind is refused":       leftBehind,
-		"a contract waits until its expand is served":              tooEarly,
-		"a contract waits for a release that was rolled back":      rolledBack,
-		"a statement that fails stops everything until repaired":   failing,
-		"a first version that failed is repaired to an empty one":  failingFirst,
-		"what is there already is marked as applied":               applied,
-		"a contract that failed gives its floor back":              failingContract,
-		"a second runner waits and gives up in time":               locked,
-		"runners at once run each version once":                    atOnce,
-		"a runner that is told to stop ends between two versions":  told,
-		"looking changes nothing":                                  looking,
-		"a statement that outlives its runner is waited for":       outliving,
-		"a table in use fails the deployment and leaves no mark":   busyTable,
-		"a repair of another version than the one seen is refused": otherRepair,
-		"a report tells a running migration from a failed one":     reporting,
+		"an empty database gets every version once":                      everyVersionOnce,
+		"a release before an expand runs on the newer schema":            newerSchema,
+		"a release that a contract leaves behind is refused":             leftBehind,
+		"a contract waits until its expand is served":                    tooEarly,
+		"a contract waits after ECS has gone back by itself":             rolledBack,
+		"a contract waits while nobody says what serves":                 servedUnknown,
+		"a refused statement stops no later deployment":                  refusedStatement,
+		"a refused first version leaves an empty schema":                 refusedFirst,
+		"a refused contract gives its floor back":                        refusedContract,
+		"what is there already can be marked as applied":                 applied,
+		"a second runner waits and gives up in time":                     locked,
+		"runners at once run each version once":                          atOnce,
+		"a runner that is told to stop ends between two versions":        told,
+		"a runner that is told to stop ends the statement on the server": killed,
+		"looking changes nothing":                                        looking,
+		"a statement that outlives its runner is waited for":             outliving,
+		"a table in use fails the deployment and leaves no mark":         busyTable,
+		"a repair of another version than the one seen is refused":       otherRepair,
+		"a report tells a running migration from a failed one":           reporting,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &world{t: t}
@@ -184,116 +213,146 @@ func suite(t *testing.T, open func(*testing.T) (*sql.DB, string)) {
 }
 
 func everyVersionOnce(w *world) {
-	assert.Equal(w.t, OK, w.up(3), w.log())
-	assert.Equal(w.t, State{Version: 3, Release: 3}, w.state())
+	w.deploy(3)
+	assert.Equal(w.t, mark{version: 3}, w.marked())
 	assert.True(w.t, w.has("one") && w.has("two"))
 	assert.Equal(w.t, OK, w.up(3), "a second CREATE TABLE would fail")
 	assert.Contains(w.t, w.log(), "nothing to do")
 }
 
 func newerSchema(w *world) {
-	require.Equal(w.t, OK, w.up(3))
-	assert.Equal(w.t, OK, w.up(1), "a rollback must not need a change of the schema")
-	assert.Equal(w.t, State{Version: 3, Release: 1}, w.state())
+	w.deploy(3)
+	w.deploy(1)
+	assert.Equal(w.t, mark{version: 3}, w.marked(), "a rollback must not need a change of the schema")
 	assert.Contains(w.t, w.log(), "newer than this release's 1")
 }
 
 func leftBehind(w *world) {
-	require.Equal(w.t, OK, w.up(3))
-	require.Equal(w.t, OK, w.up(4), w.log())
-	assert.Equal(w.t, State{Version: 4, Floor: 3, Release: 4}, w.state())
+	w.deploy(3)
+	w.deploy(4)
+	assert.Equal(w.t, mark{version: 4, floor: 3}, w.marked())
 	assert.False(w.t, w.has("two"))
 	assert.Equal(w.t, TooNew, w.up(2), "its code reads the table that is gone")
 	assert.Contains(w.t, w.log(), "runs releases from version 3 on; this release knows 2")
-	assert.Equal(w.t, 4, w.state().Release, "a release that was refused does not serve")
 	assert.Equal(w.t, OK, w.up(3))
 }
 
 func tooEarly(w *world) {
-	require.Equal(w.t, OK, w.up(2))
+	w.deploy(2)
 	assert.Equal(w.t, TooEarly, w.up(4), "the release that serves reads the table meanwhile")
-	assert.Equal(w.t, State{Version: 2, Release: 2}, w.state(), "not even the expand before it")
-	require.Equal(w.t, OK, w.up(3))
-	assert.Equal(w.t, OK, w.up(4))
-
-	other := &world{t: w.t}
-	other.db, other.database = newFakeMySQL().open(w.t), "wallet"
-	assert.Equal(w.t, OK, other.up(4), "nothing is served from an empty database")
+	assert.Contains(w.t, w.log(), "1.2.0, which serves, knows 2. Deploy a release with version 3 first")
+	assert.Equal(w.t, mark{version: 2}, w.marked(), "not even the expand before it")
+	w.deploy(3)
+	w.serves = append(w.serves, tag(2))
+	assert.Equal(w.t, TooEarly, w.up(4), "of two that serve, one would break")
+	w.serves = []string{tag(3), "1.99.0"}
+	assert.Equal(w.t, TooEarly, w.up(4), "what has never come here is not known to survive")
+	assert.Contains(w.t, w.log(), "no migration of 1.99.0, which serves, has run here")
+	w.serves = []string{tag(3)}
+	w.deploy(4)
 }
 
+// ECS went back without a deployment: 3 ran its migration, failed its test, and never
+// served.
 func rolledBack(w *world) {
-	require.Equal(w.t, OK, w.up(2))
+	w.deploy(2)
 	require.Equal(w.t, OK, w.up(3))
-	require.Equal(w.t, OK, w.up(2))
 	assert.Equal(w.t, TooEarly, w.up(4), "the schema has the expand, but the release that serves has not")
-	require.Equal(w.t, OK, w.up(3))
-	assert.Equal(w.t, OK, w.up(4))
+	w.deploy(3)
+	w.deploy(4)
+}
+
+func servedUnknown(w *world) {
+	w.deploy(3)
+	byHand := w.release(4)
+	byHand.Serving = Serving{Releases: []string{tag(3)}}
+	assert.Equal(w.t, TooEarly, w.ends(byHand.Up(w.t.Context())))
+	assert.Contains(w.t, w.log(), "it is not known which releases serve")
+	byHand.Set = history(w.t, 3)
+	assert.Equal(w.t, OK, w.ends(byHand.Up(w.t.Context())), "an expand asks nobody")
+	empty := w.release(4)
+	empty.Serving = Serving{Known: true}
+	assert.Equal(w.t, OK, w.ends(empty.Up(w.t.Context())), "where nothing serves, nothing breaks")
 }
 
 // broken is the history with a version that the server refuses.
 func (w *world) broken(version int, kind string) Runner {
-	set := history(w.t, version)
-	name := fmt.Sprintf("%04d_step.up.sql", version)
-	content := set.files.(fstest.MapFS)
-	content[name] = &fstest.MapFile{Data: []byte(kind + "\nALTER TABLE absent ADD COLUMN secretly INT")}
+	return w.last(version, kind+"\nALTER TABLE absent ADD COLUMN secretly INT")
+}
+
+// last is the history with another last version.
+func (w *world) last(version int, statement string) Runner {
+	content := history(w.t, version).files.(fstest.MapFS)
+	content[fmt.Sprintf("%04d_step.up.sql", version)] = &fstest.MapFile{Data: []byte(statement)}
 	set, err := Read(content)
 	require.NoError(w.t, err)
 	return w.with(set)
 }
 
-func failing(w *world) {
+// halfWay leaves the mark of a version whose fate nobody knows.
+func (w *world) halfWay(version, floor int) {
+	db, err := w.db.Conn(w.t.Context())
+	require.NoError(w.t, err)
+	defer db.Close()
+	require.NoError(w.t, prepare(w.t.Context(), db, "", 0))
+	require.NoError(w.t, mark{version, true, floor}.write(w.t.Context(), db, "a runner that is gone"))
+}
+
+func refusedStatement(w *world) {
 	err := w.broken(2, "-- kind: expand").Up(w.t.Context())
 	assert.Equal(w.t, Failure, StatusOf(err))
-	assert.ErrorContains(w.t, err, "version 2 (step): Error 1146")
+	assert.ErrorContains(w.t, err, "version 2 (step): the server refused it")
+	assert.ErrorContains(w.t, err, "Error 1146")
 	assert.NotContains(w.t, err.Error(), "secretly", "a statement does not belong into a log")
-	assert.Equal(w.t, State{Version: 2, Dirty: true}, w.state())
-	assert.Equal(w.t, Dirty, w.up(2))
-	assert.Equal(w.t, Dirty, w.up(1), "nor may an older release run on it")
-	assert.Contains(w.t, w.log(), `run "repair --version 2"`)
-	require.NoError(w.t, w.release(2).Repair(w.t.Context(), 2, false))
-	assert.Equal(w.t, State{Version: 1}, w.state())
+	assert.Equal(w.t, mark{version: 1}, w.marked())
+	assert.Equal(w.t, OK, w.up(1), "the release that serves must be able to come back")
 	assert.Equal(w.t, OK, w.up(2), w.log())
 	assert.True(w.t, w.has("two"))
 }
 
-func failingFirst(w *world) {
+func refusedFirst(w *world) {
 	require.Error(w.t, w.broken(1, "-- kind: expand").Up(w.t.Context()))
-	require.Equal(w.t, State{Version: 1, Dirty: true}, w.state())
-	require.NoError(w.t, w.release(1).Repair(w.t.Context(), 1, false))
-	assert.Equal(w.t, State{}, w.state())
+	assert.Equal(w.t, mark{}, w.marked())
 	assert.Equal(w.t, OK, w.up(2), w.log())
+}
+
+func refusedContract(w *world) {
+	w.deploy(3)
+	assert.Equal(w.t, Failure, w.ends(w.broken(4, "-- kind: contract\n-- floor: 3").Up(w.t.Context())))
+	assert.Equal(w.t, mark{version: 3}, w.marked())
+	assert.Equal(w.t, OK, w.up(2), "the schema still has all that it had")
 }
 
 func applied(w *world) {
 	require.Equal(w.t, OK, w.up(1))
+	w.halfWay(2, 0)
+	assert.Equal(w.t, Dirty, w.up(2))
+	assert.Equal(w.t, Dirty, w.up(1), "nor may an older release run on it")
+	assert.Contains(w.t, w.log(), `run "repair --version 2"`)
 	_, err := w.db.ExecContext(w.t.Context(), "CREATE TABLE two (id INT PRIMARY KEY)")
 	require.NoError(w.t, err)
-	assert.Equal(w.t, Failure, w.up(2), "the table is there")
 	require.NoError(w.t, w.release(2).Repair(w.t.Context(), 2, true))
-	assert.Equal(w.t, State{Version: 2, Release: 1}, w.state())
+	assert.Equal(w.t, mark{version: 2}, w.marked())
 	assert.Equal(w.t, OK, w.up(3), w.log())
-}
 
-func failingContract(w *world) {
-	require.Equal(w.t, OK, w.up(3))
-	require.Error(w.t, w.broken(4, "-- kind: contract\n-- floor: 3").Up(w.t.Context()))
-	assert.Equal(w.t, State{Version: 4, Dirty: true, Floor: 3, Release: 3}, w.state())
+	w.halfWay(4, 3)
 	require.NoError(w.t, w.release(4).Repair(w.t.Context(), 4, false))
-	assert.Equal(w.t, State{Version: 3, Release: 3}, w.state())
-	assert.Equal(w.t, OK, w.up(2), "the schema still has all that it had")
+	assert.Equal(w.t, mark{version: 3}, w.marked(), "a contract that did not happen leaves no floor")
 }
 
 func locked(w *world) {
 	holder, err := w.db.Conn(w.t.Context())
 	require.NoError(w.t, err)
-	require.NoError(w.t, lock(w.t.Context(), holder, w.database, 0))
+	got, err := lock(w.t.Context(), holder, runnerLock(w.database), 0)
+	require.NoError(w.t, err)
+	require.True(w.t, got)
 	assert.Equal(w.t, Locked, w.up(1))
 	assert.Equal(w.t, Locked, StatusOf(w.release(1).Repair(w.t.Context(), 1, false)))
 	assert.False(w.t, w.has("one"))
 	// The runner dies: its connection ends, and with it the lock.
 	require.ErrorIs(w.t, holder.Raw(func(any) error { return driver.ErrBadConn }), driver.ErrBadConn)
 	next := w.release(1)
-	next.LockWait = 10 * time.Second // until the server notices
+	next.Lock = 10 * time.Second // until the server notices
 	assert.NoError(w.t, next.Up(w.t.Context()))
 }
 
@@ -303,7 +362,7 @@ func atOnce(w *world) {
 	for i := range ends {
 		all.Go(func() {
 			runner := w.release(3)
-			runner.LockWait = 10 * time.Second
+			runner.Lock = 10 * time.Second
 			ends[i] = StatusOf(runner.Up(w.t.Context()))
 		})
 	}
@@ -311,21 +370,41 @@ func atOnce(w *world) {
 	for _, end := range ends {
 		assert.Contains(w.t, []Status{OK, Locked}, end, "a table made twice would be a failure")
 	}
-	assert.Equal(w.t, State{Version: 3, Release: 3}, w.state())
+	assert.Equal(w.t, mark{version: 3}, w.marked())
 }
 
 func told(w *world) {
-	ctx, stop := context.WithCancel(w.t.Context())
+	ctx, stop := context.WithCancelCause(w.t.Context())
 	runner := w.release(3)
 	log := runner.Logf
 	runner.Logf = func(format string, values ...any) {
 		if log(format, values...); strings.HasPrefix(format, "done") {
-			stop()
+			stop(errors.New("the limit is over"))
 		}
 	}
-	require.ErrorContains(w.t, runner.Up(ctx), "told to stop before version 2")
-	assert.Equal(w.t, State{Version: 1}, w.state(), "nothing to repair")
+	err := runner.Up(ctx)
+	require.ErrorContains(w.t, err, "told to stop before version 2: the limit is over")
+	assert.Equal(w.t, Failure, StatusOf(err))
+	assert.Equal(w.t, mark{version: 1}, w.marked(), "nothing to repair")
 	assert.Equal(w.t, OK, w.up(3), w.log())
+}
+
+// A runner that only ended would leave the statement to the server, which ends it
+// whenever that may be.
+func killed(w *world) {
+	w.deploy(3)
+	ctx, stop := context.WithTimeoutCause(w.t.Context(), time.Second, errors.New("the limit is over"))
+	defer stop()
+	const slow = "-- kind: contract\n-- floor: 3\nCREATE TABLE slow AS SELECT SLEEP(1000) AS id"
+	begin := time.Now()
+	err := w.last(4, slow).Up(ctx)
+	assert.Less(w.t, time.Since(begin), 10*time.Second)
+	assert.Equal(w.t, Failure, StatusOf(err), "%v", err)
+	assert.ErrorContains(w.t, err, "Error 1317")
+	assert.Contains(w.t, w.log(), "told to stop (the limit is over): asking the server")
+	assert.Equal(w.t, mark{version: 3}, w.marked())
+	assert.False(w.t, w.has("slow"))
+	assert.Equal(w.t, OK, w.up(4), w.log())
 }
 
 func looking(w *world) {
@@ -334,38 +413,39 @@ func looking(w *world) {
 	report, err := w.release(3).Report(w.t.Context())
 	require.NoError(w.t, err)
 	assert.Equal(w.t, "3 to run", report.Verdict)
-	for _, table := range []string{"schema_migrations", "schema_release", "one"} {
+	for _, table := range []string{"schema_version", "schema_release", "one"} {
 		assert.False(w.t, w.has(table), table)
 	}
-	require.Equal(w.t, OK, w.up(3))
-	require.Equal(w.t, OK, w.up(4))
+	w.deploy(3)
+	w.deploy(4)
 	assert.Equal(w.t, TooNew, StatusOf(w.release(2).Check(w.t.Context())), "a rollback asks before it begins")
-	assert.Equal(w.t, State{Version: 4, Floor: 3, Release: 4}, w.state())
+	assert.Equal(w.t, mark{version: 4, floor: 3}, w.marked())
 }
 
 // A runner that is killed loses its lock at once; the statement goes on until the
 // server notices.
 func outliving(w *world) {
-	require.Error(w.t, w.broken(2, "-- kind: expand").Up(w.t.Context()))
+	require.Equal(w.t, OK, w.up(1))
+	w.halfWay(2, 0)
 	holder, err := w.db.Conn(w.t.Context())
 	require.NoError(w.t, err)
-	name, err := statementLock(w.database)
+	got, err := lock(w.t.Context(), holder, statementLock(w.database), 0)
 	require.NoError(w.t, err)
-	var got int
-	require.NoError(w.t, holder.QueryRowContext(w.t.Context(), "SELECT GET_LOCK(?, ?)", name, 0).Scan(&got))
+	require.True(w.t, got)
 	report, err := w.release(2).Report(w.t.Context())
 	require.NoError(w.t, err)
 	assert.True(w.t, report.Running)
 	assert.Equal(w.t, Locked, StatusOf(w.release(2).Repair(w.t.Context(), 2, false)), "its second run would meet the first")
-	assert.True(w.t, w.state().Dirty)
+	assert.Equal(w.t, Locked, w.up(2), "a person who looks now would see what is not yet so")
+	assert.True(w.t, w.marked().dirty)
 	require.ErrorIs(w.t, holder.Raw(func(any) error { return driver.ErrBadConn }), driver.ErrBadConn)
-	assert.NoError(w.t, w.release(2).Repair(w.t.Context(), 2, false))
+	assert.Eventually(w.t, func() bool { return w.release(2).Repair(w.t.Context(), 2, false) == nil }, 10*time.Second, 50*time.Millisecond)
 }
 
 // A change of a table waits for every transaction that has read it, and everybody
 // else waits behind the change.
 func busyTable(w *world) {
-	require.Equal(w.t, OK, w.up(2))
+	w.deploy(2)
 	reader, err := w.db.Conn(w.t.Context())
 	require.NoError(w.t, err)
 	defer reader.Close()
@@ -373,41 +453,44 @@ func busyTable(w *world) {
 	require.NoError(w.t, err)
 	assert.Equal(w.t, Failure, w.up(3))
 	assert.Contains(w.t, w.log(), "version 3 (step): somebody else used the table all the time, nothing was changed: Error 1205")
-	assert.Equal(w.t, State{Version: 2, Release: 2}, w.state())
+	assert.Equal(w.t, mark{version: 2}, w.marked())
 	_, err = reader.ExecContext(w.t.Context(), "UNLOCK TABLES")
 	require.NoError(w.t, err)
-	assert.Equal(w.t, OK, w.up(3))
+	w.deploy(3)
 
 	_, err = reader.ExecContext(w.t.Context(), "LOCK TABLES two WRITE")
 	require.NoError(w.t, err)
 	assert.Equal(w.t, Failure, w.up(4))
 	_, err = reader.ExecContext(w.t.Context(), "UNLOCK TABLES")
 	require.NoError(w.t, err)
-	assert.Equal(w.t, State{Version: 3, Release: 3}, w.state(), "nor a floor for a contract that did not happen")
+	assert.Equal(w.t, mark{version: 3}, w.marked(), "nor a floor for a contract that did not happen")
 }
 
 func otherRepair(w *world) {
 	require.Equal(w.t, OK, w.up(1))
 	assert.Equal(w.t, Invalid, StatusOf(w.release(1).Repair(w.t.Context(), 1, true)), "nothing failed")
-	require.Error(w.t, w.broken(2, "-- kind: expand").Up(w.t.Context()))
+	w.halfWay(2, 0)
 	assert.Equal(w.t, Invalid, StatusOf(w.release(2).Repair(w.t.Context(), 1, true)))
 	assert.Equal(w.t, Invalid, StatusOf(w.release(1).Repair(w.t.Context(), 2, true)), "an image without the statement")
-	assert.True(w.t, w.state().Dirty)
+	assert.True(w.t, w.marked().dirty)
 }
 
 func reporting(w *world) {
-	require.Error(w.t, w.broken(2, "-- kind: expand").Up(w.t.Context()))
+	require.Equal(w.t, OK, w.up(1))
+	w.halfWay(2, 0)
 	report, err := w.release(3).Report(w.t.Context())
 	require.NoError(w.t, err)
 	assert.Equal(w.t, Dirty, report.Exit)
 	var table strings.Builder
 	require.NoError(w.t, report.Print(&table))
 	assert.Regexp(w.t, `0001 +step +expand +- +applied\n0002 +step +expand +- +HALF-WAY\n0003 +step +expand +- +pending`, table.String())
+	assert.Contains(w.t, table.String(), "release 1.1.0 has 1")
 
 	holder, err := w.db.Conn(w.t.Context())
 	require.NoError(w.t, err)
 	defer holder.Close()
-	require.NoError(w.t, lock(w.t.Context(), holder, w.database, 0))
+	_, err = lock(w.t.Context(), holder, runnerLock(w.database), 0)
+	require.NoError(w.t, err)
 	report, err = w.release(3).Report(w.t.Context())
 	require.NoError(w.t, err)
 	assert.True(w.t, report.Running)
