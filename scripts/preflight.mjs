@@ -3,10 +3,9 @@
 //
 //   node scripts/preflight.mjs DIRECTORY...
 //
-// Prints one line for each finding and exits with 1 where there is one. What is
-// accepted stands in .ci/preflight.json with its reason; an entry that nothing needs
-// any more is a finding too, where --all says that all templates are given.
-import { existsSync, readFileSync } from 'node:fs';
+// Prints one line for each finding and exits with 1 where there is one, with 2 where
+// there is nothing to judge.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -55,26 +54,14 @@ function constructOf(path, logicalId) {
   return JSON.parse(readFileSync(path, 'utf8')).Resources?.[logicalId]?.Metadata?.['aws:cdk:path'];
 }
 
-const directories = process.argv.slice(2).filter((argument) => argument !== '--all');
-const stacks = directories.flatMap(stacksOf);
+const stacks = process.argv.slice(2).flatMap(stacksOf);
 if (stacks.length === 0) {
   console.error('preflight: no stack in the directories given (run make synth first)');
   process.exit(2);
 }
-const accepted = new URL('../.ci/preflight.json', import.meta.url);
-const exclusions = existsSync(accepted) ? JSON.parse(readFileSync(accepted, 'utf8')) : [];
-const used = new Set();
-const findings = judge(stacks).filter(({ rule, construct }) => {
-  const exclusion = exclusions.find((entry) => entry.rule === rule && entry.construct === construct && entry.reason);
-  used.add(exclusion);
-  return !exclusion;
-});
+const findings = judge(stacks);
 for (const { rule, description, construct, where } of findings) {
   console.log(`${rule}: ${construct}: ${description} (${where})`);
 }
-const unused = process.argv.includes('--all') ? exclusions.filter((entry) => !used.has(entry)) : [];
-for (const { rule, construct } of unused) {
-  console.log(`${rule}: ${construct}: nothing is found any more, remove it from .ci/preflight.json`);
-}
-if (findings.length + unused.length > 0) process.exit(1);
+if (findings.length > 0) process.exit(1);
 console.log(`cdk-preflight has no finding in ${stacks.length} templates (${BUNDLED_RULES.length} rules).`);

@@ -54,6 +54,7 @@ var synthesizedOnce = sync.OnceValues(func() (map[string]environment, error) { r
 type environment struct {
 	config.Environment
 	stacks map[string]template // by the stack's short name, such as "data"
+	dir    string              // of the assembly; empty for the platform's own
 }
 
 // template is one synthesized CloudFormation template.
@@ -88,6 +89,7 @@ func runAll(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(assemblyDir)
+	defer os.RemoveAll(alteredRoot())
 	return m.Run(), nil
 }
 

@@ -2,6 +2,8 @@ package test
 
 import (
 	"fmt"
+	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,13 +29,17 @@ func altered(t *testing.T, env config.Environment) environment {
 	context, err := config.ReadContext("../cdk.json", nil)
 	require.NoError(t, err)
 	context["aws:cdk:bundling-stacks"] = []string{}
-	dir := t.TempDir()
+	dir := filepath.Join(alteredRoot(), strconv.Itoa(len(variants)))
 	require.NoError(t, refusal(func() { stacks.NewApp(context, dir, []config.Environment{env}).Synth(nil) }))
 	built, err := load(dir, env)
 	require.NoError(t, err)
+	built.dir = dir
 	variants[key] = built
 	return built
 }
+
+// alteredRoot holds the assemblies of the altered environments until the tests end.
+func alteredRoot() string { return assemblyDir + "-altered" }
 
 // withoutImage is the environment before its first release.
 func withoutImage(env config.Environment) config.Environment {
