@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -25,12 +26,13 @@ A first deployment runs with --image-tag none, which makes everything but the
 tasks; then push the release's images and deploy with their tag.
 
 For a review: --prepare NAME makes a change set of that name for each stack, and
-a manifest; --execute MANIFEST executes exactly those, or refuses.
+a manifest; --execute MANIFEST executes exactly those, or refuses. --output DIR keeps
+the synthesis, and --assembly DIR deploys it as it is.
 
 It may be run again after any interruption and goes on where it was.`,
 		func(ctx context.Context, session *delivery.Session) error {
 			options.ImageTag, options.Yes = f.imageTag, f.yes
-			if err := fromHere(&options.Assembly, &execute); err != nil {
+			if err := fromHere(&options.Assembly, &options.Output, &execute); err != nil {
 				return err
 			}
 			switch {
@@ -46,6 +48,7 @@ It may be run again after any interruption and goes on where it was.`,
 	f.takesWait(command)
 	command.Flags().StringSliceVar(&options.Stacks, "stack", nil, "deploy only this `stack`; may be repeated")
 	command.Flags().StringVar(&options.Assembly, "assembly", "", "deploy the synthesis in this `directory` as it is")
+	command.Flags().StringVar(&options.Output, "output", "", "keep the synthesis in this new `directory`")
 	command.Flags().BoolVar(&options.DryRun, "dry-run", false, "look, show the difference, and change nothing")
 	command.Flags().BoolVar(&options.Force, "force", false, "ask CloudFormation also where a template did not change")
 	command.Flags().BoolVar(&options.DespiteOutage, "despite-outage", false, "deploy although the wallet is down: this deployment is the remedy")
@@ -55,6 +58,13 @@ It may be run again after any interruption and goes on where it was.`,
 	command.MarkFlagsMutuallyExclusive("execute", "image-tag")
 	command.MarkFlagsMutuallyExclusive("execute", "assembly")
 	command.MarkFlagsMutuallyExclusive("execute", "stack")
+	command.MarkFlagsMutuallyExclusive("output", "execute", "assembly")
+	command.PreRunE = func(*cobra.Command, []string) error {
+		if prepare == "" {
+			return nil
+		}
+		return delivery.CheckChangeSetName(prepare)
+	}
 	return command
 }
 
@@ -121,6 +131,9 @@ statement, and say what you saw: --repair --version N with --applied, or with
 		if options.Repair != (options.Applied || notApplied) {
 			return errors.New("--repair goes with --version and one of --applied and --not-applied")
 		}
+		if command.Flags().Changed("version") && options.Version < 1 {
+			return fmt.Errorf("--version: want a migration's, 1 or more, got %d", options.Version)
+		}
 		return nil
 	}
 	return command
@@ -136,14 +149,17 @@ deployments, lets that release's own program check that the schema is not too ne
 for it (exit status 3), and deploys it: the images alone, with every check of
 scripts/deploy.sh.`,
 		func(ctx context.Context, session *delivery.Session) error {
-			if check != "task" && check != "hook" {
-				return errors.New("--check: want task or hook, got " + check)
-			}
 			options.Yes, options.TrustHook = f.yes, check == "hook"
 			return session.Rollback(ctx, options)
 		})
 	f.takesYes(command)
 	f.takesWait(command)
+	command.PreRunE = func(*cobra.Command, []string) error {
+		if check != "task" && check != "hook" {
+			return errors.New("--check: want task or hook, got " + check)
+		}
+		return nil
+	}
 	command.Flags().StringVar(&options.To, "to", "", "the `tag` of the release (default: the one before)")
 	command.Flags().StringVar(&check, "check", "task", "check the schema with a `task` before the deployment, or leave it to the deployment's hook (hook), which needs no permission to run tasks")
 	return command

@@ -6,6 +6,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,7 @@ import (
 )
 
 func main() {
-	cli.Main(newCommand(os.Stdin, os.Stdout, isatty.IsTerminal(os.Stdin.Fd())))
+	cli.Main(newCommand(os.Stdin, isatty.IsTerminal(os.Stdin.Fd())))
 }
 
 // flags are the options that several commands have.
@@ -32,13 +33,12 @@ type flags struct {
 	wait                time.Duration
 
 	in       io.Reader
-	out      io.Writer
 	terminal bool
 }
 
 // newCommand makes the command line.
-func newCommand(in io.Reader, out io.Writer, terminal bool) *cobra.Command {
-	f := flags{in: in, out: out, terminal: terminal}
+func newCommand(in io.Reader, terminal bool) *cobra.Command {
+	f := flags{in: in, terminal: terminal}
 	root := &cobra.Command{
 		Use:   "deliver",
 		Short: "Deploy, migrate, roll back and remove an environment of the wallet platform",
@@ -52,8 +52,11 @@ func newCommand(in io.Reader, out io.Writer, terminal bool) *cobra.Command {
 }
 
 // session opens the environment that a command line names.
-func (f *flags) session(ctx context.Context, name string) (*delivery.Session, error) {
+func (f *flags) session(ctx context.Context, out io.Writer, name string) (*delivery.Session, error) {
 	env, err := delivery.Select(name, f.imageTag)
+	if f.wait < 0 {
+		err = errors.Join(fmt.Errorf("--wait: want no less than 0s, got %s", f.wait), err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +69,8 @@ func (f *flags) session(ctx context.Context, name string) (*delivery.Session, er
 		cdk = filepath.Join(root, "node_modules", ".bin", "cdk")
 	}
 	session, err := delivery.NewSession(ctx, env,
-		delivery.Console{Out: f.out, In: bufio.NewReader(f.in), Terminal: f.terminal},
-		delivery.CDK{Path: cdk, Dir: root, Out: f.out}, f.asCaller)
+		delivery.Console{Out: out, In: bufio.NewReader(f.in), Terminal: f.terminal},
+		delivery.CDK{Path: cdk, Dir: root, Out: out}, f.asCaller)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +97,7 @@ func (f *flags) command(use, short, long string, run func(context.Context, *deli
 			return nil
 		},
 		RunE: func(command *cobra.Command, arguments []string) error {
-			session, err := f.session(command.Context(), arguments[0])
+			session, err := f.session(command.Context(), command.OutOrStdout(), arguments[0])
 			if err != nil {
 				return err
 			}

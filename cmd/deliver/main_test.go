@@ -19,7 +19,7 @@ func try(t *testing.T, line string) (string, error) {
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1") // nobody answers there
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	var out bytes.Buffer
-	command := newCommand(strings.NewReader(""), &out, false)
+	command := newCommand(strings.NewReader(""), false)
 	command.SetOut(&out)
 	var arguments []string
 	for _, word := range strings.Fields(line) {
@@ -45,6 +45,16 @@ func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 		"migrate staging --repair --applied":                      "missing [version]",
 		"migrate staging --repair --version 1":                    "one of --applied and --not-applied",
 		"migrate staging --applied":                               "--repair goes with",
+		"deploy staging --wait -1s":                               "--wait: want no less than 0s, got -1s",
+		"deploy staging --prepare 1":                              "--prepare: want a name of at most 128 letters",
+		"deploy staging --prepare a_b":                            "--prepare: want a name of at most 128 letters",
+		`deploy staging --prepare ""`:                             "--prepare: want a value, got an empty one",
+		`deploy staging --execute "" --prepare ""`:                "--execute: want a value, got an empty one",
+		`deploy "" --yes`:                                         "want the name of an environment, got none",
+		"deploy staging --output a --assembly b":                  "[assembly output]",
+		"deploy staging --output a --execute b":                   "[execute output]",
+		"migrate staging --repair --version 0 --applied":          "--version: want a migration's, 1 or more, got 0",
+		"rollback staging --to bad/tag":                           "--to: ",
 		"rollback staging --check maybe":                          "want task or hook, got maybe",
 		"remove staging":                                          `unknown command "remove"`,
 	} {

@@ -7,7 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"wallet-infra/internal/progress"
 )
 
 // CDK is the CDK CLI.
@@ -24,6 +27,7 @@ const stopping = 20 * time.Second
 // run runs one CLI command. An interruption is passed on; the CLI then ends and
 // CloudFormation goes on by itself.
 func (c CDK) run(ctx context.Context, arguments ...string) error {
+	defer progress.Doing(ctx, "cdk %s", strings.Join(arguments[:min(2, len(arguments))], " "))()
 	command := exec.CommandContext(ctx, c.Path, arguments...)
 	command.Dir = c.Dir
 	command.Stdout, command.Stderr = c.Out, c.Out

@@ -90,13 +90,13 @@ func (s *Session) showConsequences(report changes.Report) error {
 // consent asks before a change. --yes was said before anybody saw what changes, so
 // it does not cover what is grave: that takes a reviewed entry in the repository,
 // or a person at a terminal who has read it and types the environment's name.
-func (s *Session) consent(question string, report changes.Report, yes bool) error {
+func (s *Session) consent(ctx context.Context, question string, report changes.Report, yes bool) error {
 	count := len(grave(report))
 	if count == 0 {
-		return s.Console.approve(question, yes)
+		return s.Console.approve(ctx, question, yes)
 	}
 	if !s.Console.Terminal {
 		return exit.With(exit.Refused, "%d changes, listed above, replace, leave behind or destroy what is deployed, or cannot be judged, and nobody acknowledged them: put them into %s with a reason and have that reviewed, or let a person deploy at a terminal (--yes is not enough); nothing was changed", count, changes.AcknowledgedFile)
 	}
-	return s.Console.confirm(fmt.Sprintf("%s\n%d changes, listed above, replace, leave behind or destroy what is deployed, or cannot be judged.", question, count), s.Env.Name)
+	return s.Console.confirm(ctx, fmt.Sprintf("%s\n%d changes, listed above, replace, leave behind or destroy what is deployed, or cannot be judged.", question, count), s.Env.Name)
 }

@@ -95,8 +95,9 @@ func TestAReviewShowsALossAndItsExecutionNeedsMoreThanAYes(t *testing.T) {
 	w := holdsMore(t)
 	path := ""
 	out, err := w.run("", false, func(ctx context.Context, s *Session) error {
-		path = filepath.Join(s.CDK.Dir, "build", "deploy", "staging", manifestName)
-		return s.Prepare(ctx, "r42", DeployOptions{})
+		output := filepath.Join(s.CDK.Dir, "reviewed")
+		path = filepath.Join(output, manifestName)
+		return s.Prepare(ctx, "r42", DeployOptions{Output: output})
 	})
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "destroys state: wallet-staging-data Old")

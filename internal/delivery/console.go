@@ -2,11 +2,13 @@ package delivery
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"strings"
 
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/progress"
 )
 
 // Console is the person, or the log, at the other end.
@@ -35,10 +37,11 @@ func (c Console) list(heading string, points []string) {
 
 // confirm asks for a text and fails unless exactly that is typed. Without a
 // terminal it fails at once: nobody could answer, and silence is no consent.
-func (c Console) confirm(question, want string) error {
+func (c Console) confirm(ctx context.Context, question, want string) error {
 	if !c.Terminal {
 		return exit.With(exit.Refused, "%s: nobody can be asked without a terminal", question)
 	}
+	defer progress.Pause(ctx)()
 	fmt.Fprintf(c.Out, "%s\nType %q to go on: ", question, want)
 	answer, err := c.In.ReadString('\n')
 	if strings.TrimSpace(answer) != want {
@@ -51,12 +54,12 @@ func (c Console) confirm(question, want string) error {
 }
 
 // approve asks for a yes, unless it was given on the command line.
-func (c Console) approve(question string, yes bool) error {
+func (c Console) approve(ctx context.Context, question string, yes bool) error {
 	if yes {
 		return nil
 	}
 	if !c.Terminal {
 		return exit.With(exit.Refused, "%s Nobody can be asked without a terminal: add --yes", question)
 	}
-	return c.confirm(question, "yes")
+	return c.confirm(ctx, question, "yes")
 }

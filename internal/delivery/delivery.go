@@ -35,6 +35,7 @@ type Session struct {
 	Sleep func(context.Context, time.Duration) error
 
 	account *account
+	held    bool // this command has the environment's lock
 	// runCDK runs a command of CDK, the real one outside of tests.
 	runCDK func(ctx context.Context, arguments ...string) error
 }

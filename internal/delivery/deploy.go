@@ -15,6 +15,7 @@ import (
 	"wallet-infra/internal/assembly"
 	"wallet-infra/internal/changes"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/progress"
 )
 
 // DeployOptions are the choices of one deployment.
@@ -25,8 +26,11 @@ type DeployOptions struct {
 	Stacks []string
 	// Assembly is a synthesis to deploy as it is; empty synthesizes.
 	Assembly string
-	DryRun   bool // look, show, and change nothing
-	Yes      bool // do not ask
+	// Output is a new directory that keeps the synthesis after the run; empty keeps
+	// none, but for a review.
+	Output string
+	DryRun bool // look, show, and change nothing
+	Yes    bool // do not ask
 	// Force creates a change set also where the template is the deployed one:
 	// a reference to another stack may give something new.
 	Force bool
@@ -39,7 +43,15 @@ type DeployOptions struct {
 
 // Deploy brings the environment to the templates of this checkout.
 func (s *Session) Deploy(ctx context.Context, options DeployOptions) error {
+	if !options.DryRun {
+		release, err := s.hold("deploy")
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	ready, err := s.prepareDeployment(ctx, options)
+	defer ready.discard()
 	if err != nil {
 		return err
 	}
@@ -54,7 +66,7 @@ func (s *Session) Deploy(ctx context.Context, options DeployOptions) error {
 		return nil
 	}
 	question := fmt.Sprintf("Deploy %s to %s (account %s)?", s.release(), s.Env.Name, s.Env.Site.Account)
-	if err := s.consent(question, ready.report, options.Yes); err != nil {
+	if err := s.consent(ctx, question, ready.report, options.Yes); err != nil {
 		return err
 	}
 	if err := s.deployAll(ctx, ready, options.Force); err != nil {
@@ -72,24 +84,26 @@ type readied struct {
 	report   changes.Report  // what the templates do to what is deployed
 }
 
-// prepareDeployment does all that comes before a change: credentials, synthesis,
-// and every check.
+// prepareDeployment does all that comes before a change: synthesis, credentials,
+// and every check. What was asked for is judged before anybody must sign in.
 func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) (readied, error) {
-	if err := s.identify(ctx); err != nil {
-		return readied{}, err
-	}
-	synthesis, err := s.synthesize(ctx, options.Assembly, options.ImageTag)
+	synthesis, err := s.synthesize(ctx, options.Assembly, options.Output, options.ImageTag)
+	ready := readied{Assembly: synthesis}
 	if err != nil {
-		return readied{}, err
+		return ready, err
 	}
 	selected, err := pick(synthesis.Stacks, options.Stacks)
 	if err != nil {
-		return readied{}, err
+		return ready, err
 	}
 	if options.onlyRelease {
 		selected = slices.DeleteFunc(slices.Clone(selected), func(stack assembly.Stack) bool { return !s.holdsRelease(stack) })
 	}
-	ready := readied{Assembly: synthesis, selected: selected}
+	ready.selected = selected
+	if err := s.identify(ctx); err != nil {
+		return ready, err
+	}
+	defer progress.Doing(ctx, "looking at account %s", s.Env.Site.Account)()
 	var found findings
 	s.checkAssembly(ready, &found)
 	usable := s.checkBootstrap(ctx, synthesis, &found)
@@ -177,6 +191,9 @@ func (s *Session) deployAll(ctx context.Context, ready readied, force bool) erro
 	for i, stack := range ready.selected {
 		at := fmt.Sprintf("[%d/%d] %s (%s, %s)", i+1, len(ready.selected), short(stack), stack.Name, stack.Region)
 		s.Console.say("%s: begins", at)
+		if err := ready.intact(stack); err != nil {
+			return s.halted(ready.selected[i:], done, err)
+		}
 		arguments := []string{"deploy", stack.ID, "--app", ready.Dir, "--exclusively", "--method=change-set",
 			"--require-approval", "never", "--progress", "events"}
 		first, err := s.goesFirst(ctx, stack, ready.seen[stack.Name])
@@ -200,6 +217,17 @@ func (s *Session) deployAll(ctx context.Context, ready readied, force bool) erro
 		done = append(done, short(stack))
 	}
 	return nil
+}
+
+// halted tells where a deployment ended before it touched a stack.
+func (s *Session) halted(left []assembly.Stack, done []string, cause error) error {
+	s.Console.list("deployed:", done)
+	var rest []string
+	for _, stack := range left {
+		rest = append(rest, short(stack))
+	}
+	s.Console.list("not begun:", rest)
+	return cause
 }
 
 // goesFirst says that the stack never stood whole: what stands is then kept when

@@ -42,11 +42,22 @@ type removal struct {
 // and what is lost before it asks; a protected environment needs two answers at
 // a terminal. It empties nothing: what does not go by itself is named.
 func (s *Session) Destroy(ctx context.Context, options DestroyOptions) error {
-	if err := s.identify(ctx); err != nil {
+	if !options.DryRun {
+		release, err := s.hold("destroy")
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	synthesis, err := s.synthesize(ctx, "", "", "")
+	defer synthesis.discard()
+	if err != nil {
 		return err
 	}
-	synthesis, err := s.synthesize(ctx, "", "")
-	if err != nil {
+	if _, err := pick(synthesis.Stacks, options.Stacks); err != nil {
+		return err
+	}
+	if err := s.identify(ctx); err != nil {
 		return err
 	}
 	plan, err := s.planRemoval(ctx, synthesis, options.Stacks)
@@ -62,24 +73,24 @@ func (s *Session) Destroy(ctx context.Context, options DestroyOptions) error {
 		s.Console.say("dry run: nothing was changed")
 		return nil
 	}
-	if err := s.confirmRemoval(options.Yes); err != nil {
+	if err := s.confirmRemoval(ctx, options.Yes); err != nil {
 		return err
 	}
 	return s.removeAll(ctx, synthesis, plan)
 }
 
 // confirmRemoval asks as often as the environment's protection demands.
-func (s *Session) confirmRemoval(yes bool) error {
+func (s *Session) confirmRemoval(ctx context.Context, yes bool) error {
 	if !s.Env.Protected {
-		return s.Console.approve(fmt.Sprintf("Remove %s from account %s? What is listed as lost is gone for good.", s.Env.Name, s.Env.Site.Account), yes)
+		return s.Console.approve(ctx, fmt.Sprintf("Remove %s from account %s? What is listed as lost is gone for good.", s.Env.Name, s.Env.Site.Account), yes)
 	}
 	if !s.Console.Terminal {
 		return exit.With(exit.Refused, "%s is protected: it is removed by a person at a terminal alone, who confirms twice (--yes is not enough)", s.Env.Name)
 	}
-	if err := s.Console.confirm("This environment is protected: it holds what customers own. First, its name.", s.Env.Name); err != nil {
+	if err := s.Console.confirm(ctx, "This environment is protected: it holds what customers own. First, its name.", s.Env.Name); err != nil {
 		return err
 	}
-	return s.Console.confirm("Second, that you mean this account and that what is listed as lost is gone for good.", "destroy "+s.Env.Site.Account)
+	return s.Console.confirm(ctx, "Second, that you mean this account and that what is listed as lost is gone for good.", "destroy "+s.Env.Site.Account)
 }
 
 // planRemoval looks at every stack that is to go, last one first, and fails with
@@ -252,7 +263,11 @@ func (s *Session) removeAll(ctx context.Context, synthesis Assembly, plan []remo
 			continue
 		}
 		s.Console.say("%s: removing", one.stack.Name)
-		err := s.unprotect(ctx, one)
+		err := synthesis.intact(one.stack)
+		if err != nil {
+			return err
+		}
+		err = s.unprotect(ctx, one)
 		if err == nil {
 			err = s.runCDK(ctx, "destroy", one.stack.ID, "--app", synthesis.Dir, "--exclusively", "--force")
 		}

@@ -27,6 +27,11 @@ func (s *Session) Execute(ctx context.Context, path string, options DeployOption
 	if manifest.Environment != s.Env.Name {
 		return exit.With(exit.Refused, "%s is of %s, not of %s", path, manifest.Environment, s.Env.Name)
 	}
+	release, err := s.hold("execute")
+	if err != nil {
+		return err
+	}
+	defer release()
 	s.Env.Site.ImageTag = manifest.ImageTag
 	options.Assembly = filepath.Dir(path)
 	ready, err := s.prepareDeployment(ctx, options)
@@ -41,7 +46,7 @@ func (s *Session) Execute(ctx context.Context, path string, options DeployOption
 	if err := s.showConsequences(ready.report); err != nil {
 		return err
 	}
-	if err := s.consent(question, ready.report, options.Yes); err != nil {
+	if err := s.consent(ctx, question, ready.report, options.Yes); err != nil {
 		return err
 	}
 	return s.executeAll(ctx, manifest, ready, left)
@@ -131,6 +136,9 @@ func (s *Session) executeAll(ctx context.Context, manifest Manifest, ready readi
 		if len(changed) > 0 {
 			s.Console.list("executed:", done)
 			return exit.With(exit.Stale, "%s reads outputs that changed since the review (of %q): what is executed stands; prepare and review the rest again", prepared.Name, changed)
+		}
+		if err := ready.intact(remaining[0]); err != nil {
+			return s.halted(remaining, done, err)
 		}
 		s.Console.say("[%d/%d] %s: executing %s", i+1, len(left), prepared.Name, manifest.ChangeSet)
 		err = s.runCDK(ctx, "deploy", prepared.ID, "--app", ready.Dir, "--exclusively", "--method=execute-change-set",

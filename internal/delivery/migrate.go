@@ -15,6 +15,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/progress"
 )
 
 // MigrateOptions are the choices of one run of the migration task.
@@ -56,8 +57,13 @@ func (s *Session) Migrate(ctx context.Context, options MigrateOptions) error {
 		return exit.With(exit.Refused, "%s has no migration task: it was not deployed, or without an image (image tag %s); deploy a release", s.Env.Name, config.NoImage)
 	}
 	if !options.Status {
+		release, err := s.hold("migrate")
+		if err != nil {
+			return err
+		}
+		defer release()
 		question := fmt.Sprintf("Run %q on the database of %s?", strings.Join(options.command(), " "), s.Env.Name)
-		if err := s.Console.approve(question, options.Yes); err != nil {
+		if err := s.Console.approve(ctx, question, options.Yes); err != nil {
 			return err
 		}
 	}
@@ -166,6 +172,7 @@ const pollTask = 3 * time.Second
 // follow prints the task's log until it has ended, and turns its exit status
 // into the command's.
 func (s *Session) follow(ctx context.Context, cluster, task string, definition types.TaskDefinition) error {
+	defer progress.Doing(ctx, "waiting for task %s", lastPart(task))()
 	log := s.logOf(task, definition)
 	for {
 		answer, err := s.ecs(s.Env.Primary.Name).DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: []string{task}})

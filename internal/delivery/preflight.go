@@ -15,6 +15,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/progress"
 )
 
 // findings is what the look before a change brought: problems, which stop it,
@@ -127,6 +128,7 @@ func (s *Session) settled(ctx context.Context, stack assembly.Stack) (live, erro
 		}
 		if waited == 0 {
 			s.Console.say("waiting for %s, which is %s", stack.Name, found.Status)
+			defer progress.Doing(ctx, "waiting for %s", stack.Name)()
 		}
 		if err := s.Sleep(ctx, pollStacks); err != nil {
 			return live{}, err

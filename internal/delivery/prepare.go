@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -50,11 +51,29 @@ type PreparedStack struct {
 // manifestName is the manifest's file in the directory of the synthesis.
 const manifestName = "prepared.json"
 
+// changeSetName is the form that CloudFormation wants:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+var changeSetName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
+
+// CheckChangeSetName refuses a name that CloudFormation would refuse.
+func CheckChangeSetName(name string) error {
+	if !changeSetName.MatchString(name) {
+		return fmt.Errorf("--prepare: want a name of at most 128 letters, digits and hyphens that begins with a letter, got %q", name)
+	}
+	return nil
+}
+
 // Prepare makes a named change set for each stack, changes nothing else, and
 // writes the manifest by which [Session.Execute] executes exactly these.
 func (s *Session) Prepare(ctx context.Context, name string, options DeployOptions) error {
+	release, err := s.hold("prepare")
+	if err != nil {
+		return err
+	}
+	defer release()
 	ready, err := s.prepareDeployment(ctx, options)
 	if err != nil {
+		ready.discard()
 		return err
 	}
 	if err := s.showConsequences(ready.report); err != nil {
@@ -63,6 +82,9 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 	manifest := Manifest{Environment: s.Env.Name, ImageTag: s.Env.Site.ImageTag, Commit: s.commit(ctx), ChangeSet: name, Prepared: time.Now().UTC().Truncate(time.Second)}
 	for _, stack := range ready.selected {
 		s.Console.say("%s: preparing change set %s", short(stack), name)
+		if err := ready.intact(stack); err != nil {
+			return err
+		}
 		err := s.runCDK(ctx, "deploy", stack.ID, "--app", ready.Dir, "--exclusively", "--method=prepare-change-set",
 			"--change-set-name", name, "--require-approval", "never", "--progress", "events")
 		if err != nil {

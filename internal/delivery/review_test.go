@@ -19,8 +19,9 @@ func prepared(t *testing.T, w *world) string {
 	path := ""
 	out, err := w.run("", false, func(ctx context.Context, s *Session) error {
 		s.Env.Site.ImageTag = "1.1.0"
-		path = filepath.Join(s.CDK.Dir, "build", "deploy", "staging", manifestName)
-		return s.Prepare(ctx, "r42", DeployOptions{ImageTag: "1.1.0"})
+		output := filepath.Join(s.CDK.Dir, "reviewed")
+		path = filepath.Join(output, manifestName)
+		return s.Prepare(ctx, "r42", DeployOptions{ImageTag: "1.1.0", Output: output})
 	})
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "Compute will change:\n  - Modify AWS::ECS::TaskDefinition Task REPLACED")

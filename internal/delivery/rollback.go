@@ -26,6 +26,14 @@ type RollbackOptions struct {
 // Rollback returns to an earlier release: it stops a deployment that is under
 // way, or else checks the schema and deploys the release before the present one.
 func (s *Session) Rollback(ctx context.Context, options RollbackOptions) error {
+	if _, err := Select(s.Env.Name, options.To); err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	release, err := s.hold("rollback")
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := s.identify(ctx); err != nil {
 		return err
 	}
@@ -71,7 +79,7 @@ func (s *Session) stopDeployment(ctx context.Context, running release, yes bool)
 		return nil
 	}
 	question := fmt.Sprintf("A deployment of release %s is under way (%s). Stop it, and let ECS return to the release before?", running.Tag, running.Status)
-	if err := s.Console.approve(question, yes); err != nil {
+	if err := s.Console.approve(ctx, question, yes); err != nil {
 		return err
 	}
 	client := ecs.NewFromConfig(s.account.writing(s.Env.Primary.Name))

@@ -108,31 +108,6 @@ func (s *Session) resources(ctx context.Context, region, name string) ([]types.S
 	return all, nil
 }
 
-// inOrder sorts stacks so that each comes after those that it needs, and
-// otherwise by their IDs.
-func inOrder(stacks []assembly.Stack) ([]assembly.Stack, error) {
-	var ordered []assembly.Stack
-	done := map[string]bool{}
-	inside := map[string]bool{}
-	for _, stack := range stacks {
-		inside[stack.Name] = true
-	}
-	for len(ordered) < len(stacks) {
-		before := len(ordered)
-		for _, stack := range stacks {
-			waits := slices.ContainsFunc(stack.DependsOn, func(name string) bool { return inside[name] && !done[name] })
-			if !done[stack.Name] && !waits {
-				ordered, done[stack.Name] = append(ordered, stack), true
-				break
-			}
-		}
-		if len(ordered) == before {
-			return nil, fmt.Errorf("the stacks need each other in a circle")
-		}
-	}
-	return ordered, nil
-}
-
 // short is a stack's ID without its environment's.
 func short(stack assembly.Stack) string {
 	_, id, found := strings.Cut(stack.ID, "/")

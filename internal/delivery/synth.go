@@ -3,8 +3,6 @@ package delivery
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"wallet-infra/internal/assembly"
@@ -16,30 +14,48 @@ import (
 type Assembly struct {
 	Dir    string
 	Stacks []assembly.Stack // in the order of their deployment
+
+	seals     map[string]string // of the stacks, by name
+	temporary bool              // it goes with the run
 }
 
-// synthesize writes the environment's templates once. An assembly that is there
-// already (given) is taken as it is: the one that was reviewed.
-func (s *Session) synthesize(ctx context.Context, given, imageTag string) (Assembly, error) {
-	dir := given
-	if dir == "" {
-		dir = filepath.Join(s.CDK.Dir, "build", "deploy", s.Env.Name)
-		if err := s.writeTemplates(ctx, dir, imageTag); err != nil {
+// synthesize writes the environment's templates once, to output or to a directory of
+// this run's own. An assembly that is there already (given) is taken as it is: the one
+// that was reviewed. It asks AWS nothing.
+func (s *Session) synthesize(ctx context.Context, given, output, imageTag string) (Assembly, error) {
+	made := Assembly{Dir: given}
+	if given == "" {
+		var err error
+		if made.Dir, made.temporary, err = s.directory(output); err != nil {
+			return Assembly{}, err
+		}
+		if err := s.writeTemplates(ctx, made.Dir, imageTag); err != nil {
+			made.discard()
 			return Assembly{}, err
 		}
 	}
-	stacks, err := assembly.Read(dir)
+	err := s.readAssembly(&made)
 	if err != nil {
-		return Assembly{}, err
+		made.discard()
+	}
+	return made, err
+}
+
+func (s *Session) readAssembly(made *Assembly) error {
+	stacks, err := assembly.Read(made.Dir)
+	if err != nil {
+		return err
 	}
 	stacks = slices.DeleteFunc(stacks, func(stack assembly.Stack) bool {
 		return !s.owns(stack)
 	})
 	if len(stacks) == 0 {
-		return Assembly{}, fmt.Errorf("no stack of %s in account %s in %s", s.Env.Name, s.Env.Site.Account, dir)
+		return fmt.Errorf("no stack of %s in account %s in %s", s.Env.Name, s.Env.Site.Account, made.Dir)
 	}
-	ordered, err := inOrder(stacks)
-	return Assembly{Dir: dir, Stacks: ordered}, err
+	if made.Stacks, err = assembly.InOrder(stacks); err != nil {
+		return err
+	}
+	return made.seal()
 }
 
 // owns says that a stack is the environment's: an assembly may hold others.
@@ -49,9 +65,6 @@ func (s *Session) owns(stack assembly.Stack) bool {
 
 func (s *Session) writeTemplates(ctx context.Context, dir, imageTag string) error {
 	if err := s.CDK.present(); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
 	arguments := []string{"synth", "--quiet", "--output", dir, "-c", "env=" + s.Env.Name}

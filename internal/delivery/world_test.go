@@ -77,6 +77,7 @@ type world struct {
 	// process plays the CLI in a process of its own, as it runs in truth; what
 	// needs none goes without, since a process takes its time.
 	process bool
+	dir     string // the checkout; empty takes a new one for each run
 }
 
 type taskState struct {
@@ -459,7 +460,11 @@ func (w *world) runIn(ctx context.Context, env config.Environment, input string,
 	script, err := filepath.Abs("testdata/cdk.sh")
 	require.NoError(w.t, err)
 	console := Console{Out: &out, In: bufio.NewReader(strings.NewReader(input)), Terminal: terminal}
-	session, err := NewSession(ctx, env, console, CDK{Path: script, Dir: w.t.TempDir(), Out: &out}, false)
+	dir := w.dir
+	if dir == "" {
+		dir = w.t.TempDir()
+	}
+	session, err := NewSession(ctx, env, console, CDK{Path: script, Dir: dir, Out: &out}, false)
 	require.NoError(w.t, err)
 	session.Sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 	if !w.process {
