@@ -23,6 +23,7 @@ import (
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/drift"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/progress"
 )
 
 func main() { cli.Main(newCommand()) }
@@ -46,13 +47,26 @@ func newCommand() *cobra.Command {
 // report prints what was seen.
 func report(ctx context.Context, out io.Writer, name, dir string) error {
 	results, absent, err := run(ctx, name, dir)
-	if len(results) > 0 {
+	if len(results)+len(absent) > 0 {
 		fmt.Fprint(out, drift.Report(name, results, absent))
 	}
-	if err == nil && drift.Unexpected(results) {
-		return exit.With(exit.Found, "") // the report says what
+	if err != nil {
+		return err
 	}
-	return err
+	return verdict(name, results, absent)
+}
+
+// verdict is the error with which the command ends: nothing seen is no good news.
+func verdict(name string, results []drift.Result, absent []string) error {
+	switch {
+	case len(results) == 0:
+		return fmt.Errorf("no stack of %s is deployed in this account", name)
+	case drift.Unexpected(results):
+		return exit.With(exit.Found, "") // the report says what
+	case len(absent) > 0:
+		return exit.With(exit.Found, "a stack of the synthesis is not deployed: deploy it, or find out who removed it")
+	}
+	return nil
 }
 
 // place is a stack by name and region.
@@ -79,7 +93,9 @@ func run(ctx context.Context, name, dir string) (results []drift.Result, absent 
 	}
 	var problems []error
 	for _, at := range places {
+		done := progress.Doing(ctx, "CloudFormation compares %s", at.stack)
 		result, err := detector(own, env, at.region).Look(ctx, at.stack)
+		done()
 		switch {
 		case errors.Is(err, drift.ErrNotDeployed):
 			absent = append(absent, at.stack)

@@ -48,8 +48,8 @@ type Difference struct {
 type Result struct {
 	Stack       string
 	Differences []Difference
-	// Unseen says what CloudFormation could not look at, in its own words; empty
-	// when it saw all that it supports.
+	// Unseen says what CloudFormation could not look at, in its own words or by the
+	// names of the resources; empty when it saw all that it supports.
 	Unseen string
 }
 
@@ -78,8 +78,11 @@ func (d Detector) Look(ctx context.Context, stack string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	differences, err := d.differences(ctx, stack)
-	return Result{Stack: stack, Differences: differences, Unseen: unseen}, err
+	result := Result{Stack: stack, Unseen: unseen}
+	if err := d.read(ctx, &result); err != nil {
+		return Result{}, err
+	}
+	return result, nil
 }
 
 // wait returns what a detection could not see, when it has ended.
@@ -102,28 +105,28 @@ func (d Detector) wait(ctx context.Context, stack string, id *string) (string, e
 	return "", fmt.Errorf("%s: the detection did not end within %v", stack, looks*interval)
 }
 
-// differences lists what was found.
-func (d Detector) differences(ctx context.Context, stack string) ([]Difference, error) {
-	var found []Difference
-	pages := &cloudformation.DescribeStackResourceDriftsInput{
-		StackName: &stack,
+// read adds what was found, and what could not be told.
+func (d Detector) read(ctx context.Context, result *Result) error {
+	pages := cloudformation.NewDescribeStackResourceDriftsPaginator(d.API, &cloudformation.DescribeStackResourceDriftsInput{
+		StackName: &result.Stack,
 		StackResourceDriftStatusFilters: []types.StackResourceDriftStatus{
-			types.StackResourceDriftStatusModified, types.StackResourceDriftStatusDeleted,
+			types.StackResourceDriftStatusModified, types.StackResourceDriftStatusDeleted, types.StackResourceDriftStatusUnknown,
 		},
-	}
-	for {
-		page, err := d.API.DescribeStackResourceDrifts(ctx, pages)
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", stack, err)
+			return fmt.Errorf("%s: %w", result.Stack, err)
 		}
 		for _, resource := range page.StackResourceDrifts {
-			found = append(found, split(stack, resource)...)
+			if resource.StackResourceDriftStatus == types.StackResourceDriftStatusUnknown {
+				result.Unseen += " " + aws.ToString(resource.LogicalResourceId) + " is unknown;"
+				continue
+			}
+			result.Differences = append(result.Differences, split(result.Stack, resource)...)
 		}
-		if page.NextToken == nil {
-			return found, nil
-		}
-		pages.NextToken = page.NextToken
 	}
+	return nil
 }
 
 // split makes a difference of each property of a resource.
@@ -139,7 +142,7 @@ func split(stack string, resource types.StackResourceDrift) []Difference {
 	for _, property := range resource.PropertyDifferences {
 		one := whole
 		one.Property, one.Kind = aws.ToString(property.PropertyPath), string(property.DifferenceType)
-		one.Meant = meant(one)
+		one.Meant = meant(one.Type, property)
 		found = append(found, one)
 	}
 	return found

@@ -83,19 +83,42 @@ func TestADetectionIsWaitedForAndReadToItsLastPage(t *testing.T) {
 	assert.True(t, Unexpected([]Result{result}))
 }
 
+// The paths are those of the example in
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_PropertyDifference.html
 func TestOnlyWhatThePlatformItselfChangesIsExpected(t *testing.T) {
-	for property, want := range map[string]bool{
-		"/Actions/0/ForwardConfig/TargetGroups/0/Weight": true,
-		"/Actions":                  true,
-		"/ActionsOfSomebody":        false,
-		"/Conditions/0/PathPattern": false,
-		"/Priority":                 false,
+	const rule, kafka = "AWS::ElasticLoadBalancingV2::ListenerRule", "AWS::MSK::Cluster"
+	const weight = "/Actions/0/ForwardConfig/TargetGroups/0/Weight"
+	const volume = "/BrokerNodeGroupInfo/StorageInfo/EBSStorageInfo/VolumeSize"
+	for name, test := range map[string]struct {
+		resource, property string
+		kind               types.DifferenceType
+		wanted, actual     string
+		expected           bool
+	}{
+		"ECS moves the requests to the other colour":    {rule, weight, types.DifferenceTypeNotEqual, "100", "0", true},
+		"a rule without a weight":                       {rule, weight, types.DifferenceTypeRemove, "100", "", false},
+		"a redirect in place of the forward":            {rule, "/Actions/0/Type", types.DifferenceTypeNotEqual, "forward", "redirect", false},
+		"a redirect added":                              {rule, "/Actions/0/RedirectConfig", types.DifferenceTypeAdd, "", "{}", false},
+		"a stranger's target group":                     {rule, "/Actions/0/ForwardConfig/TargetGroups/0/TargetGroupArn", types.DifferenceTypeNotEqual, "a", "b", false},
+		"a third target group":                          {rule, "/Actions/0/ForwardConfig/TargetGroups/2", types.DifferenceTypeAdd, "", "{}", false},
+		"sessions that stick":                           {rule, "/Actions/0/ForwardConfig/TargetGroupStickinessConfig", types.DifferenceTypeAdd, "", "{}", false},
+		"a rule's whole actions":                        {rule, "/Actions", types.DifferenceTypeNotEqual, "[]", "[]", false},
+		"a path that only ends alike":                   {rule, "/Conditions/0/Actions/0/ForwardConfig/TargetGroups/0/Weight", types.DifferenceTypeNotEqual, "1", "2", false},
+		"another path of the API":                       {rule, "/Conditions/0/PathPatternConfig", types.DifferenceTypeNotEqual, "a", "b", false},
+		"a listener's default action, which none moves": {"AWS::ElasticLoadBalancingV2::Listener", "/DefaultActions/0/ForwardConfig/TargetGroups/0/Weight", types.DifferenceTypeNotEqual, "100", "0", false},
+		"Kafka's volumes grew":                          {kafka, volume, types.DifferenceTypeNotEqual, "500", "750", true},
+		"Kafka's volumes are smaller than wanted":       {kafka, volume, types.DifferenceTypeNotEqual, "500", "400", false},
+		"a size that is no number":                      {kafka, volume, types.DifferenceTypeNotEqual, "500", "much", false},
+		"provisioned throughput was switched on":        {kafka, "/BrokerNodeGroupInfo/StorageInfo/EBSStorageInfo/ProvisionedThroughput", types.DifferenceTypeAdd, "", "{}", false},
 	} {
-		result, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
-			{resourceDrift("AWS::ElasticLoadBalancingV2::ListenerRule", types.StackResourceDriftStatusModified, property)},
-		}})
-		require.NoError(t, err)
-		assert.Equal(t, want, !Unexpected([]Result{result}), property)
+		t.Run(name, func(t *testing.T) {
+			changed := resourceDrift(test.resource, types.StackResourceDriftStatusModified, test.property)
+			changed.PropertyDifferences[0].DifferenceType = test.kind
+			changed.PropertyDifferences[0].ExpectedValue, changed.PropertyDifferences[0].ActualValue = &test.wanted, &test.actual
+			result, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{{changed}}})
+			require.NoError(t, err)
+			assert.Equal(t, test.expected, !Unexpected([]Result{result}))
+		})
 	}
 	gone, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
 		{resourceDrift("AWS::ElasticLoadBalancingV2::ListenerRule", types.StackResourceDriftStatusDeleted)},
@@ -114,6 +137,20 @@ func TestWhatCouldNotBeSeenIsReportedAndHidesNothing(t *testing.T) {
 	report := Report("staging", []Result{result}, nil)
 	assert.Contains(t, report, "was not seen whole: Failed to detect drift on resource [Key]")
 	assert.Contains(t, report, "| wallet-staging-compute | Resource (AWS::S3::Bucket) | /BucketEncryption | NOT_EQUAL |")
+}
+
+func TestAResourceOfWhichCloudFormationKnowsNothingIsNotInOrder(t *testing.T) {
+	result, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
+		{resourceDrift("AWS::S3::Bucket", types.StackResourceDriftStatusUnknown)},
+	}})
+	require.NoError(t, err)
+	assert.True(t, Unexpected([]Result{result}))
+	assert.Contains(t, Report("staging", []Result{result}, nil), "was not seen whole: Resource is unknown")
+}
+
+func TestAStackThatIsNotDeployedStandsInTheReport(t *testing.T) {
+	assert.Contains(t, Report("staging", nil, []string{"wallet-staging-data"}), "- wallet-staging-data is not deployed")
+	assert.NotContains(t, Report("staging", nil, []string{"wallet-staging-data"}), "as their templates say")
 }
 
 func TestNoValueStandsInTheReport(t *testing.T) {

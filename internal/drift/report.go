@@ -20,9 +20,12 @@ func Report(environment string, results []Result, absent []string) string {
 			}
 		}
 	}
-	if len(unexpected) == 0 {
+	switch {
+	case len(results) == 0:
+		b.WriteString("Nothing was looked at.\n\n")
+	case len(unexpected) == 0:
 		fmt.Fprintf(&b, "%d stacks are as their templates say, as far as CloudFormation compares them.\n\n", len(results))
-	} else {
+	default:
 		b.WriteString("Somebody changed these outside of a deployment:\n\n")
 		table(&b, unexpected, false)
 	}
@@ -41,10 +44,11 @@ func Report(environment string, results []Result, absent []string) string {
 	return b.String()
 }
 
-// Unexpected says whether a person must look at something.
+// Unexpected says whether a person must look at something: a difference that nobody
+// meant, or a stack that was not seen whole.
 func Unexpected(results []Result) bool {
 	return slices.ContainsFunc(results, func(r Result) bool {
-		return slices.ContainsFunc(r.Differences, func(d Difference) bool { return d.Meant == "" })
+		return r.Unseen != "" || slices.ContainsFunc(r.Differences, func(d Difference) bool { return d.Meant == "" })
 	})
 }
 
