@@ -85,6 +85,9 @@ func (w *world) answerStacks(request ask) (any, string, string) {
 			"CreationTime": stamp, "LastUpdatedTime": stack.updated.Format(time.RFC3339), "Outputs": outputs, "EnableTerminationProtection": stack.guarded}}}, "", ""
 	case "GetTemplate":
 		template := stack.template
+		if stack.status == "REVIEW_IN_PROGRESS" && request.text("ChangeSetName") == "" {
+			return nil, "ValidationError", "GetTemplate cannot be called on REVIEW_IN_PROGRESS stacks."
+		}
 		if set := stack.sets[request.text("ChangeSetName")]; set != nil {
 			template = set.template
 		}
@@ -107,7 +110,11 @@ func (w *world) answerStacks(request ask) (any, string, string) {
 		}
 		changes := array{}
 		for _, id := range set.changes {
-			changes = append(changes, object{"Type": "Resource", "ResourceChange": object{"Action": "Modify", "LogicalResourceId": id, "ResourceType": "AWS::ECS::TaskDefinition", "Replacement": "True"}})
+			change := object{"Action": "Modify", "LogicalResourceId": id, "ResourceType": "AWS::ECS::TaskDefinition", "Replacement": "True"}
+			if set.replaces {
+				change["PolicyAction"] = "ReplaceAndRetain"
+			}
+			changes = append(changes, object{"Type": "Resource", "ResourceChange": change})
 		}
 		return object{"ChangeSetId": set.arn, "Status": set.status, "StatusReason": set.reason, "ExecutionStatus": set.execution, "Changes": changes, "CreationTime": stamp}, "", ""
 	}

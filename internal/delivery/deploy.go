@@ -262,6 +262,9 @@ func (s *Session) stopped(ctx context.Context, left []assembly.Stack, done []str
 			s.Console.say("%s", advice)
 		}
 	}
+	if why := s.outOfPause(looking, at, found); why != nil && !interrupted(ctx) {
+		return why
+	}
 	if interrupted(ctx) {
 		return exit.With(exit.Interrupted, "interrupted at %s: CloudFormation ends by itself what it began there. The same command goes on from there (with --wait 1h it waits for that first)", short(at))
 	}

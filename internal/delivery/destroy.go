@@ -125,7 +125,7 @@ func (s *Session) planRemoval(ctx context.Context, synthesis Assembly, choices [
 func (s *Session) planOne(ctx context.Context, stack assembly.Stack, f *findings) (removal, error) {
 	found, err := s.settled(ctx, stack)
 	one := removal{stack: stack, found: found}
-	if err != nil || found.Status == "" {
+	if err != nil || found.Status == "" || status(found) == types.StackStatusReviewInProgress { // the latter holds nothing
 		return one, err
 	}
 	if states[status(found)].verdict == wait {
@@ -293,7 +293,7 @@ func (s *Session) removeAll(ctx context.Context, synthesis Assembly, plan []remo
 // gone fails unless the stack has left: the CLI's word is not enough.
 func (s *Session) gone(ctx context.Context, stack assembly.Stack) error {
 	found, err := s.describe(ctx, stack.Region, stack.Name)
-	if err == nil && found.exists() {
+	if err == nil && found.Status != "" && status(found) != types.StackStatusDeleteComplete {
 		err = fmt.Errorf("the CDK CLI has ended and %s is %s", stack.Name, found.Status)
 	}
 	return err

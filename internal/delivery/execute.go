@@ -141,8 +141,12 @@ func (s *Session) executeAll(ctx context.Context, manifest Manifest, ready readi
 			return s.halted(remaining, done, err)
 		}
 		s.Console.say("[%d/%d] %s: executing %s", i+1, len(left), prepared.Name, manifest.ChangeSet)
-		err = s.runCDK(ctx, "deploy", prepared.ID, "--app", ready.Dir, "--exclusively", "--method=execute-change-set",
-			"--change-set-name", prepared.ChangeSetARN, "--require-approval", "never", "--progress", "events")
+		arguments := []string{"deploy", prepared.ID, "--app", ready.Dir, "--exclusively", "--method=execute-change-set",
+			"--change-set-name", prepared.ChangeSetARN, "--require-approval", "never", "--progress", "events"}
+		if states[types.StackStatus(prepared.Status)].verdict == goOnFirst {
+			arguments = append(arguments, "--no-rollback")
+		}
+		err = s.runCDK(ctx, arguments...)
 		if err != nil {
 			return s.stopped(ctx, remaining, done, err)
 		}

@@ -112,9 +112,10 @@ func TestEveryStackStateHasAVerdict(t *testing.T) {
 func TestAStackThatNeedsAPersonIsNamedWithTheRemedy(t *testing.T) {
 	for state, want := range map[string][]string{
 		"ROLLBACK_COMPLETE":      {"delete-stack --region sa-east-1 --stack-name wallet-staging-messaging", "these stayed", "AWS::MSK::Cluster Kafka (physical-kafka)"},
-		"ROLLBACK_FAILED":        {"list-stack-resources", "delete-stack"},
+		"ROLLBACK_FAILED":        {"Remove what blocks", "delete-stack"},
 		"UPDATE_ROLLBACK_FAILED": {"npx cdk rollback Staging/Messaging -c env=staging", "AWS::MSK::Cluster Kafka (physical-kafka) UPDATE_FAILED"},
-		"DELETE_FAILED":          {"finish: aws cloudformation delete-stack"},
+		"DELETE_FAILED":          {"finish: aws cloudformation delete-stack", "--retain-resources LOGICAL-ID"},
+		"IMPORT_ROLLBACK_FAILED": {"ask AWS Support"},
 		"UPDATE_IN_PROGRESS":     {"--wait 1h"},
 	} {
 		t.Run(state, func(t *testing.T) {

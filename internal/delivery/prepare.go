@@ -79,6 +79,11 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 	if err := s.showConsequences(ready.report); err != nil {
 		return err
 	}
+	for _, stack := range ready.selected {
+		if status(ready.seen[stack.Name]) == types.StackStatusRollbackComplete { // the CLI would delete it now, before any review
+			return exit.With(exit.Refused, "%s", s.fill("STACK is ROLLBACK_COMPLETE, and a change set can only be made when it is gone: aws cloudformation delete-stack --region REGION --stack-name STACK", stack))
+		}
+	}
 	manifest := Manifest{Environment: s.Env.Name, ImageTag: s.Env.Site.ImageTag, Commit: s.commit(ctx), ChangeSet: name, Prepared: time.Now().UTC().Truncate(time.Second)}
 	for _, stack := range ready.selected {
 		s.Console.say("%s: preparing change set %s", short(stack), name)

@@ -14,7 +14,7 @@ import (
 )
 
 // prepared makes change sets for release 1.1.0 and returns their manifest.
-func prepared(t *testing.T, w *world) string {
+func prepared(t *testing.T, w *world, says ...string) string {
 	t.Helper()
 	path := ""
 	out, err := w.run("", false, func(ctx context.Context, s *Session) error {
@@ -25,7 +25,12 @@ func prepared(t *testing.T, w *world) string {
 	})
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "Compute will change:\n  - Modify AWS::ECS::TaskDefinition Task REPLACED")
-	assert.Contains(t, out, "Observability: no change")
+	if len(says) == 0 {
+		says = []string{"Observability: no change"}
+	}
+	for _, line := range says {
+		assert.Contains(t, out, line)
+	}
 	return path
 }
 

@@ -33,9 +33,11 @@ var states = map[types.StackStatus]struct {
 	types.StackStatusUpdateRollbackComplete: {verdict: goOn},
 	types.StackStatusImportComplete:         {verdict: goOn},
 	types.StackStatusImportRollbackComplete: {verdict: goOn},
-	types.StackStatusReviewInProgress:       {verdict: goOn}, // only a change set was made
-	types.StackStatusDeleteComplete:         {verdict: goOnFirst},
-	// What a first deployment leaves with --no-rollback: it goes on from there.
+	// Only a change set was made: for CloudFormation and the CLI a first creation.
+	types.StackStatusReviewInProgress: {verdict: goOnFirst},
+	types.StackStatusDeleteComplete:   {verdict: goOnFirst},
+	// What a first deployment leaves with --no-rollback: it goes on from there, unless
+	// something must be replaced; see outOfPause.
 	types.StackStatusCreateFailed: {verdict: goOnFirst},
 	types.StackStatusUpdateFailed: {verdict: goOnFirst},
 
@@ -52,13 +54,13 @@ var states = map[types.StackStatus]struct {
 	// CDK would delete it and create it anew; see leftBehind.
 	types.StackStatusRollbackComplete: {verdict: goOnFirst},
 	types.StackStatusRollbackFailed: {refuse,
-		"its creation failed and could not be taken back. Look at what stands (aws cloudformation list-stack-resources --region REGION --stack-name STACK), remove what blocks, then: aws cloudformation delete-stack --region REGION --stack-name STACK"},
+		"its creation failed and could not be taken back, and the CDK CLI would delete it without a question. Remove what blocks, then: aws cloudformation delete-stack --region REGION --stack-name STACK"},
 	types.StackStatusUpdateRollbackFailed: {refuse,
 		"an update failed and could not be taken back. Correct what the resources named here need, then: npx cdk rollback ID -c env=ENV (with --orphan LOGICAL-ID for a resource that can't be brought back)"},
 	types.StackStatusDeleteFailed: {refuse,
-		"its removal did not end. Remove what blocks it and finish: aws cloudformation delete-stack --region REGION --stack-name STACK"},
+		"its removal did not end. Remove what blocks it and finish: aws cloudformation delete-stack --region REGION --stack-name STACK (with --retain-resources LOGICAL-ID for each that is to stay)"},
 	types.StackStatusImportRollbackFailed: {refuse,
-		"an import failed and could not be taken back: aws cloudformation continue-update-rollback --region REGION --stack-name STACK"},
+		"an import failed and could not be taken back. AWS documents no command that ends this state: correct what the resources named here need, and ask AWS Support"},
 }
 
 // judge says what may be done with a stack, and the advice where nothing may.
