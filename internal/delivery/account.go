@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -46,7 +47,7 @@ func NewSession(ctx context.Context, env config.Environment, console Console, cd
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Env: env, Console: console, CDK: cdk, Sleep: Sleep, account: account, runCDK: cdk.run}, nil
+	return &Session{Env: env, Console: console, CDK: cdk, Sleep: Sleep, Now: time.Now, account: account, runCDK: cdk.run}, nil
 }
 
 // writing is the caller's own configuration in a region.

@@ -168,13 +168,41 @@ func (w *world) answerBalancer(request ask) (any, string, string) {
 func (w *world) answerECS(request ask) (any, string, string) {
 	switch request.operation {
 	case "DescribeServices":
-		return object{"services": array{object{"desiredCount": w.desired, "runningCount": w.desired}}}, "", ""
+		name := map[string]string{"sa-east-1": "compute", "us-east-1": "dr-compute"}[request.region]
+		if stack := w.stacks["wallet-staging-"+name]; stack == nil || stack.outputs[config.OutputService] == "" && w.rollout == nil {
+			return object{"failures": array{object{"reason": "MISSING"}}}, "", ""
+		}
+		service := object{"desiredCount": w.desired, "runningCount": w.desired, "status": "ACTIVE"}
+		if w.rollout != nil {
+			service["deployments"] = array{object{"status": "PRIMARY", "rolloutState": w.rollout.rollout, "rolloutStateReason": "tasks failed to start"}}
+		}
+		return object{"services": array{service}}, "", ""
+	case "DescribeServiceDeployments":
+		return w.answerRollout(), "", ""
+	case "ListTasks":
+		arns := array{}
+		for _, task := range w.rollout.tasks {
+			arns = append(arns, task["taskArn"])
+		}
+		return object{"taskArns": arns}, "", ""
+	case "StopServiceDeployment":
+		if w.rollout != nil {
+			if w.rollout.refuses != "" {
+				return nil, w.rollout.refuses, "no revision to return to"
+			}
+			w.finish("ROLLBACK_SUCCESSFUL", 1)
+		}
+		return object{}, "", ""
 	case "ListServiceDeployments":
 		wanted, _ := request.input["status"].([]any)
 		all := array{}
 		for i, deployment := range w.deployments {
+			if i == 0 && w.rollout != nil && deployment.tag == "1.1.0" && w.rollout.late > 0 {
+				w.rollout.late--
+				continue
+			}
 			if len(wanted) == 0 || slices.Contains(wanted, any(deployment.status)) {
-				all = append(all, object{"serviceDeploymentArn": fmt.Sprintf("arn:deployment/%d", i), "status": deployment.status,
+				all = append(all, object{"serviceDeploymentArn": fmt.Sprintf("arn:deployment/%d", len(w.deployments)-i), "status": deployment.status,
 					"targetServiceRevisionArn": "arn:revision/" + deployment.tag, "createdAt": 1_790_000_000 - 1000*i})
 			}
 		}
@@ -184,13 +212,28 @@ func (w *world) answerECS(request ask) (any, string, string) {
 		arns, _ := request.input["serviceRevisionArns"].([]any)
 		for _, arn := range arns {
 			tag := lastPart(arn.(string))
-			all = append(all, object{"serviceRevisionArn": arn, "containerImages": array{
+			all = append(all, object{"serviceRevisionArn": arn, "taskDefinition": "arn:task-definition/" + tag, "containerImages": array{
 				object{"containerName": "collector", "image": "public.ecr.aws/collector:9"},
 				object{"containerName": "wallet-service", "image": "1.dkr.ecr/wallet-staging/service:" + tag}}})
 		}
 		return object{"serviceRevisions": all}, "", ""
 	}
 	return w.answerTask(request)
+}
+
+// answerRollout describes the newest deployment, which may end meanwhile.
+func (w *world) answerRollout() any {
+	if w.rollout == nil {
+		return object{"serviceDeployments": array{}}
+	}
+	if w.rollout.looks--; w.rollout.looks <= 0 && w.rollout.end != "" {
+		w.finish(w.rollout.end, w.rollout.exit)
+	}
+	return object{"serviceDeployments": array{object{
+		"serviceDeploymentArn": fmt.Sprintf("arn:deployment/%d", len(w.deployments)), "status": w.deployments[0].status, "statusReason": "as ECS says",
+		"createdAt": 1_790_000_000, "lifecycleStage": "SCALE_UP", "deploymentCircuitBreaker": object{"failureCount": w.rollout.breaker},
+		"targetServiceRevision": object{"arn": "arn:revision/1.1.0", "requestedTaskCount": 8, "runningTaskCount": 1},
+	}}}
 }
 
 func (w *world) answerTask(request ask) (any, string, string) {
@@ -216,6 +259,9 @@ func (w *world) answerTask(request ask) (any, string, string) {
 		}
 		return object{"tasks": array{object{"taskArn": "arn:task/wallet-staging/abc"}}}, "", ""
 	case "DescribeTasks":
+		if w.rollout != nil {
+			return object{"tasks": w.rollout.tasks}, "", ""
+		}
 		if w.task.polls > 0 {
 			w.task.polls--
 			return object{"tasks": array{object{"lastStatus": "RUNNING"}}}, "", ""

@@ -34,6 +34,9 @@ type Session struct {
 	// Sleep waits, or ends early with the context's error.
 	Sleep func(context.Context, time.Duration) error
 
+	// Now is the time.
+	Now func() time.Time
+
 	account *account
 	held    bool // this command has the environment's lock
 	// runCDK runs a command of CDK, the real one outside of tests.

@@ -207,7 +207,7 @@ func (s *Session) deployAll(ctx context.Context, ready readied, force bool) erro
 			arguments = append(arguments, "--force")
 		}
 		started := time.Now()
-		if err := s.runCDK(ctx, arguments...); err != nil {
+		if err := s.runWatched(ctx, stack, arguments); err != nil {
 			return s.stopped(ctx, ready.selected[i:], done, err)
 		}
 		if after[stack.Name], err = s.describe(ctx, stack.Region, stack.Name); err != nil {

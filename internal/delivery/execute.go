@@ -146,7 +146,7 @@ func (s *Session) executeAll(ctx context.Context, manifest Manifest, ready readi
 		if states[types.StackStatus(prepared.Status)].verdict == goOnFirst {
 			arguments = append(arguments, "--no-rollback")
 		}
-		err = s.runCDK(ctx, arguments...)
+		err = s.runWatched(ctx, remaining[0], arguments)
 		if err != nil {
 			return s.stopped(ctx, remaining, done, err)
 		}

@@ -235,7 +235,7 @@ func TestAStandbyWhoseTrafficIsNotInOrderStopsADeployment(t *testing.T) {
 	}{
 		"both colours":        {func(w *world) { w.weights = map[string]int{"arn:blue": 50, "arn:green": 50} }, []string{"weights are blue 50, green 50"}},
 		"nobody is healthy":   {func(w *world) { w.healthy = nil }, []string{"has no healthy target", "--despite-outage"}},
-		"a deployment":        {func(w *world) { w.deployments[0].status = "IN_PROGRESS" }, []string{"aws ecs stop-service-deployment --region us-east-1 --service-deployment-arn arn:deployment/0"}},
+		"a deployment":        {func(w *world) { w.deployments[0].status = "IN_PROGRESS" }, []string{"aws ecs stop-service-deployment --region us-east-1 --service-deployment-arn arn:deployment/2"}},
 		"not to be looked at": {func(w *world) { w.errors["elasticloadbalancing DescribeRules us-east-1"] = "AccessDenied" }, []string{"DescribeRules: not permitted"}},
 		"the rule changes": {func(w *world) {
 			w.weights, w.healthy = map[string]int{"arn:blue": 0, "arn:green": 100}, map[string]int{"arn:green": 2}

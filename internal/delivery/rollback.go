@@ -69,11 +69,13 @@ func (s *Session) Rollback(ctx context.Context, options RollbackOptions) error {
 	return nil
 }
 
+// goingBack are the states of a deployment that is being taken back.
+var goingBack = []types.ServiceDeploymentStatus{
+	types.ServiceDeploymentStatusRollbackInProgress, types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusStopRequested,
+}
+
 // stopDeployment lets ECS take back what it is doing.
 func (s *Session) stopDeployment(ctx context.Context, running release, yes bool) error {
-	goingBack := []types.ServiceDeploymentStatus{
-		types.ServiceDeploymentStatusRollbackInProgress, types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusStopRequested,
-	}
 	if slices.Contains(goingBack, running.Status) {
 		s.Console.say("ECS is already taking back release %s (%s): scripts/status.sh %s shows its end", running.Tag, running.Status, s.Env.Name)
 		return nil
