@@ -11,15 +11,15 @@ import (
 )
 
 // priced is what the synthesized templates cost.
-func priced(t *testing.T) ([]assembly.Stack, []cost.Line) {
+func priced(t *testing.T) ([]assembly.Stack, cost.Bill) {
 	t.Helper()
 	built, err := assembly.Read(outdir(t))
 	require.NoError(t, err)
 	prices, err := cost.LoadPrices()
 	require.NoError(t, err)
-	lines, err := cost.Lines(built, prices)
+	bill, err := cost.Calculate(built, prices)
 	require.NoError(t, err, "something in the templates has no price")
-	return built, lines
+	return built, bill
 }
 
 // The sizes of the seed at the list prices of prices.json, by hand and not by the
@@ -30,12 +30,12 @@ func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
 	want := map[string]bounds{
 		// 6 to 20 tasks of (4 x 0.0696 + 8 x 0.0076) x 730 = 247.616
 		"Production sa-east-1 Compute": {1485.696, 4952.32},
-		// 3 x 2.149 x 730 + 1000 x 0.19
-		"Production sa-east-1 Database": same(4896.31),
+		// 3 x 2.149 x 730 + 1000 x 0.19, and 12 readers more
+		"Production sa-east-1 Database": {4896.31, 4896.31 + 12*1568.77},
 		// 3 x 0.41 x 730
 		"Production sa-east-1 Cache": same(897.9),
-		// 3 x (0.335 x 730 + 500 x 0.19)
-		"Production sa-east-1 Messaging": same(1018.65),
+		// 3 x (0.335 x 730 + 500 x 0.19), and 3 x 1500 x 0.19
+		"Production sa-east-1 Messaging": {1018.65, 1873.65},
 		// (3 x 0.093 + 6 x 0.005 + 0.034 + 8 x 3 x 0.021) x 730
 		"Production sa-east-1 Networking": same(618.31),
 		// 5 + 7 rules
@@ -47,7 +47,7 @@ func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
 		// 3 x 0.206 x 730
 		"Production us-east-1 Cache": same(451.14),
 		// 3 x (0.21 x 730 + 500 x 0.1)
-		"Production us-east-1 Messaging": same(609.9),
+		"Production us-east-1 Messaging": {609.9, 1059.9}, // and 3 x 1500 x 0.1
 		// 3 x 70
 		"Production us-east-1 Recovery": same(210),
 		// (3 x 0.045 + 6 x 0.005 + 8 x 3 x 0.01 + 0.0225) x 730 + 2 x 0.5
@@ -55,17 +55,17 @@ func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
 		// 2 to 4 tasks of (2 x 0.0696 + 4 x 0.0076) x 730 = 123.808
 		"Staging sa-east-1 Compute": {247.616, 495.232},
 		// 2 x 0.537 x 730 + 1000 x 0.19
-		"Staging sa-east-1 Database": same(974.02),
+		"Staging sa-east-1 Database": {974.02, 974.02 + 2*392.01}, // and 2 readers more
 		// 0.122 x 730
 		"Staging sa-east-1 Cache": same(89.06),
 		// 2 x (0.0736 x 730 + 50 x 0.19)
-		"Staging sa-east-1 Messaging": same(126.456),
+		"Staging sa-east-1 Messaging": {126.456, 183.456}, // and 2 x 150 x 0.19
 		// (0.093 + 4 x 0.005 + 0.034) x 730
 		"Staging sa-east-1 Networking": same(107.31),
 	}
-	_, lines := priced(t)
+	_, bill := priced(t)
 	got := map[string]bounds{}
-	for _, line := range lines {
+	for _, line := range bill.Lines {
 		got[line.Environment+" "+line.Region+" "+line.Component] = bounds{line.Low, line.High}
 	}
 	for component, bound := range want {
@@ -76,9 +76,9 @@ func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
 
 // An environment or a region that is left out is a bill that nobody expected.
 func TestEveryStackThatCostsSomethingIsPriced(t *testing.T) {
-	built, lines := priced(t)
+	built, bill := priced(t)
 	places := map[string]bool{}
-	for _, line := range lines {
+	for _, line := range bill.Lines {
 		places[line.Environment+" "+line.Region] = true
 		assert.Positivef(t, line.Low, "%s %s %s", line.Environment, line.Region, line.Component)
 		assert.LessOrEqualf(t, line.Low, line.High, "%s", line.Component)
@@ -91,4 +91,12 @@ func TestEveryStackThatCostsSomethingIsPriced(t *testing.T) {
 		stacks += len(env.stacks)
 	}
 	assert.Len(t, built, stacks, "the reader of assemblies overlooks a stack")
+}
+
+// Whoever adds a type says what it costs: priced, free or by use.
+func TestEveryTypeOfTheTemplatesHasAKindOfPrice(t *testing.T) {
+	_, bill := priced(t)
+	for what := range bill.Unpriced {
+		assert.Containsf(t, what, ": ", "%s: give it a price, or say in internal/cost/kinds.go that it is free or billed by use", what)
+	}
 }

@@ -31,50 +31,75 @@ type pricer func(c context, r assembly.Resource) (component string, low, high fl
 // context is what a resource's price depends on beyond itself.
 type context struct {
 	region string
+	id     string // its logical ID
 	stack  assembly.Stack
 	prices *Prices
+	// dashboards counts those of an account so far: its first ones are free.
+	dashboards map[string]int
 }
 
 // pricers holds a rule for each resource type that costs money by the hour or
-// the month just by being there, as far as the price list has its price: what is
-// missing stands in docs/COST-OPTIMIZATION.md.
+// the month just by being there.
 var pricers = map[string]pricer{
-	"AWS::ECS::Service":                         priceService,
-	"AWS::RDS::DBInstance":                      priceInstance,
-	"AWS::RDS::DBCluster":                       priceVolume,
-	"AWS::ElastiCache::ReplicationGroup":        priceCache,
-	"AWS::MSK::Cluster":                         priceBrokers,
-	"AWS::EC2::NatGateway":                      hourly("Networking", "NAT Gateway", "gateway", "NAT gateway"),
-	"AWS::EC2::EIP":                             hourly("Networking", "VPC", "public IPv4 address", "public address"),
-	"AWS::ElasticLoadBalancingV2::LoadBalancer": priceLoadBalancer,
-	"AWS::EC2::VPCEndpoint":                     priceEndpoint,
-	"AWS::KMS::Key":                             monthly("Keys and secrets", "KMS", "customer managed key", "key"),
-	"AWS::SecretsManager::Secret":               priceSecret,
-	"AWS::CloudWatch::Alarm":                    priceAlarm,
-	"AWS::CloudWatch::CompositeAlarm":           monthly("Monitoring", "CloudWatch", "alarm, composite", "composite alarm"),
-	"AWS::WAFv2::WebACL":                        priceWebACL,
-	"AWS::MSK::Replicator":                      hourly("Messaging", "MSK", "Replicator", "replicator"),
-	"AWS::Route53::HealthCheck":                 everywhere("Networking", "Route 53", "health check, AWS endpoint", "health check"),
-	"AWS::ARCRegionSwitch::Plan":                everywhere("Recovery", "ARC", "Region switch plan", "Region switch plan"),
+	"AWS::ECS::Service":                           priceService,
+	"AWS::RDS::DBInstance":                        priceInstance,
+	"AWS::RDS::DBCluster":                         priceVolume,
+	"AWS::ElastiCache::ReplicationGroup":          priceCache,
+	"AWS::MSK::Cluster":                           priceBrokers,
+	"AWS::ApplicationAutoScaling::ScalableTarget": priceGrowth,
+	"AWS::EC2::NatGateway":                        hourly("Networking", "NAT Gateway", "gateway", "NAT gateway"),
+	"AWS::EC2::EIP":                               hourly("Networking", "VPC", "public IPv4 address", "public address"),
+	"AWS::ElasticLoadBalancingV2::LoadBalancer":   priceLoadBalancer,
+	"AWS::EC2::VPCEndpoint":                       priceEndpoint,
+	"AWS::KMS::Key":                               monthly("Keys and secrets", "KMS", "customer managed key", "key"),
+	"AWS::SecretsManager::Secret":                 priceSecret,
+	"AWS::CloudWatch::Alarm":                      priceAlarm,
+	"AWS::CloudWatch::CompositeAlarm":             monthly("Monitoring", "CloudWatch", "alarm, composite", "composite alarm"),
+	"AWS::CloudWatch::Dashboard":                  priceDashboard,
+	"AWS::WAFv2::WebACL":                          priceWebACL,
+	"AWS::MSK::Replicator":                        hourly("Messaging", "MSK", "Replicator", "replicator"),
+	"AWS::Route53::HealthCheck":                   everywhere("Networking", "Route 53", "health check, AWS endpoint", "health check"),
+	// Cloud Map makes a hosted zone of its namespace: https://aws.amazon.com/cloud-map/pricing/
+	"AWS::ServiceDiscovery::PrivateDnsNamespace": everywhere("Networking", "Route 53", "hosted zone, first 25", "hosted zone of Cloud Map"),
+	"AWS::ARCRegionSwitch::Plan":                 everywhere("Recovery", "ARC", "Region switch plan", "Region switch plan"),
 }
 
-// Lines prices every stack, component by component.
-func Lines(stacks []assembly.Stack, prices *Prices) ([]Line, error) {
-	lines, counts := map[string]*Line{}, map[string]map[string]int{}
+// Bill is what a set of templates costs.
+type Bill struct {
+	Lines []Line
+	// ByUse is what AWS bills for the use of, Unpriced what nobody here has a price
+	// or a judgement for. Neither is in the lines. Each counts resources by what they
+	// are, such as "AWS::Lambda::Function: requests and duration".
+	ByUse, Unpriced map[string]int
+	// Free counts the resources that AWS does not charge for.
+	Free int
+}
+
+// Calculate prices every stack, component by component. Each resource is priced,
+// free, billed by use, or unpriced, and the bill says which: nothing counts as 0 in
+// silence. It fails where a resource that has a price cannot be read.
+func Calculate(stacks []assembly.Stack, prices *Prices) (Bill, error) {
+	bill := Bill{ByUse: map[string]int{}, Unpriced: map[string]int{}}
+	lines, counts, dashboards := map[string]*Line{}, map[string]map[string]int{}, map[string]int{}
 	for _, stack := range stacks {
 		environment, _, _ := strings.Cut(stack.ID, "/")
 		for _, id := range slices.Sorted(maps.Keys(stack.Template.Resources)) {
 			resource := stack.Template.Resources[id]
 			price, ok := pricers[resource.Type]
 			if !ok {
+				bill.unpriced(resource.Type)
 				continue
 			}
-			component, low, high, unit, err := price(context{stack.Region, stack, prices}, resource)
+			for _, extra := range extras(stack, resource) {
+				bill.Unpriced[extra]++
+			}
+			component, low, high, unit, err := price(context{stack.Region, id, stack, prices, dashboards}, resource)
 			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", stack.ID, id, err)
+				return Bill{}, fmt.Errorf("%s, %s: %w", stack.ID, id, err)
 			}
 			if unit == "" {
-				continue // free
+				bill.Free++
+				continue
 			}
 			at := strings.Join([]string{environment, stack.Region, component}, "|")
 			if lines[at] == nil {
@@ -86,12 +111,24 @@ func Lines(stacks []assembly.Stack, prices *Prices) ([]Line, error) {
 			counts[at][unit]++
 		}
 	}
-	var sorted []Line
 	for _, at := range slices.Sorted(maps.Keys(lines)) {
 		lines[at].Units = units(counts[at])
-		sorted = append(sorted, *lines[at])
+		bill.Lines = append(bill.Lines, *lines[at])
 	}
-	return sorted, nil
+	return bill, nil
+}
+
+// unpriced counts a resource without a fixed price.
+func (b *Bill) unpriced(resourceType string) {
+	by, used := byUse[resourceType]
+	switch {
+	case used:
+		b.ByUse[resourceType+": "+by]++
+	case free[resourceType] || strings.HasPrefix(resourceType, "Custom::"):
+		b.Free++ // a custom resource is a call of a function that is counted itself
+	default:
+		b.Unpriced[resourceType]++
+	}
 }
 
 // units writes what was counted, such as "3 × NAT gateway".

@@ -19,14 +19,14 @@ func stackOf(region string, r assembly.Resource) []assembly.Stack {
 func TestAPriceThatIsMissingIsNoZero(t *testing.T) {
 	prices, err := LoadPrices()
 	require.NoError(t, err)
-	_, err = Lines(stackOf("eu-west-1", assembly.Resource{Type: "AWS::EC2::NatGateway"}), prices)
+	_, err = Calculate(stackOf("eu-west-1", assembly.Resource{Type: "AWS::EC2::NatGateway"}), prices)
 	assert.EqualError(t, err, "Test/Stack, It: prices.json: no price of NAT Gateway, gateway in eu-west-1")
 }
 
 func TestWhatCannotBeReadIsNoZero(t *testing.T) {
 	prices, err := LoadPrices()
 	require.NoError(t, err)
-	_, err = Lines(stackOf("sa-east-1", assembly.Resource{Type: "AWS::MSK::Cluster"}), prices)
+	_, err = Calculate(stackOf("sa-east-1", assembly.Resource{Type: "AWS::MSK::Cluster"}), prices)
 	assert.ErrorContains(t, err, "want a number")
 }
 
@@ -49,10 +49,10 @@ func TestReplicasOfSecretsAndMetricsOfAlarmsArePaid(t *testing.T) {
 		}}, 0.27},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lines, err := Lines(stackOf("sa-east-1", priced.resource), prices)
+			bill, err := Calculate(stackOf("sa-east-1", priced.resource), prices)
 			require.NoError(t, err)
-			require.Len(t, lines, 1)
-			assert.InDelta(t, priced.usd, lines[0].Low, 0.001)
+			require.Len(t, bill.Lines, 1)
+			assert.InDelta(t, priced.usd, bill.Lines[0].Low, 0.001)
 		})
 	}
 }

@@ -3,6 +3,8 @@ package cost
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,13 +39,76 @@ func priceService(c context, r assembly.Resource) (string, float64, float64, str
 		return component, 0, 0, "", err
 	}
 	taskMonth := (cpu/1024*cpuPrice + memory/1024*memoryPrice) * hoursPerMonth
+	low, high, err := taskCount(c, r)
+	unit := fmt.Sprintf("%g to %g tasks of %g vCPU and %g GB (%s)", low, high, cpu/1024, memory/1024, item)
+	return component, low * taskMonth, high * taskMonth, unit, err
+}
+
+// taskCount is how many tasks a service has: between the bounds of its own
+// autoscaling, or as many as it says. It fails where neither stands in the stack.
+func taskCount(c context, r assembly.Resource) (low, high float64, err error) {
 	for _, target := range c.stack.Template.OfType("AWS::ApplicationAutoScaling::ScalableTarget") {
-		low, lowErr := number(target.Properties["MinCapacity"])
-		high, highErr := number(target.Properties["MaxCapacity"])
-		unit := fmt.Sprintf("%g to %g tasks of %g vCPU and %g GB (%s)", low, high, cpu/1024, memory/1024, item)
-		return component, low * taskMonth, high * taskMonth, unit, errors.Join(lowErr, highErr)
+		if target.Properties["ServiceNamespace"] == "ecs" && mentions(target.Properties["ResourceId"], c.id) {
+			low, lowErr := number(target.Properties["MinCapacity"])
+			high, highErr := number(target.Properties["MaxCapacity"])
+			return low, high, errors.Join(lowErr, highErr)
+		}
 	}
-	return component, 0, 0, "no task yet", nil
+	if r.Properties["DesiredCount"] == nil {
+		return 0, 0, errors.New("how many tasks it has is not in the stack")
+	}
+	count, err := number(r.Properties["DesiredCount"])
+	return count, count, err
+}
+
+// priceGrowth prices what autoscaling may add to what the templates name: readers
+// of a database, and broker storage. The tasks of a service are its own price.
+func priceGrowth(c context, r assembly.Resource) (string, float64, float64, string, error) {
+	most, err := number(r.Properties["MaxCapacity"])
+	if err != nil {
+		return "", 0, 0, "", err
+	}
+	switch r.Properties["ServiceNamespace"] {
+	case "ecs":
+		return "Compute", 0, 0, "", nil
+	case "rds":
+		return priceReaders(c, r, most)
+	case "kafka":
+		return priceStorage(c, r, most)
+	}
+	return "", 0, 0, "", fmt.Errorf("no rule for the autoscaling of %v", r.Properties["ServiceNamespace"])
+}
+
+// priceReaders prices the readers that autoscaling may add, each of the cluster's
+// instance class.
+func priceReaders(c context, r assembly.Resource, most float64) (string, float64, float64, string, error) {
+	readers, instance := -1.0, assembly.Resource{} // one of the instances writes
+	for _, one := range c.stack.Template.OfType("AWS::RDS::DBInstance") {
+		if mentions(r.Properties["ResourceId"], reference(one.Properties["DBClusterIdentifier"])) {
+			readers, instance = readers+1, one
+		}
+	}
+	if readers < 0 {
+		return "Database", 0, 0, "", errors.New("the instances that it scales are not in the stack")
+	}
+	component, month, _, class, err := priceInstance(c, instance)
+	more := max(most-readers, 0)
+	return component, 0, more * month, fmt.Sprintf("0 to %g more readers (%s)", more, class), err
+}
+
+// priceStorage prices the gigabytes that each broker may grow by.
+func priceStorage(c context, r assembly.Resource, most float64) (string, float64, float64, string, error) {
+	for id, cluster := range c.stack.Template.OfType("AWS::MSK::Cluster") {
+		if !mentions(r.Properties["ResourceId"], id) {
+			continue
+		}
+		brokers, brokersErr := number(cluster.Properties["NumberOfBrokerNodes"])
+		volume, volumeErr := number(walk(cluster.Properties, "BrokerNodeGroupInfo", "StorageInfo", "EBSStorageInfo", "VolumeSize"))
+		gigabyte, priceErr := c.prices.of(c.region, "MSK", "broker EBS storage (GP2)")
+		more := max(most-volume, 0)
+		return "Messaging", 0, brokers * more * gigabyte, fmt.Sprintf("0 to %g GB more for each broker", more), errors.Join(brokersErr, volumeErr, priceErr)
+	}
+	return "Messaging", 0, 0, "", errors.New("the brokers that it scales are not in the stack")
 }
 
 func priceInstance(c context, r assembly.Resource) (string, float64, float64, string, error) {
@@ -148,6 +213,19 @@ func priceAlarm(c context, r assembly.Resource) (string, float64, float64, strin
 	return "Monitoring", month, month, "alarm", err
 }
 
+// freeDashboards is how many an account has for nothing:
+// https://aws.amazon.com/cloudwatch/pricing/
+const freeDashboards = 3
+
+func priceDashboard(c context, _ assembly.Resource) (string, float64, float64, string, error) {
+	c.dashboards[c.stack.Account]++
+	if c.dashboards[c.stack.Account] <= freeDashboards {
+		return "Monitoring", 0, 0, "", nil
+	}
+	usd, err := c.prices.of("global", "CloudWatch", "dashboard beyond 3 free")
+	return "Monitoring", usd, usd, "dashboard", err
+}
+
 // priceEndpoint prices an interface endpoint in each of its zones; gateway
 // endpoints are free.
 func priceEndpoint(c context, r assembly.Resource) (string, float64, float64, string, error) {
@@ -171,6 +249,26 @@ func priceWebACL(c context, r assembly.Resource) (string, float64, float64, stri
 	rule, err := c.prices.of(c.region, "WAF", "rule or managed rule group")
 	month := list + float64(len(rules))*rule
 	return "Web ACL", month, month, fmt.Sprintf("web ACL with %d rules", len(rules)), err
+}
+
+// isQuery tells a query of Metrics Insights from metric math.
+func isQuery(expression string) bool {
+	return strings.HasPrefix(strings.ToUpper(strings.TrimSpace(expression)), "SELECT ")
+}
+
+// mentions says whether a value refers to a resource, by Ref or Fn::GetAtt, anywhere
+// in it.
+func mentions(value any, id string) bool {
+	switch v := value.(type) {
+	case []any:
+		return slices.ContainsFunc(v, func(one any) bool { return mentions(one, id) })
+	case map[string]any:
+		if attribute, isList := v["Fn::GetAtt"].([]any); isList && len(attribute) > 0 && attribute[0] == id {
+			return true
+		}
+		return v["Ref"] == id || slices.ContainsFunc(slices.Collect(maps.Values(v)), func(one any) bool { return mentions(one, id) })
+	}
+	return false
 }
 
 // reference returns the logical ID that a Ref names.

@@ -2,6 +2,7 @@ package cost
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,9 +24,9 @@ func lines(t *testing.T, stacks ...assembly.Stack) []Line {
 	t.Helper()
 	prices, err := LoadPrices()
 	require.NoError(t, err)
-	priced, err := Lines(stacks, prices)
+	bill, err := Calculate(stacks, prices)
 	require.NoError(t, err)
-	return priced
+	return bill.Lines
 }
 
 // The seed's sizes and the list prices of São Paulo, multiplied by hand. A month
@@ -40,21 +41,57 @@ func TestEachComponentCostsWhatAPersonCalculates(t *testing.T) {
 		"tasks, x86": {
 			`"S": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}},
 			 "T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": "4096", "Memory": "8192"}},
-			 "C": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"MinCapacity": 6, "MaxCapacity": 20}}`,
+			 "C": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "ecs", "ResourceId": {"Fn::Join": ["", ["service/", {"Fn::GetAtt": ["S", "Name"]}]]}, "MinCapacity": 6, "MaxCapacity": 20}}`,
 			// (4 x 0.0696 + 8 x 0.0076) x 730 = 247.616
 			Line{Component: "Compute", Low: 6 * 247.616, High: 20 * 247.616, Units: []string{"6 to 20 tasks of 4 vCPU and 8 GB (Linux x86)"}},
 		},
 		"tasks, ARM": {
 			`"S": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}},
 			 "T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": "2048", "Memory": "4096", "RuntimePlatform": {"CpuArchitecture": "ARM64"}}},
-			 "C": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"MinCapacity": 2, "MaxCapacity": 4}}`,
+			 "C": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "ecs", "ResourceId": {"Fn::Join": ["", ["service/", {"Fn::GetAtt": ["S", "Name"]}]]}, "MinCapacity": 2, "MaxCapacity": 4}}`,
 			// (2 x 0.0557 + 4 x 0.00612) x 730 = 99.1924
 			Line{Component: "Compute", Low: 198.3848, High: 396.7696, Units: []string{"2 to 4 tasks of 2 vCPU and 4 GB (Linux ARM64)"}},
 		},
-		"tasks that wait for an image": {
-			`"S": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}},
+		"tasks of a service beside a database that scales": {
+			`"A": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "ecs", "ResourceId": {"Ref": "Another"}, "MinCapacity": 40, "MaxCapacity": 90}},
+			 "S": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}},
+			 "T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": "4096", "Memory": "8192"}},
+			 "Z": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "ecs", "ResourceId": {"Ref": "S"}, "MinCapacity": 1, "MaxCapacity": 2}}`,
+			Line{Component: "Compute", Low: 247.616, High: 2 * 247.616, Units: []string{"1 to 2 tasks of 4 vCPU and 8 GB (Linux x86)"}},
+		},
+		"a fixed number of tasks": {
+			`"S": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}, "DesiredCount": 3}},
 			 "T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": "4096", "Memory": "8192"}}`,
-			Line{Component: "Compute", Units: []string{"no task yet"}},
+			Line{Component: "Compute", Low: 3 * 247.616, High: 3 * 247.616, Units: []string{"3 to 3 tasks of 4 vCPU and 8 GB (Linux x86)"}},
+		},
+		"readers that autoscaling adds": {
+			`"A": {"Type": "AWS::RDS::DBInstance", "Properties": {"DBInstanceClass": "db.r6g.2xlarge", "DBClusterIdentifier": {"Ref": "D"}}},
+			 "B": {"Type": "AWS::RDS::DBInstance", "Properties": {"DBInstanceClass": "db.r6g.2xlarge", "DBClusterIdentifier": {"Ref": "D"}}},
+			 "R": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "rds",
+				"ResourceId": {"Fn::Join": ["", ["cluster:", {"Ref": "D"}]]}, "MinCapacity": 1, "MaxCapacity": 4}}`,
+			// 2 x 2.149 x 730, and 3 readers more
+			Line{Component: "Database", Low: 3137.54, High: 7843.85, Units: []string{"0 to 3 more readers (db.r6g.2xlarge)", "2 × db.r6g.2xlarge"}},
+		},
+		"volumes that grow": {
+			`"K": {"Type": "AWS::MSK::Cluster", "Properties": {"NumberOfBrokerNodes": 3,
+				"BrokerNodeGroupInfo": {"InstanceType": "kafka.m5.large", "StorageInfo": {"EBSStorageInfo": {"VolumeSize": 500}}}}},
+			 "G": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "kafka",
+				"ResourceId": {"Fn::GetAtt": ["K", "Arn"]}, "MinCapacity": 1, "MaxCapacity": 2000}}`,
+			// 3 x (0.335 x 730 + 500 x 0.19), and 3 x 1500 x 0.19
+			Line{Component: "Messaging", Low: 1018.65, High: 1873.65, Units: []string{"0 to 1500 GB more for each broker", "3 × kafka.m5.large with 500 GB"}},
+		},
+		"the fourth dashboard and later ones": {
+			`"A": {"Type": "AWS::CloudWatch::Dashboard"}, "B": {"Type": "AWS::CloudWatch::Dashboard"}, "C": {"Type": "AWS::CloudWatch::Dashboard"},
+			 "D": {"Type": "AWS::CloudWatch::Dashboard"}, "E": {"Type": "AWS::CloudWatch::Dashboard"}`,
+			Line{Component: "Monitoring", Low: 6, High: 6, Units: []string{"2 × dashboard"}},
+		},
+		"replicator": {
+			`"R": {"Type": "AWS::MSK::Replicator"}`,
+			Line{Component: "Messaging", Low: 321.2, High: 321.2, Units: []string{"replicator"}}, // 0.44 x 730
+		},
+		"Cloud Map": {
+			`"N": {"Type": "AWS::ServiceDiscovery::PrivateDnsNamespace"}`,
+			Line{Component: "Networking", Low: 0.5, High: 0.5, Units: []string{"hosted zone of Cloud Map"}},
 		},
 		"database, standard": {
 			instances + `"C": {"Type": "AWS::RDS::DBCluster", "Properties": {}}`,
@@ -143,19 +180,54 @@ func TestAnUnknownPriceIsAnErrorAndNotNothing(t *testing.T) {
 		`"A": {"Type": "AWS::ElastiCache::ReplicationGroup", "Properties": {"CacheNodeType": "cache.x9z.large", "Engine": "valkey", "NumCacheClusters": 1}}`: "no price of ElastiCache, cache.x9z.large Valkey in sa-east-1",
 		`"A": {"Type": "AWS::MSK::Cluster", "Properties": {"NumberOfBrokerNodes": 3, "BrokerNodeGroupInfo": {"InstanceType": "kafka.x9z.large",
 			"StorageInfo": {"EBSStorageInfo": {"VolumeSize": 1}}}}}`: "no price of MSK, kafka.x9z.large broker in sa-east-1",
-		`"A": {"Type": "AWS::MSK::Cluster", "Properties": {}}`:                                                                                                     "want a number",
-		`"A": {"Type": "AWS::ElastiCache::ReplicationGroup", "Properties": {"CacheNodeType": "cache.r6g.large", "NumNodeGroups": 1}}`:                              "want a number",
-		`"A": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Elsewhere"}}}`:                                                               "its task definition is not in the stack",
-		`"A": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}}, "T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": {}}}`: "want a number",
+		`"A": {"Type": "AWS::MSK::Cluster", "Properties": {}}`:                                                                                                                           "want a number",
+		`"A": {"Type": "AWS::ElastiCache::ReplicationGroup", "Properties": {"CacheNodeType": "cache.r6g.large", "NumNodeGroups": 1}}`:                                                    "want a number",
+		`"A": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}}, "T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": "1024", "Memory": "2048"}}`: "how many tasks it has is not in the stack",
+		`"A": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "dynamodb", "MaxCapacity": 1}}`:                                                 "no rule for the autoscaling of dynamodb",
+		`"A": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "rds", "ResourceId": "cluster:x", "MaxCapacity": 1}}`:                           "the instances that it scales are not in the stack",
+		`"A": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Elsewhere"}}}`:                                                                                     "its task definition is not in the stack",
+		`"A": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}}, "T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": {}}}`:                       "want a number",
 	} {
-		_, err := Lines([]assembly.Stack{stack(t, "Data", "sa-east-1", resources)}, prices)
+		_, err := Calculate([]assembly.Stack{stack(t, "Data", "sa-east-1", resources)}, prices)
 		require.ErrorContains(t, err, want)
 		assert.ErrorContains(t, err, "Production/Data, A: ", "where to look")
 		_, err = Report([]assembly.Stack{stack(t, "Data", "sa-east-1", resources)}, prices)
 		assert.Error(t, err)
 	}
-	_, err = Lines([]assembly.Stack{stack(t, "Network", "eu-west-1", `"A": {"Type": "AWS::EC2::NatGateway"}, "B": {"Type": "AWS::KMS::Key"}`)}, prices)
+	_, err = Calculate([]assembly.Stack{stack(t, "Network", "eu-west-1", `"A": {"Type": "AWS::EC2::NatGateway"}, "B": {"Type": "AWS::KMS::Key"}`)}, prices)
 	assert.ErrorContains(t, err, "in eu-west-1")
+}
+
+// "Every price is of high confidence" was once said of a bill from which half was
+// missing.
+func TestWhatHasNoPriceIsSaid(t *testing.T) {
+	prices, err := LoadPrices()
+	require.NoError(t, err)
+	report, err := Report([]assembly.Stack{stack(t, "Data", "sa-east-1", `
+		"A": {"Type": "AWS::DynamoDB::Table"}, "B": {"Type": "AWS::DynamoDB::Table"}, "F": {"Type": "AWS::Lambda::Function"},
+		"R": {"Type": "AWS::IAM::Role"}, "U": {"Type": "Custom::DatabaseUser"},
+		"C": {"Type": "AWS::RDS::DBCluster", "Properties": {"DatabaseInsightsMode": "advanced"}},
+		"I": {"Type": "AWS::RDS::DBInstance", "Properties": {"DBInstanceClass": "db.r6g.large", "DBClusterIdentifier": {"Ref": "C"}}},
+		"Q": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Expression": "SELECT MAX(x) FROM y"}]}},
+		"M": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Expression": "a / b"}]}}`)}, prices)
+	require.NoError(t, err)
+	unpriced, others, found := strings.Cut(report, "Billed by use")
+	require.True(t, found)
+	assert.Contains(t, unpriced, "- 2 × AWS::DynamoDB::Table\n")
+	assert.Contains(t, unpriced, "- 1 × AWS::RDS::DBInstance: Database Insights, advanced")
+	assert.Contains(t, unpriced, "- 1 × AWS::CloudWatch::Alarm: a query")
+	assert.Contains(t, others, "- 1 × AWS::Lambda::Function: requests and duration\n")
+	assert.Contains(t, others, "\n2 resources are free of charge.")
+}
+
+func TestATypeHasOneKindOfPrice(t *testing.T) {
+	for resourceType := range pricers {
+		assert.NotContains(t, byUse, resourceType)
+		assert.NotContains(t, free, resourceType)
+	}
+	for resourceType := range byUse {
+		assert.NotContains(t, free, resourceType)
+	}
 }
 
 // A row without a number would be read as 0, which is the error that the look-up
@@ -185,7 +257,7 @@ func TestTheReportAddsUpAndNamesItsWeakPrices(t *testing.T) {
 	report, err := Report([]assembly.Stack{
 		stack(t, "Compute", "sa-east-1", `"S": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}},
 			"T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": "4096", "Memory": "8192"}},
-			"C": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"MinCapacity": 6, "MaxCapacity": 20}}`),
+			"C": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "ecs", "ResourceId": {"Fn::Join": ["", ["service/", {"Fn::GetAtt": ["S", "Name"]}]]}, "MinCapacity": 6, "MaxCapacity": 20}}`),
 		stack(t, "Data", "sa-east-1", `"A": {"Type": "AWS::RDS::DBInstance", "Properties": {"DBInstanceClass": "db.r6g.2xlarge"}}`),
 		stack(t, "DR", "us-east-1", `"A": {"Type": "AWS::RDS::DBInstance", "Properties": {"DBInstanceClass": "db.r6g.2xlarge"}}`),
 	}, prices)

@@ -18,7 +18,7 @@ var budget = map[string]string{
 
 // Report renders the fixed monthly cost of every environment as Markdown.
 func Report(stacks []assembly.Stack, prices *Prices) (string, error) {
-	lines, err := Lines(stacks, prices)
+	bill, err := Calculate(stacks, prices)
 	if err != nil {
 		return "", err
 	}
@@ -27,7 +27,7 @@ func Report(stacks []assembly.Stack, prices *Prices) (string, error) {
 	out.WriteString("| --- | --- | --- | --- | ---: | --- |\n")
 	type total struct{ low, high float64 }
 	totals, order := map[string]total{}, []string{}
-	for _, line := range lines {
+	for _, line := range bill.Lines {
 		seed := ""
 		if line.Environment == "Production" && line.Region == "sa-east-1" {
 			seed = budget[line.Component]
@@ -43,8 +43,28 @@ func Report(stacks []assembly.Stack, prices *Prices) (string, error) {
 	for _, at := range order {
 		fmt.Fprintf(&out, "| **%s** | **total** | | **%s** | |\n", strings.ReplaceAll(at, " | ", "** | **"), dollars(totals[at].low, totals[at].high))
 	}
+	writeOthers(&out, bill)
 	writeDoubts(&out, prices)
 	return strings.TrimRight(out.String(), "\n"), nil
+}
+
+// writeOthers lists what the table does not hold.
+func writeOthers(out *strings.Builder, bill Bill) {
+	if len(bill.Unpriced) > 0 {
+		out.WriteString("\n**Unpriced**, so these figures are too low by it:\n\n")
+		writeCounts(out, bill.Unpriced)
+	}
+	if len(bill.ByUse) > 0 {
+		out.WriteString("\nBilled by use, which these figures do not hold:\n\n")
+		writeCounts(out, bill.ByUse)
+	}
+	fmt.Fprintf(out, "\n%d resources are free of charge.\n", bill.Free)
+}
+
+func writeCounts(out *strings.Builder, counts map[string]int) {
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(out, "- %d × %s\n", counts[what], what)
+	}
 }
 
 // writeDoubts lists the prices that a reader should look up before relying on
