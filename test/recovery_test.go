@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/assembly"
 	"wallet-infra/internal/changes"
 )
 
@@ -529,6 +530,60 @@ func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 	assert.EqualValues(t, env.DR.MinTasks, scale("compute"))
 	assert.Contains(t, fmt.Sprint(moved.alarms()[config.AlarmEntrance(env.Secondary)].Properties["AlarmActions"]), "Critical")
 	assert.Contains(t, fmt.Sprint(moved.alarms()["standby-edge-errors"].Properties["AlarmActions"]), "Critical", "customers are there now")
+}
+
+// A stack that the runbook leaves out keeps what it believed: the first region's load
+// balancer would go on asking its tasks whether they reach a database that is read-only,
+// and ECS would replace them for ever. So the list is derived from the two syntheses.
+func TestTheRunbookDeploysEveryStackThatTheActiveRegionTouches(t *testing.T) {
+	env := config.Production()
+	env.DR.ServingRegion = env.Secondary.Name
+	moved, before := altered(t, env), platform(t)["production"]
+	built, err := assembly.Read(outdir(t))
+	require.NoError(t, err)
+	var rows []string
+	touched := map[string][]string{} // by region
+	for _, stack := range built {
+		name, ours := strings.CutPrefix(stack.Name, env.StackName(""))
+		if !ours {
+			continue
+		}
+		changed := changedProperties(before.stacks[name], moved.stacks[name])
+		if len(changed) == 0 {
+			continue
+		}
+		touched[stack.Region] = append(touched[stack.Region], strings.TrimPrefix(stack.ID, "Production/"))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |", strings.TrimPrefix(stack.ID, "Production/"), stack.Region, strings.Join(changed, "; ")))
+	}
+	slices.Sort(rows)
+	table := "| stack | region | what changes |\n| --- | --- | --- |\n" + strings.Join(rows, "\n")
+	slices.Sort(touched[env.Primary.Name])
+	slices.Sort(touched[env.Secondary.Name])
+	commands := fmt.Sprintf("```bash\nnpx cdk deploy Production/%s --exclusively -c env=production\nscripts/deploy.sh production --stack %s --despite-outage\n```",
+		strings.Join(touched[env.Secondary.Name], " Production/"), strings.Join(touched[env.Primary.Name], " --stack "))
+	documented(t, filepath.Join("..", recoveryPage), "active-region", table+"\n\n"+commands)
+}
+
+// changedProperties are the properties in which two syntheses of a stack differ, with
+// the kinds of resource.
+func changedProperties(was, is template) []string {
+	found := map[string]map[string]bool{}
+	for id, before := range was.Resources {
+		for property := range merged(before.Properties, is.Resources[id].Properties) {
+			if !reflect.DeepEqual(before.Properties[property], is.Resources[id].Properties[property]) {
+				kind := before.Type[strings.LastIndex(before.Type, ":")+1:]
+				if found[kind] == nil {
+					found[kind] = map[string]bool{}
+				}
+				found[kind][property] = true
+			}
+		}
+	}
+	var list []string
+	for _, kind := range slices.Sorted(maps.Keys(found)) {
+		list = append(list, kind+": "+strings.Join(slices.Sorted(maps.Keys(found[kind])), ", "))
+	}
+	return list
 }
 
 // The same question to what judges changes before a deployment: in neither direction
