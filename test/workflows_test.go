@@ -353,19 +353,61 @@ func TestAReleaseSetsTheTagOfEveryEnvironment(t *testing.T) {
 	assert.Error(t, err, "what is no tag would become Go code")
 }
 
-func TestTheOwnersOfTheCodeAreThoseOfTheRepository(t *testing.T) {
+// What judges or deploys can be anywhere: the program that classifies a change, the
+// Makefile, a test. Of the lines that match a path, the last one decides:
+// https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/about-code-owners
+func TestNoPullRequestChangesWhatJudgesItWithoutAnOwner(t *testing.T) {
 	content, err := os.ReadFile("../.github/CODEOWNERS")
 	require.NoError(t, err)
-	owner := config.Production().Site.GitHub.Platform.Owner
+	team := "@" + config.Production().Site.GitHub.Platform.Owner + "/wallet-platform"
+	var patterns []string
 	for line := range strings.Lines(string(content)) {
 		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] == "#" {
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
-		assert.True(t, strings.HasPrefix(fields[1], "@"+owner+"/"), "%s is not of %s", fields[1], owner)
-		_, err := os.Stat(filepath.Join("..", fields[0]))
-		assert.NoError(t, err)
+		patterns = append(patterns, fields[0])
+		assert.Containsf(t, fields[1:], team, "%s belongs to somebody else, or to nobody", fields[0])
 	}
+	require.NotEmpty(t, patterns)
+	assert.Equal(t, "*", patterns[0], "a path without a line has no owner")
+}
+
+// A cache that an unprivileged job saved holds programs of that job's choice.
+func TestNoJobThatTakesAnIdentityRestoresACache(t *testing.T) {
+	eachJob(t, func(t *testing.T, name string, _ workflow, j job) {
+		// What a release's job builds runs later, as the owner of the schema.
+		privileged := j.Permissions["id-token"] == "write" || strings.HasPrefix(name, "release/")
+		for _, s := range j.Steps {
+			assert.Falsef(t, privileged && strings.HasPrefix(s.Uses, "actions/cache"), "%s restores a cache", s.Uses)
+			assert.Falsef(t, privileged && s.With["cache"] != "" && s.With["cache"] != "false", "%s restores a cache", s.Uses)
+			assert.Falsef(t, privileged && strings.HasPrefix(s.Uses, "actions/setup-"), "%s restores a cache by itself", s.Uses)
+		}
+	})
+	content, err := os.ReadFile("../.github/actions/setup/action.yml")
+	require.NoError(t, err)
+	var setup struct {
+		Inputs map[string]struct{ Default string }
+		Runs   struct{ Steps []step }
+	}
+	require.NoError(t, yaml.Unmarshal(content, &setup))
+	assert.Equal(t, "false", setup.Inputs["cache"].Default, "a job that says nothing restores no cache")
+	for _, s := range setup.Runs.Steps {
+		if !strings.HasPrefix(s.Uses, "actions/setup-") {
+			continue
+		}
+		assert.Containsf(t, s.With["cache"], "inputs.cache", "%s decides by itself", s.Uses)
+		if strings.HasPrefix(s.Uses, "actions/setup-node@") {
+			assert.Equal(t, "false", s.With["package-manager-cache"], "it is on by itself where package.json names npm")
+		}
+	}
+}
+
+// A package's own script would run with the rights of whoever installs it.
+func TestInstalledPackagesRunNoScripts(t *testing.T) {
+	content, err := os.ReadFile("../.npmrc")
+	require.NoError(t, err)
+	assert.Contains(t, string(content), "ignore-scripts=true\n")
 }
 
 // script is the script of a job's step.
