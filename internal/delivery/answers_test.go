@@ -177,6 +177,10 @@ func (w *world) answerECS(request ask) (any, string, string) {
 			service["deployments"] = array{object{"status": "PRIMARY", "rolloutState": w.rollout.rollout, "rolloutStateReason": "tasks failed to start"}}
 		}
 		return object{"services": array{service}}, "", ""
+	case "UpdateService": // the running release once more
+		w.forced, _ = request.input["forceNewDeployment"].(bool)
+		w.deployments = append([]deploymentState{{w.deployments[0].tag, "IN_PROGRESS"}}, w.deployments...)
+		return object{}, "", ""
 	case "DescribeServiceDeployments":
 		return w.answerRollout(), "", ""
 	case "ListTasks":

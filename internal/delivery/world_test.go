@@ -65,6 +65,7 @@ type world struct {
 	quota       float64
 	outage      bool
 	members     []string // of the database cluster
+	forced      bool     // ECS was asked for a deployment of what runs
 	task        taskState
 
 	errors  map[string]string // code by "service Operation" or "service Operation region"

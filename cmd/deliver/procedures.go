@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"wallet-infra/internal/delivery"
+)
+
+func newPassword(f *flags) *cobra.Command {
+	var options delivery.PasswordOptions
+	command := f.command("password", "Replace the cache's or Kafka's password", `
+Makes a new password, lets the cache's user have both, puts the new one into the
+secret, deploys the running release again so that every task takes it, and takes the
+old one away; in each region that has the service. Kafka's user has one password: its
+tasks keep their connections until they are replaced, and the outbox holds the events
+meanwhile, so do that in a quiet hour. No password is typed or shown.
+
+It may be run again after any interruption and goes on where it was. The database's
+passwords rotate by themselves.`,
+		func(ctx context.Context, session *delivery.Session) error {
+			options.Yes = f.yes
+			return session.ReplacePassword(ctx, options)
+		})
+	f.takesYes(command)
+	command.Flags().StringVar(&options.Of, "of", "", "whose password: `cache` or kafka")
+	command.Flags().StringVar(&options.Region, "region", "", "only in this `region` (default: every one that has the service)")
+	return command
+}
