@@ -97,10 +97,8 @@ func TestTheVaultOfAnUnprotectedEnvironmentCanBeEmptiedAndRemoved(t *testing.T) 
 }
 
 func TestNobodyDeletesARecoveryPoint(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		if !env.Protected {
-			t.Skip("recovery points of synthetic data may be deleted")
-		}
+	// Recovery points of synthetic data may be deleted.
+	eachThat(t, func(env environment) bool { return env.Protected }, func(t *testing.T, env environment) {
 		_, vault := env.vault(t)
 		denials := map[any]any{}
 		for _, statement := range listAt(t, vault.Properties, "AccessPolicy", "Statement") {

@@ -14,14 +14,8 @@ import (
 // standby runs a test for every environment whose second region stands by.
 func standby(t *testing.T, check func(t *testing.T, env environment, dr template)) {
 	t.Helper()
-	checked := 0
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		if env.DR.Mode == config.DRStandby {
-			checked++
-			check(t, env, env.stack(t, "dr"))
-		}
-	})
-	assert.NotZero(t, checked, "no environment stands by")
+	eachThat(t, func(env environment) bool { return env.DR.Mode == config.DRStandby },
+		func(t *testing.T, env environment) { check(t, env, env.stack(t, "dr")) })
 }
 
 func TestTheSecondRegionsGroundAsksNobody(t *testing.T) {
@@ -54,10 +48,7 @@ func TestBackupsHaveAVaultInTheSecondRegion(t *testing.T) {
 }
 
 func TestBackupModePaysForNoStandby(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		if env.DR.Mode != config.DRBackup {
-			t.Skip("not in backup mode")
-		}
+	eachThat(t, inBackupMode, func(t *testing.T, env environment) {
 		dr := env.stack(t, "dr")
 		for _, idle := range []string{"AWS::EC2::VPC", "AWS::EC2::NatGateway", "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"} {
 			assert.Empty(t, dr.ofType(idle), idle)

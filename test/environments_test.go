@@ -41,6 +41,17 @@ func TestTheWalletRunsInSaoPaulo(t *testing.T) {
 	})
 }
 
+// At its peak the seed wants 15,000 transactions a second of 20 tasks, so each
+// carries 45,000 a minute. With a target above that, autoscaling would stop before
+// the last task has come.
+func TestThePeakOfTheSeedBringsOutEveryTask(t *testing.T) {
+	const peak, tasks = 15_000 * 60, 20
+	service := platform(t)["production"].Service
+	assert.LessOrEqual(t, service.RequestsPerTaskPerMinute, peak/tasks)
+	perCPU := func(s config.Service) float64 { return float64(s.RequestsPerTaskPerMinute) / float64(s.CPU) }
+	assert.InDelta(t, perCPU(service), perCPU(platform(t)["staging"].Service), 0.01, "staging would rehearse another behaviour")
+}
+
 // Everything behind the load balancer stands in the private and database tiers.
 func TestNoBackendStandsInAPublicSubnet(t *testing.T) {
 	placed := map[string][]any{

@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-
-	"wallet-infra/config"
 )
 
 // outside says for each resource type that may stand in the second region what it
@@ -201,10 +199,7 @@ func TestNothingOfTheStandbyIsLeftWhenNothingMayLeaveBrazil(t *testing.T) {
 }
 
 func TestTheBackupModeSendsBackupsAndNothingElse(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		if env.DR.Mode != config.DRBackup {
-			t.Skip("not in backup mode")
-		}
+	eachThat(t, inBackupMode, func(t *testing.T, env environment) {
 		assert.Equal(t, map[crossing]int{
 			{"objects of a bucket", "S3 replication"}:              2,
 			{"daily snapshots of the database", "AWS Backup copy"}: 1,

@@ -173,17 +173,34 @@ func eachEnvironment(t *testing.T, check func(t *testing.T, env environment)) {
 	}
 }
 
+// eachThat runs a test for every environment of a kind. One that no environment is
+// of would be tested by nobody: a fork that gives up the kind removes its tests.
+func eachThat(t *testing.T, is func(env environment) bool, check func(t *testing.T, env environment)) {
+	t.Helper()
+	found := 0
+	for _, name := range slices.Sorted(maps.Keys(platform(t))) {
+		env := platform(t)[name]
+		if !is(env) {
+			continue
+		}
+		found++
+		t.Run(name, func(t *testing.T) {
+			defer contained(t)
+			check(t, env)
+		})
+	}
+	assert.NotZero(t, found, "no environment is of the kind that this test is about")
+}
+
 // eachThatCopies runs a test for every environment that keeps copies in the second
 // region.
 func eachThatCopies(t *testing.T, check func(t *testing.T, env environment)) {
 	t.Helper()
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		if !env.DR.Mode.Copies() {
-			t.Skip("nothing leaves the primary region")
-		}
-		check(t, env)
-	})
+	eachThat(t, func(env environment) bool { return env.DR.Mode.Copies() }, check)
 }
+
+// inBackupMode says that backups alone leave the primary region.
+func inBackupMode(env environment) bool { return env.DR.Mode == config.DRBackup }
 
 // eachOfTheSeed runs a test for the environments that the seed describes, with
 // what it says of each. Another environment may have other sizes.
