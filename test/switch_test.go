@@ -411,3 +411,24 @@ func TestTheReportOfEachPlanIsKeptUnderItsName(t *testing.T) {
 		assert.Contains(t, bucketNames(env.stack(t, "global")), bucket, "the reports of a failover would go nowhere")
 	})
 }
+
+// CDK orders stacks by what they read of each other; these know each other by name
+// alone.
+func TestAStackIsDeployedAfterWhatItNeedsWithoutReadingIt(t *testing.T) {
+	for _, need := range []struct{ stack, before, otherwise string }{
+		{"dr", "data", "the secondary would join a global database that nobody has made, and a primary could go before its secondary"},
+		{"dr-messaging", "messaging", "the replicator would read a cluster that lets it in later"},
+		{"dr-compute", "compute", "a release would meet a schema that its migration has not changed"},
+		{"dr-recovery", "compute", "the wallet's name would lead to a name that is not there"},
+		{"dr-recovery", "dr-compute", "the wallet's name would lead to a name that is not there"},
+		{"dr-recovery", "dr", "the plans would promote a cluster that is not there"},
+		{"data", "global", "the first push of an image would find no place for its copy"},
+		{"compute", "data", "the first push of an image would find no place for its copy"},
+	} {
+		t.Run(need.stack+" after "+need.before, func(t *testing.T) {
+			standby(t, func(t *testing.T, env environment, _ template) {
+				assert.Contains(t, env.stack(t, need.stack).requires, env.StackName(need.before), need.otherwise)
+			})
+		})
+	}
+}
