@@ -635,10 +635,10 @@ func TestNoGraphAndNoLimitDisappears(t *testing.T) {
 			"Events written to Kafka, a second: 3 lines", "Requests that the web ACL blocked, a minute: 2 lines, alarm 1000",
 		},
 		"technical": {
-			"Tasks: 3 lines, minimum 6, maximum 20", "Tasks' CPU and memory, percent: 2 lines, CPU target 70, memory target 80",
-			"Requests a minute for each task: 3 lines, target 36000", "Targets: 4 lines", "Requests a minute by release: 2 lines", "Errors by origin: 3 lines",
+			fmt.Sprintf("Tasks: 3 lines, minimum %d, maximum %d", env.Service.MinTasks, env.Service.MaxTasks), "Tasks' CPU and memory, percent: 2 lines, CPU target 70, memory target 80",
+			fmt.Sprintf("Requests a minute for each task: 3 lines, target %d", env.Service.RequestsPerTaskPerMinute), "Targets: 4 lines", "Requests a minute by release: 2 lines", "Errors by origin: 3 lines",
 			"Response time, seconds: 3 lines", "Database statements, milliseconds: 3 lines",
-			"Database connections: 2 lines, server's limit 2000", "Consumer lag, records: 1 lines, alarm 100000",
+			fmt.Sprintf("Database connections: 2 lines, server's limit %d", env.Database.MaxConnections), "Consumer lag, records: 1 lines, alarm 100000",
 		},
 		"infrastructure": {
 			"Database CPU, percent: 2 lines, alarm 80", "Database free memory, bytes: 1 lines", "Database storage, bytes: 1 lines",

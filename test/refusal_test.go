@@ -33,7 +33,8 @@ func TestAMisspeltOrMissingPropertyOfAnyStackFailsTheSynthesis(t *testing.T) {
 		app := stacks.NewApp(context, dir, config.All())
 		for _, stage := range *app.Node().Children() {
 			for _, stack := range *stage.Node().Children() {
-				scope := stack.(constructs.Construct)
+				scope, ok := stack.(constructs.Construct)
+				require.True(t, ok)
 				sabotaged = append(sabotaged, *stack.Node().Path())
 				awscdk.NewCfnResource(scope, new("Misspelt"), &awscdk.CfnResourceProps{
 					Type: new("AWS::SNS::Topic"), Properties: &map[string]any{"DisplayNamee": "Alarms"},

@@ -564,8 +564,9 @@ func TestNoSecurityGroupLetsStolenDataOut(t *testing.T) {
 			for id, group := range stack.ofType("AWS::EC2::SecurityGroup") {
 				groups++
 				rules, _ := group.Properties["SecurityGroupEgress"].([]any)
-				// EC2 gives a group without a rule one that allows everything
-				// (https://docs.aws.amazon.com/vpc/latest/userguide/default-custom-security-groups.html).
+				// "If you do not add egress rules, we add egress rules that allow all outbound"
+				// (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-securitygroup.html).
+				// Of rules that stand beside the group the page says nothing.
 				assert.NotEmptyf(t, rules, "%s %s calls any address on any port", stack.name, id)
 				for _, rule := range rules {
 					check(stack.name+" "+id, rule)

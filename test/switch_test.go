@@ -144,7 +144,8 @@ func TestTheLossOfTheRegionThatServesWakesSomebodyInTime(t *testing.T) {
 			alarm := env.alarms()[config.AlarmEntrance(side.region)].Properties
 			for property, want := range map[string]any{
 				"Statistic": "Minimum", "Threshold": 1.0, "ComparisonOperator": "LessThanThreshold", "Period": 60.0,
-				"EvaluationPeriods": float64(env.DR.Recovery.Probe.Minutes), "DatapointsToAlarm": float64(env.DR.Recovery.Probe.Minutes),
+				// One minute more than it needs: a late value must not hide an outage.
+				"EvaluationPeriods": float64(env.DR.Recovery.Probe.Minutes + 1), "DatapointsToAlarm": float64(env.DR.Recovery.Probe.Minutes),
 				"TreatMissingData": "breaching", // a health check that says nothing is no sign of life
 			} {
 				assert.Equal(t, want, alarm[property], "%s: %s", side.region.Name, property)

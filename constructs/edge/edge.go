@@ -140,6 +140,7 @@ func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGr
 		Description:      new("The public load balancer of the wallet API"),
 		AllowAllOutbound: new(false),
 	})
+	network.CloseOutbound(group)
 	group.AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
 		new("The wallet API is public"), nil)
 	group.AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPPort)),

@@ -47,15 +47,18 @@ type goPackage struct {
 	ImportPath, Name, Dir, DefaultGODEBUG                string
 	Standard                                             bool
 	Deps, GoFiles, SFiles, HFiles, SysoFiles, EmbedFiles []string
-	Module                                               *goModule
+	Module                                               goModule // empty for the standard library
 }
 
-// goModule is where a package is from. Sum is its content's, as in go.sum.
+// goModule is where a package is from. Sum is its content's, as in go.sum, and
+// Replace what stands in its place, if anything does.
 type goModule struct {
-	Path, Version, Sum, GoVersion string
-	Main                          bool
-	Replace                       *goModule
+	goSource
+	Main    bool
+	Replace goSource
 }
+
+type goSource struct{ Path, Version, Sum string }
 
 // identities returns a hash for each command of lambda/, of all that its program is
 // made of: the toolchain, the target, the options, this module's sources that it
@@ -82,7 +85,7 @@ func (t toolchain) identities() (map[string]string, error) {
 	}
 	hashes := map[string]string{}
 	for _, found := range packages {
-		if found.Name != "main" || found.Module == nil || !found.Module.Main {
+		if found.Name != "main" || !found.Module.Main {
 			continue
 		}
 		sum := sha256.New()
@@ -122,11 +125,11 @@ func (p goPackage) write(sum io.Writer) error {
 	if p.Standard {
 		return nil
 	}
-	module := p.Module
-	if module != nil && module.Replace != nil {
-		module = module.Replace
+	module := p.Module.goSource
+	if p.Module.Replace.Path != "" {
+		module = p.Module.Replace
 	}
-	if module != nil && module.Version != "" {
+	if module.Version != "" {
 		_, err := fmt.Fprintf(sum, "%s %s %s %s\n", p.ImportPath, module.Path, module.Version, module.Sum)
 		return err
 	}

@@ -154,3 +154,15 @@ func natGateways(vpc awsec2.Vpc) []string {
 	}
 	return ids
 }
+
+// CloseOutbound keeps a group's own list of outbound rules from being empty. CDK
+// leaves the list out as soon as a rule stands beside the group, and EC2 lets a group
+// that is made without one call any address: "if you do not add egress rules, we add
+// egress rules that allow all outbound IPv4 and IPv6 traffic"
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-securitygroup.html).
+func CloseOutbound(group awsec2.SecurityGroup) {
+	resource := group.Node().DefaultChild().(awsec2.CfnSecurityGroup)
+	resource.AddPropertyOverride(new("SecurityGroupEgress"), []any{map[string]any{
+		"CidrIp": "255.255.255.255/32", "Description": "Disallow all traffic", "IpProtocol": "icmp", "FromPort": 252, "ToPort": 86, // as CDK allows nothing
+	}})
+}

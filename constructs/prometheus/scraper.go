@@ -10,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/network"
 )
 
 // The broker's series that are kept. It exports some thousands, most of them for
@@ -29,6 +30,7 @@ func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWor
 		Description:      new("The Prometheus collector: reads the service and the brokers, and nothing else"),
 		AllowAllOutbound: new(false),
 	})
+	network.CloseOutbound(group)
 	group.Connections().AllowTo(props.Tasks, tcp(config.AppPort), new("Prometheus reads the metrics of the tasks"))
 	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaJMXPort), new("Prometheus reads the metrics of Kafka"))
 	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaNodePort), new("Prometheus reads the machines of the brokers"))

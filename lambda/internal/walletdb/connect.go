@@ -53,6 +53,7 @@ func connection(user Credentials, roots *x509.CertPool) *mysql.Config {
 // dropped: it can quote a statement and with it a password.
 type Refused struct{ Number uint16 }
 
+// Error is the number alone.
 func (r Refused) Error() string { return fmt.Sprintf("MySQL error %d", r.Number) }
 
 // AccessDenied is the number of a refused login (ER_ACCESS_DENIED_ERROR).
@@ -89,6 +90,7 @@ func WithoutText(err error) error {
 // ReadOnly is the answer of a server that is no writer.
 type ReadOnly struct{ Host string }
 
+// Error says what it means for the caller.
 func (r ReadOnly) Error() string {
 	return r.Host + " is read-only: another region writes, and the passwords and users stay as they are until the way back; or a failover is under way"
 }
