@@ -591,6 +591,13 @@ func leavesNetwork(env environment, rule any) bool {
 	return literal && block != "255.255.255.255/32" && !within(block, env.Network.CIDR) && !within(block, env.DR.Network.CIDR)
 }
 
+// allowsNothingOut says that a group's own list of outbound rules is there and leads
+// nowhere. An empty list is no such list: EC2 then allows everything.
+func allowsNothingOut(group resource) bool {
+	rules, _ := group.Properties["SecurityGroupEgress"].([]any)
+	return len(rules) == 1 && at(rules, 0, "CidrIp") == "255.255.255.255/32"
+}
+
 func TestHalfTheInternetIsOutsideTheNetwork(t *testing.T) {
 	env := environment{Environment: config.Environment{Network: config.Network{CIDR: "10.0.0.0/16"}}}
 	for block, leaves := range map[string]bool{"0.0.0.0/0": true, "0.0.0.0/1": true, "203.0.113.7/32": true, "10.0.0.0/8": true, "10.0.11.0/24": false, "255.255.255.255/32": false} {

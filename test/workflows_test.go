@@ -144,6 +144,22 @@ var mayWrite = map[string]map[string]string{
 	"nightly/drift":         {"id-token": "signs in as watch, which reads"},
 }
 
+// writtenByHand is the job of which `make update` made another one.
+func writtenByHand(name string) string {
+	for _, env := range config.All() {
+		switch {
+		case env.Name == "staging" || env.Name == "production":
+		case name == "main/review-"+env.Name:
+			return "main/review"
+		case name == "main/"+env.Name && env.Protected:
+			return "main/production"
+		case name == "main/"+env.Name:
+			return "main/staging"
+		}
+	}
+	return name
+}
+
 func TestNoJobMayMoreThanItsTaskNeeds(t *testing.T) {
 	for _, w := range workflows(t) {
 		assert.NotNil(t, w.Permissions, "%s: without permissions: {} a job that names none has the repository's default", w.path)
@@ -155,7 +171,7 @@ func TestNoJobMayMoreThanItsTaskNeeds(t *testing.T) {
 		for permission, level := range j.Permissions {
 			if level != "read" {
 				assert.Equal(t, "write", level)
-				assert.NotEmptyf(t, mayWrite[name][permission], "%s: give the reason in mayWrite", permission)
+				assert.NotEmptyf(t, mayWrite[writtenByHand(name)][permission], "%s: give the reason in mayWrite", permission)
 				seen[name+permission] = true
 			}
 		}
