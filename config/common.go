@@ -48,6 +48,24 @@ func walletLimits(freeMemoryMiB int) Limits {
 	}
 }
 
+// walletFirewall are the limits of the web ACLs, and no caller: a fork adds its
+// partners, and its load test for the day of the test.
+func walletFirewall(modes FirewallModes) Firewall {
+	return Firewall{
+		// A person taps a few times a minute; an app that repeats itself, seven times a
+		// second. Nothing is counted until clients send an Authorization header.
+		SessionRequests: 2000,
+		// A hundred a second from one address are a fiftieth of the load. Behind a
+		// mobile carrier's stand hundreds to thousands of customers: two thousand of
+		// them may send fifteen requests each.
+		AddressRequests: 30_000,
+		// The same customers open pages of some fifty files, which CloudFront serves
+		// from its cache: what is limited is the bill.
+		StaticRequests: 100_000,
+		Modes:          modes,
+	}
+}
+
 // walletGitHub is a part of Site that all environments share: a fork fills it in
 // here, once. The numbers of a repository are shown by
 // `gh api repos/OWNER/NAME --jq '.owner.id, .id'`.

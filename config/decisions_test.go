@@ -209,8 +209,15 @@ var decisions = map[string][]decision{
 	"edge": {
 		{"public paths", func(e Environment) []any { return []any{e.Edge.PublicPaths} },
 			"[/api/v1/wallets /api/v1/wallets/*]", "[/api/v1/wallets /api/v1/wallets/*]", "whatever else is public, nobody has looked at"},
-		{"requests of one address in five minutes", func(e Environment) []any { return []any{e.Edge.RateLimit} },
-			"2000", "2000", "higher lets one address take a task's capacity, lower blocks the customers behind a carrier's address"},
+		{"requests in five minutes of a session, an address, an address at static content", func(e Environment) []any {
+			f := e.Edge.Firewall
+			return []any{f.SessionRequests, f.AddressRequests, f.StaticRequests, f.Callers}
+		}, "2000 30000 100000 []", "2000 30000 100000 []", "higher lets one address take a task's capacity, lower blocks the customers behind a carrier's address"},
+		{"rules that count and block", func(e Environment) []any { return []any{e.Edge.Firewall.Modes} },
+			"{block block block block count block block block}", "{block count count count count block count count}",
+			"a managed rule that blocks from the first day shuts out customers whom nobody has seen yet"},
+		{"requests that two servers read in two ways", func(e Environment) []any { return []any{e.Edge.Desync} },
+			"strictest", "defensive", "strictest from the first day refuses old phones and partners' proxies"},
 		{"health check", func(e Environment) []any { return []any{e.Edge.Health} },
 			"{10s 5s 2 5}", "{10s 5s 2 5}", "a moment without the database makes all tasks unready at once: they must not all be replaced for it"},
 		{"time to leave, to warm up and to be silent", func(e Environment) []any {

@@ -440,9 +440,10 @@ type Edge struct {
 	// PublicPaths are the load balancer path patterns that reach the service from
 	// the internet. Everything else is answered with 404.
 	PublicPaths []string
-	// RateLimit is the number of requests in five minutes from one address after
-	// which the web ACL blocks it.
-	RateLimit int
+	// Firewall is what the web ACLs let pass.
+	Firewall Firewall
+	// Desync is what happens to requests that two servers could read in two ways.
+	Desync DesyncMode
 	// DeregistrationDelay is how long a leaving task may finish its requests.
 	DeregistrationDelay time.Duration
 	// SlowStart is the time over which a new task's share of the requests grows to

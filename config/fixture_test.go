@@ -188,7 +188,8 @@ func largeDelivery() Delivery {
 func largeEdge() Edge {
 	return Edge{
 		PublicPaths:         walletPaths(),
-		RateLimit:           2000,
+		Firewall:            fixtureFirewall(),
+		Desync:              DesyncDefensive,
 		DeregistrationDelay: 60 * time.Second,
 		SlowStart:           60 * time.Second,
 		Health:              walletHealth(),
@@ -426,7 +427,8 @@ func smallDelivery() Delivery {
 func smallEdge() Edge {
 	return Edge{
 		PublicPaths:         walletPaths(),
-		RateLimit:           2000,
+		Firewall:            fixtureFirewall(),
+		Desync:              DesyncDefensive,
 		DeregistrationDelay: 60 * time.Second,
 		SlowStart:           60 * time.Second,
 		Health:              walletHealth(),
@@ -489,5 +491,15 @@ func fixtureGitHub() GitHub {
 func fixturePipeline() Pipeline {
 	return Pipeline{
 		DeploySession: 4 * time.Hour,
+	}
+}
+
+func fixtureFirewall() Firewall {
+	return Firewall{
+		SessionRequests: 2000, AddressRequests: 30_000, StaticRequests: 100_000,
+		Modes: FirewallModes{
+			SessionRate: FirewallBlock, AddressRate: FirewallCount, StaticRate: FirewallCount, IPReputation: FirewallCount,
+			AnonymousIP: FirewallCount, KnownBadInputs: FirewallBlock, Common: FirewallCount, SQLInjection: FirewallCount,
+		},
 	}
 }

@@ -216,15 +216,39 @@ func productionDelivery() Delivery {
 func productionEdge() Edge {
 	return Edge{
 		PublicPaths: walletPaths(),
-		// One carrier-grade NAT address can stand for many phones: 2,000 in five
-		// minutes is a person's traffic several hundred times over.
-		RateLimit:           2000,
+		Firewall:    walletFirewall(productionFirewall()),
+		// The load balancer's own default. Old phones and partners' proxies break RFC
+		// 7230 without harm: strictest once DesyncMitigationMode_NonCompliant_Request_Count
+		// has stayed at nothing for two weeks.
+		Desync:              DesyncDefensive,
 		DeregistrationDelay: 60 * time.Second,
 		SlowStart:           60 * time.Second,
 		Health:              walletHealth(),
 		IdleTimeout:         60 * time.Second,
 		LogRetentionDays:    365,
 		PriceClass:          "PriceClass_All",
+	}
+}
+
+// productionFirewall begins with a time of observation: two weeks with a payday in
+// them, in which what could hit customers counts and tells (docs/SECURITY.md).
+func productionFirewall() FirewallModes {
+	return FirewallModes{
+		// One session's two thousand requests are nobody's evening.
+		SessionRate: FirewallBlock,
+		// How many customers share a carrier's address, nobody has published: an alarm
+		// says when one passes the limit.
+		AddressRate: FirewallCount,
+		StaticRate:  FirewallCount, // the same addresses
+		// One infected phone puts its carrier's shared address on AWS's list.
+		IPReputation: FirewallCount,
+		// For good: customers use VPNs, and partners call from hosting providers.
+		AnonymousIP: FirewallCount,
+		// Exploits of known holes, Log4j among them: no command of the wallet looks so.
+		KnownBadInputs: FirewallBlock,
+		// Both read free text, and a reference or a name can look like a script or SQL.
+		Common:       FirewallCount,
+		SQLInjection: FirewallCount,
 	}
 }
 

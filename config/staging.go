@@ -189,13 +189,29 @@ func stagingDelivery() Delivery {
 func stagingEdge() Edge {
 	return Edge{
 		PublicPaths:         walletPaths(),
-		RateLimit:           2000,
+		Firewall:            walletFirewall(stagingFirewall()),
+		Desync:              DesyncStrictest, // what it breaks shows here first
 		DeregistrationDelay: 60 * time.Second,
 		SlowStart:           60 * time.Second,
 		Health:              walletHealth(),
 		IdleTimeout:         60 * time.Second,
 		LogRetentionDays:    30,
 		PriceClass:          "PriceClass_All",
+	}
+}
+
+// stagingFirewall blocks what production will block after its time of observation:
+// a client that a rule stops is found here.
+func stagingFirewall() FirewallModes {
+	return FirewallModes{
+		SessionRate:    FirewallBlock,
+		AddressRate:    FirewallBlock,
+		StaticRate:     FirewallBlock,
+		IPReputation:   FirewallBlock,
+		AnonymousIP:    FirewallCount, // the workflows' machines are a hosting provider's
+		KnownBadInputs: FirewallBlock,
+		Common:         FirewallBlock,
+		SQLInjection:   FirewallBlock,
 	}
 }
 

@@ -11,7 +11,8 @@ var pathPattern = regexp.MustCompile(`^/[A-Za-z0-9_\-.$/~"'@:+&*?]{0,127}$`)
 
 func validateEdge(p *problems, e Edge) {
 	validatePaths(p, e.PublicPaths)
-	between(p, "Edge.RateLimit", e.RateLimit, 10, 2_000_000_000)
+	validateFirewall(p, e.Firewall)
+	oneOf(p, "Edge.Desync", e.Desync, DesyncMonitor, DesyncDefensive, DesyncStrictest)
 	p.seconds("Edge.DeregistrationDelay", e.DeregistrationDelay, 0, time.Hour)
 	p.check(e.SlowStart == 0 || 30*time.Second <= e.SlowStart && e.SlowStart <= 900*time.Second,
 		"Edge.SlowStart", e.SlowStart, "0s, or 30s to 900s")

@@ -337,15 +337,19 @@ func TestFargateSizesOfAWSAndNoOthers(t *testing.T) {
 func TestEdgeThatExposesOrRefusesTooMuch(t *testing.T) {
 	const reach = `want a pattern that reaches none of /q, /q/*, /metrics, /metrics/*`
 	assertRefused(t, large, map[string]refusal{
-		"no path":            {func(e *Environment) { e.Edge.PublicPaths = nil }, `Edge.PublicPaths: want 1 to 5 patterns, got 0`},
-		"paths over a rule":  {func(e *Environment) { e.Edge.PublicPaths = []string{"/a", "/b", "/c", "/d", "/e", "/f"} }, `Edge.PublicPaths: want 1 to 5 patterns, got 6`},
-		"path malformed":     {func(e *Environment) { e.Edge.PublicPaths = []string{"api"} }, `Edge.PublicPaths: want a path pattern of a load balancer: "/" first, 128 characters at most, got "api"`},
-		"path twice":         {func(e *Environment) { e.Edge.PublicPaths = []string{"/a", "/a"} }, `Edge.PublicPaths: want each value once, got "/a"`},
-		"too many wildcards": {func(e *Environment) { e.Edge.PublicPaths = []string{"/a/*?*?*?*"} }, `Edge.PublicPaths: want at most 6 wildcards in all, got 7`},
-		"everything":         {func(e *Environment) { e.Edge.PublicPaths = []string{"/*"} }, `Edge.PublicPaths: ` + reach + `, got "/*"`},
-		"metrics":            {func(e *Environment) { e.Edge.PublicPaths = []string{"/metrics"} }, `Edge.PublicPaths: ` + reach + `, got "/metrics"`},
-		"health by wildcard": {func(e *Environment) { e.Edge.PublicPaths = []string{"/?/health"} }, `Edge.PublicPaths: ` + reach + `, got "/?/health"`},
-		"rate limit":         {func(e *Environment) { e.Edge.RateLimit = 9 }, `Edge.RateLimit: want 10 to 2000000000, got 9`},
+		"no path":             {func(e *Environment) { e.Edge.PublicPaths = nil }, `Edge.PublicPaths: want 1 to 5 patterns, got 0`},
+		"paths over a rule":   {func(e *Environment) { e.Edge.PublicPaths = []string{"/a", "/b", "/c", "/d", "/e", "/f"} }, `Edge.PublicPaths: want 1 to 5 patterns, got 6`},
+		"path malformed":      {func(e *Environment) { e.Edge.PublicPaths = []string{"api"} }, `Edge.PublicPaths: want a path pattern of a load balancer: "/" first, 128 characters at most, got "api"`},
+		"path twice":          {func(e *Environment) { e.Edge.PublicPaths = []string{"/a", "/a"} }, `Edge.PublicPaths: want each value once, got "/a"`},
+		"too many wildcards":  {func(e *Environment) { e.Edge.PublicPaths = []string{"/a/*?*?*?*"} }, `Edge.PublicPaths: want at most 6 wildcards in all, got 7`},
+		"everything":          {func(e *Environment) { e.Edge.PublicPaths = []string{"/*"} }, `Edge.PublicPaths: ` + reach + `, got "/*"`},
+		"metrics":             {func(e *Environment) { e.Edge.PublicPaths = []string{"/metrics"} }, `Edge.PublicPaths: ` + reach + `, got "/metrics"`},
+		"health by wildcard":  {func(e *Environment) { e.Edge.PublicPaths = []string{"/?/health"} }, `Edge.PublicPaths: ` + reach + `, got "/?/health"`},
+		"session limit":       {func(e *Environment) { e.Edge.Firewall.SessionRequests = 9 }, `Edge.Firewall.SessionRequests: want 10 to 2000000000, got 9`},
+		"address limit":       {func(e *Environment) { e.Edge.Firewall.AddressRequests = 1999 }, `Edge.Firewall.AddressRequests: want 2000 to 2000000000, got 1999`},
+		"static limit":        {func(e *Environment) { e.Edge.Firewall.StaticRequests = 2_000_000_001 }, `Edge.Firewall.StaticRequests: want 10 to 2000000000, got 2000000001`},
+		"a rule without mode": {func(e *Environment) { e.Edge.Firewall.Modes.Common = "" }, `Edge.Firewall.Modes.Common: want one of count, block, got ""`},
+		"desync":              {func(e *Environment) { e.Edge.Desync = "off" }, `Edge.Desync: want one of monitor, defensive, strictest, got "off"`},
 		"deregistration": {func(e *Environment) { e.Edge.DeregistrationDelay = 2 * time.Hour }, `Edge.DeregistrationDelay: want whole seconds, 0s to 1h0m0s, got 2h0m0s
 Edge.DeregistrationDelay: want less than Service.StopTimeout, 1m30s, got 2h0m0s`},
 		"slow start too short": {func(e *Environment) { e.Edge.SlowStart = 29 * time.Second }, `Edge.SlowStart: want 0s, or 30s to 900s, got 29s`},

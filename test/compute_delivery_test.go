@@ -71,7 +71,7 @@ func another(env config.Environment) config.Environment {
 	next.Service.RequestsPerTaskPerMinute /= 2
 	next.Service.StartupGrace += time.Minute
 	next.Edge.DeregistrationDelay, next.Edge.SlowStart = 30*time.Second, 0
-	next.Edge.Health.Healthy, next.Edge.RateLimit = 5, 5000
+	next.Edge.Health.Healthy, next.Edge.Firewall.SessionRequests = 5, 5000
 	next.Observability.LatencyTarget, next.Database.MaxConnections = 50*time.Millisecond, env.Database.MaxConnections+100
 	next.Delivery.Strategy, next.Delivery.StepPercent, next.Delivery.StepBake = config.Linear, 12.5, 5*time.Minute
 	next.Delivery.Bake += time.Minute

@@ -111,7 +111,12 @@ func TestRequestsThatTwoServersReadInTwoWaysAreDropped(t *testing.T) {
 		balancer := env.stack(t, "compute").only(t, "AWS::ElasticLoadBalancingV2::LoadBalancer").Properties
 		attributes := pairs(balancer["LoadBalancerAttributes"], "Key", "Value")
 		assert.Equal(t, "true", attributes["routing.http.drop_invalid_header_fields.enabled"])
-		assert.Equal(t, "strictest", attributes["routing.http.desync_mitigation_mode"])
+		desync := attributes["routing.http.desync_mitigation_mode"]
+		assert.Equal(t, string(env.Edge.Desync), desync)
+		assert.NotEqual(t, "monitor", desync, "what is dangerous would pass")
+		if env.Name == "production" {
+			assert.Equal(t, "defensive", desync, "strictest from the first day refuses clients that nobody has observed")
+		}
 		assert.Equal(t, "true", attributes["routing.http2.enabled"])
 		assert.Equal(t, fmt.Sprint(env.Edge.IdleTimeout.Seconds()), attributes["idle_timeout.timeout_seconds"])
 		assert.NotEqual(t, "true", attributes["waf.fail_open.enabled"])

@@ -39,8 +39,8 @@ func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
 		"Production sa-east-1 Messaging": {1018.65, 1873.65},
 		// (3 x 0.093 + 6 x 0.005 + 0.034 + 8 x 3 x 0.021) x 730 + 0.5 for the zone of Cloud Map
 		"Production sa-east-1 Networking": same(618.81),
-		// 5 + 7 rules
-		"Production sa-east-1 Web ACL": same(12),
+		// 5 + 8 rules
+		"Production sa-east-1 Web ACL": same(13),
 		// 1.038 x 730 + 1000 x 0.1
 		"Production us-east-1 Database": same(857.74),
 		// 2 to 20 tasks of (4 x 0.04048 + 8 x 0.004445) x 730 = 144.16

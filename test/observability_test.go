@@ -532,7 +532,7 @@ var published = map[string][]string{
 		"HTTPCode_Target_5XX_Count", "TargetResponseTime", "HealthyHostCount", "UnHealthyHostCount",
 		"RequestCountPerTarget", "TargetConnectionErrorCount",
 	},
-	"AWS/WAFV2":              {"BlockedRequests", "AllowedRequests"},
+	"AWS/WAFV2":              {"BlockedRequests", "AllowedRequests", "CountedRequests"},
 	"AWS/CertificateManager": {"DaysToExpiry"},
 	"AWS/ECS":                {"CPUUtilization", "MemoryUtilization"},
 	"ECS/ContainerInsights":  {"RunningTaskCount", "DesiredTaskCount", "PendingTaskCount"},
@@ -632,7 +632,7 @@ func TestNoGraphAndNoLimitDisappears(t *testing.T) {
 		"business": {
 			"Requests a minute: 1 lines", "Failed requests, percent: 4 lines, promise 0.1",
 			"Response time, seconds: 3 lines, P95 promise 0.1, P99 promise 0.2", "Answers by class: 3 lines",
-			"Events written to Kafka, a second: 3 lines", "Requests that the web ACL blocked, a minute: 2 lines, alarm 1000",
+			"Events written to Kafka, a second: 3 lines", "Requests that the web ACL blocked, a minute: 3 lines, alarm 1000",
 		},
 		"technical": {
 			fmt.Sprintf("Tasks: 3 lines, minimum %d, maximum %d", env.Service.MinTasks, env.Service.MaxTasks), "Tasks' CPU and memory, percent: 2 lines, CPU target 70, memory target 80",
@@ -1075,7 +1075,7 @@ func (a alarm) reading(t *testing.T) string {
 	dimensions, _ := a.Properties["Dimensions"].([]any)
 	for _, dimension := range dimensions {
 		fmt.Fprintf(&b, " %s", at(dimension, "Name"))
-		if value := at(dimension, "Value"); value == "ALL" || value == signals.Writer || value == signals.Reader {
+		if value := at(dimension, "Value"); value == "ALL" || value == "AddressRate" || value == signals.Writer || value == signals.Reader {
 			fmt.Fprintf(&b, "=%s", value)
 		}
 	}
@@ -1200,6 +1200,7 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 		"entrance-us-east":            `Minimum AWS/Route53 HealthCheckStatus HealthCheckId, 2 of 3`,
 		"standby-lag":                 `SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = 'wallet-%s-us-east-1', 2 of 3`,
 		"storage-replication":         `SELECT MAX(ReplicationLatency) FROM "AWS/S3", 3 of 3 in 300 s`,
+		"waf-address-rate":            `Sum AWS/WAFV2 CountedRequests Region Rule=AddressRate WebACL, 3 of 5`,
 		"waf-blocks":                  `Sum AWS/WAFV2 BlockedRequests Region Rule=ALL WebACL, 3 of 5`,
 	}
 	eachEnvironment(t, func(t *testing.T, env environment) {

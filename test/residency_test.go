@@ -32,6 +32,7 @@ var outside = map[string]string{
 	"AWS::CloudWatch::Alarm":                    "numbers about the platform, no person",
 	"AWS::CloudWatch::Dashboard":                "numbers about the platform, no person",
 	"AWS::ECS::Service":                         "nothing until a failover, then requests of customers in memory",
+	"AWS::WAFv2::IPSet":                         "addresses of partners, which are companies",
 	"AWS::WAFv2::WebACL":                        "samples of matched requests, with addresses and without credentials",
 	"AWS::ARCRegionSwitch::Plan":                "names of resources; its reports go to the log bucket",
 	"AWS::RDS::DBInstance":                      "as the database; insights with statements under its own key",

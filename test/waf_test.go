@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/waf"
 )
@@ -41,39 +43,69 @@ func webACLRules(t *testing.T, built template) map[string]map[string]any {
 	return rules
 }
 
-func TestKnownAttacksAreBlockedBeforeTheyReachTheApplication(t *testing.T) {
-	// Capacities as AWS documents them for the current versions.
-	documented := map[string]int{
-		"AWSManagedRulesAmazonIpReputationList": 25,
-		"AWSManagedRulesAnonymousIpList":        50,
-		"AWSManagedRulesKnownBadInputsRuleSet":  200,
-		"AWSManagedRulesCommonRuleSet":          700,
-		"AWSManagedRulesSQLiRuleSet":            200,
+// capacity is what AWS documents of each managed group's current version, in web ACL
+// capacity units ("AWS Managed Rules rule groups list").
+var capacity = map[string]int{
+	"AWSManagedRulesAmazonIpReputationList": 25,
+	"AWSManagedRulesAnonymousIpList":        50,
+	"AWSManagedRulesKnownBadInputsRuleSet":  200,
+	"AWSManagedRulesCommonRuleSet":          700,
+	"AWSManagedRulesSQLiRuleSet":            200,
+}
+
+// does says what a rule does with what it matches.
+func does(rule map[string]any) string {
+	for property, actions := range map[string]map[string]string{
+		"Action":         {"Block": "block", "Count": "count", "Allow": "allow"},
+		"OverrideAction": {"None": "block", "Count": "count"},
+	} {
+		for action, word := range actions {
+			if at(rule, property, action) != nil {
+				return word
+			}
+		}
 	}
-	eachWebACL(t, func(t *testing.T, env environment, scope waf.Scope, built template) {
-		total := 2 + 48 // the rate limit and the management paths
-		actions := map[string]any{}
-		for _, rule := range webACLRules(t, built) {
-			group, managed := at(rule, "Statement", "ManagedRuleGroupStatement", "Name").(string)
-			if !managed {
+	return "nothing"
+}
+
+func TestKnownAttacksAreAskedForByEveryWebACL(t *testing.T) {
+	eachWebACL(t, func(t *testing.T, _ environment, _ waf.Scope, built template) {
+		asked := map[string]bool{}
+		for name, rule := range webACLRules(t, built) {
+			group := at(rule, "Statement", "ManagedRuleGroupStatement")
+			if group == nil {
+				assert.NotNil(t, rule["Action"], name)
 				continue
 			}
-			assert.Contains(t, documented, group, "an unknown group fails the deployment")
-			assert.Equal(t, "AWS", at(rule, "Statement", "ManagedRuleGroupStatement", "VendorName"))
-			assert.Nil(t, at(rule, "Statement", "ManagedRuleGroupStatement", "ScopeDownStatement"))
-			assert.Nil(t, at(rule, "Statement", "ManagedRuleGroupStatement", "RuleActionOverrides"))
-			total += documented[group]
-			actions[group] = rule["OverrideAction"]
+			assert.NotNilf(t, rule["OverrideAction"], "%s: a group brings its own actions", name)
+			asked[textAt(t, group, "Name")] = true
+			assert.Contains(t, capacity, at(group, "Name"), "an unknown group fails the deployment")
+			assert.Equal(t, "AWS", at(group, "VendorName"))
+			assert.Nil(t, at(group, "ScopeDownStatement"), "%s: without callers everybody is asked about", name)
+			assert.Nil(t, at(group, "RuleActionOverrides"), name)
 		}
-		block, count := map[string]any{"None": map[string]any{}}, map[string]any{"Count": map[string]any{}}
-		assert.Equal(t, map[string]any{
-			"AWSManagedRulesAmazonIpReputationList": block,
-			"AWSManagedRulesAnonymousIpList":        count,
-			"AWSManagedRulesKnownBadInputsRuleSet":  block,
-			"AWSManagedRulesCommonRuleSet":          block,
-			"AWSManagedRulesSQLiRuleSet":            block,
-		}, actions)
-		assert.LessOrEqual(t, total, 1500, "web ACL capacity units beyond the basic price")
+		assert.Len(t, asked, len(capacity))
+	})
+}
+
+// What a rule would do to customers, nobody knows before it has seen some: AWS says
+// to run every rule in count mode first ("Testing and tuning your AWS WAF protections").
+func TestNoRuleShutsProductionsCustomersOutBeforeItHasSeenThem(t *testing.T) {
+	want := map[string]map[string]string{
+		"production": {
+			"SessionRate": "block", "AddressRate": "count", "StaticRate": "count", "IpReputation": "count", "AnonymousIp": "count",
+			"KnownBadInputs": "block", "Common": "count", "SqlInjection": "count", "ManagementPaths": "block",
+		},
+		// Where no customer is, what they will meet is tried.
+		"staging": {
+			"SessionRate": "block", "AddressRate": "block", "StaticRate": "block", "IpReputation": "block", "AnonymousIp": "count",
+			"KnownBadInputs": "block", "Common": "block", "SqlInjection": "block", "ManagementPaths": "block",
+		},
+	}
+	eachWebACL(t, func(t *testing.T, env environment, _ waf.Scope, built template) {
+		for name, rule := range webACLRules(t, built) {
+			assert.Equal(t, want[env.Name][name], does(rule), name)
+		}
 	})
 }
 
@@ -98,15 +130,118 @@ func TestNoRuleOfAWebACLHidesAnother(t *testing.T) {
 
 func TestOneAddressCannotTakeTheCapacityOfAll(t *testing.T) {
 	eachWebACL(t, func(t *testing.T, env environment, scope waf.Scope, built template) {
-		rule := webACLRules(t, built)["RateLimit"]
+		name, limit := "AddressRate", env.Edge.Firewall.AddressRequests
+		if scope == waf.CloudFront {
+			name, limit = "StaticRate", env.Edge.Firewall.StaticRequests
+		}
+		rules := webACLRules(t, built)
 		assert.Equal(t, map[string]any{"RateBasedStatement": map[string]any{
 			"AggregateKeyType":    "IP",
 			"EvaluationWindowSec": 300.0,
-			"Limit":               float64(env.Edge.RateLimit),
-		}}, rule["Statement"])
-		assert.Equal(t, map[string]any{"Block": map[string]any{}}, rule["Action"])
-		assert.Zero(t, rule["Priority"], "requests that another rule blocks must count too")
+			"Limit":               float64(limit),
+		}}, rules[name]["Statement"])
+		for other, rule := range rules {
+			if at(rule, "Statement", "RateBasedStatement") == nil {
+				assert.Greater(t, rule["Priority"], rules[name]["Priority"], "%s: requests that it blocks must count too", other)
+			}
+		}
 	})
+}
+
+// Hundreds to thousands of a mobile carrier's customers stand behind one IPv4 address.
+func TestACarriersCustomersAreNotShutOutForOneOfThem(t *testing.T) {
+	eachWebACL(t, func(t *testing.T, env environment, scope waf.Scope, built template) {
+		const customers, files = 2000, 50
+		rules := webACLRules(t, built)
+		if scope == waf.CloudFront {
+			assert.GreaterOrEqual(t, numberAt(t, rules["StaticRate"], "Statement", "RateBasedStatement", "Limit"), float64(customers*files))
+			assert.NotContains(t, rules, "AddressRate", "static files have the API's limit")
+			return
+		}
+		assert.GreaterOrEqual(t, numberAt(t, rules["AddressRate"], "Statement", "RateBasedStatement", "Limit"), float64(10*customers), "ten requests of each")
+		session := at(rules["SessionRate"], "Statement", "RateBasedStatement")
+		assert.Equal(t, "CUSTOM_KEYS", at(session, "AggregateKeyType"))
+		assert.Equal(t, []any{
+			map[string]any{"IP": map[string]any{}},
+			map[string]any{"Header": map[string]any{"Name": "authorization", "TextTransformations": []any{map[string]any{"Priority": 0.0, "Type": "NONE"}}}},
+		}, at(session, "CustomKeys"), "one customer is told from the others by nothing")
+		assert.EqualValues(t, env.Edge.Firewall.SessionRequests, at(session, "Limit"))
+	})
+}
+
+// partnerACL is the API's web ACL of an environment with a partner and a load test.
+func partnerACL(t *testing.T, env environment) template {
+	t.Helper()
+	with := env.Environment
+	with.Edge.Firewall.Callers = []config.Caller{
+		{Name: "partner", CIDRs: []string{"203.0.113.0/24"}, Requests: 60_000},
+		{Name: "load-test", CIDRs: []string{"198.51.100.7/32", "198.51.100.9/32"}, Requests: 5_000_000},
+	}
+	require.NoError(t, with.Validate())
+	return synthesizeStack(t, env, env.Primary, func(stack awscdk.Stack) {
+		key := encryption.NewKey(stack, "Key", encryption.Props{Alias: "logs", Purpose: "logs"})
+		waf.New(stack, "Acl", waf.Props{Env: with, Scope: waf.Regional, LogKey: key})
+	})
+}
+
+// addresses are those of the set that a statement refers to.
+func addresses(t *testing.T, built template, statement any) []any {
+	t.Helper()
+	set := textAt(t, statement, "IPSetReferenceStatement", "Arn", "Fn::GetAtt", 0)
+	require.Contains(t, built.Resources, set)
+	assert.Equal(t, "REGIONAL", built.Resources[set].Properties["Scope"])
+	assert.Equal(t, "IPV4", built.Resources[set].Properties["IPAddressVersion"])
+	return listAt(t, built.Resources[set].Properties, "Addresses")
+}
+
+func TestAPartnerAndALoadTestGetThroughAtTheirAgreedRate(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		built := partnerACL(t, env)
+		rules := webACLRules(t, built)
+		for name, want := range map[string]struct {
+			limit float64
+			from  []any
+		}{
+			"Caller-partner":   {60_000, []any{"203.0.113.0/24"}},
+			"Caller-load-test": {5_000_000, []any{"198.51.100.7/32", "198.51.100.9/32"}},
+		} {
+			rate := at(rules[name], "Statement", "RateBasedStatement")
+			assert.Equal(t, want.limit, at(rate, "Limit"), name)
+			assert.Equal(t, "CONSTANT", at(rate, "AggregateKeyType"), "%s: each of its addresses would have the whole rate", name)
+			assert.Equal(t, want.from, addresses(t, built, at(rate, "ScopeDownStatement")))
+			assert.Equal(t, "block", does(rules[name]))
+		}
+		all := []any{"203.0.113.0/24", "198.51.100.7/32", "198.51.100.9/32"}
+		for name, kind := range map[string]string{
+			"SessionRate": "RateBasedStatement", "AddressRate": "RateBasedStatement",
+			"IpReputation": "ManagedRuleGroupStatement", "AnonymousIp": "ManagedRuleGroupStatement",
+		} {
+			others := at(rules[name], "Statement", kind, "ScopeDownStatement", "NotStatement", "Statement")
+			assert.Equal(t, all, addresses(t, built, others), "%s holds for callers too", name)
+		}
+		for _, name := range []string{"KnownBadInputs", "Common", "SqlInjection", "ManagementPaths"} {
+			assert.NotContains(t, fmt.Sprint(rules[name]), "IPSetReference", "%s: an attack is one, whoever sends it", name)
+		}
+	})
+}
+
+// The basic price includes 1,500 units. A limit takes 2, each custom key 30 more, a
+// reference to a set 1, a regular expression 3 and 10 for each transformation (URI
+// path; "Web ACL capacity units"): 48 for the management paths.
+func TestTheWebACLFitsTheBasicPriceWithAsManyCallersAsConfigTakes(t *testing.T) {
+	const callers, limits, management = 20, 2 + 60 + 1 + 2 + 1, 48
+	total := callers*3 + limits + management + 2 // the two groups that leave callers out
+	for _, units := range capacity {
+		total += units
+	}
+	assert.LessOrEqual(t, total, 1500)
+	many := config.Production()
+	for i := range callers + 1 {
+		assert.NoError(t, many.Validate())
+		many.Edge.Firewall.Callers = append(many.Edge.Firewall.Callers,
+			config.Caller{Name: fmt.Sprintf("c%d", i), CIDRs: []string{fmt.Sprintf("203.0.113.%d/32", i)}, Requests: 1000})
+	}
+	assert.ErrorContains(t, many.Validate(), "Edge.Firewall.Callers: want at most 20, got 21")
 }
 
 func TestManagementPathsAreBlockedHoweverTheyAreWritten(t *testing.T) {

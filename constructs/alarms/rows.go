@@ -71,11 +71,11 @@ func edgeRows(env config.Environment, p signals.Platform) []Row {
 // guardRows watch what stands between the internet and the load balancer.
 func guardRows(env config.Environment, p signals.Platform) []Row {
 	watch := env.Observability
-	return []Row{
+	rows := []Row{
 		{
 			ID: "waf-blocks", Runbook: "waf-blocks", Severity: Warning,
 			Why:     "The web ACL blocks an attack, or blocks customers.",
-			Metric:  p.Firewall("BlockedRequests"),
+			Metric:  p.Firewall("ALL", "BlockedRequests"),
 			Compare: Above, Threshold: float64(watch.WAFBlocksPerMinute), Periods: 5, Datapoints: 3, Missing: Quiet,
 		},
 		{
@@ -86,6 +86,15 @@ func guardRows(env config.Environment, p signals.Platform) []Row {
 			Compare: Below, Threshold: float64(watch.Limits.CertificateDays), Periods: 1, Datapoints: 1, Missing: Quiet,
 		},
 	}
+	if env.Edge.Firewall.Modes.AddressRate != config.FirewallCount {
+		return rows
+	}
+	return append(rows, Row{
+		ID: "waf-address-rate", Runbook: "waf-blocks", Severity: Warning,
+		Why:     "An address sends more than the limit, which only counts: a flood, or a carrier's customers.",
+		Metric:  p.Firewall("AddressRate", "CountedRequests"),
+		Compare: Above, Threshold: float64(watch.WAFBlocksPerMinute), Periods: 5, Datapoints: 3, Missing: Quiet,
+	})
 }
 
 // serviceRows watch the tasks, of which least are meant to run.

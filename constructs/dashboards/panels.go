@@ -28,8 +28,9 @@ func business(env config.Environment, p signals.Platform) []panel {
 		}},
 		{title: "Events written to Kafka, a second", lines: brokers(p, "MessagesInPerSec", "Average")},
 		{title: "Requests that the web ACL blocked, a minute", lines: []line{
-			{label: "blocked", metric: p.Firewall("BlockedRequests")},
-			{label: "allowed", metric: p.Firewall("AllowedRequests")},
+			{label: "blocked", metric: p.Firewall("ALL", "BlockedRequests")},
+			{label: "counted", metric: p.Firewall("ALL", "CountedRequests")},
+			{label: "allowed", metric: p.Firewall("ALL", "AllowedRequests")},
 		}, limits: []limit{{"alarm", float64(watch.WAFBlocksPerMinute)}}},
 	}
 }

@@ -3,6 +3,8 @@
 package edge
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -121,7 +123,7 @@ func newLoadBalancer(scope constructs.Construct, props Props) awselasticloadbala
 			// Requests that two servers could read in two ways are how one customer's
 			// request gets mixed into another's.
 			DropInvalidHeaderFields: new(true),
-			DesyncMitigationMode:    awselasticloadbalancingv2.DesyncMitigationMode_STRICTEST,
+			DesyncMitigationMode:    awselasticloadbalancingv2.DesyncMitigationMode(strings.ToUpper(string(props.Env.Edge.Desync))),
 			// No answer without the web ACL's: a wallet fails closed.
 			WafFailOpen: new(false),
 		})

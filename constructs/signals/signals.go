@@ -188,11 +188,11 @@ func (e Entrance) GroupLatencyInputs(group string) map[string]Metric {
 	}
 }
 
-// Firewall is a metric of the web ACL over all its rules.
-func (p Platform) Firewall(name string) Metric {
+// Firewall is a metric of one of the web ACL's rules, or of "ALL".
+func (p Platform) Firewall(rule, name string) Metric {
 	return Metric{
 		Namespace: "AWS/WAFV2", Name: name, Statistic: "Sum",
-		Dimensions: map[string]string{"WebACL": p.WebACL, "Region": p.Region, "Rule": "ALL"},
+		Dimensions: map[string]string{"WebACL": p.WebACL, "Region": p.Region, "Rule": rule},
 	}
 }
 

@@ -1,6 +1,8 @@
 package waf
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awswafv2"
 	"github.com/aws/jsii-runtime-go"
 
@@ -20,47 +22,55 @@ const detour = `\.\.|%2e|%2f|%5c|\\`
 type rule struct {
 	name      string
 	why       string
-	group     string // an AWS managed rule group; empty for a rule of our own
 	statement *awswafv2.CfnWebACL_StatementProperty
-	capacity  int  // WCU, as AWS documents them
-	count     bool // only count and label what matches
+	mode      config.FirewallMode
 }
 
-// table lists the rules in the order in which they are asked. Their capacities
-// stay under the 1,500 that the basic price includes
+// callers are the addresses of those whom we know: each caller's own set, and one of
+// all, which is empty without callers.
+type callers struct {
+	each []caller
+	all  string // ARN
+}
+
+type caller struct {
+	config.Caller
+	set string // ARN
+}
+
+// table lists the rules in the order in which they are asked, limits first, so that
+// what another rule blocks counts too. A test holds their capacity under the 1,500
+// units that the basic price includes
 // (docs.aws.amazon.com/waf/latest/developerguide/aws-waf-capacity-units.html).
-func table(env config.Environment, scope Scope) []rule {
-	rules := []rule{
+func table(firewall config.Firewall, scope Scope, known callers) []rule {
+	modes := firewall.Modes
+	rules := slices.Concat(limits(firewall, scope, known), []rule{
 		{
-			name: "RateLimit", capacity: 2, statement: rateLimit(env.Edge.RateLimit),
-			why: "one address cannot take the capacity of all; first, so that blocked requests count too",
-		},
-		{
-			name: "IpReputation", capacity: 25, group: "AWSManagedRulesAmazonIpReputationList",
+			name: "IpReputation", statement: managed("AWSManagedRulesAmazonIpReputationList", known), mode: modes.IPReputation,
 			why: "addresses that AWS sees attack others",
 		},
 		{
-			name: "AnonymousIp", capacity: 50, group: "AWSManagedRulesAnonymousIpList", count: true,
-			why: "customers use VPNs and partners call from hosting providers, so it informs and does not block",
+			name: "AnonymousIp", statement: managed("AWSManagedRulesAnonymousIpList", known), mode: modes.AnonymousIP,
+			why: "VPNs and hosting providers",
 		},
 		{
-			name: "KnownBadInputs", capacity: 200, group: "AWSManagedRulesKnownBadInputsRuleSet",
+			name: "KnownBadInputs", statement: managed("AWSManagedRulesKnownBadInputsRuleSet", callers{}), mode: modes.KnownBadInputs,
 			why: "requests that exploit known holes, Log4j and Java deserialization among them",
 		},
 		{
 			// SizeRestrictions_BODY stays on: a command of the wallet is some hundred
 			// bytes of JSON, and what is beyond 8 KiB no rule would have inspected.
-			name: "Common", capacity: 700, group: "AWSManagedRulesCommonRuleSet",
+			name: "Common", statement: managed("AWSManagedRulesCommonRuleSet", callers{}), mode: modes.Common,
 			why: "the OWASP list: scripts, file inclusion, traversal, oversized requests",
 		},
 		{
-			name: "SqlInjection", capacity: 200, group: "AWSManagedRulesSQLiRuleSet",
+			name: "SqlInjection", statement: managed("AWSManagedRulesSQLiRuleSet", callers{}), mode: modes.SQLInjection,
 			why: "the wallet's data is in SQL",
 		},
-	}
+	})
 	if scope == Regional {
 		rules = append(rules, rule{
-			name: "ManagementPaths", capacity: 48, statement: managementPaths(),
+			name: "ManagementPaths", statement: managementPaths(), mode: config.FirewallBlock,
 			why: "health, metrics and Swagger are not for the internet: the load balancer matches the raw path, " +
 				"and the application would follow /api/v1/wallets/../../../q/health",
 		})
@@ -68,45 +78,110 @@ func table(env config.Environment, scope Scope) []rule {
 	return rules
 }
 
-// property is the rule as the web ACL takes it.
+// limits are the rules on how many requests somebody sends. Who has a limit of their
+// own is in no other.
+func limits(firewall config.Firewall, scope Scope, known callers) []rule {
+	modes := firewall.Modes
+	if scope == CloudFront {
+		return []rule{{
+			name: "StaticRate", statement: limited(rate(firewall.StaticRequests, "IP", nil)), mode: modes.StaticRate,
+			why: "one address cannot run up the bill",
+		}}
+	}
+	var rules []rule
+	for _, c := range known.each {
+		rules = append(rules, rule{
+			name: "Caller-" + c.Name, statement: limited(rate(c.Requests, "CONSTANT", inSet(c.set))), mode: config.FirewallBlock,
+			why: "what is agreed with them, over all of their addresses together",
+		})
+	}
+	session := rate(firewall.SessionRequests, "CUSTOM_KEYS", known.others())
+	session.CustomKeys = &[]any{
+		&awswafv2.CfnWebACL_RateBasedStatementCustomKeyProperty{Ip: map[string]any{}},
+		&awswafv2.CfnWebACL_RateBasedStatementCustomKeyProperty{Header: &awswafv2.CfnWebACL_RateLimitHeaderProperty{
+			Name:                new("authorization"),
+			TextTransformations: &[]any{&awswafv2.CfnWebACL_TextTransformationProperty{Priority: jsii.Number(0), Type: new("NONE")}},
+		}},
+	}
+	return append(rules,
+		rule{
+			name: "SessionRate", statement: limited(session), mode: modes.SessionRate,
+			why: "one customer's app that has gone wild, without those who share the carrier's address",
+		},
+		rule{
+			name: "AddressRate", statement: limited(rate(firewall.AddressRequests, "IP", known.others())), mode: modes.AddressRate,
+			why: "one address cannot take the capacity of all",
+		})
+}
+
+// property is the rule as the web ACL takes it. A rule group brings its own actions,
+// which are overridden, and a rule of our own has one.
 func (r rule) property(priority int) *awswafv2.CfnWebACL_RuleProperty {
 	property := &awswafv2.CfnWebACL_RuleProperty{
 		Name:             new(r.name),
 		Priority:         jsii.Number(priority),
 		VisibilityConfig: visibility(r.name),
+		Statement:        r.statement,
 	}
+	group, counts := r.statement.ManagedRuleGroupStatement != nil, r.mode != config.FirewallBlock
+	nothing := map[string]any{}
 	switch {
-	case r.group == "":
-		property.Statement = r.statement
-		property.Action = &awswafv2.CfnWebACL_RuleActionProperty{Block: map[string]any{}}
-	case r.count:
-		property.Statement = managed(r.group)
-		property.OverrideAction = &awswafv2.CfnWebACL_OverrideActionProperty{Count: map[string]any{}}
+	case group && counts:
+		property.OverrideAction = &awswafv2.CfnWebACL_OverrideActionProperty{Count: nothing}
+	case group:
+		property.OverrideAction = &awswafv2.CfnWebACL_OverrideActionProperty{None: nothing}
+	case counts:
+		property.Action = &awswafv2.CfnWebACL_RuleActionProperty{Count: nothing}
 	default:
-		property.Statement = managed(r.group)
-		property.OverrideAction = &awswafv2.CfnWebACL_OverrideActionProperty{None: map[string]any{}}
+		property.Action = &awswafv2.CfnWebACL_RuleActionProperty{Block: nothing}
 	}
 	return property
 }
 
-// managed asks a rule group of AWS, in its current default version.
-func managed(group string) *awswafv2.CfnWebACL_StatementProperty {
+// managed asks a rule group of AWS, in its current default version, about everybody
+// but the callers.
+func managed(group string, known callers) *awswafv2.CfnWebACL_StatementProperty {
+	statement := &awswafv2.CfnWebACL_ManagedRuleGroupStatementProperty{VendorName: new("AWS"), Name: new(group)}
+	if others := known.others(); others != nil {
+		statement.ScopeDownStatement = others
+	}
+	return &awswafv2.CfnWebACL_StatementProperty{ManagedRuleGroupStatement: statement}
+}
+
+// rate matches senders of more requests than that in the window, among those that a
+// statement matches or everybody. A sender is what the key says: an address ("IP"),
+// all of them together ("CONSTANT"), or what has the same values ("CUSTOM_KEYS"); a
+// request without one of these is not counted.
+func rate(requests int, key string, from *awswafv2.CfnWebACL_StatementProperty) *awswafv2.CfnWebACL_RateBasedStatementProperty {
+	statement := &awswafv2.CfnWebACL_RateBasedStatementProperty{
+		AggregateKeyType:    new(key),
+		EvaluationWindowSec: jsii.Number(config.FirewallWindowSeconds),
+		Limit:               jsii.Number(requests),
+	}
+	if from != nil {
+		statement.ScopeDownStatement = from
+	}
+	return statement
+}
+
+func limited(rate *awswafv2.CfnWebACL_RateBasedStatementProperty) *awswafv2.CfnWebACL_StatementProperty {
+	return &awswafv2.CfnWebACL_StatementProperty{RateBasedStatement: rate}
+}
+
+// inSet matches the addresses of a set.
+func inSet(set string) *awswafv2.CfnWebACL_StatementProperty {
 	return &awswafv2.CfnWebACL_StatementProperty{
-		ManagedRuleGroupStatement: &awswafv2.CfnWebACL_ManagedRuleGroupStatementProperty{
-			VendorName: new("AWS"),
-			Name:       new(group),
-		},
+		IpSetReferenceStatement: &awswafv2.CfnWebACL_IPSetReferenceStatementProperty{Arn: new(set)},
 	}
 }
 
-// rateLimit matches an address that has made more requests in five minutes.
-func rateLimit(requests int) *awswafv2.CfnWebACL_StatementProperty {
+// others matches everybody who is no caller; nil without callers.
+func (c callers) others() *awswafv2.CfnWebACL_StatementProperty {
+	if c.all == "" {
+		return nil
+	}
 	return &awswafv2.CfnWebACL_StatementProperty{
-		RateBasedStatement: &awswafv2.CfnWebACL_RateBasedStatementProperty{
-			AggregateKeyType:    new("IP"),
-			EvaluationWindowSec: jsii.Number(300),
-			Limit:               jsii.Number(requests),
-		},
+		NotStatement: &awswafv2.CfnWebACL_NotStatementProperty{Statement: inSet(c.all)},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awswafv2"
 	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/logging"
@@ -53,7 +54,7 @@ func New(scope constructs.Construct, id string, props Props) ACL {
 	own := constructs.NewConstruct(scope, new(id))
 	name := props.Env.WebACL(props.Scope.purpose())
 	var rules []any
-	for priority, rule := range table(props.Env, props.Scope) {
+	for priority, rule := range table(props.Env.Edge.Firewall, props.Scope, newCallers(own, props)) {
 		rules = append(rules, rule.property(priority))
 	}
 	acl := awswafv2.NewCfnWebACL(own, new("WebAcl"), &awswafv2.CfnWebACLProps{
@@ -66,6 +67,29 @@ func New(scope constructs.Construct, id string, props Props) ACL {
 	})
 	logRequests(own, acl, props)
 	return ACL{Arn: *acl.AttrArn(), Name: name}
+}
+
+// newCallers makes the sets of the addresses that we know, at the API alone.
+func newCallers(scope constructs.Construct, props Props) callers {
+	var known callers
+	if props.Scope != Regional || len(props.Env.Edge.Firewall.Callers) == 0 {
+		return known
+	}
+	set := func(id, description string, cidrs []string) string {
+		return *awswafv2.NewCfnIPSet(scope, new(id), &awswafv2.CfnIPSetProps{
+			Description:      new(description),
+			Scope:            new(string(props.Scope)),
+			IpAddressVersion: new("IPV4"), // as the load balancer's
+			Addresses:        jsii.Strings(cidrs...),
+		}).AttrArn()
+	}
+	var all []string
+	for _, c := range props.Env.Edge.Firewall.Callers {
+		all = append(all, c.CIDRs...)
+		known.each = append(known.each, caller{Caller: c, set: set("Caller-"+c.Name, "Addresses of the caller "+c.Name, c.CIDRs)})
+	}
+	known.all = set("Callers", "Addresses of all callers", all)
+	return known
 }
 
 // hideSecrets takes credentials out of everything that AWS WAF shows. Redacted

@@ -1,0 +1,115 @@
+package config
+
+import (
+	"net/netip"
+	"regexp"
+)
+
+// Firewall is what the web ACLs do: the API's, and that of the static content.
+type Firewall struct {
+	// SessionRequests, AddressRequests and StaticRequests are the requests in
+	// [FirewallWindowSeconds] from which a sender is limited: one address with one
+	// Authorization header at the API, one address at the API, one address at the
+	// static content.
+	SessionRequests, AddressRequests, StaticRequests int
+	// Callers are partners and load tests, which have limits of their own.
+	Callers []Caller
+	// Modes say of each rule what it does with what it matches.
+	Modes FirewallModes
+}
+
+// FirewallWindowSeconds is the time over which AWS WAF counts requests: 60, 120,
+// 300 or 600.
+const FirewallWindowSeconds = 300
+
+// Caller is somebody whose addresses we know, and with whom a rate is agreed. The
+// limits and the reputation of strangers' addresses do not hold for them.
+type Caller struct {
+	Name  string   // lower-case letters, digits and hyphens
+	CIDRs []string // public IPv4 blocks, such as "203.0.113.0/24"
+	// Requests in [FirewallWindowSeconds] from all of the blocks together; more are
+	// blocked.
+	Requests int
+}
+
+// FirewallMode is what a rule does.
+type FirewallMode string
+
+// The modes. A rule that counts shows what it would block, in its metric and in
+// the web ACL's log.
+const (
+	FirewallCount FirewallMode = "count"
+	FirewallBlock FirewallMode = "block"
+)
+
+// FirewallModes are the modes of the rules, by their names in the web ACLs. Rules
+// that only we write, and that no customer's request meets (a caller's agreed rate,
+// management paths), always block.
+type FirewallModes struct {
+	SessionRate, AddressRate, StaticRate                            FirewallMode
+	IPReputation, AnonymousIP, KnownBadInputs, Common, SQLInjection FirewallMode
+}
+
+// DesyncMode is what the load balancer does with requests that two servers could
+// read in two ways.
+type DesyncMode string
+
+// The modes. Defensive closes connections that are risky and lets through what
+// merely breaks a rule of RFC 7230; strictest refuses that too.
+const (
+	DesyncMonitor   DesyncMode = "monitor"
+	DesyncDefensive DesyncMode = "defensive"
+	DesyncStrictest DesyncMode = "strictest"
+)
+
+var callerPattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
+// mostCallers keeps the web ACL within the capacity of the basic price.
+const mostCallers = 20
+
+func validateFirewall(p *problems, f Firewall) {
+	const least, most = 10, 2_000_000_000 // AWS WAF's bounds of a rate
+	between(p, "Edge.Firewall.SessionRequests", f.SessionRequests, least, most)
+	between(p, "Edge.Firewall.AddressRequests", f.AddressRequests, max(least, f.SessionRequests), most)
+	between(p, "Edge.Firewall.StaticRequests", f.StaticRequests, least, most)
+	for _, mode := range []struct {
+		rule string
+		mode FirewallMode
+	}{
+		{"SessionRate", f.Modes.SessionRate}, {"AddressRate", f.Modes.AddressRate}, {"StaticRate", f.Modes.StaticRate},
+		{"IPReputation", f.Modes.IPReputation}, {"AnonymousIP", f.Modes.AnonymousIP}, {"KnownBadInputs", f.Modes.KnownBadInputs},
+		{"Common", f.Modes.Common}, {"SQLInjection", f.Modes.SQLInjection},
+	} {
+		oneOf(p, "Edge.Firewall.Modes."+mode.rule, mode.mode, FirewallCount, FirewallBlock)
+	}
+	p.check(len(f.Callers) <= mostCallers, "Edge.Firewall.Callers", len(f.Callers), "at most %d", mostCallers)
+	var names []string
+	var known []netip.Prefix
+	for _, caller := range f.Callers {
+		field := "Edge.Firewall.Callers[" + caller.Name + "]"
+		p.check(callerPattern.MatchString(caller.Name), field+".Name", caller.Name, "1 to 32 lower-case letters, digits and hyphens, a letter first")
+		between(p, field+".Requests", caller.Requests, least, most)
+		p.check(len(caller.CIDRs) > 0, field+".CIDRs", len(caller.CIDRs), "at least one block")
+		for _, cidr := range caller.CIDRs {
+			known = append(known, validateCaller(p, field+".CIDRs", cidr, known))
+		}
+		names = append(names, caller.Name)
+	}
+	p.unique("Edge.Firewall.Callers", names)
+}
+
+// validateCaller wants a public block of a size that somebody owns, apart from the
+// others: a caller in two lists is limited by the lower rate.
+func validateCaller(p *problems, field, cidr string, known []netip.Prefix) netip.Prefix {
+	block, err := netip.ParsePrefix(cidr)
+	address := block.Addr()
+	public := address.Is4() && address.IsGlobalUnicast() && !address.IsPrivate() && !address.IsLoopback() && !address.IsLinkLocalUnicast()
+	if err != nil || !public || block != block.Masked() || block.Bits() < 16 {
+		p.add(field, cidr, "a public IPv4 block of /16 to /32 that starts at its first address")
+		return netip.Prefix{}
+	}
+	for _, other := range known {
+		p.check(!other.IsValid() || !block.Overlaps(other), field, cidr, "a block apart from %v", other)
+	}
+	return block
+}
