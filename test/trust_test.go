@@ -211,6 +211,9 @@ func TestADeploymentTakesTheRolesOfTheBootstrapAndNothingElse(t *testing.T) {
 			arn("deploy", "sa-east-1"), arn("deploy", "us-east-1"),
 			arn("file-publishing", "sa-east-1"), arn("file-publishing", "us-east-1"),
 			arn("lookup", "sa-east-1"), arn("lookup", "us-east-1"),
+		}, "ecs:StopServiceDeployment": { // of this environment's service alone
+			"arn:aws:ecs:sa-east-1:" + env.Site.Account + ":service-deployment/wallet-" + env.Name + "/wallet-service/*",
+			"arn:aws:ecs:us-east-1:" + env.Site.Account + ":service-deployment/wallet-" + env.Name + "/wallet-service/*",
 		}}, allowed(pipelineRole(t, env.Environment, config.PipelineDeploy)))
 		assert.Equal(t, map[string][]string{"sts:AssumeRole": {arn("lookup", "sa-east-1"), arn("lookup", "us-east-1")}},
 			allowed(pipelineRole(t, env.Environment, config.PipelineWatch)))

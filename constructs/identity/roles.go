@@ -74,7 +74,7 @@ func tasks(env config.Environment) []task {
 			// which branches may use an environment; this does not rely on it.
 			subject: github.Platform.Subject("environment:" + env.Name),
 			branch:  "refs/heads/" + github.Branch,
-			grants:  []grant{take(env, config.BootstrapDeploy, config.BootstrapPublish, config.BootstrapLookup)},
+			grants:  []grant{take(env, config.BootstrapDeploy, config.BootstrapPublish, config.BootstrapLookup), stopRelease(env)},
 		},
 	}
 }
@@ -142,6 +142,21 @@ func inStacks(env config.Environment, actions ...string) grant {
 	for _, region := range []config.Region{env.Primary, env.Secondary} {
 		g.resources = append(g.resources, env.StackID(region))
 		g.wildcards = append(g.wildcards, "Resource::"+env.StackID(region))
+	}
+	return g
+}
+
+// stopRelease allows to stop a deployment of the service: the deploying command does,
+// when it is hopeless.
+func stopRelease(env config.Environment) grant {
+	g := grant{
+		actions: []string{"ecs:StopServiceDeployment"},
+		why:     "ECS draws the last part of a deployment's ID; cluster and service are the environment's own",
+	}
+	for _, region := range []config.Region{env.Primary, env.Secondary} {
+		deployments := config.ARN("ecs", region.Name, env.Site.Account, "service-deployment/"+env.ECSClusterName()+"/"+env.ServiceName()+"/*")
+		g.resources = append(g.resources, deployments)
+		g.wildcards = append(g.wildcards, "Resource::"+deployments)
 	}
 	return g
 }
