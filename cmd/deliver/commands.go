@@ -14,7 +14,7 @@ import (
 
 func newDeploy(f *flags) *cobra.Command {
 	var options delivery.DeployOptions
-	var prepare, execute string
+	var prepare, execute, tested string
 	command := f.command("deploy", "Deploy an environment", `
 Looks first, at everything: the account, the bootstrap of both regions, the
 release's images, the state of each stack, the traffic, the alarm of an outage
@@ -35,6 +35,12 @@ It may be run again after any interruption and goes on where it was.`,
 			if err := fromHere(&options.Assembly, &options.Output, &execute); err != nil {
 				return err
 			}
+			var err error
+			if tested != "" {
+				if options.Tested, err = delivery.ReadImages(tested); err != nil {
+					return fmt.Errorf("--tested: %w", err)
+				}
+			}
 			switch {
 			case execute != "":
 				return session.Execute(ctx, execute, options)
@@ -49,6 +55,7 @@ It may be run again after any interruption and goes on where it was.`,
 	command.Flags().StringSliceVar(&options.Stacks, "stack", nil, "deploy only this `stack`; may be repeated")
 	command.Flags().StringVar(&options.Assembly, "assembly", "", "deploy the synthesis in this `directory` as it is")
 	command.Flags().StringVar(&options.Output, "output", "", "keep the synthesis in this new `directory`")
+	command.Flags().StringVar(&tested, "tested", "", "refuse images other than those of this `file`, images.json of another environment's --output")
 	command.Flags().BoolVar(&options.DryRun, "dry-run", false, "look, show the difference, and change nothing")
 	command.Flags().BoolVar(&options.Force, "force", false, "ask CloudFormation also where a template did not change")
 	command.Flags().BoolVar(&options.DespiteOutage, "despite-outage", false, "deploy although the wallet is down: this deployment is the remedy")

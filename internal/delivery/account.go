@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -32,7 +35,7 @@ type account struct {
 
 // open loads the caller's credentials.
 func open(ctx context.Context, env config.Environment, asCaller bool) (*account, error) {
-	caller, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Primary.Name))
+	caller, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Primary.Name), awsconfig.WithHTTPClient(client()))
 	if err != nil {
 		return nil, fmt.Errorf("the AWS configuration cannot be read: %w", err)
 	}
@@ -68,18 +71,55 @@ func (a *account) reading(region string) aws.Config {
 	if known, ok := a.readers[region]; ok {
 		return known
 	}
-	own := a.writing(region)
-	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(own), a.env.BootstrapRole(config.BootstrapLookup, config.Region{Name: region}), func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = "wallet-deliver"
-	})
-	own.Credentials = aws.NewCredentialsCache(provider)
+	own := a.as(config.BootstrapLookup, region)
 	a.readers[region] = own
 	return own
 }
 
+// as is the configuration with one of the bootstrap's roles of a region.
+func (a *account) as(role, region string) aws.Config {
+	own := a.writing(region)
+	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(own), a.env.BootstrapRole(role, config.Region{Name: region}), func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = "wallet-deliver"
+	})
+	own.Credentials = aws.NewCredentialsCache(provider)
+	return own
+}
+
+// publishing is the configuration for the bootstrap's bucket: the lookup role may not
+// decrypt what is in it.
+func (a *account) publishing(region string) aws.Config {
+	if a.asCaller {
+		return a.writing(region)
+	}
+	return a.as(config.BootstrapPublish, region)
+}
+
+// How long AWS may take to accept a connection, to begin an answer, and to say who
+// signed in. An address that is dead is reported in seconds, and not after the minutes
+// that the SDK's own limits add up to.
+const (
+	connectWait  = 5 * time.Second
+	answerWait   = 30 * time.Second
+	identifyWait = 20 * time.Second
+)
+
+// client is the HTTP client of all calls.
+func client() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectWait }).
+		WithTransportOptions(func(t *http.Transport) { t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = connectWait, answerWait })
+}
+
 // identify proves that the credentials work and are of the right account.
 func (s *Session) identify(ctx context.Context) error {
-	identity, err := sts.NewFromConfig(s.account.writing(s.Env.Primary.Name)).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	// A person may have to sign in for this, which takes its time.
+	if _, err := s.account.caller.Credentials.Retrieve(ctx); err != nil {
+		return refused(err)
+	}
+	asking, cancel := context.WithTimeout(ctx, identifyWait)
+	defer cancel()
+	identity, err := sts.NewFromConfig(s.account.writing(s.Env.Primary.Name)).GetCallerIdentity(asking, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return refused(err)
 	}

@@ -121,6 +121,22 @@ func (w *world) answerStacks(request ask) (any, string, string) {
 	return nil, "UnknownOperation", request.operation
 }
 
+// digest is what a tag points to.
+func (w *world) digest(repository, tag string) string {
+	if other := w.digests[repository]; other != "" {
+		return other
+	}
+	return "sha256:" + lastPart(repository) + "-" + tag
+}
+
+// ran is the digest of the service's image in a revision.
+func (w *world) ran(tag string) string {
+	if w.running != "" {
+		return w.running
+	}
+	return "sha256:service-" + tag
+}
+
 func (w *world) answerImages(request ask) (any, string, string) {
 	repository := request.text("repositoryName")
 	if !w.repos {
@@ -136,11 +152,11 @@ func (w *world) answerImages(request ask) (any, string, string) {
 		return nil, "ImageNotFoundException", ""
 	}
 	if request.operation == "DescribeImages" {
-		return object{"imageDetails": array{object{"imageTags": array{tag}}}}, "", ""
+		return object{"imageDetails": array{object{"imageTags": array{tag}, "imageDigest": w.digest(repository, tag)}}}, "", ""
 	}
 	manifest := object{"config": object{"digest": architecture}}
 	if w.index {
-		manifest = object{"manifests": array{object{"platform": object{"architecture": architecture}}}}
+		manifest = object{"manifests": array{object{"digest": "sha256:part", "platform": object{"architecture": architecture}}}}
 	}
 	text, _ := json.Marshal(manifest)
 	return object{"images": array{object{"imageManifest": string(text)}}}, "", ""
@@ -218,7 +234,7 @@ func (w *world) answerECS(request ask) (any, string, string) {
 			tag := lastPart(arn.(string))
 			all = append(all, object{"serviceRevisionArn": arn, "taskDefinition": "arn:task-definition/" + tag, "containerImages": array{
 				object{"containerName": "collector", "image": "public.ecr.aws/collector:9"},
-				object{"containerName": "wallet-service", "image": "1.dkr.ecr/wallet-staging/service:" + tag}}})
+				object{"containerName": "wallet-service", "imageDigest": w.ran(tag), "image": "1.dkr.ecr/wallet-staging/service:" + tag}}})
 		}
 		return object{"serviceRevisions": all}, "", ""
 	}

@@ -2,8 +2,11 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +37,8 @@ type DeployOptions struct {
 	// Force creates a change set also where the template is the deployed one:
 	// a reference to another stack may give something new.
 	Force bool
+	// Tested are the images that another environment ran; nil asks nothing.
+	Tested []PreparedImage
 	// DespiteOutage deploys although the outage alarm is in ALARM.
 	DespiteOutage bool
 
@@ -63,7 +68,13 @@ func (s *Session) Deploy(ctx context.Context, options DeployOptions) error {
 	}
 	if options.DryRun {
 		s.Console.say("dry run: nothing was changed")
-		return nil
+		if options.Output == "" {
+			return nil
+		}
+		return keepImages(ready.Dir, ready.images)
+	}
+	if err := s.sameImages(ready, options.Assembly); err != nil {
+		return err
 	}
 	question := fmt.Sprintf("Deploy %s to %s (account %s)?", s.release(), s.Env.Name, s.Env.Site.Account)
 	if err := s.consent(ctx, question, ready.report, options.Yes); err != nil {
@@ -73,6 +84,30 @@ func (s *Session) Deploy(ctx context.Context, options DeployOptions) error {
 		return err
 	}
 	s.printOutputs(ctx, ready.selected)
+	if options.Output == "" {
+		return nil
+	}
+	return keepImages(ready.Dir, ready.images)
+}
+
+// sameImages fails where a given synthesis was looked at with other images.
+func (s *Session) sameImages(ready readied, given string) error {
+	if given == "" {
+		return nil
+	}
+	path := filepath.Join(given, imagesName)
+	seen, err := ReadImages(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.Console.say("%s is not there: whether the images are those of the review is not known", path)
+		return nil
+	}
+	if err != nil {
+		return exit.With(exit.Refused, "%w", err)
+	}
+	if moved := movedImages(ready.images, seen, true, "in the review"); len(moved) > 0 {
+		s.Console.list("other images than in the review:", moved)
+		return exit.With(exit.Stale, "%d images are others than in the review; nothing was changed", len(moved))
+	}
 	return nil
 }
 
@@ -82,6 +117,7 @@ type readied struct {
 	selected []assembly.Stack
 	seen     map[string]live // the selected stacks, by name
 	report   changes.Report  // what the templates do to what is deployed
+	images   []PreparedImage // of the release
 }
 
 // prepareDeployment does all that comes before a change: synthesis, credentials,
@@ -120,7 +156,12 @@ func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) 
 	if slices.Contains(usable, s.Env.Primary.Name) {
 		s.checkAlarms(ctx, options.DespiteOutage, &found)
 	}
-	s.checkImages(ctx, ready, usable, &found)
+	ready.images = s.checkImages(ctx, ready, usable, &found)
+	if options.Tested != nil {
+		for _, moved := range movedImages(ready.images, options.Tested, false, "where it was tested") {
+			found.problem("not the image that was tested: %s", moved)
+		}
+	}
 	s.checkQuota(ctx, usable, &found)
 	return ready, s.conclude(ctx, found)
 }

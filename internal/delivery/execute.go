@@ -38,7 +38,7 @@ func (s *Session) Execute(ctx context.Context, path string, options DeployOption
 	if err != nil {
 		return err
 	}
-	left, err := s.stillValid(ctx, manifest, ready.Assembly)
+	left, err := s.stillValid(ctx, manifest, ready)
 	if err != nil {
 		return err
 	}
@@ -54,11 +54,11 @@ func (s *Session) Execute(ctx context.Context, path string, options DeployOption
 
 // stillValid returns the change sets that are left to execute, and fails with
 // all that no longer fits.
-func (s *Session) stillValid(ctx context.Context, manifest Manifest, synthesis Assembly) ([]PreparedStack, error) {
+func (s *Session) stillValid(ctx context.Context, manifest Manifest, ready readied) ([]PreparedStack, error) {
 	var left []PreparedStack
-	var stale []string
+	stale := movedImages(ready.images, manifest.Images, true, "in the review")
 	for _, prepared := range manifest.Stacks {
-		done, why, err := s.fits(ctx, prepared, synthesis)
+		done, why, err := s.fits(ctx, prepared, ready.Assembly)
 		switch {
 		case err != nil:
 			return nil, exit.With(exit.Refused, "%s: %s", prepared.Name, explain(err))
@@ -70,7 +70,7 @@ func (s *Session) stillValid(ctx context.Context, manifest Manifest, synthesis A
 	}
 	if len(stale) > 0 {
 		s.Console.list("no longer what was reviewed:", stale)
-		return nil, exit.With(exit.Stale, "%d stacks do not fit their reviewed change sets: nothing was executed; prepare and review again", len(stale))
+		return nil, exit.With(exit.Stale, "%d things differ from the review: nothing was executed; prepare and review again", len(stale))
 	}
 	return left, nil
 }
@@ -81,6 +81,9 @@ func (s *Session) fits(ctx context.Context, prepared PreparedStack, synthesis As
 	stack, known := synthesis.find(prepared.Name)
 	if !known || hash(stack.Raw) != prepared.TemplateSHA256 {
 		return false, "the template beside the manifest is another one", nil
+	}
+	if synthesis.seals[prepared.Name] != prepared.Seal {
+		return false, "the files beside the manifest are others", nil
 	}
 	if prepared.ChangeSetARN != "" {
 		set, _, err := s.changeSet(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
@@ -105,7 +108,13 @@ func (s *Session) fits(ctx context.Context, prepared PreparedStack, synthesis As
 	if found.Status != prepared.Status || !found.Updated.Equal(prepared.Updated) {
 		return false, fmt.Sprintf("the stack was %s (last changed %s) and is %s (%s)", prepared.Status, prepared.Updated, found.Status, found.Updated.UTC()), nil
 	}
-	return false, "", nil
+	if why, err := s.replacedCode(ctx, prepared); why != "" || err != nil {
+		return false, why, err
+	}
+	if prepared.ChangeSetARN == "" { // CloudFormation would not notice
+		why, err = s.otherCode(ctx, stack, prepared.Code)
+	}
+	return false, why, err
 }
 
 // sameTemplate compares the change set's own template with the reviewed one.
@@ -151,10 +160,47 @@ func (s *Session) executeAll(ctx context.Context, manifest Manifest, ready readi
 			return s.stopped(ctx, remaining, done, err)
 		}
 		done = append(done, prepared.Name)
+		if err := s.runsReviewed(ctx, manifest, prepared, remaining[0]); err != nil {
+			s.Console.list("executed:", done)
+			return err
+		}
 	}
 	s.Console.say("executed: %d change sets", len(left))
 	s.printOutputs(ctx, ready.selected)
 	return nil
+}
+
+// runsReviewed fails where what runs after an execution is not what was reviewed.
+func (s *Session) runsReviewed(ctx context.Context, manifest Manifest, prepared PreparedStack, stack assembly.Stack) error {
+	var why string
+	var err error
+	for range looksAfter { // AWS's answers may be some time behind
+		why, err = s.otherThanReviewed(ctx, manifest, prepared, stack)
+		if err != nil || why == "" {
+			break
+		}
+		if err = s.Sleep(ctx, pollService); err != nil {
+			break
+		}
+	}
+	switch {
+	case err != nil:
+		return exit.With(exit.Failed, "%s was executed, and whether it runs what was reviewed could not be seen: %s", stack.Name, explain(err))
+	case why != "":
+		return exit.With(exit.Failed, "%s was executed, and %s: somebody changed it between the review and the execution. Treat it as an attack, and return to the release before (scripts/rollback.sh %s)", stack.Name, why, s.Env.Name)
+	}
+	return nil
+}
+
+// otherThanReviewed says what of a stack runs something that was not reviewed.
+func (s *Session) otherThanReviewed(ctx context.Context, manifest Manifest, prepared PreparedStack, stack assembly.Stack) (why string, err error) {
+	why, err = s.otherCode(ctx, stack, prepared.Code)
+	for _, at := range s.services() {
+		if err == nil && why == "" && at.stack == stack.Name {
+			why, err = s.otherImage(ctx, at, manifest.Images)
+		}
+	}
+	return why, err
 }
 
 // changedOutputs names the outputs that the stack reads and that are not those

@@ -21,45 +21,59 @@ import (
 // before CloudFormation is asked: ECS would try for an hour. The standby migrates
 // nothing, and needs its image only when its own stack is deployed: ECR copies the
 // image there once the first region's stacks stand.
-func (s *Session) checkImages(ctx context.Context, ready readied, regions []string, f *findings) {
+func (s *Session) checkImages(ctx context.Context, ready readied, regions []string, f *findings) (images []PreparedImage) {
 	tag := s.Env.Site.ImageTag
 	if tag == config.NoImage {
-		return
+		return nil
+	}
+	check := func(region, repository string) {
+		if image, found := s.checkImage(ctx, region, repository, tag, f); found {
+			images = append(images, image)
+		}
 	}
 	for _, at := range s.services() {
 		switch {
 		case !slices.Contains(regions, at.region):
 		case at.region == s.Env.Primary.Name:
-			s.checkImage(ctx, at.region, s.Env.ServiceRepository(), tag, f)
-			s.checkImage(ctx, at.region, s.Env.MigrationsRepository(), tag, f)
+			check(at.region, s.Env.ServiceRepository())
+			check(at.region, s.Env.MigrationsRepository())
 		case slices.ContainsFunc(ready.selected, func(stack assembly.Stack) bool { return stack.Name == at.stack }):
-			s.checkImage(ctx, at.region, s.Env.ServiceRepository(), tag, f)
+			check(at.region, s.Env.ServiceRepository())
 		}
 	}
+	return images
 }
 
-func (s *Session) checkImage(ctx context.Context, region, repository, tag string, f *findings) {
+// checkImage looks at one image, and says whether it is there and fits.
+func (s *Session) checkImage(ctx context.Context, region, repository, tag string, f *findings) (PreparedImage, bool) {
+	found := PreparedImage{Region: region, Repository: repository, Tag: tag}
 	client := ecr.NewFromConfig(s.account.reading(region))
 	image := []types.ImageIdentifier{{ImageTag: &tag}}
-	_, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repository, ImageIds: image})
+	described, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repository, ImageIds: image})
 	switch {
 	case code(err) == "RepositoryNotFoundException" && region != s.Env.Primary.Name:
 		f.problem("the repository %s does not exist in %s: deploy what copies images there first (--stack Global, then --stack Compute), push the release under a new tag, and then deploy everything with it", repository, region)
-		return
+		return found, false
 	case code(err) == "RepositoryNotFoundException":
 		f.problem("the repository %s does not exist in %s: a first deployment runs without an image (scripts/deploy.sh %s --image-tag %s), then push both images, then deploy with their tag", repository, region, s.Env.Name, config.NoImage)
-		return
+		return found, false
 	case code(err) == "ImageNotFoundException" && region != s.Env.Primary.Name:
 		f.problem("%s has no tag %s in %s: ECR copies only what is pushed after the copy was set up; wait some minutes after a push, or push it again under a new tag", repository, tag, region)
-		return
+		return found, false
 	case code(err) == "ImageNotFoundException":
 		f.problem("%s has no tag %s in %s: push it (docs/DEPLOYMENT.md#3-the-images)", repository, tag, region)
-		return
+		return found, false
 	case err != nil:
 		f.problem("image %s:%s in %s: %s", repository, tag, region, explain(err))
-		return
+		return found, false
 	}
-	built, err := architectures(ctx, client, repository, image)
+	if len(described.ImageDetails) == 0 || aws.ToString(described.ImageDetails[0].ImageDigest) == "" {
+		f.problem("%s:%s in %s: the registry names no digest", repository, tag, region)
+		return found, false
+	}
+	found.Digest = aws.ToString(described.ImageDetails[0].ImageDigest)
+	built, parts, err := architectures(ctx, client, repository, image)
+	found.Parts = parts
 	want := map[string]string{"X86_64": "amd64", "ARM64": "arm64"}[s.Env.Service.Architecture]
 	switch {
 	case err != nil:
@@ -68,6 +82,7 @@ func (s *Session) checkImage(ctx context.Context, region, repository, tag string
 		f.problem("%s:%s is built for %s, and Service.Architecture is %s (%s): build it with --platform linux/%s",
 			repository, tag, strings.Join(built, ", "), s.Env.Service.Architecture, want, want)
 	}
+	return found, true
 }
 
 // imageManifest is the part of an image's manifest, or of the index over the
@@ -77,38 +92,40 @@ type imageManifest struct {
 		Digest string `json:"digest"`
 	} `json:"config"`
 	Manifests []struct {
+		Digest   string `json:"digest"`
 		Platform struct {
 			Architecture string `json:"architecture"`
 		} `json:"platform"`
 	} `json:"manifests"`
 }
 
-// architectures are those that an image was built for. An index names them; a
+// architectures are those that an image was built for, with the digests of an index's
+// parts. An index names them; a
 // single image names its own in its configuration, a blob that is fetched.
-func architectures(ctx context.Context, client *ecr.Client, repository string, image []types.ImageIdentifier) ([]string, error) {
+func architectures(ctx context.Context, client *ecr.Client, repository string, image []types.ImageIdentifier) (built, parts []string, err error) {
 	answer, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{RepositoryName: &repository, ImageIds: image})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(answer.Images) == 0 {
-		return nil, fmt.Errorf("the registry gave no manifest")
+		return nil, nil, fmt.Errorf("the registry gave no manifest")
 	}
 	var manifest imageManifest
 	if err := json.Unmarshal([]byte(aws.ToString(answer.Images[0].ImageManifest)), &manifest); err != nil {
-		return nil, fmt.Errorf("the manifest is not JSON: %w", err)
+		return nil, nil, fmt.Errorf("the manifest is not JSON: %w", err)
 	}
 	if len(manifest.Manifests) > 0 {
-		var found []string
 		for _, part := range manifest.Manifests {
-			found = append(found, part.Platform.Architecture)
+			built, parts = append(built, part.Platform.Architecture), append(parts, part.Digest)
 		}
-		return found, nil
+		return built, parts, nil
 	}
 	blob, err := client.GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{RepositoryName: &repository, LayerDigest: &manifest.Config.Digest})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return configured(ctx, aws.ToString(blob.DownloadUrl))
+	built, err = configured(ctx, aws.ToString(blob.DownloadUrl))
+	return built, nil, err
 }
 
 // maxImageConfig bounds what is read of an image's configuration, in bytes.

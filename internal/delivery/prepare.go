@@ -31,6 +31,7 @@ type Manifest struct {
 	Commit      string // of this repository; with "-dirty" where files were changed
 	ChangeSet   string // the name of each change set
 	Prepared    time.Time
+	Images      []PreparedImage
 	Stacks      []PreparedStack // in the order of their execution
 }
 
@@ -38,6 +39,10 @@ type Manifest struct {
 type PreparedStack struct {
 	ID, Name, Region string
 	TemplateSHA256   string
+	// Seal is the sum over all that the stack is deployed from, and Code what lies in
+	// the bootstrap's bucket for its functions.
+	Seal string
+	Code []PreparedCode
 	// ChangeSetARN is empty where the stack does not change.
 	ChangeSetARN string
 	// Status and Updated are the stack's when the change set was ready.
@@ -84,7 +89,7 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 			return exit.With(exit.Refused, "%s", s.fill("STACK is ROLLBACK_COMPLETE, and a change set can only be made when it is gone: aws cloudformation delete-stack --region REGION --stack-name STACK", stack))
 		}
 	}
-	manifest := Manifest{Environment: s.Env.Name, ImageTag: s.Env.Site.ImageTag, Commit: s.commit(ctx), ChangeSet: name, Prepared: time.Now().UTC().Truncate(time.Second)}
+	manifest := Manifest{Environment: s.Env.Name, ImageTag: s.Env.Site.ImageTag, Commit: s.commit(ctx), ChangeSet: name, Prepared: time.Now().UTC().Truncate(time.Second), Images: ready.images}
 	for _, stack := range ready.selected {
 		s.Console.say("%s: preparing change set %s", short(stack), name)
 		if err := ready.intact(stack); err != nil {
@@ -96,6 +101,10 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 			return s.unprepared(ctx, stack, err)
 		}
 		prepared, err := s.prepared(ctx, stack, name)
+		if err == nil {
+			prepared.Seal = ready.seals[stack.Name]
+			prepared.Code, err = s.uploadedCode(ctx, stack)
+		}
 		if err != nil {
 			return s.unprepared(ctx, stack, err)
 		}
@@ -113,6 +122,9 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 func (s *Session) unprepared(ctx context.Context, stack assembly.Stack, cause error) error {
 	if interrupted(ctx) {
 		return exit.With(exit.Interrupted, "interrupted while preparing: change sets may have been made, nothing was executed; run the same command again")
+	}
+	if exit.Of(cause) == exit.Stale {
+		return cause
 	}
 	return exit.With(exit.Failed, "%s could not be prepared (%w); nothing was executed. A stack that reads an output which another stack does not have yet can only be prepared after that one: prepare and execute in two steps, with --stack, or deploy without review", short(stack), cause)
 }

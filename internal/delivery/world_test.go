@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -78,7 +79,12 @@ type world struct {
 	standby bool          // the synthesis has the second region's service
 	// process plays the CLI in a process of its own, as it runs in truth; what
 	// needs none goes without, since a process takes its time.
-	process bool
+	process  bool
+	objects  map[string]stored // of the bootstrap's bucket, by key
+	versions int
+	code     string            // the hash of the one function's code
+	digests  map[string]string // of images, by repository; another one than of the tag's first push
+	running  string            // the digest that ECS runs; empty for the right one
 	// rollout plays ECS's own deployment while CloudFormation waits for it.
 	rollout *rolloutState
 	// replaces are the stacks in which the next change replaces something.
@@ -134,6 +140,8 @@ func newWorld(t *testing.T) *world {
 		quota:       100,
 		deployments: []deploymentState{{"1.0.0", "SUCCESSFUL"}, {"0.9.0", "SUCCESSFUL"}},
 		errors:      map[string]string{},
+		objects:     map[string]stored{},
+		digests:     map[string]string{},
 		task:        taskState{polls: 1, log: []string{"schema is at version 7"}},
 	}
 	for _, tag := range []string{"0.9.0", "1.0.0", "1.1.0"} {
@@ -141,6 +149,8 @@ func newWorld(t *testing.T) *world {
 			w.images["sa-east-1/wallet-staging/"+repository+":"+tag] = "amd64"
 		}
 	}
+	w.upload()
+	w.runCode(functionKey)
 	for name, template := range templates("1.0.0", false) {
 		w.stacks["wallet-staging-"+name] = w.standing(name, template)
 	}
@@ -170,7 +180,7 @@ func templates(tag string, standby bool) map[string]string {
 	all := map[string]string{
 		"global":  `{"Resources": {"Assets": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"}}}`,
 		"network": `{"Resources": {"Vpc": {"Type": "AWS::EC2::VPC"}}, "Outputs": {"VpcId": {"Value": {"Ref": "Vpc"}}}}`,
-		"data": `{"Resources": {"Cluster": {"Type": "AWS::RDS::DBCluster", "DeletionPolicy": "Snapshot", "Properties": {"DeletionProtection": false,
+		"data": `{"Resources": {"Function": {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"S3Bucket": "assets", "S3Key": "` + functionKey + `"}}}, "Cluster": {"Type": "AWS::RDS::DBCluster", "DeletionPolicy": "Snapshot", "Properties": {"DeletionProtection": false,
 			"V": {"Fn::GetStackOutput": {"StackName": "wallet-staging-network", "Region": "sa-east-1", "OutputName": "VpcId"}}}}}}`,
 		"messaging": `{"Resources": {"Kafka": {"Type": "AWS::MSK::Cluster", "DeletionPolicy": "RetainExceptOnCreate"}}}`,
 		"compute": `{"Resources": {
@@ -242,6 +252,10 @@ func writeAssembly(dir, tag string, standby bool) {
 		for _, other := range needs[name] {
 			before = append(before, strings.ToUpper(other[:1])+other[1:])
 		}
+		if name == "data" {
+			before = append(before, "Data.assets")
+			artifacts["Data.assets"] = map[string]any{"type": "cdk:asset-manifest", "properties": map[string]any{"file": "Data.assets.json"}}
+		}
 		artifacts[title] = map[string]any{
 			"type": "aws:cloudformation:stack", "environment": "aws://111111111111/" + regionOf("wallet-staging-"+name),
 			"displayName": "Staging/" + title + " (wallet-staging-" + name + ")", "dependencies": before,
@@ -249,6 +263,7 @@ func writeAssembly(dir, tag string, standby bool) {
 				"requiresBootstrapStackVersion": 6, "lookupRole": map[string]int{"requiresBootstrapStackVersion": 8}, "tags": map[string]string{"Environment": "staging"}},
 		}
 	}
+	writeAssets(dir)
 	stage, _ := json.Marshal(map[string]any{"artifacts": artifacts})
 	_ = os.WriteFile(filepath.Join(inner, "manifest.json"), stage, 0o600)
 	_ = os.WriteFile(filepath.Join(dir, "manifest.json"),
@@ -298,6 +313,9 @@ func (w *world) playDeploy(arguments []string) int {
 	template, _ := os.ReadFile(filepath.Join(option(arguments, "--app"), "assembly-Staging", strings.TrimPrefix(arguments[1], "Staging/")+".json"))
 	stack := w.stacks["wallet-staging-"+name]
 	set := option(arguments, "--change-set-name")
+	if name == "data" && option(arguments, "--method") != "execute-change-set" {
+		w.upload()
+	}
 	if stack == nil && option(arguments, "--method") == "prepare-change-set" {
 		// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html:
 		// a change set of the type CREATE makes the stack, in REVIEW_IN_PROGRESS.
@@ -322,6 +340,8 @@ func (w *world) playDeploy(arguments []string) int {
 	case "execute-change-set":
 		executed := stack.sets[set]
 		executed.execution = "EXECUTE_COMPLETE"
+		w.release(name, stack.template, executed.template)
+		w.runCode(executed.template)
 		outputs, updated, sets := stack.outputs, stack.updated, stack.sets
 		fresh := w.standing(name, executed.template)
 		if stack.status != "REVIEW_IN_PROGRESS" {
@@ -330,6 +350,9 @@ func (w *world) playDeploy(arguments []string) int {
 		fresh.updated, fresh.sets = updated.Add(time.Hour), sets
 		w.stacks["wallet-staging-"+name] = fresh
 	default:
+		if stack != nil {
+			w.release(name, stack.template, string(template))
+		}
 		fresh := w.standing(name, string(template))
 		if stack != nil {
 			fresh.outputs = stack.outputs
@@ -337,6 +360,17 @@ func (w *world) playDeploy(arguments []string) int {
 		w.stacks["wallet-staging-"+name] = fresh
 	}
 	return 0
+}
+
+// taskTag finds the service's tag in a template.
+var taskTag = regexp.MustCompile(`":([0-9.]+)"`)
+
+// release plays ECS, which deploys the service when its task definition changes.
+func (w *world) release(name, before, after string) {
+	was, is := taskTag.FindStringSubmatch(before), taskTag.FindStringSubmatch(after)
+	if name == "compute" && w.rollout == nil && is != nil && (was == nil || was[1] != is[1]) {
+		w.deployments = slices.Insert(w.deployments, 0, deploymentState{is[1], "SUCCESSFUL"})
+	}
 }
 
 // deployed are the stacks that the CLI was told to deploy, in order.
@@ -378,6 +412,14 @@ func (w *world) serve(out http.ResponseWriter, in *http.Request) {
 	defer w.mutex.Unlock()
 	scope := strings.Split(in.Header.Get("Authorization"), "/")
 	region, service := scope[2], scope[3]
+	switch service {
+	case "s3":
+		w.serveObject(out, in)
+		return
+	case "lambda":
+		w.serveFunction(out, in)
+		return
+	}
 	request := ask{region: region, service: service, input: map[string]any{}}
 	switch {
 	case in.Header.Get("X-Amz-Target") != "":
