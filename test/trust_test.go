@@ -43,9 +43,13 @@ func synthesizeIdentity(environments []config.Environment) (identities, error) {
 		return identities{}, err
 	}
 	defer os.RemoveAll(dir)
-	app := stacks.NewIdentityApp(context, dir, environments, environments)
-	inspect(app)
-	app.Synth(nil)
+	if err := refusal(func() {
+		app := stacks.NewIdentityApp(context, dir, environments, environments)
+		inspect(app)
+		app.Synth(nil)
+	}); err != nil {
+		return identities{}, err
+	}
 	built, err := assembly.Read(dir)
 	if err != nil {
 		return identities{}, err

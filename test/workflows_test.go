@@ -83,7 +83,10 @@ func eachJob(t *testing.T, check func(t *testing.T, name string, w workflow, j j
 	for _, file := range slices.Sorted(maps.Keys(all)) {
 		for _, id := range slices.Sorted(maps.Keys(all[file].Jobs)) {
 			name := file + "/" + id
-			t.Run(name, func(t *testing.T) { check(t, name, all[file], all[file].Jobs[id]) })
+			t.Run(name, func(t *testing.T) {
+				defer contained(t)
+				check(t, name, all[file], all[file].Jobs[id])
+			})
 		}
 	}
 }
