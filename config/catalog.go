@@ -79,11 +79,16 @@ var kafkaVersions = []string{"3.8.x", "3.8.x.kraft", "3.9.x", "3.9.x.kraft", "4.
 var auroraVersions = []string{"3.10.0", "3.10.1", "3.10.2", "3.10.3", "3.10.4"}
 
 // cacheVersions are the versions of each ElastiCache engine that can have user
-// groups and an engine log.
+// groups, an engine log and a mode of encryption in transit, which Redis 6 has not.
 var cacheVersions = map[string][]string{
-	"redis":  {"6.2", "7.0", "7.1"},
+	"redis":  {"7.0", "7.1"},
 	"valkey": {"7.2", "8.0", "8.1", "8.2", "9.0", "9.1"},
 }
+
+// grafanaMajors are the versions of Grafana that AWS documents ("Working in Grafana
+// version …" in the Managed Grafana user guide). Which minors there are only
+// grafana:ListVersions says, which a deployment asks.
+var grafanaMajors = []string{"9", "10", "12", "13"}
 
 // logRetentionDays are the retentions that CloudWatch Logs accepts
 // (PutRetentionPolicy). "Never" is not among them on purpose.
@@ -135,6 +140,31 @@ func regionNames() []string { return slices.Sorted(maps.Keys(offers)) }
 func offered(families map[string][]string, instanceType string) bool {
 	family, size, _ := strings.Cut(instanceType, ".")
 	return slices.Contains(families[family], size)
+}
+
+// memoryUnits is the memory of an instance size, in units of a "large" of its family.
+var memoryUnits = map[string]int{
+	"medium": 0, "large": 1, "xlarge": 2, "2xlarge": 4, "4xlarge": 8, "8xlarge": 16,
+	"12xlarge": 24, "16xlarge": 32, "24xlarge": 48, "32xlarge": 64, "48xlarge": 96,
+}
+
+// databaseMemoryMiB is the memory of an Aurora class; 0 for one that is not in the
+// catalog. A large of the memory-optimized families has 16 GiB, one of t4g 8, and a
+// medium of t4g 4 ("Hardware specifications for DB instance classes for Aurora").
+func databaseMemoryMiB(class string) int {
+	family, size, _ := strings.Cut(class, ".")
+	units, known := memoryUnits[size]
+	switch {
+	case !known:
+		return 0
+	case family == "t4g" && units == 0:
+		return 4 * 1024
+	case family == "t4g":
+		return units * 8 * 1024
+	case strings.HasPrefix(family, "r"):
+		return units * 16 * 1024
+	}
+	return 0
 }
 
 // familyNames lists families for a message.

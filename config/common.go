@@ -7,8 +7,12 @@ import "time"
 const (
 	// auroraLTS is the newest minor of the long-term support line 3.10.
 	auroraLTS = "3.10.4"
-	// collectorImage is AWS's distribution of the OpenTelemetry collector.
-	collectorImage = "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0"
+	// grafanaVersion is the same everywhere, so that a dashboard means the same.
+	grafanaVersion = "10.4"
+	// collectorImage is AWS's distribution of the OpenTelemetry collector, by the digest
+	// of its index of both architectures. It is where the image is copied from
+	// (scripts/collector.sh); no task pulls it from there.
+	collectorImage = "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0@sha256:d2bdfff2c377c3d71d78bd5d9ce9862fd535b12134a5739d87a07801297cf9fd"
 )
 
 // walletRollback takes a release back that fails ten times as many requests as the
@@ -27,9 +31,8 @@ func walletRollback() Rollback {
 }
 
 // walletLimits are the alarm thresholds that hold for every size of the
-// platform. freeMemoryMiB is a tenth of an Aurora instance's memory, which is
-// what Aurora leaves free after its buffer pool when nothing is wrong.
-func walletLimits(freeMemoryMiB int) Limits {
+// platform.
+func walletLimits() Limits {
 	return Limits{
 		// Above it a failover's reconnections no longer fit on the writer.
 		DatabaseCPUPercent: 80,
@@ -38,8 +41,8 @@ func walletLimits(freeMemoryMiB int) Limits {
 		ConnectionsPercent: 80,
 		// Both replicate in milliseconds; after a second users miss their own writes.
 		ReplicaLag:         time.Second,
-		DeadlocksPerMinute: 6, // one in ten seconds is a pattern, not an accident
-		FreeMemoryMiB:      freeMemoryMiB,
+		DeadlocksPerMinute: 6,  // one in ten seconds is a pattern, not an accident
+		FreeMemoryPercent:  10, // what Aurora leaves beside its buffer pool when nothing is wrong
 		CacheCPUPercent:    80,
 		CacheMemoryPercent: 80, // a snapshot's fork needs the rest
 		EvictionsPerMinute: 100,

@@ -82,6 +82,8 @@ var decisions = map[string][]decision{
 		{"days of logs, days between rotations", func(e Environment) []any {
 			return []any{e.Database.LogRetentionDays, e.Database.RotationDays}
 		}, "30 30", "365 30", "PCI DSS: a year of audit trail, a new password within 90 days"},
+		{"end of the secondary cluster's name", func(e Environment) []any { return []any{e.DR.ClusterSuffix} },
+			"", "", "another one makes a new, empty secondary in its place"},
 		{"lag of the standby that is an alarm", func(e Environment) []any { return []any{e.DR.ReplicationLag} },
 			"0s", "1m0s", "the seed's recovery point is five minutes"},
 		{"minutes of lag before the alarm, and what is lost by then", func(e Environment) []any {
@@ -91,7 +93,7 @@ var decisions = map[string][]decision{
 	"cache": {
 		{"nodes", func(e Environment) []any {
 			return []any{e.Cache.NodeType, e.Cache.ClusterMode, e.Cache.Shards, e.Cache.Replicas, e.Cache.Nodes(), e.Cache.Failover()}
-		}, "cache.t4g.medium false 1 0 1 false", "cache.r6g.large true 1 2 3 true",
+		}, "cache.t4g.medium true 1 0 1 false", "cache.r6g.large true 1 2 3 true",
 			"the seed's sizes, or the nearest that exist; without replicas nothing takes over"},
 		{"engine", func(e Environment) []any {
 			return []any{e.Cache.Engine, e.Cache.EngineVersion, e.Cache.ParameterFamily()}
@@ -115,7 +117,7 @@ var decisions = map[string][]decision{
 			"[{wallet-events 24 delete 168h0m0s} {wallet-commands 24 delete 24h0m0s} {wallet-snapshots 24 compact 168h0m0s}]",
 			"the application's own policies; partitions added later break the order of a wallet's events"},
 		{"phase of the replicator's rollout", func(e Environment) []any { return []any{e.Messaging.Replication, e.Replication()} },
-			"none none", "prepared prepared", "the last phase needs what only a deployment tells; a step back takes the replicator or its way in away"},
+			"none none", "none none", "the only phase that a new account can deploy; the last phase needs what only a deployment tells; a step back takes the replicator or its way in away"},
 		{"days of broker logs", func(e Environment) []any { return []any{e.Messaging.LogRetentionDays} },
 			"30", "90", "they also go to the log bucket, which keeps them longer"},
 	},
@@ -134,6 +136,8 @@ var decisions = map[string][]decision{
 		{"hour, windows and hour of the restore test", func(e Environment) []any {
 			return []any{e.Backup.StartHourUTC, e.Backup.StartWindow, e.Backup.CompletionWindow, e.Backup.RestoreTestHourUTC()}
 		}, "5 1h0m0s 4h0m0s 10", "5 1h0m0s 4h0m0s 10", "the backup is daily and ends before its test begins"},
+		{"day of the month of the export", func(e Environment) []any { return []any{e.Backup.ExportDay} },
+			"1", "1", "a month without an export is one of the year's records missing"},
 		{"restore tests: days between them, time to look", func(e Environment) []any {
 			return []any{e.Backup.RestoreTestDays, e.Backup.RestoreTestHold}
 		}, "7 2h0m0s", "7 2h0m0s", "a backup that was never restored is a hope; a restored cluster costs money and holds customers' data"},
@@ -182,11 +186,11 @@ var decisions = map[string][]decision{
 		{"the collector: share of traces, image, CPU, MiB", func(e Environment) []any {
 			return []any{e.Service.TraceSampleRatio, e.Service.CollectorImage, e.Service.CollectorCPU, e.Service.CollectorMemoryMiB,
 				e.Service.AppCPU(), e.Service.AppMemoryMiB()}
-		}, "1 public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0 256 512 1792 3584",
-			"0.05 public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0 256 512 3840 7680",
+		}, "1 public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0@sha256:d2bdfff2c377c3d71d78bd5d9ce9862fd535b12134a5739d87a07801297cf9fd 256 512 1792 3584",
+			"0.05 public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0@sha256:d2bdfff2c377c3d71d78bd5d9ce9862fd535b12134a5739d87a07801297cf9fd 256 512 3840 7680",
 			"every trace of 5,000 requests a second costs more than the tasks; the image runs beside the passwords"},
-		{"images kept, days of untagged ones", func(e Environment) []any { return []any{e.Registry.Releases, e.Registry.UntaggedDays} },
-			"10 7", "50 7", "a rollback reaches no further"},
+		{"days of untagged images", func(e Environment) []any { return []any{e.Registry.UntaggedDays} },
+			"7", "7", "what an interrupted push left is paid for as long"},
 		{"days of logs", func(e Environment) []any { return []any{e.Service.LogRetentionDays} }, "30", "90", "the time in which a customer's complaint can be looked into"},
 	},
 	"delivery": {
@@ -227,6 +231,8 @@ var decisions = map[string][]decision{
 			"30 PriceClass_All", "365 PriceClass_All", "PCI DSS: a year of audit trail; cheaper classes leave South America out"},
 	},
 	"observability": {
+		{"version of Grafana", func(e Environment) []any { return []any{e.Observability.GrafanaVersion} },
+			"10.4", "10.4", "AWS takes no workspace back to an older version"},
 		{"promises: P95, P99, percent of errors", func(e Environment) []any {
 			return []any{e.Observability.LatencyTarget, e.Observability.TailLatencyTarget, e.Observability.ErrorRatePercent}
 		}, "100ms 200ms 0.1", "100ms 200ms 0.1", "alarms begin where the promises to the users end"},
@@ -236,10 +242,10 @@ var decisions = map[string][]decision{
 		{"days of metrics and logs, time between two readings", func(e Environment) []any {
 			return []any{e.Observability.MetricRetentionDays, e.Observability.LogRetentionDays, e.Observability.ScrapeInterval}
 		}, "30 30 30s", "150 90 30s", "a trend of a quarter is seen over five months; each reading is paid for"},
-		{"limits of the database: CPU, connections, lag, deadlocks, free MiB", func(e Environment) []any {
+		{"limits of the database: CPU, connections, lag, deadlocks, percent of memory left", func(e Environment) []any {
 			l := e.Observability.Limits
-			return []any{l.DatabaseCPUPercent, l.ConnectionsPercent, l.ReplicaLag, l.DeadlocksPerMinute, l.FreeMemoryMiB}
-		}, "80 80 1s 6 1600", "80 80 1s 6 6144", "above them a failover no longer fits, or users miss their own writes"},
+			return []any{l.DatabaseCPUPercent, l.ConnectionsPercent, l.ReplicaLag, l.DeadlocksPerMinute, l.FreeMemoryPercent}
+		}, "80 80 1s 6 10", "80 80 1s 6 10", "above them a failover no longer fits, or users miss their own writes"},
 		{"limits of cache, brokers and certificates", func(e Environment) []any {
 			l := e.Observability.Limits
 			return []any{l.CacheCPUPercent, l.CacheMemoryPercent, l.EvictionsPerMinute, l.KafkaDiskPercent, l.CertificateDays}

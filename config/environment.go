@@ -212,6 +212,9 @@ type Database struct {
 	RotationDays int
 }
 
+// MemoryMiB is the memory of the writer and of every reader.
+func (d Database) MemoryMiB() int { return databaseMemoryMiB(d.InstanceType) }
+
 // StorageType is an Aurora storage configuration.
 type StorageType string
 
@@ -244,8 +247,7 @@ type Cache struct {
 	Engine        string // "redis" or "valkey"
 	EngineVersion string // such as "7.1"
 	NodeType      string // such as "cache.r6g.large"
-	// ClusterMode lets shards be added without downtime. AWS demands at least one
-	// replica and automatic failover with it, so a single node cannot have it.
+	// ClusterMode lets shards be added without downtime; a single node can have it too.
 	ClusterMode bool
 	Shards      int // primaries; 1 without cluster mode
 	Replicas    int // for each shard; 0 means a single node without failover
@@ -261,17 +263,13 @@ type Cache struct {
 func (c Cache) Nodes() int { return c.Shards * (1 + c.Replicas) }
 
 // ParameterFamily is the family of parameter groups of the engine's version,
-// such as "redis7". Redis 6 is the one engine whose family names its minor.
+// such as "redis7".
 func (c Cache) ParameterFamily() string {
 	major, _, _ := strings.Cut(c.EngineVersion, ".")
-	if c.Engine == "redis" && major == "6" {
-		return "redis6.x"
-	}
 	return c.Engine + major
 }
 
-// Failover says whether another node can take over, which AWS calls automatic
-// failover and Multi-AZ.
+// Failover says whether another node can take over.
 func (c Cache) Failover() bool { return c.Replicas > 0 }
 
 // Messaging is the MSK cluster and its topics.
@@ -311,11 +309,10 @@ const (
 	ReplicationRunning  Replication = "running"  // the replicator copies; needs [Site.KafkaSource]
 )
 
-// Replication is the phase of a deployment. The one without an image makes the
-// cluster, which cannot have multi-VPC connectivity yet, whatever the
-// configuration says; the next one switches it on.
+// Replication is the phase of a deployment: none without a second cluster,
+// whatever the configuration says.
 func (e Environment) Replication() Replication {
-	if e.DR.Mode != DRStandby || (e.Site.ImageTag == NoImage && e.Messaging.Replication == ReplicationPrepared) {
+	if e.DR.Mode != DRStandby {
 		return ReplicationNone
 	}
 	return e.Messaging.Replication
@@ -361,6 +358,9 @@ type Backup struct {
 	// it not even the root user can. 0 leaves the lock in governance mode, which
 	// an administrator can remove.
 	LockGraceDays int
+	// ExportDay is the day of the month, 1 to 28, on which the database is exported to
+	// the bucket of backups, which keeps it for Storage.BackupRetentionDays.
+	ExportDay int
 	// RestoreTestDays is the longest time between two restores of a recovery
 	// point, which prove that it can be; 1 to 31.
 	RestoreTestDays int
@@ -377,9 +377,6 @@ func (b Backup) RestoreTestHourUTC() int {
 
 // Registry is how long images stay in ECR.
 type Registry struct {
-	// Releases is the number of tagged images that a repository keeps: as far as a
-	// rollback can reach.
-	Releases int
 	// UntaggedDays is how long an image without a tag stays: what an interrupted
 	// push leaves behind.
 	UntaggedDays int
@@ -414,11 +411,18 @@ type Service struct {
 	Exec bool
 	// TraceSampleRatio is the share of requests that are traced, 0 to 1.
 	TraceSampleRatio float64
-	// CollectorImage is the OpenTelemetry collector, with its tag.
+	// CollectorImage is where the OpenTelemetry collector is copied from, by its digest.
+	// Tasks pull the copy: see [Environment.CollectorRepository].
 	CollectorImage string
 	// CollectorCPU and CollectorMemoryMiB are taken from the task for the collector.
 	CollectorCPU, CollectorMemoryMiB int
 	LogRetentionDays                 int
+}
+
+// CollectorDigest is the digest by which tasks pull the collector, as in "sha256:…".
+func (s Service) CollectorDigest() string {
+	_, digest, _ := strings.Cut(s.CollectorImage, "@")
+	return digest
 }
 
 // AppMemoryMiB is what the collector leaves to the application.
@@ -485,6 +489,10 @@ type Observability struct {
 	MetricRetentionDays int
 	// ScrapeInterval is how often Prometheus reads /metrics.
 	ScrapeInterval time.Duration
+	// GrafanaVersion is the workspace's version, such as "10.4": one of those that
+	// `aws grafana list-versions` shows in the second region, which a deployment checks.
+	// AWS never takes a workspace back to an older one.
+	GrafanaVersion string
 	// LogRetentionDays is for the logs of Prometheus and its collector.
 	LogRetentionDays int
 	// Limits are the thresholds that no other part of the configuration implies.
@@ -501,8 +509,9 @@ type Limits struct {
 	ReplicaLag time.Duration
 	// DeadlocksPerMinute is on the writer.
 	DeadlocksPerMinute int
-	// FreeMemoryMiB is what an Aurora instance should have left.
-	FreeMemoryMiB int
+	// FreeMemoryPercent is the share of its memory that an Aurora instance should have
+	// left.
+	FreeMemoryPercent int
 	// CacheCPUPercent is of the one core that runs commands, CacheMemoryPercent of
 	// a node's memory.
 	CacheCPUPercent, CacheMemoryPercent int
@@ -524,6 +533,10 @@ type DR struct {
 	AllowDataOutsideBrazil bool
 	// Network is the second region's VPC. Only used in [DRStandby].
 	Network Network
+	// ClusterSuffix ends the secondary cluster's name, such as "-b". Another one
+	// makes another cluster in its place, which is how the standby comes back after it
+	// was detached (docs/DISASTER-RECOVERY.md#another-minor-version). Empty at first.
+	ClusterSuffix string
 	// InstanceType is the class of the secondary cluster's reader, without "db.".
 	// It must carry the whole load after a failover.
 	InstanceType string

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // The environments of the tests of validation. They are nobody's: a size that changes
 // in production must not break a test that says something about validation. They are
@@ -108,7 +111,7 @@ func largeMessaging() Messaging {
 		MinInSyncReplicas:   2,
 		Topics:              walletTopics(largePartitions),
 		LogRetentionDays:    90,
-		Replication:         ReplicationPrepared,
+		Replication:         ReplicationNone,
 	}
 }
 
@@ -132,13 +135,13 @@ func largeBackup() Backup {
 		LockMaxDays:      365,
 		LockGraceDays:    3,
 		RestoreTestDays:  7,
+		ExportDay:        1,
 		RestoreTestHold:  2 * time.Hour,
 	}
 }
 
 func largeRegistry() Registry {
 	return Registry{
-		Releases:     50,
 		UntaggedDays: 7,
 	}
 }
@@ -161,7 +164,7 @@ func largeService() Service {
 		StopTimeout:              90 * time.Second,
 		Exec:                     false,
 		TraceSampleRatio:         0.05,
-		CollectorImage:           "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0",
+		CollectorImage:           "registry.example.com/collector:v1@sha256:" + strings.Repeat("0", 64),
 		CollectorCPU:             256,
 		CollectorMemoryMiB:       512,
 		LogRetentionDays:         90,
@@ -207,9 +210,10 @@ func largeObservability() Observability {
 		WAFBlocksPerMinute:  1000,
 		ConsumerLagRecords:  100_000,
 		MetricRetentionDays: 150,
+		GrafanaVersion:      "10.4",
 		ScrapeInterval:      30 * time.Second,
 		LogRetentionDays:    90,
-		Limits:              fixtureLimits(6 * 1024),
+		Limits:              fixtureLimits(),
 	}
 }
 
@@ -373,13 +377,13 @@ func smallBackup() Backup {
 		LockMaxDays:      35,
 		LockGraceDays:    0,
 		RestoreTestDays:  7,
+		ExportDay:        1,
 		RestoreTestHold:  2 * time.Hour,
 	}
 }
 
 func smallRegistry() Registry {
 	return Registry{
-		Releases:     10,
 		UntaggedDays: 7,
 	}
 }
@@ -402,7 +406,7 @@ func smallService() Service {
 		StopTimeout:              90 * time.Second,
 		Exec:                     true,
 		TraceSampleRatio:         1,
-		CollectorImage:           "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0",
+		CollectorImage:           "registry.example.com/collector:v1@sha256:" + strings.Repeat("0", 64),
 		CollectorCPU:             256,
 		CollectorMemoryMiB:       512,
 		LogRetentionDays:         30,
@@ -446,9 +450,10 @@ func smallObservability() Observability {
 		WAFBlocksPerMinute:  1000,
 		ConsumerLagRecords:  100_000,
 		MetricRetentionDays: 30,
+		GrafanaVersion:      "10.4",
 		ScrapeInterval:      30 * time.Second,
 		LogRetentionDays:    30,
-		Limits:              fixtureLimits(1600),
+		Limits:              fixtureLimits(),
 	}
 }
 
@@ -467,13 +472,13 @@ func fixtureRollback() Rollback {
 		Latency:       500 * time.Millisecond,
 	}
 }
-func fixtureLimits(freeMemoryMiB int) Limits {
+func fixtureLimits() Limits {
 	return Limits{
 		DatabaseCPUPercent: 80,
 		ConnectionsPercent: 80,
 		ReplicaLag:         time.Second,
 		DeadlocksPerMinute: 6,
-		FreeMemoryMiB:      freeMemoryMiB,
+		FreeMemoryPercent:  10,
 		CacheCPUPercent:    80,
 		CacheMemoryPercent: 80,
 		EvictionsPerMinute: 100,

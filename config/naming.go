@@ -34,7 +34,12 @@ func (e Environment) GlobalClusterName() string { return e.Prefix() + "-global" 
 
 // DatabaseClusterName identifies the Aurora cluster in a region: RDS derives the
 // log groups from it, and the two regions' names must differ.
-func (e Environment) DatabaseClusterName(r Region) string { return e.Prefix() + "-" + r.Name }
+func (e Environment) DatabaseClusterName(r Region) string {
+	if r.Name == e.Secondary.Name {
+		return e.Prefix() + "-" + r.Name + e.DR.ClusterSuffix
+	}
+	return e.Prefix() + "-" + r.Name
+}
 
 // DatabaseClusterARN is the cluster of a region: the plans of recovery name both
 // members and ask neither region for them.
@@ -117,6 +122,9 @@ func (e Environment) ServiceRepository() string { return e.Prefix() + "/service"
 
 // MigrationsRepository holds the image that changes the schema.
 func (e Environment) MigrationsRepository() string { return e.Prefix() + "/migrations" }
+
+// CollectorRepository holds the copy of the telemetry collector's image.
+func (e Environment) CollectorRepository() string { return e.Prefix() + "/collector" }
 
 // Bucket is the globally unique name of a bucket of the environment: S3 names
 // are shared by all accounts, and the second region must know them.

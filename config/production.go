@@ -120,9 +120,9 @@ func productionMessaging() Messaging {
 		MinInSyncReplicas:   2,
 		Topics:              walletTopics(productionPartitions),
 		LogRetentionDays:    90,
-		// As far as it goes by itself. The last phase needs Site.KafkaSource, which
-		// exists only after a deployment (docs/DISASTER-RECOVERY.md).
-		Replication: ReplicationPrepared,
+		// The only phase that a new cluster takes; the next ones are changes of a
+		// running environment (docs/DISASTER-RECOVERY.md#the-replicator-of-events).
+		Replication: ReplicationNone,
 	}
 }
 
@@ -147,13 +147,13 @@ func productionBackup() Backup {
 		LockGraceDays:    3,
 		// PCI DSS asks for tests at least yearly; a week keeps the restore path warm.
 		RestoreTestDays: 7,
+		ExportDay:       1,
 		RestoreTestHold: 2 * time.Hour,
 	}
 }
 
 func productionRegistry() Registry {
 	return Registry{
-		Releases:     50,
 		UntaggedDays: 7,
 	}
 }
@@ -261,8 +261,9 @@ func productionObservability() Observability {
 		ConsumerLagRecords:  100_000,
 		MetricRetentionDays: 150,
 		ScrapeInterval:      30 * time.Second,
+		GrafanaVersion:      grafanaVersion,
 		LogRetentionDays:    90,
-		Limits:              walletLimits(6 * 1024),
+		Limits:              walletLimits(),
 	}
 }
 

@@ -80,7 +80,7 @@ func stagingCache() Cache {
 		Engine:                "redis",
 		EngineVersion:         "7.1",
 		NodeType:              "cache.t4g.medium", // r6g.medium, which the seed names, does not exist
-		ClusterMode:           false,
+		ClusterMode:           true,               // as in production: a client finds its keys in the same way
 		Shards:                1,
 		Replicas:              0,
 		SnapshotRetentionDays: 1,
@@ -131,13 +131,13 @@ func stagingBackup() Backup {
 		LockMaxDays:      35,
 		LockGraceDays:    0, // governance mode: a staging vault can be emptied
 		RestoreTestDays:  7,
+		ExportDay:        1,
 		RestoreTestHold:  2 * time.Hour,
 	}
 }
 
 func stagingRegistry() Registry {
 	return Registry{
-		Releases:     10,
 		UntaggedDays: 7,
 	}
 }
@@ -224,8 +224,9 @@ func stagingObservability() Observability {
 		ConsumerLagRecords:  100_000,
 		MetricRetentionDays: 30,
 		ScrapeInterval:      30 * time.Second,
+		GrafanaVersion:      grafanaVersion,
 		LogRetentionDays:    30,
-		Limits:              walletLimits(1600),
+		Limits:              walletLimits(),
 	}
 }
 

@@ -57,10 +57,15 @@ func validateTogether(all []Environment) error {
 // They may share an account, since their names differ.
 func validateApart(p *problems, e, other Environment) {
 	p.check(e.Name != other.Name, "Name", e.Name, "a name that no other environment has")
-	for _, host := range []string{other.Site.APIDomain, other.Site.StaticDomain} {
-		p.check(e.Site.APIDomain != host, "Site.APIDomain", e.Site.APIDomain, "a host name that %s does not use", other.Name)
-		p.check(e.Site.StaticDomain != host, "Site.StaticDomain", e.Site.StaticDomain, "a host name that %s does not use", other.Name)
+	taken := append(other.regionalDomains(), other.Site.APIDomain, other.Site.StaticDomain)
+	for _, mine := range append(e.regionalDomains(), e.Site.APIDomain) {
+		p.check(!slices.Contains(taken, mine), "Site.APIDomain", mine, "a host name that %s does not use", other.Name)
 	}
+	p.check(!slices.Contains(taken, e.Site.StaticDomain), "Site.StaticDomain", e.Site.StaticDomain, "a host name that %s does not use", other.Name)
+	// An account and region has one replication configuration in ECR, and
+	// CloudFormation's creation of a second one fails.
+	p.check(e.Site.Account != other.Site.Account || e.Primary.Name != other.Primary.Name || e.DR.Mode != DRStandby || other.DR.Mode != DRStandby,
+		"DR.Mode", string(e.DR.Mode), "at most one environment of an account in %q, because ECR replicates by account, and %s is one", DRStandby, other.Name)
 	p.check(e.Site.Account != other.Site.Account || e.Site.GitHub.SharedProvider == other.Site.GitHub.SharedProvider,
 		"Site.GitHub.SharedProvider", e.Site.GitHub.SharedProvider, "what %s says of the account that they share", other.Name)
 	for _, mine := range e.blocks() {
@@ -114,6 +119,12 @@ func (p *problems) seconds(field string, got, least, most time.Duration) {
 // minutes reports a duration outside the bounds or with a fraction of a minute.
 func (p *problems) minutes(field string, got, least, most time.Duration) {
 	p.check(least <= got && got <= most && got%time.Minute == 0, field, got, "whole minutes, %v to %v", least, most)
+}
+
+// milliseconds reports a duration outside the bounds or with a fraction of a
+// millisecond, which would be rounded to another value, perhaps to 0.
+func (p *problems) milliseconds(field string, got, least, most time.Duration) {
+	p.check(least <= got && got <= most && got%time.Millisecond == 0, field, got, "whole milliseconds, %v to %v", least, most)
 }
 
 // hours reports a duration outside the bounds or with a fraction of an hour.

@@ -10,24 +10,28 @@ import (
 // off, is not among them on purpose.
 var monitoringSeconds = []float64{1, 5, 10, 15, 30, 60}
 
+// mostConnections is the highest max_connections of Aurora MySQL.
+const mostConnections = 16000
+
 func validateDatabase(p *problems, e Environment) {
 	db := e.Database
 	oneOf(p, "Database.EngineVersion", db.EngineVersion, auroraVersions...)
 	validateDatabaseClass(p, "Database.InstanceType", db.InstanceType, e.Primary, e.DR.Mode)
 	validateReaders(p, db, e.DR.Mode)
 	oneOf(p, "Database.Storage", db.Storage, StorageStandard, StorageIOOptimized)
-	between(p, "Database.MaxConnections", db.MaxConnections, 1, 16000)
+	between(p, "Database.MaxConnections", db.MaxConnections, 1, mostConnections)
 	between(p, "Database.BackupRetentionDays", db.BackupRetentionDays, 1, 35)
 	validateWindows(p, windows{
 		dailyField: "Database.BackupWindow", daily: db.BackupWindow,
 		weeklyField: "Database.MaintenanceWindow", weekly: db.MaintenanceWindow,
-		least: 30 * time.Minute,
+		least: 30 * time.Minute, readers: min(max(db.Readers, e.DR.Readers), 16),
 	})
 	oneOf(p, "Database.Insights", db.Insights, InsightsStandard, InsightsAdvanced)
 	p.check(slices.Contains(monitoringSeconds, db.MonitoringInterval.Seconds()), "Database.MonitoringInterval", db.MonitoringInterval,
 		"one of %v seconds", monitoringSeconds)
 	p.logRetention("Database.LogRetentionDays", db.LogRetentionDays)
-	p.check(db.SlowQuery > 0, "Database.SlowQuery", db.SlowQuery, "more than 0s, which would log every statement")
+	// Aurora takes less for 0, which logs every statement, and with it customers' data.
+	p.milliseconds("Database.SlowQuery", db.SlowQuery, time.Millisecond, time.Hour)
 	between(p, "Database.RotationDays", db.RotationDays, 1, 1000) // Secrets Manager's bounds
 }
 
@@ -79,42 +83,42 @@ func validateCache(p *problems, cache Cache, region Region) {
 	p.logRetention("Cache.LogRetentionDays", cache.LogRetentionDays)
 }
 
-// validateShards holds what ElastiCache demands of a replication group. Failover
-// follows from Replicas, so a single node cannot ask for it.
+// validateShards holds what ElastiCache demands of a replication group.
 func validateShards(p *problems, cache Cache) {
 	between(p, "Cache.Replicas", cache.Replicas, 0, 5)
-	p.atLeast("Cache.Shards", cache.Shards, 1)
-	if cache.ClusterMode {
-		p.check(cache.Replicas >= 1, "Cache.Replicas", cache.Replicas, "at least 1 with Cache.ClusterMode, whose failover is mandatory")
-	} else {
-		p.check(cache.Shards <= 1, "Cache.Shards", cache.Shards, "1 without Cache.ClusterMode")
-	}
-	const most = 500
-	p.check(cache.Nodes() <= most, "Cache.Shards", cache.Shards, "at most %d nodes in all, not %d", most, cache.Nodes())
+	const most = 500 // nodes of a group
+	between(p, "Cache.Shards", cache.Shards, 1, most)
+	p.check(cache.ClusterMode || cache.Shards <= 1, "Cache.Shards", cache.Shards, "1 without Cache.ClusterMode")
+	p.check(cache.Shards > most || cache.Nodes() <= most, "Cache.Shards", cache.Shards, "at most %d nodes in all, not %d", most, cache.Nodes())
 }
 
+// mostDays is a century, which AWS Backup has for its longest time.
+const mostDays = 36500
+
 func validateStorage(p *problems, storage Storage) {
-	p.atLeast("Storage.BackupRetentionDays", storage.BackupRetentionDays, 1)
+	between(p, "Storage.BackupRetentionDays", storage.BackupRetentionDays, 1, mostDays)
 	cold := storage.BackupColdAfterDays
 	p.check(cold == 0 || 0 < cold && cold < storage.BackupRetentionDays, "Storage.BackupColdAfterDays", cold,
 		"0, or less than Storage.BackupRetentionDays, %d", storage.BackupRetentionDays)
-	p.atLeast("Storage.LogRetentionDays", storage.LogRetentionDays, 1)
-	p.atLeast("Storage.NoncurrentDays", storage.NoncurrentDays, 1)
-	p.atLeast("Storage.IncompleteUploadDays", storage.IncompleteUploadDays, 1)
+	between(p, "Storage.LogRetentionDays", storage.LogRetentionDays, 1, mostDays)
+	between(p, "Storage.NoncurrentDays", storage.NoncurrentDays, 1, mostDays)
+	between(p, "Storage.IncompleteUploadDays", storage.IncompleteUploadDays, 1, mostDays)
 }
 
 func validateBackup(p *problems, backup Backup) {
 	between(p, "Backup.StartHourUTC", backup.StartHourUTC, 0, 23)
-	p.atLeast("Backup.LockMinDays", backup.LockMinDays, 1)
-	between(p, "Backup.LockMaxDays", backup.LockMaxDays, backup.LockMinDays+1, 36500)
+	between(p, "Backup.LockMinDays", backup.LockMinDays, 1, mostDays-1)
+	between(p, "Backup.LockMaxDays", backup.LockMaxDays, backup.LockMinDays+1, mostDays)
 	// The vault refuses a recovery point outside its lock: the backup job fails.
 	p.check(backup.LockMinDays <= backup.RetentionDays && backup.RetentionDays <= backup.LockMaxDays,
 		"Backup.RetentionDays", backup.RetentionDays, "the vault lock's %d to %d", backup.LockMinDays, backup.LockMaxDays)
-	p.check(backup.LockGraceDays == 0 || 3 <= backup.LockGraceDays && backup.LockGraceDays <= 36500,
-		"Backup.LockGraceDays", backup.LockGraceDays, "0, or 3 to 36500")
+	p.check(backup.LockGraceDays == 0 || 3 <= backup.LockGraceDays && backup.LockGraceDays <= mostDays,
+		"Backup.LockGraceDays", backup.LockGraceDays, "0, or 3 to %d", mostDays)
 	p.hours("Backup.StartWindow", backup.StartWindow, 1, 168)
-	p.check(backup.CompletionWindow > backup.StartWindow && backup.CompletionWindow%time.Hour == 0,
-		"Backup.CompletionWindow", backup.CompletionWindow, "whole hours, more than Backup.StartWindow, %v", backup.StartWindow)
+	// The restore test starts when both are over, on the same day.
+	p.check(backup.CompletionWindow > backup.StartWindow && backup.CompletionWindow%time.Hour == 0 && backup.StartWindow+backup.CompletionWindow < 24*time.Hour,
+		"Backup.CompletionWindow", backup.CompletionWindow, "whole hours, more than Backup.StartWindow, %v, and with it less than a day", backup.StartWindow)
 	between(p, "Backup.RestoreTestDays", backup.RestoreTestDays, 1, 31) // a day of the month, in its schedule
+	between(p, "Backup.ExportDay", backup.ExportDay, 1, 28)             // every month has it
 	p.hours("Backup.RestoreTestHold", backup.RestoreTestHold, 1, 168)
 }

@@ -35,6 +35,10 @@ func validateStandby(p *problems, e Environment) {
 			"a block apart from %s %v", blocks[0].field, blocks[0].prefix)
 	}
 	validateDatabaseClass(p, "DR.InstanceType", dr.InstanceType, e.Secondary, dr.Mode)
+	// After a failover it carries what the primary's writer did.
+	here, there := databaseMemoryMiB(e.Database.InstanceType), databaseMemoryMiB(dr.InstanceType)
+	p.check(there == 0 || there >= here, "DR.InstanceType", dr.InstanceType, "a class of at least the %d MiB of Database.InstanceType, %s", here, e.Database.InstanceType)
+	p.check(suffixPattern.MatchString(dr.ClusterSuffix), "DR.ClusterSuffix", dr.ClusterSuffix, `nothing, or a hyphen and 1 to 8 lower-case letters and digits, such as "-b"`)
 	between(p, "DR.Readers", dr.Readers, 1, 16)
 	if _, known := offers[e.Primary.Name]; known { // else reported with the region's name
 		oneOf(p, "DR.ServingRegion", dr.ServingRegion, e.Primary.Name, e.Secondary.Name)
@@ -85,11 +89,12 @@ func validateReplication(p *problems, e Environment) {
 	}
 	p.check(e.Messaging.BrokerType != "kafka.t3.small" && e.Messaging.Zones >= 3, "Messaging.Replication", string(phase),
 		"%q with brokers in fewer than 3 zones or on kafka.t3.small, which MSK does not replicate", ReplicationNone)
+	// MSK refuses multi-VPC connectivity at a cluster's creation.
+	p.check(e.Site.ImageTag != NoImage, "Messaging.Replication", string(phase),
+		"%q until the cluster has been deployed, which is after the deployment of the image tag %q", ReplicationNone, NoImage)
 	if phase != ReplicationRunning {
 		return
 	}
-	p.check(e.Site.ImageTag != NoImage, "Messaging.Replication", string(phase),
-		"%q until the cluster has been deployed, which is after the deployment of the image tag %q", ReplicationPrepared, NoImage)
 	arn := regexp.MustCompile("^" + regexp.QuoteMeta(ARN("kafka", e.Primary.Name, e.Site.Account, "cluster/"+e.KafkaClusterName()+"/")) + `[0-9a-f-]{36}-[0-9]+$`)
 	p.check(arn.MatchString(source.ARN), "Site.KafkaSource.ARN", source.ARN, "the output KafkaClusterArn of the stack %s", e.StackName("messaging"))
 	p.check(len(source.Subnets) == e.Messaging.Zones, "Site.KafkaSource.Subnets", source.Subnets,
@@ -99,5 +104,7 @@ func validateReplication(p *problems, e Environment) {
 	}
 	p.unique("Site.KafkaSource.Subnets", source.Subnets)
 }
+
+var suffixPattern = regexp.MustCompile(`^(-[a-z0-9]{1,8})?$`)
 
 var subnetPattern = regexp.MustCompile(`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`)

@@ -14,8 +14,8 @@ func validateEdge(p *problems, e Edge) {
 	validateFirewall(p, e.Firewall)
 	oneOf(p, "Edge.Desync", e.Desync, DesyncMonitor, DesyncDefensive, DesyncStrictest)
 	p.seconds("Edge.DeregistrationDelay", e.DeregistrationDelay, 0, time.Hour)
-	p.check(e.SlowStart == 0 || 30*time.Second <= e.SlowStart && e.SlowStart <= 900*time.Second,
-		"Edge.SlowStart", e.SlowStart, "0s, or 30s to 900s")
+	p.check(e.SlowStart == 0 || 30*time.Second <= e.SlowStart && e.SlowStart <= 900*time.Second && e.SlowStart%time.Second == 0,
+		"Edge.SlowStart", e.SlowStart, "0s, or whole seconds, 30s to 900s")
 	p.seconds("Edge.Health.Interval", e.Health.Interval, 5*time.Second, 300*time.Second)
 	p.seconds("Edge.Health.Timeout", e.Health.Timeout, 2*time.Second, 120*time.Second)
 	p.check(e.Health.Timeout < e.Health.Interval, "Edge.Health.Timeout", e.Health.Timeout, "less than Edge.Health.Interval, %s", e.Health.Interval)

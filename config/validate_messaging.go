@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 )
 
 // Kafka's own rule for a topic's name.
@@ -32,6 +34,12 @@ func validateBrokers(p *problems, m Messaging, region Region) {
 	p.check(m.Zones <= len(region.Zones), "Messaging.Zones", m.Zones, "at most the %d zones of %s", len(region.Zones), region.Name)
 	zones := max(m.Zones, 1)
 	p.check(m.Brokers >= zones && m.Brokers%zones == 0, "Messaging.Brokers", m.Brokers, "a multiple of Messaging.Zones, %d", m.Zones)
+	// "Amazon MSK quota for Standard brokers", without a request.
+	most := 30
+	if strings.HasSuffix(m.KafkaVersion, ".kraft") {
+		most = 60
+	}
+	p.check(m.Brokers <= most, "Messaging.Brokers", m.Brokers, "at most %d with Kafka %s", most, m.KafkaVersion)
 	// MSK restarts one broker after the other when it patches them: with one copy,
 	// or with every copy needed, each restart is an outage of its partitions.
 	p.check(2 <= m.ReplicationFactor && m.ReplicationFactor <= m.Brokers, "Messaging.ReplicationFactor", m.ReplicationFactor,
@@ -47,20 +55,30 @@ func validateVolumes(p *problems, m Messaging) {
 	between(p, "Messaging.VolumeTargetPercent", m.VolumeTargetPercent, 10, 80)
 }
 
+// mostPartitions is above what any number of brokers carries, and bounds the sum.
+const mostPartitions = 100_000
+
 func validateTopics(p *problems, m Messaging) {
-	var names []string
+	var names, metrics []string
 	replicas := 0
 	for i, topic := range m.Topics {
 		field := fmt.Sprintf("Messaging.Topics[%d]", i)
 		wellFormed := topicPattern.MatchString(topic.Name) && topic.Name != "." && topic.Name != ".." && !strings.HasPrefix(topic.Name, "__")
 		p.check(wellFormed, field+".Name", topic.Name, "1 to 249 letters, digits, '.', '_' and '-', without Kafka's own prefix \"__\"")
-		p.atLeast(field+".Partitions", topic.Partitions, 1)
+		between(p, field+".Partitions", topic.Partitions, 1, mostPartitions)
 		oneOf(p, field+".Cleanup", topic.Cleanup, "compact", "delete")
-		p.check(topic.Retention > 0, field+".Retention", topic.Retention, "more than 0s")
+		p.seconds(field+".Retention", topic.Retention, time.Minute, mostDays*24*time.Hour)
 		names = append(names, topic.Name)
-		replicas += topic.Partitions * m.ReplicationFactor
+		// Kafka names a topic's metrics with "_" for ".", and refuses the second of two
+		// that would share theirs.
+		metrics = append(metrics, strings.ReplaceAll(topic.Name, ".", "_"))
+		replicas += min(topic.Partitions, mostPartitions+1) * m.ReplicationFactor
 	}
 	p.unique("Messaging.Topics", names)
+	for i, name := range names {
+		first := slices.Index(metrics, metrics[i])
+		p.check(names[first] == name, "Messaging.Topics", name, "a name that differs from %q in more than \".\" and \"_\"", names[first])
+	}
 	if m.Brokers > 0 {
 		onEach, most := (replicas+m.Brokers-1)/m.Brokers, brokerReplicas(m.BrokerType)
 		p.check(onEach <= most, "Messaging.Topics", onEach, "at most %d partition replicas on each %s", most, m.BrokerType)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 const (
@@ -48,11 +49,25 @@ func parseBlock(cidr string) (netip.Prefix, bool) {
 	return prefix, ok
 }
 
+// privateRanges are the ranges that AWS recommends for a VPC: RFC 1918's, and the
+// shared address space of RFC 6598 ("VPC CIDR blocks" in the VPC user guide).
+var privateRanges = []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"}
+
+// isPrivate says whether a block lies in one of the private ranges.
+func isPrivate(block netip.Prefix) bool {
+	return slices.ContainsFunc(privateRanges, func(cidr string) bool {
+		whole := netip.MustParsePrefix(cidr)
+		return whole.Bits() <= block.Bits() && whole.Contains(block.Addr())
+	})
+}
+
 // validateNetwork checks the primary region's network and the second one's,
 // which must be able to hold the same platform.
 func validateNetwork(p *problems, field string, network Network, region Region, e Environment) {
 	vpc, ok := parseBlock(network.CIDR)
 	p.check(ok, field+".CIDR", network.CIDR, "an IPv4 block of /%d to /%d that starts at its first address", widestBlock, narrowestBlock)
+	p.check(!ok || isPrivate(vpc), field+".CIDR", network.CIDR, "a block inside %s: AWS refuses some of the others, and the rest are somebody's addresses on the internet",
+		strings.Join(privateRanges, ", "))
 	tiers := []tier{
 		{field + ".Public", network.Public, publicAddresses},
 		{field + ".Private", network.Private, privateAddresses(e.Service, network, len(region.Zones))},
@@ -118,5 +133,5 @@ func privateAddresses(service Service, network Network, zones int) int {
 // databaseAddresses is what a database subnet must hold at the worst, when every
 // instance, node and broker that can be placed elsewhere has come to it.
 func databaseAddresses(e Environment) int {
-	return reservedAddresses + 1 + e.Database.MaxReaders + e.Cache.Nodes() + e.Messaging.Brokers
+	return reservedAddresses + 1 + max(e.Database.MaxReaders, e.DR.Readers) + e.Cache.Nodes() + e.Messaging.Brokers
 }

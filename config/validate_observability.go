@@ -1,9 +1,16 @@
 package config
 
-import "time"
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+var digitsPattern = regexp.MustCompile(`^[0-9]{1,3}$`)
 
 func validateObservability(p *problems, o Observability) {
-	p.check(o.LatencyTarget > 0, "Observability.LatencyTarget", o.LatencyTarget, "more than 0s")
+	p.milliseconds("Observability.LatencyTarget", o.LatencyTarget, time.Millisecond, time.Minute)
 	p.check(o.TailLatencyTarget >= o.LatencyTarget, "Observability.TailLatencyTarget", o.TailLatencyTarget,
 		"at least Observability.LatencyTarget, %v", o.LatencyTarget)
 	p.check(0 < o.ErrorRatePercent && o.ErrorRatePercent <= 100, "Observability.ErrorRatePercent", o.ErrorRatePercent, "more than 0, at most 100")
@@ -12,6 +19,9 @@ func validateObservability(p *problems, o Observability) {
 	between(p, "Observability.MetricRetentionDays", o.MetricRetentionDays, 1, 1095)
 	// Prometheus takes a series for gone when it has not heard of it for 5 minutes.
 	p.seconds("Observability.ScrapeInterval", o.ScrapeInterval, 30*time.Second, 5*time.Minute)
+	major, minor, _ := strings.Cut(o.GrafanaVersion, ".")
+	p.check(slices.Contains(grafanaMajors, major) && digitsPattern.MatchString(minor), "Observability.GrafanaVersion", o.GrafanaVersion,
+		"a version of Managed Grafana, such as 10.4 (%s are documented)", strings.Join(grafanaMajors, ", "))
 	p.logRetention("Observability.LogRetentionDays", o.LogRetentionDays)
 }
 
@@ -20,9 +30,11 @@ func validateLimits(p *problems, l Limits, m Messaging) {
 	const limits = "Observability.Limits."
 	between(p, limits+"DatabaseCPUPercent", l.DatabaseCPUPercent, 1, 99)
 	between(p, limits+"ConnectionsPercent", l.ConnectionsPercent, 1, 99)
-	p.check(l.ReplicaLag > 0, limits+"ReplicaLag", l.ReplicaLag, "more than 0s")
+	p.milliseconds(limits+"ReplicaLag", l.ReplicaLag, time.Millisecond, time.Hour) // in milliseconds on the alarm
 	p.atLeast(limits+"DeadlocksPerMinute", l.DeadlocksPerMinute, 1)
-	p.atLeast(limits+"FreeMemoryMiB", l.FreeMemoryMiB, 1)
+	// Aurora's buffer pool takes three quarters of the memory: with a threshold above
+	// the rest, the alarm would never be quiet.
+	between(p, limits+"FreeMemoryPercent", l.FreeMemoryPercent, 1, 24)
 	between(p, limits+"CacheCPUPercent", l.CacheCPUPercent, 1, 99)
 	between(p, limits+"CacheMemoryPercent", l.CacheMemoryPercent, 1, 99)
 	p.atLeast(limits+"EvictionsPerMinute", l.EvictionsPerMinute, 1)

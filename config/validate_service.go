@@ -3,25 +3,28 @@ package config
 import (
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 )
 
-// An image with its registry and a tag or digest, so that a task started
-// tomorrow runs what was tested today.
-var imagePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$`)
+// An image with its registry and its digest, so that a task started tomorrow runs what
+// was tested today, wherever it is pulled from. The tag before it is for people.
+var imagePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[0-9a-f]{64}$`)
+
+// mostTasks is how many tasks a service may have ("Amazon ECS endpoints and quotas").
+const mostTasks = 5000
 
 func validateService(p *problems, s Service) {
 	p.check(fargateOffers(s.CPU, s.MemoryMiB), "Service.MemoryMiB", s.MemoryMiB, "a Fargate size: %s", fargateSizes(s.CPU))
 	oneOf(p, "Service.Architecture", s.Architecture, "X86_64", "ARM64")
 	p.atLeast("Service.MinTasks", s.MinTasks, 1)
+	between(p, "Service.MaxTasks", s.MaxTasks, 1, mostTasks)
 	p.check(s.MinTasks <= s.MaxTasks, "Service.MinTasks", s.MinTasks, "at most Service.MaxTasks, %d", s.MaxTasks)
 	between(p, "Service.CPUTargetPercent", s.CPUTargetPercent, 1, 100)
 	between(p, "Service.MemoryTargetPercent", s.MemoryTargetPercent, 1, 100)
 	p.atLeast("Service.RequestsPerTaskPerMinute", s.RequestsPerTaskPerMinute, 1)
 	p.seconds("Service.ScaleOutCooldown", s.ScaleOutCooldown, 0, time.Hour)
 	p.seconds("Service.ScaleInCooldown", s.ScaleInCooldown, 0, time.Hour)
-	p.atLeast("Service.DatabasePoolSize", s.DatabasePoolSize, 1)
+	between(p, "Service.DatabasePoolSize", s.DatabasePoolSize, 1, mostConnections)
 	between(p, "Service.HeapPercent", s.HeapPercent, 1, 90)
 	p.seconds("Service.StartupGrace", s.StartupGrace, time.Second, time.Hour)
 	p.seconds("Service.StopTimeout", s.StopTimeout, time.Second, 120*time.Second)
@@ -42,16 +45,15 @@ func fargateSizes(cpu int) string {
 }
 
 func validateCollector(p *problems, s Service) {
-	p.check(imagePattern.MatchString(s.CollectorImage) && !strings.HasSuffix(s.CollectorImage, ":latest"),
-		"Service.CollectorImage", s.CollectorImage, "an image with its registry and a fixed tag or digest")
+	p.check(imagePattern.MatchString(s.CollectorImage), "Service.CollectorImage", s.CollectorImage,
+		"an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out)")
 	p.check(0 < s.CollectorCPU && s.CollectorCPU < s.CPU, "Service.CollectorCPU", s.CollectorCPU, "more than 0 and less than Service.CPU, %d", s.CPU)
 	p.check(0 < s.CollectorMemoryMiB && s.CollectorMemoryMiB < s.MemoryMiB,
 		"Service.CollectorMemoryMiB", s.CollectorMemoryMiB, "more than 0 and less than Service.MemoryMiB, %d", s.MemoryMiB)
 }
 
 func validateRegistry(p *problems, r Registry) {
-	p.atLeast("Registry.Releases", r.Releases, 2) // the running release and the one to return to
-	p.atLeast("Registry.UntaggedDays", r.UntaggedDays, 1)
+	between(p, "Registry.UntaggedDays", r.UntaggedDays, 1, mostDays)
 }
 
 // validateServiceData reports what the service asks of the database and does not

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -39,7 +40,8 @@ var (
 func validateSite(p *problems, e Environment) {
 	site := e.Site
 	p.check(accountPattern.MatchString(site.Account), "Site.Account", site.Account, "12 digits")
-	validateHosts(p, site)
+	validateHosts(p, e)
+	validateApprovers(p, e)
 	validateAddresses(p, "Site.Alerts.Critical", site.Alerts.Critical)
 	validateAddresses(p, "Site.Alerts.Warning", site.Alerts.Warning)
 	validateImageTag(p, site.ImageTag)
@@ -70,8 +72,12 @@ func validatePipeline(p *problems, pipeline Pipeline) {
 	p.hours("Pipeline.DeploySession", pipeline.DeploySession, 1, 12)
 }
 
-func validateHosts(p *problems, site Site) {
-	zone := site.HostedZone
+// mostCertificate is the length of the longest host name for which ACM issues a
+// certificate ("DomainName" of RequestCertificate).
+const mostCertificate = 64
+
+func validateHosts(p *problems, e Environment) {
+	site, zone := e.Site, e.Site.HostedZone
 	p.check(zonePattern.MatchString(zone.ID), "Site.HostedZone.ID", zone.ID, "the ID of a Route 53 zone, such as Z0123456789EXAMPLE00")
 	p.check(isHost(zone.Name), "Site.HostedZone.Name", zone.Name, "a lower-case domain name without a dot at its end")
 	for _, host := range []struct{ field, name string }{
@@ -84,8 +90,36 @@ func validateHosts(p *problems, site Site) {
 		}
 		inside := host.name == zone.Name || strings.HasSuffix(host.name, "."+zone.Name)
 		p.check(inside, host.field, host.name, "a host name in the hosted zone %q", zone.Name)
+		p.check(len(host.name) <= mostCertificate, host.field, host.name, "at most the %d characters of a certificate's name", mostCertificate)
 	}
 	p.check(site.StaticDomain != site.APIDomain, "Site.StaticDomain", site.StaticDomain, "another host name than Site.APIDomain")
+	p.check(!slices.Contains(e.regionalDomains(), site.StaticDomain), "Site.StaticDomain", site.StaticDomain,
+		"another host name than those of the regions' own load balancers, %s", strings.Join(e.regionalDomains(), ", "))
+}
+
+// regionalDomains are the names of the regions' own load balancers, where the API's
+// name leads to one of them.
+func (e Environment) regionalDomains() []string {
+	if e.DR.Mode != DRStandby {
+		return nil
+	}
+	return []string{e.RegionalDomain(e.Primary), e.RegionalDomain(e.Secondary)}
+}
+
+// mostApprovers keeps the role's trust policy under IAM's quota of 2,048 characters,
+// the ARNs of IAM Identity Center's roles being about 130 long.
+const mostApprovers = 10
+
+// validateApprovers wants roles of this account by their whole names: who stands here
+// approves what can lose data.
+func validateApprovers(p *problems, e Environment) {
+	const field = "Site.RecoveryApprovers"
+	role := regexp.MustCompile("^" + regexp.QuoteMeta(ARN("iam", "", e.Site.Account, "role/")) + `([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
+	for _, approver := range e.Site.RecoveryApprovers {
+		p.check(role.MatchString(approver), field, approver, "the ARN of one role of the account %s", e.Site.Account)
+	}
+	p.check(len(e.Site.RecoveryApprovers) <= mostApprovers, field, len(e.Site.RecoveryApprovers), "at most %d roles, which a trust policy has room for", mostApprovers)
+	p.unique(field, e.Site.RecoveryApprovers)
 }
 
 func isHost(name string) bool { return len(name) <= 253 && hostPattern.MatchString(name) }
@@ -96,9 +130,13 @@ func validateAddresses(p *problems, field string, addresses []string) {
 	p.check(len(addresses) > 0, field, addresses, "at least one e-mail address")
 	for _, address := range addresses {
 		parsed, err := mail.ParseAddress(address)
-		p.check(err == nil && parsed.Address == address, field, address, "a bare e-mail address")
+		p.check(err == nil && parsed.Address == address && isASCII(address), field, address, "a bare e-mail address in ASCII, which is all that SNS takes")
 	}
 	p.unique(field, addresses)
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 func validateImageTag(p *problems, tag string) {
@@ -122,10 +160,11 @@ func validateGrafana(p *problems, grafana GrafanaIdentity) {
 		return
 	}
 	metadata, err := url.Parse(grafana.SAMLMetadataURL)
-	p.check(err == nil && metadata.Scheme == "https" && metadata.Host != "",
-		"Site.Grafana.SAMLMetadataURL", grafana.SAMLMetadataURL, "the https address of the identity provider's metadata")
+	p.check(err == nil && metadata.Scheme == "https" && metadata.Host != "" && len(grafana.SAMLMetadataURL) <= 2048,
+		"Site.Grafana.SAMLMetadataURL", grafana.SAMLMetadataURL, "the https address of the identity provider's metadata, at most 2048 characters")
 	roles := grafana.SAMLAdminRoles
-	p.check(len(roles) > 0 && !slices.Contains(roles, ""), "Site.Grafana.SAMLAdminRoles", roles, "at least one role, none empty")
+	wrong := func(role string) bool { return role == "" || len(role) > 256 }
+	p.check(len(roles) > 0 && !slices.ContainsFunc(roles, wrong), "Site.Grafana.SAMLAdminRoles", roles, "at least one role, each of 1 to 256 characters")
 }
 
 // The classes of data.
@@ -139,7 +178,7 @@ func validateTags(p *problems, tags Tags) {
 		{"Tags.Owner", tags.Owner},
 		{"Tags.CostCentre", tags.CostCentre},
 	} {
-		ok := tagPattern.MatchString(tag.value) && utf8.RuneCountInString(tag.value) <= 256 && !strings.HasPrefix(tag.value, "aws:")
+		ok := tagPattern.MatchString(tag.value) && utf8.RuneCountInString(tag.value) <= 256 && !strings.HasPrefix(strings.ToLower(tag.value), "aws:")
 		p.check(ok, tag.field, tag.value, "1 to 256 letters, digits, spaces and _.:/=+-@, which do not start with \"aws:\"")
 	}
 	oneOf(p, "Tags.DataClass", tags.DataClass, restricted, synthetic)
@@ -172,6 +211,10 @@ func validateZones(p *problems, field string, region Region, least int) {
 	}
 }
 
+// reservedNames would make an environment the owner of what [DeploymentBoundary] and
+// [IdentityStackName] name: policies match on "wallet-<name>".
+var reservedNames = []string{"deployment", "identity"}
+
 // validateNames holds the names of naming.go against the services' limits. Only
 // the environment's name can make one too long.
 func validateNames(p *problems, e Environment) {
@@ -179,6 +222,7 @@ func validateNames(p *problems, e Environment) {
 		p.add("Name", e.Name, "lower-case letters and digits, a letter first, two or more")
 		return
 	}
+	p.check(!slices.Contains(reservedNames, e.Name), "Name", e.Name, "another name than %s, with which the account's own policies and stack begin", strings.Join(reservedNames, ", "))
 	worst := slices.MaxFunc(e.limitedNames(), func(a, b limitedName) int { return a.excess() - b.excess() })
 	p.check(worst.excess() <= 0, "Name", e.Name, "a name short enough for %s %q (at most %d characters, not %d)",
 		worst.what, worst.value, worst.limit, len(worst.value))
@@ -204,6 +248,7 @@ func (e Environment) limitedNames() []limitedName {
 		{"the global database", e.GlobalClusterName(), 63},
 		{"the restore test", e.RestoreTestName(), 50},
 		{"the Region switch plan", e.PlanName(PlanFailover), 32},
+		{"the database's export", e.Prefix() + "-" + strings.Repeat("0", 36), 60}, // with a UUID
 		{"the approver's role", e.RecoveryApprover(), 64},
 		{"the pipeline's role", e.PipelineRole(PipelineMigrations), 64},
 	}

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,10 +49,27 @@ func TestSiteThatAForkFilledInBadly(t *testing.T) {
 		"domain of a namesake":   {func(e *Environment) { e.Site.APIDomain = "notwallet.example.com" }, `Site.APIDomain: want a host name in the hosted zone "wallet.example.com", got "notwallet.example.com"`},
 		"static domain":          {func(e *Environment) { e.Site.StaticDomain = "" }, `Site.StaticDomain: want a lower-case host name without a dot at its end, got ""`},
 		"one domain for both":    {func(e *Environment) { e.Site.StaticDomain = e.Site.APIDomain }, `Site.StaticDomain: want another host name than Site.APIDomain, got "api.wallet.example.com"`},
+		"API name over ACM's 64": {func(e *Environment) { e.Site.APIDomain = strings.Repeat("a", 46) + ".wallet.example.com" }, `Site.APIDomain: want at most the 64 characters of a certificate's name, got "` + strings.Repeat("a", 46) + `.wallet.example.com"`},
+		"static over ACM's 64":   {func(e *Environment) { e.Site.StaticDomain = strings.Repeat("a", 46) + ".wallet.example.com" }, `Site.StaticDomain: want at most the 64 characters of a certificate's name, got "` + strings.Repeat("a", 46) + `.wallet.example.com"`},
+		"static name of a region": {func(e *Environment) { e.Site.StaticDomain = "us-east-1.api.wallet.example.com" },
+			`Site.StaticDomain: want another host name than those of the regions' own load balancers, sa-east-1.api.wallet.example.com, us-east-1.api.wallet.example.com, got "us-east-1.api.wallet.example.com"`},
+		"anybody approves":     {func(e *Environment) { e.Site.RecoveryApprovers = []string{"*"} }, `Site.RecoveryApprovers: want the ARN of one role of the account 222222222222, got "*"`},
+		"any role approves":    {func(e *Environment) { e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/*"} }, `Site.RecoveryApprovers: want the ARN of one role of the account 222222222222, got "arn:aws:iam::222222222222:role/*"`},
+		"a stranger approves":  {func(e *Environment) { e.Site.RecoveryApprovers = []string{"arn:aws:iam::999999999999:role/oncall"} }, `Site.RecoveryApprovers: want the ARN of one role of the account 222222222222, got "arn:aws:iam::999999999999:role/oncall"`},
+		"the account approves": {func(e *Environment) { e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:root"} }, `Site.RecoveryApprovers: want the ARN of one role of the account 222222222222, got "arn:aws:iam::222222222222:root"`},
+		"approver twice": {func(e *Environment) {
+			e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/a", "arn:aws:iam::222222222222:role/a"}
+		}, `Site.RecoveryApprovers: want each value once, got "arn:aws:iam::222222222222:role/a"`},
+		"address beyond ASCII": {func(e *Environment) { e.Site.Alerts.Critical = []string{"plantão@example.com"} }, `Site.Alerts.Critical: want a bare e-mail address in ASCII, which is all that SNS takes, got "plantão@example.com"`},
+		"role of 257 characters": {func(e *Environment) {
+			e.Site.Grafana = GrafanaIdentity{Provider: "SAML", SAMLMetadataURL: "https://id.br/m", SAMLAdminRoles: []string{strings.Repeat("a", 257)}}
+		}, `Site.Grafana.SAMLAdminRoles: want at least one role, each of 1 to 256 characters, got [` + strings.Repeat("a", 257) + `]`},
+		"reserved tag":           {func(e *Environment) { e.Tags.Owner = "AWS:wallet" }, `Tags.Owner: want 1 to 256 letters, digits, spaces and _.:/=+-@, which do not start with "aws:", got "AWS:wallet"`},
+		"name of the boundary":   {func(e *Environment) { e.Name = "deployment" }, `Name: want another name than deployment, identity, with which the account's own policies and stack begin, got "deployment"`},
 		"nobody to wake":         {func(e *Environment) { e.Site.Alerts.Critical = nil }, `Site.Alerts.Critical: want at least one e-mail address, got []`},
 		"nobody to warn":         {func(e *Environment) { e.Site.Alerts.Warning = nil }, `Site.Alerts.Warning: want at least one e-mail address, got []`},
-		"address malformed":      {func(e *Environment) { e.Site.Alerts.Critical = []string{"oncall"} }, `Site.Alerts.Critical: want a bare e-mail address, got "oncall"`},
-		"address with a name":    {func(e *Environment) { e.Site.Alerts.Warning = []string{"A <a@example.com>"} }, `Site.Alerts.Warning: want a bare e-mail address, got "A <a@example.com>"`},
+		"address malformed":      {func(e *Environment) { e.Site.Alerts.Critical = []string{"oncall"} }, `Site.Alerts.Critical: want a bare e-mail address in ASCII, which is all that SNS takes, got "oncall"`},
+		"address with a name":    {func(e *Environment) { e.Site.Alerts.Warning = []string{"A <a@example.com>"} }, `Site.Alerts.Warning: want a bare e-mail address in ASCII, which is all that SNS takes, got "A <a@example.com>"`},
 		"address twice":          {func(e *Environment) { e.Site.Alerts.Warning = []string{"a@b.br", "a@b.br"} }, `Site.Alerts.Warning: want each value once, got "a@b.br"`},
 		"image tag missing":      {func(e *Environment) { e.Site.ImageTag = "" }, `Site.ImageTag: want the tag of the image to run, in config or as -c imageTag=…, or "none" for a first deployment, got ""`},
 		"image tag that moves":   {func(e *Environment) { e.Site.ImageTag = "latest" }, `Site.ImageTag: want a tag that names one image for ever (the repository's tags are immutable), got "latest"`},
@@ -58,7 +77,7 @@ func TestSiteThatAForkFilledInBadly(t *testing.T) {
 		"Grafana provider":       {func(e *Environment) { e.Site.Grafana.Provider = "LDAP" }, `Site.Grafana.Provider: want one of AWS_SSO, SAML, got "LDAP"`},
 		"SAML fields for SSO":    {func(e *Environment) { e.Site.Grafana.SAMLMetadataURL = "https://id.br" }, `Site.Grafana.SAMLMetadataURL: want nothing without Provider SAML, got "https://id.br"`},
 		"SAML roles for SSO":     {func(e *Environment) { e.Site.Grafana.SAMLAdminRoles = []string{"a"} }, `Site.Grafana.SAMLAdminRoles: want nothing without Provider SAML, got [a]`},
-		"SAML without its field": {func(e *Environment) { e.Site.Grafana.Provider = "SAML" }, "Site.Grafana.SAMLMetadataURL: want the https address of the identity provider's metadata, got \"\"\nSite.Grafana.SAMLAdminRoles: want at least one role, none empty, got []"},
+		"SAML without its field": {func(e *Environment) { e.Site.Grafana.Provider = "SAML" }, "Site.Grafana.SAMLMetadataURL: want the https address of the identity provider's metadata, at most 2048 characters, got \"\"\nSite.Grafana.SAMLAdminRoles: want at least one role, each of 1 to 256 characters, got []"},
 		"repository with owner":  {func(e *Environment) { e.Site.GitHub.Platform.Name = "example/wallet-infra" }, `Site.GitHub.Platform.Name: want the name of a GitHub repository, without its owner, got "example/wallet-infra"`},
 		"owner as a pattern":     {func(e *Environment) { e.Site.GitHub.Service.Owner = "*" }, `Site.GitHub.Service.Owner: want the name of a GitHub account, got "*"`},
 		"owner without number":   {func(e *Environment) { e.Site.GitHub.Service.OwnerID = 0 }, `Site.GitHub.Service.OwnerID: want the number that GitHub gave to the owner, got 0`},
@@ -119,11 +138,20 @@ func TestPlatformOutsideBrazilAgainstTheResidencySwitch(t *testing.T) {
 }
 
 func TestNetworkThatCannotBeCreatedOrFillsUp(t *testing.T) {
+	private := func(block string) string {
+		return `Network.CIDR: want a block inside 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10: AWS refuses some of the others, and the rest are somebody's addresses on the internet, got "` + block + `"`
+	}
 	const form = "an IPv4 block of /16 to /28 that starts at its first address"
 	assertRefused(t, large, map[string]refusal{
 		"VPC malformed":             {func(e *Environment) { e.Network.CIDR = "10.0.0.0" }, `Network.CIDR: want ` + form + `, got "10.0.0.0"`},
 		"VPC too wide":              {func(e *Environment) { e.Network.CIDR = "10.0.0.0/15" }, `Network.CIDR: want ` + form + `, got "10.0.0.0/15"`},
 		"VPC with host bits":        {func(e *Environment) { e.Network.CIDR = "10.0.0.1/16" }, `Network.CIDR: want ` + form + `, got "10.0.0.1/16"`},
+		"VPC of loopback":           {func(e *Environment) { renumber(&e.Network, "127.0") }, private("127.0.0.0/16")},
+		"VPC of link-local":         {func(e *Environment) { renumber(&e.Network, "169.254") }, private("169.254.0.0/16")},
+		"VPC of multicast":          {func(e *Environment) { renumber(&e.Network, "224.0") }, private("224.0.0.0/16")},
+		"VPC of nobody":             {func(e *Environment) { renumber(&e.Network, "0.0") }, private("0.0.0.0/16")},
+		"VPC of somebody else":      {func(e *Environment) { renumber(&e.Network, "8.8") }, private("8.8.0.0/16")},
+		"VPC beside 172.16/12":      {func(e *Environment) { renumber(&e.Network, "172.32") }, private("172.32.0.0/16")},
 		"VPC in IPv6":               {func(e *Environment) { e.Network.CIDR = "fd00::/24" }, `Network.CIDR: want ` + form + `, got "fd00::/24"`},
 		"subnet malformed":          {func(e *Environment) { e.Network.Public[1] = "10.0.2.0/29" }, `Network.Public[1]: want ` + form + `, got "10.0.2.0/29"`},
 		"subnet outside":            {func(e *Environment) { e.Network.Private[0] = "10.9.11.0/24" }, `Network.Private[0]: want a block inside 10.0.0.0/16, got 10.9.11.0/24`},
@@ -141,6 +169,25 @@ func TestNetworkThatCannotBeCreatedOrFillsUp(t *testing.T) {
 	})
 }
 
+// renumber gives production's network other first two bytes, subnets included.
+func renumber(network *Network, bytes string) {
+	network.CIDR = strings.Replace(network.CIDR, "10.0", bytes, 1)
+	for _, tier := range []*[]string{&network.Public, &network.Private, &network.Database} {
+		*tier = slices.Clone(*tier)
+		for i := range *tier {
+			(*tier)[i] = strings.Replace((*tier)[i], "10.0", bytes, 1)
+		}
+	}
+}
+
+func TestEveryPrivateRangeHoldsANetwork(t *testing.T) {
+	for _, bytes := range []string{"10.255", "172.31", "192.168", "100.127"} {
+		env := large()
+		renumber(&env.Network, bytes)
+		assert.NoError(t, env.Validate(), bytes)
+	}
+}
+
 func TestDatabaseThatAuroraRefuses(t *testing.T) {
 	assertRefused(t, large, map[string]refusal{
 		"version off the LTS line": {func(e *Environment) { e.Database.EngineVersion = "3.02.0" }, `Database.EngineVersion: want one of 3.10.0, 3.10.1, 3.10.2, 3.10.3, 3.10.4, got "3.02.0"`},
@@ -156,17 +203,28 @@ func TestDatabaseThatAuroraRefuses(t *testing.T) {
 		"PITR over 35":             {func(e *Environment) { e.Database.BackupRetentionDays = 36 }, `Database.BackupRetentionDays: want 1 to 35, got 36`},
 		"backup window malformed":  {func(e *Environment) { e.Database.BackupWindow = "3:00-4:00" }, `Database.BackupWindow: want hh:mm-hh:mm in UTC, 30 minutes or longer, got "3:00-4:00"`},
 		"backup window short":      {func(e *Environment) { e.Database.BackupWindow = "03:00-03:29" }, `Database.BackupWindow: want hh:mm-hh:mm in UTC, 30 minutes or longer, got "03:00-03:29"`},
-		"maintenance malformed":    {func(e *Environment) { e.Database.MaintenanceWindow = "Sun:04:00-Sun:05:00" }, `Database.MaintenanceWindow: want ddd:hh:mm-ddd:hh:mm in UTC, 30 minutes or longer, got "Sun:04:00-Sun:05:00"`},
+		"maintenance malformed":    {func(e *Environment) { e.Database.MaintenanceWindow = "Sun:04:00-Sun:05:00" }, `Database.MaintenanceWindow: want ddd:hh:mm-ddd:hh:mm in UTC, 30 minutes or longer and at most a day, got "Sun:04:00-Sun:05:00"`},
 		"windows overlap":          {func(e *Environment) { e.Database.MaintenanceWindow = "sun:03:30-sun:04:30" }, `Database.MaintenanceWindow: want a time apart from Database.BackupWindow 03:00-04:00, got "sun:03:30-sun:04:30"`},
-		"insights":                 {func(e *Environment) { e.Database.Insights = "off" }, `Database.Insights: want one of standard, advanced, got "off"`},
-		"monitoring":               {func(e *Environment) { e.Database.MonitoringInterval = 20 * time.Second }, `Database.MonitoringInterval: want one of [1 5 10 15 30 60] seconds, got 20s`},
-		"every statement slow":     {func(e *Environment) { e.Database.SlowQuery = 0 }, `Database.SlowQuery: want more than 0s, which would log every statement, got 0s`},
-		"rotation":                 {func(e *Environment) { e.Database.RotationDays = 0 }, `Database.RotationDays: want 1 to 1000, got 0`},
-		"log retention":            {func(e *Environment) { e.Database.LogRetentionDays = 0 }, `Database.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 0`},
+		"instances until backup":   {func(e *Environment) { e.Database.MaintenanceWindow = "sun:02:30-sun:03:00" }, `Database.MaintenanceWindow: want a time apart from Database.BackupWindow 03:00-04:00, got "sun:02:30-sun:03:00"`},
+		"maintenance for two days": {func(e *Environment) { e.Database.MaintenanceWindow = "sat:04:00-mon:03:00" }, `Database.MaintenanceWindow: want ddd:hh:mm-ddd:hh:mm in UTC, 30 minutes or longer and at most a day, got "sat:04:00-mon:03:00"
+Database.MaintenanceWindow: want a time apart from Database.BackupWindow 03:00-04:00, got "sat:04:00-mon:03:00"`},
+		"insights":             {func(e *Environment) { e.Database.Insights = "off" }, `Database.Insights: want one of standard, advanced, got "off"`},
+		"monitoring":           {func(e *Environment) { e.Database.MonitoringInterval = 20 * time.Second }, `Database.MonitoringInterval: want one of [1 5 10 15 30 60] seconds, got 20s`},
+		"every statement slow": {func(e *Environment) { e.Database.SlowQuery = 0 }, `Database.SlowQuery: want whole milliseconds, 1ms to 1h0m0s, got 0s`},
+		"slow in a nanosecond": {func(e *Environment) { e.Database.SlowQuery = time.Nanosecond }, `Database.SlowQuery: want whole milliseconds, 1ms to 1h0m0s, got 1ns`},
+		"slow by fractions":    {func(e *Environment) { e.Database.SlowQuery = 1500 * time.Microsecond }, `Database.SlowQuery: want whole milliseconds, 1ms to 1h0m0s, got 1.5ms`},
+		"rotation":             {func(e *Environment) { e.Database.RotationDays = 0 }, `Database.RotationDays: want 1 to 1000, got 0`},
+		"log retention":        {func(e *Environment) { e.Database.LogRetentionDays = 0 }, `Database.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 0`},
 	})
 	assertRefused(t, small, map[string]refusal{
 		"max without a secondary": {func(e *Environment) { e.Database.MaxReaders = 16 }, `Database.MaxReaders: want at most 15, got 16`},
 	})
+}
+
+func TestTheInstancesOfAClusterRestartOneAfterTheOtherAndTheWriterLast(t *testing.T) {
+	db := Database{MaintenanceWindow: "mon:23:30-tue:00:30"}
+	assert.Equal(t, "mon:23:30-tue:00:00", db.WriterWindow())
+	assert.Equal(t, []string{"sun:23:30-mon:00:00", "mon:00:00-mon:00:30"}, []string{db.ReaderWindow(1), db.ReaderWindow(2)})
 }
 
 func TestWindowsMeetAcrossMidnightAndTheWeeksEnd(t *testing.T) {
@@ -190,22 +248,22 @@ func TestWindowsMeetAcrossMidnightAndTheWeeksEnd(t *testing.T) {
 func TestCacheThatElastiCacheRefuses(t *testing.T) {
 	const types = `want a node type offered in sa-east-1, with "cache." (families m6g, m7g, r6g, r7g, t3, t4g)`
 	assertRefused(t, large, map[string]refusal{
-		"engine":                 {func(e *Environment) { e.Cache.Engine = "memcached" }, `Cache.Engine: want one of redis, valkey, got "memcached"`},
-		"version of the other":   {func(e *Environment) { e.Cache.EngineVersion = "8.0" }, `Cache.EngineVersion: want a version of redis (6.2, 7.0, 7.1), got "8.0"`},
-		"the seed's node type":   {func(e *Environment) { e.Cache.NodeType = "cache.r6g.medium" }, `Cache.NodeType: ` + types + `, got "cache.r6g.medium"`},
-		"type without prefix":    {func(e *Environment) { e.Cache.NodeType = "r6g.large" }, `Cache.NodeType: ` + types + `, got "r6g.large"`},
-		"sources disagree":       {func(e *Environment) { e.Cache.NodeType = "cache.r8g.large" }, `Cache.NodeType: ` + types + `, got "cache.r8g.large"`},
-		"replicas":               {func(e *Environment) { e.Cache.Replicas = 6 }, `Cache.Replicas: want 0 to 5, got 6`},
-		"cluster of single node": {func(e *Environment) { e.Cache.Replicas = 0 }, `Cache.Replicas: want at least 1 with Cache.ClusterMode, whose failover is mandatory, got 0`},
-		"no shard":               {func(e *Environment) { e.Cache.Shards = 0 }, `Cache.Shards: want at least 1, got 0`},
-		"snapshots":              {func(e *Environment) { e.Cache.SnapshotRetentionDays = 36 }, `Cache.SnapshotRetentionDays: want 0 to 35, got 36`},
-		"snapshot window short":  {func(e *Environment) { e.Cache.SnapshotWindow = "02:00-02:30" }, `Cache.SnapshotWindow: want hh:mm-hh:mm in UTC, 60 minutes or longer, got "02:00-02:30"`},
-		"maintenance short":      {func(e *Environment) { e.Cache.MaintenanceWindow = "sun:05:00-sun:05:30" }, `Cache.MaintenanceWindow: want ddd:hh:mm-ddd:hh:mm in UTC, 60 minutes or longer, got "sun:05:00-sun:05:30"`},
-		"windows overlap":        {func(e *Environment) { e.Cache.MaintenanceWindow = "sun:02:30-sun:03:30" }, `Cache.MaintenanceWindow: want a time apart from Cache.SnapshotWindow 02:00-03:00, got "sun:02:30-sun:03:30"`},
-		"log retention":          {func(e *Environment) { e.Cache.LogRetentionDays = 91 }, `Cache.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 91`},
+		"engine":                      {func(e *Environment) { e.Cache.Engine = "memcached" }, `Cache.Engine: want one of redis, valkey, got "memcached"`},
+		"version of the other":        {func(e *Environment) { e.Cache.EngineVersion = "8.0" }, `Cache.EngineVersion: want a version of redis (7.0, 7.1), got "8.0"`},
+		"the seed's node type":        {func(e *Environment) { e.Cache.NodeType = "cache.r6g.medium" }, `Cache.NodeType: ` + types + `, got "cache.r6g.medium"`},
+		"type without prefix":         {func(e *Environment) { e.Cache.NodeType = "r6g.large" }, `Cache.NodeType: ` + types + `, got "r6g.large"`},
+		"sources disagree":            {func(e *Environment) { e.Cache.NodeType = "cache.r8g.large" }, `Cache.NodeType: ` + types + `, got "cache.r8g.large"`},
+		"replicas":                    {func(e *Environment) { e.Cache.Replicas = 6 }, `Cache.Replicas: want 0 to 5, got 6`},
+		"version before its TLS mode": {func(e *Environment) { e.Cache.EngineVersion = "6.2" }, `Cache.EngineVersion: want a version of redis (7.0, 7.1), got "6.2"`},
+		"no shard":                    {func(e *Environment) { e.Cache.Shards = 0 }, `Cache.Shards: want 1 to 500, got 0`},
+		"snapshots":                   {func(e *Environment) { e.Cache.SnapshotRetentionDays = 36 }, `Cache.SnapshotRetentionDays: want 0 to 35, got 36`},
+		"snapshot window short":       {func(e *Environment) { e.Cache.SnapshotWindow = "02:00-02:30" }, `Cache.SnapshotWindow: want hh:mm-hh:mm in UTC, 60 minutes or longer, got "02:00-02:30"`},
+		"maintenance short":           {func(e *Environment) { e.Cache.MaintenanceWindow = "sun:05:00-sun:05:30" }, `Cache.MaintenanceWindow: want ddd:hh:mm-ddd:hh:mm in UTC, 60 minutes or longer and at most a day, got "sun:05:00-sun:05:30"`},
+		"windows overlap":             {func(e *Environment) { e.Cache.MaintenanceWindow = "sun:02:30-sun:03:30" }, `Cache.MaintenanceWindow: want a time apart from Cache.SnapshotWindow 02:00-03:00, got "sun:02:30-sun:03:30"`},
+		"log retention":               {func(e *Environment) { e.Cache.LogRetentionDays = 91 }, `Cache.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 91`},
 	})
 	assertRefused(t, small, map[string]refusal{
-		"shards without cluster mode": {func(e *Environment) { e.Cache.Shards = 2 }, `Cache.Shards: want 1 without Cache.ClusterMode, got 2`},
+		"shards without cluster mode": {func(e *Environment) { e.Cache.ClusterMode, e.Cache.Shards = false, 2 }, `Cache.Shards: want 1 without Cache.ClusterMode, got 2`},
 	})
 }
 
@@ -218,27 +276,34 @@ func TestCacheWithMoreNodesThanAnyGroupHas(t *testing.T) {
 func TestBrokersThatMSKRefuses(t *testing.T) {
 	const versions = `want one of 3.8.x, 3.8.x.kraft, 3.9.x, 3.9.x.kraft, 4.0.x.kraft, 4.1.x.kraft`
 	assertRefused(t, large, map[string]refusal{
-		"version unknown":         {func(e *Environment) { e.Messaging.KafkaVersion = "2.8.1" }, `Messaging.KafkaVersion: ` + versions + `, got "2.8.1"`},
-		"version 4 on ZooKeeper":  {func(e *Environment) { e.Messaging.KafkaVersion = "4.0.x" }, `Messaging.KafkaVersion: ` + versions + `, got "4.0.x"`},
-		"broker type unknown":     {func(e *Environment) { e.Messaging.BrokerType = "kafka.m6g.large" }, `Messaging.BrokerType: want a broker type offered in sa-east-1, with "kafka." (families m5, m7g, t3), got "kafka.m6g.large"`},
-		"broker type unprefixed":  {func(e *Environment) { e.Messaging.BrokerType = "m5.large" }, `Messaging.BrokerType: want a broker type offered in sa-east-1, with "kafka." (families m5, m7g, t3), got "m5.large"`},
-		"brokers not a multiple":  {func(e *Environment) { e.Messaging.Brokers = 4 }, `Messaging.Brokers: want a multiple of Messaging.Zones, 3, got 4`},
-		"no broker":               {func(e *Environment) { e.Messaging.Brokers = 0 }, "Messaging.Brokers: want a multiple of Messaging.Zones, 3, got 0\nMessaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 0, got 3"},
-		"one copy":                {func(e *Environment) { e.Messaging.ReplicationFactor = 1 }, "Messaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 3, got 1\nMessaging.MinInSyncReplicas: want at least 1 and less than Messaging.ReplicationFactor, 1, got 2"},
-		"more copies than broker": {func(e *Environment) { e.Messaging.ReplicationFactor = 4 }, `Messaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 3, got 4`},
-		"every copy needed":       {func(e *Environment) { e.Messaging.MinInSyncReplicas = 3 }, `Messaging.MinInSyncReplicas: want at least 1 and less than Messaging.ReplicationFactor, 3, got 3`},
-		"no volume":               {func(e *Environment) { e.Messaging.VolumeGiB = 0 }, `Messaging.VolumeGiB: want 1 to 16384, got 0`},
-		"volume min over max":     {func(e *Environment) { e.Messaging.VolumeGiB = 3000 }, `Messaging.MaxVolumeGiB: want 3000 to 16384, got 2000`},
-		"volume too large":        {func(e *Environment) { e.Messaging.MaxVolumeGiB = 16385 }, `Messaging.MaxVolumeGiB: want 500 to 16384, got 16385`},
-		"volume target":           {func(e *Environment) { e.Messaging.VolumeTargetPercent = 81 }, `Messaging.VolumeTargetPercent: want 10 to 80, got 81`},
-		"topic name":              {func(e *Environment) { e.Messaging.Topics[0].Name = "wallet events" }, `Messaging.Topics[0].Name: want 1 to 249 letters, digits, '.', '_' and '-', without Kafka's own prefix "__", got "wallet events"`},
-		"topic of Kafka's own":    {func(e *Environment) { e.Messaging.Topics[0].Name = "__consumer_offsets" }, `Messaging.Topics[0].Name: want 1 to 249 letters, digits, '.', '_' and '-', without Kafka's own prefix "__", got "__consumer_offsets"`},
-		"topic twice":             {func(e *Environment) { e.Messaging.Topics[1].Name = "wallet-events" }, `Messaging.Topics: want each value once, got "wallet-events"`},
-		"partitions":              {func(e *Environment) { e.Messaging.Topics[2].Partitions = 0 }, `Messaging.Topics[2].Partitions: want at least 1, got 0`},
-		"cleanup":                 {func(e *Environment) { e.Messaging.Topics[0].Cleanup = "compacted" }, `Messaging.Topics[0].Cleanup: want one of compact, delete, got "compacted"`},
-		"retention":               {func(e *Environment) { e.Messaging.Topics[0].Retention = 0 }, `Messaging.Topics[0].Retention: want more than 0s, got 0s`},
-		"too many replicas":       {func(e *Environment) { e.Messaging.Topics[0].Partitions = 953 }, `Messaging.Topics: want at most 1000 partition replicas on each kafka.m5.large, got 1001`},
-		"log retention":           {func(e *Environment) { e.Messaging.LogRetentionDays = 2 }, `Messaging.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 2`},
+		"version unknown":          {func(e *Environment) { e.Messaging.KafkaVersion = "2.8.1" }, `Messaging.KafkaVersion: ` + versions + `, got "2.8.1"`},
+		"version 4 on ZooKeeper":   {func(e *Environment) { e.Messaging.KafkaVersion = "4.0.x" }, `Messaging.KafkaVersion: ` + versions + `, got "4.0.x"`},
+		"broker type unknown":      {func(e *Environment) { e.Messaging.BrokerType = "kafka.m6g.large" }, `Messaging.BrokerType: want a broker type offered in sa-east-1, with "kafka." (families m5, m7g, t3), got "kafka.m6g.large"`},
+		"broker type unprefixed":   {func(e *Environment) { e.Messaging.BrokerType = "m5.large" }, `Messaging.BrokerType: want a broker type offered in sa-east-1, with "kafka." (families m5, m7g, t3), got "m5.large"`},
+		"brokers not a multiple":   {func(e *Environment) { e.Messaging.Brokers = 4 }, `Messaging.Brokers: want a multiple of Messaging.Zones, 3, got 4`},
+		"no broker":                {func(e *Environment) { e.Messaging.Brokers = 0 }, "Messaging.Brokers: want a multiple of Messaging.Zones, 3, got 0\nMessaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 0, got 3"},
+		"one copy":                 {func(e *Environment) { e.Messaging.ReplicationFactor = 1 }, "Messaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 3, got 1\nMessaging.MinInSyncReplicas: want at least 1 and less than Messaging.ReplicationFactor, 1, got 2"},
+		"more copies than broker":  {func(e *Environment) { e.Messaging.ReplicationFactor = 4 }, `Messaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 3, got 4`},
+		"every copy needed":        {func(e *Environment) { e.Messaging.MinInSyncReplicas = 3 }, `Messaging.MinInSyncReplicas: want at least 1 and less than Messaging.ReplicationFactor, 3, got 3`},
+		"no volume":                {func(e *Environment) { e.Messaging.VolumeGiB = 0 }, `Messaging.VolumeGiB: want 1 to 16384, got 0`},
+		"volume min over max":      {func(e *Environment) { e.Messaging.VolumeGiB = 3000 }, `Messaging.MaxVolumeGiB: want 3000 to 16384, got 2000`},
+		"volume too large":         {func(e *Environment) { e.Messaging.MaxVolumeGiB = 16385 }, `Messaging.MaxVolumeGiB: want 500 to 16384, got 16385`},
+		"volume target":            {func(e *Environment) { e.Messaging.VolumeTargetPercent = 81 }, `Messaging.VolumeTargetPercent: want 10 to 80, got 81`},
+		"topic name":               {func(e *Environment) { e.Messaging.Topics[0].Name = "wallet events" }, `Messaging.Topics[0].Name: want 1 to 249 letters, digits, '.', '_' and '-', without Kafka's own prefix "__", got "wallet events"`},
+		"topic of Kafka's own":     {func(e *Environment) { e.Messaging.Topics[0].Name = "__consumer_offsets" }, `Messaging.Topics[0].Name: want 1 to 249 letters, digits, '.', '_' and '-', without Kafka's own prefix "__", got "__consumer_offsets"`},
+		"topic twice":              {func(e *Environment) { e.Messaging.Topics[1].Name = "wallet-events" }, `Messaging.Topics: want each value once, got "wallet-events"`},
+		"partitions":               {func(e *Environment) { e.Messaging.Topics[2].Partitions = 0 }, `Messaging.Topics[2].Partitions: want 1 to 100000, got 0`},
+		"partitions that overflow": {func(e *Environment) { e.Messaging.Topics[2].Partitions = math.MaxInt }, "Messaging.Topics[2].Partitions: want 1 to 100000, got 9223372036854775807\nMessaging.Topics: want at most 1000 partition replicas on each kafka.m5.large, got 100049"},
+		"topics that Kafka cannot tell apart": {func(e *Environment) {
+			e.Messaging.Topics[0].Name, e.Messaging.Topics[1].Name = "wallet.events", "wallet_events"
+		},
+			`Messaging.Topics: want a name that differs from "wallet.events" in more than "." and "_", got "wallet_events"`},
+		"retention of a nanosecond": {func(e *Environment) { e.Messaging.Topics[0].Retention = 1 }, `Messaging.Topics[0].Retention: want whole seconds, 1m0s to 876000h0m0s, got 1ns`},
+		"brokers over the quota":    {func(e *Environment) { e.Messaging.Brokers = 63 }, `Messaging.Brokers: want at most 60 with Kafka 3.9.x.kraft, got 63`},
+		"cleanup":                   {func(e *Environment) { e.Messaging.Topics[0].Cleanup = "compacted" }, `Messaging.Topics[0].Cleanup: want one of compact, delete, got "compacted"`},
+		"retention":                 {func(e *Environment) { e.Messaging.Topics[0].Retention = 0 }, `Messaging.Topics[0].Retention: want whole seconds, 1m0s to 876000h0m0s, got 0s`},
+		"too many replicas":         {func(e *Environment) { e.Messaging.Topics[0].Partitions = 953 }, `Messaging.Topics: want at most 1000 partition replicas on each kafka.m5.large, got 1001`},
+		"log retention":             {func(e *Environment) { e.Messaging.LogRetentionDays = 2 }, `Messaging.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 2`},
 	})
 	assertRefused(t, small, map[string]refusal{
 		"the seed's single broker": {func(e *Environment) { e.Messaging.Brokers = 1 }, "Messaging.Brokers: want a multiple of Messaging.Zones, 2, got 1\nMessaging.ReplicationFactor: want at least 2 and at most Messaging.Brokers, 1, got 2"},
@@ -253,21 +318,24 @@ func TestBrokersThatMSKRefuses(t *testing.T) {
 
 func TestStorageAndBackupsThatCannotKeepTheirPromise(t *testing.T) {
 	assertRefused(t, large, map[string]refusal{
-		"backups gone at once":    {func(e *Environment) { e.Storage.BackupRetentionDays = 0 }, "Storage.BackupRetentionDays: want at least 1, got 0\nStorage.BackupColdAfterDays: want 0, or less than Storage.BackupRetentionDays, 0, got 30"},
+		"backups gone at once":    {func(e *Environment) { e.Storage.BackupRetentionDays = 0 }, "Storage.BackupRetentionDays: want 1 to 36500, got 0\nStorage.BackupColdAfterDays: want 0, or less than Storage.BackupRetentionDays, 0, got 30"},
 		"cold after it is gone":   {func(e *Environment) { e.Storage.BackupColdAfterDays = 365 }, `Storage.BackupColdAfterDays: want 0, or less than Storage.BackupRetentionDays, 365, got 365`},
 		"cold before it is there": {func(e *Environment) { e.Storage.BackupColdAfterDays = -1 }, `Storage.BackupColdAfterDays: want 0, or less than Storage.BackupRetentionDays, 365, got -1`},
-		"logs gone at once":       {func(e *Environment) { e.Storage.LogRetentionDays = 0 }, `Storage.LogRetentionDays: want at least 1, got 0`},
-		"no way back":             {func(e *Environment) { e.Storage.NoncurrentDays = 0 }, `Storage.NoncurrentDays: want at least 1, got 0`},
+		"logs gone at once":       {func(e *Environment) { e.Storage.LogRetentionDays = 0 }, `Storage.LogRetentionDays: want 1 to 36500, got 0`},
+		"no way back":             {func(e *Environment) { e.Storage.NoncurrentDays = 0 }, `Storage.NoncurrentDays: want 1 to 36500, got 0`},
 		"hour":                    {func(e *Environment) { e.Backup.StartHourUTC = 24 }, `Backup.StartHourUTC: want 0 to 23, got 24`},
-		"lock without a minimum":  {func(e *Environment) { e.Backup.LockMinDays = 0 }, `Backup.LockMinDays: want at least 1, got 0`},
+		"lock without a minimum":  {func(e *Environment) { e.Backup.LockMinDays = 0 }, `Backup.LockMinDays: want 1 to 36499, got 0`},
 		"lock without an end":     {func(e *Environment) { e.Backup.LockMaxDays = 36501 }, `Backup.LockMaxDays: want 8 to 36500, got 36501`},
 		"shorter than the lock":   {func(e *Environment) { e.Backup.RetentionDays = 6 }, `Backup.RetentionDays: want the vault lock's 7 to 365, got 6`},
 		"longer than the lock":    {func(e *Environment) { e.Backup.RetentionDays = 366 }, `Backup.RetentionDays: want the vault lock's 7 to 365, got 366`},
 		"no time for regret":      {func(e *Environment) { e.Backup.LockGraceDays = 2 }, `Backup.LockGraceDays: want 0, or 3 to 36500, got 2`},
+		"export on no day":        {func(e *Environment) { e.Backup.ExportDay = 0 }, `Backup.ExportDay: want 1 to 28, got 0`},
+		"export but in February":  {func(e *Environment) { e.Backup.ExportDay = 29 }, `Backup.ExportDay: want 1 to 28, got 29`},
+		"windows over a day":      {func(e *Environment) { e.Backup.StartWindow, e.Backup.CompletionWindow = 8*time.Hour, 16*time.Hour }, `Backup.CompletionWindow: want whole hours, more than Backup.StartWindow, 8h0m0s, and with it less than a day, got 16h0m0s`},
 		"restore never tested":    {func(e *Environment) { e.Backup.RestoreTestDays = 0 }, `Backup.RestoreTestDays: want 1 to 31, got 0`},
-		"uploads for ever":        {func(e *Environment) { e.Storage.IncompleteUploadDays = 0 }, `Storage.IncompleteUploadDays: want at least 1, got 0`},
+		"uploads for ever":        {func(e *Environment) { e.Storage.IncompleteUploadDays = 0 }, `Storage.IncompleteUploadDays: want 1 to 36500, got 0`},
 		"start within minutes":    {func(e *Environment) { e.Backup.StartWindow = 30 * time.Minute }, `Backup.StartWindow: want 1 to 168 whole hours, got 30m0s`},
-		"end before the start":    {func(e *Environment) { e.Backup.CompletionWindow = time.Hour }, `Backup.CompletionWindow: want whole hours, more than Backup.StartWindow, 1h0m0s, got 1h0m0s`},
+		"end before the start":    {func(e *Environment) { e.Backup.CompletionWindow = time.Hour }, `Backup.CompletionWindow: want whole hours, more than Backup.StartWindow, 1h0m0s, and with it less than a day, got 1h0m0s`},
 		"restore test for ever":   {func(e *Environment) { e.Backup.RestoreTestHold = 169 * time.Hour }, `Backup.RestoreTestHold: want 1 to 168 whole hours, got 169h0m0s`},
 	})
 }
@@ -280,6 +348,7 @@ func TestTasksThatFargateRefuses(t *testing.T) {
 		"architecture":          {func(e *Environment) { e.Service.Architecture = "amd64" }, `Service.Architecture: want one of X86_64, ARM64, got "amd64"`},
 		"no task":               {func(e *Environment) { e.Service.MinTasks = 0 }, `Service.MinTasks: want at least 1, got 0`},
 		"min over max":          {func(e *Environment) { e.Service.MinTasks = 21 }, `Service.MinTasks: want at most Service.MaxTasks, 20, got 21`},
+		"tasks that overflow":   {func(e *Environment) { e.Service.MaxTasks = math.MaxInt }, `Service.MaxTasks: want 1 to 5000, got 9223372036854775807`},
 		"CPU target":            {func(e *Environment) { e.Service.CPUTargetPercent = 0 }, `Service.CPUTargetPercent: want 1 to 100, got 0`},
 		"memory target":         {func(e *Environment) { e.Service.MemoryTargetPercent = 101 }, `Service.MemoryTargetPercent: want 1 to 100, got 101`},
 		"requests":              {func(e *Environment) { e.Service.RequestsPerTaskPerMinute = 0 }, `Service.RequestsPerTaskPerMinute: want at least 1, got 0`},
@@ -287,20 +356,20 @@ func TestTasksThatFargateRefuses(t *testing.T) {
 		"stop over two minutes": {func(e *Environment) { e.Service.StopTimeout = 121 * time.Second }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 2m1s`},
 		"stop by fractions": {func(e *Environment) { e.Service.StopTimeout = 1500 * time.Millisecond }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 1.5s
 Edge.DeregistrationDelay: want less than Service.StopTimeout, 1.5s, got 1m0s`},
-		"out too slowly":       {func(e *Environment) { e.Service.ScaleOutCooldown = time.Hour + time.Second }, `Service.ScaleOutCooldown: want whole seconds, 0s to 1h0m0s, got 1h0m1s`},
-		"out before now":       {func(e *Environment) { e.Service.ScaleOutCooldown = -time.Second }, `Service.ScaleOutCooldown: want whole seconds, 0s to 1h0m0s, got -1s`},
-		"in too slowly":        {func(e *Environment) { e.Service.ScaleInCooldown = time.Hour + time.Second }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got 1h0m1s`},
-		"in by fractions":      {func(e *Environment) { e.Service.ScaleInCooldown = 1500 * time.Millisecond }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got 1.5s`},
-		"in before now":        {func(e *Environment) { e.Service.ScaleInCooldown = -time.Second }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got -1s`},
-		"no connection":        {func(e *Environment) { e.Service.DatabasePoolSize = 0 }, `Service.DatabasePoolSize: want at least 1, got 0`},
-		"no heap":              {func(e *Environment) { e.Service.HeapPercent = 0 }, `Service.HeapPercent: want 1 to 90, got 0`},
-		"heap takes all":       {func(e *Environment) { e.Service.HeapPercent = 91 }, `Service.HeapPercent: want 1 to 90, got 91`},
-		"sample ratio":         {func(e *Environment) { e.Service.TraceSampleRatio = 5 }, `Service.TraceSampleRatio: want 0 to 1, got 5`},
-		"collector that moves": {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:latest" }, `Service.CollectorImage: want an image with its registry and a fixed tag or digest, got "public.ecr.aws/a/b:latest"`},
-		"collector untagged":   {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b" }, `Service.CollectorImage: want an image with its registry and a fixed tag or digest, got "public.ecr.aws/a/b"`},
-		"collector takes CPU":  {func(e *Environment) { e.Service.CollectorCPU = 4096 }, `Service.CollectorCPU: want more than 0 and less than Service.CPU, 4096, got 4096`},
-		"collector takes all":  {func(e *Environment) { e.Service.CollectorMemoryMiB = 8192 }, `Service.CollectorMemoryMiB: want more than 0 and less than Service.MemoryMiB, 8192, got 8192`},
-		"log retention":        {func(e *Environment) { e.Service.LogRetentionDays = 4 }, `Service.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 4`},
+		"out too slowly":           {func(e *Environment) { e.Service.ScaleOutCooldown = time.Hour + time.Second }, `Service.ScaleOutCooldown: want whole seconds, 0s to 1h0m0s, got 1h0m1s`},
+		"out before now":           {func(e *Environment) { e.Service.ScaleOutCooldown = -time.Second }, `Service.ScaleOutCooldown: want whole seconds, 0s to 1h0m0s, got -1s`},
+		"in too slowly":            {func(e *Environment) { e.Service.ScaleInCooldown = time.Hour + time.Second }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got 1h0m1s`},
+		"in by fractions":          {func(e *Environment) { e.Service.ScaleInCooldown = 1500 * time.Millisecond }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got 1.5s`},
+		"in before now":            {func(e *Environment) { e.Service.ScaleInCooldown = -time.Second }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got -1s`},
+		"no connection":            {func(e *Environment) { e.Service.DatabasePoolSize = 0 }, `Service.DatabasePoolSize: want 1 to 16000, got 0`},
+		"no heap":                  {func(e *Environment) { e.Service.HeapPercent = 0 }, `Service.HeapPercent: want 1 to 90, got 0`},
+		"heap takes all":           {func(e *Environment) { e.Service.HeapPercent = 91 }, `Service.HeapPercent: want 1 to 90, got 91`},
+		"sample ratio":             {func(e *Environment) { e.Service.TraceSampleRatio = 5 }, `Service.TraceSampleRatio: want 0 to 1, got 5`},
+		"collector that moves":     {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:latest" }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "public.ecr.aws/a/b:latest"`},
+		"collector without digest": {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:v1" }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "public.ecr.aws/a/b:v1"`},
+		"collector takes CPU":      {func(e *Environment) { e.Service.CollectorCPU = 4096 }, `Service.CollectorCPU: want more than 0 and less than Service.CPU, 4096, got 4096`},
+		"collector takes all":      {func(e *Environment) { e.Service.CollectorMemoryMiB = 8192 }, `Service.CollectorMemoryMiB: want more than 0 and less than Service.MemoryMiB, 8192, got 8192`},
+		"log retention":            {func(e *Environment) { e.Service.LogRetentionDays = 4 }, `Service.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 4`},
 	})
 }
 
@@ -317,10 +386,9 @@ func TestPoolsThatTheDatabaseCannotHoldInTheMiddleOfADeployment(t *testing.T) {
 	assert.NoError(t, exact.Validate())
 }
 
-func TestRegistryThatForgetsTheReleaseToReturnTo(t *testing.T) {
+func TestRegistryThatCutsAPushThatIsUnderWay(t *testing.T) {
 	assertRefused(t, large, map[string]refusal{
-		"one release":      {func(e *Environment) { e.Registry.Releases = 1 }, `Registry.Releases: want at least 2, got 1`},
-		"untagged at once": {func(e *Environment) { e.Registry.UntaggedDays = 0 }, `Registry.UntaggedDays: want at least 1, got 0`},
+		"untagged at once": {func(e *Environment) { e.Registry.UntaggedDays = 0 }, `Registry.UntaggedDays: want 1 to 36500, got 0`},
 	})
 }
 
@@ -352,11 +420,12 @@ func TestEdgeThatExposesOrRefusesTooMuch(t *testing.T) {
 		"desync":              {func(e *Environment) { e.Edge.Desync = "off" }, `Edge.Desync: want one of monitor, defensive, strictest, got "off"`},
 		"deregistration": {func(e *Environment) { e.Edge.DeregistrationDelay = 2 * time.Hour }, `Edge.DeregistrationDelay: want whole seconds, 0s to 1h0m0s, got 2h0m0s
 Edge.DeregistrationDelay: want less than Service.StopTimeout, 1m30s, got 2h0m0s`},
-		"slow start too short": {func(e *Environment) { e.Edge.SlowStart = 29 * time.Second }, `Edge.SlowStart: want 0s, or 30s to 900s, got 29s`},
-		"slow start too long":  {func(e *Environment) { e.Edge.SlowStart = 901 * time.Second }, `Edge.SlowStart: want 0s, or 30s to 900s, got 15m1s`},
-		"idle":                 {func(e *Environment) { e.Edge.IdleTimeout = 0 }, `Edge.IdleTimeout: want whole seconds, 1s to 1h6m40s, got 0s`},
-		"log retention":        {func(e *Environment) { e.Edge.LogRetentionDays = 6 }, `Edge.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 6`},
-		"price class":          {func(e *Environment) { e.Edge.PriceClass = "PriceClass_300" }, `Edge.PriceClass: want one of PriceClass_100, PriceClass_200, PriceClass_All, got "PriceClass_300"`},
+		"slow start too short":    {func(e *Environment) { e.Edge.SlowStart = 29 * time.Second }, `Edge.SlowStart: want 0s, or whole seconds, 30s to 900s, got 29s`},
+		"slow start by fractions": {func(e *Environment) { e.Edge.SlowStart = 30500 * time.Millisecond }, `Edge.SlowStart: want 0s, or whole seconds, 30s to 900s, got 30.5s`},
+		"slow start too long":     {func(e *Environment) { e.Edge.SlowStart = 901 * time.Second }, `Edge.SlowStart: want 0s, or whole seconds, 30s to 900s, got 15m1s`},
+		"idle":                    {func(e *Environment) { e.Edge.IdleTimeout = 0 }, `Edge.IdleTimeout: want whole seconds, 1s to 1h6m40s, got 0s`},
+		"log retention":           {func(e *Environment) { e.Edge.LogRetentionDays = 6 }, `Edge.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 6`},
+		"price class":             {func(e *Environment) { e.Edge.PriceClass = "PriceClass_300" }, `Edge.PriceClass: want one of PriceClass_100, PriceClass_200, PriceClass_All, got "PriceClass_300"`},
 	})
 	assert.False(t, patternsMeet("/qr/*", "/q/*"), "a path that only begins like a management path is public")
 }
@@ -383,13 +452,15 @@ func TestHealthChecksThatALoadBalancerRefuses(t *testing.T) {
 
 func TestObservabilityThatSeesNothing(t *testing.T) {
 	assertRefused(t, large, map[string]refusal{
-		"latency":           {func(e *Environment) { e.Observability.LatencyTarget = 0 }, `Observability.LatencyTarget: want more than 0s, got 0s`},
+		"latency":           {func(e *Environment) { e.Observability.LatencyTarget = 0 }, `Observability.LatencyTarget: want whole milliseconds, 1ms to 1m0s, got 0s`},
 		"tail under P95":    {func(e *Environment) { e.Observability.TailLatencyTarget = time.Millisecond }, `Observability.TailLatencyTarget: want at least Observability.LatencyTarget, 100ms, got 1ms`},
 		"log retention":     {func(e *Environment) { e.Observability.LogRetentionDays = 91 }, `Observability.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 91`},
 		"errors":            {func(e *Environment) { e.Observability.ErrorRatePercent = 0 }, `Observability.ErrorRatePercent: want more than 0, at most 100, got 0`},
 		"blocks":            {func(e *Environment) { e.Observability.WAFBlocksPerMinute = 0 }, `Observability.WAFBlocksPerMinute: want at least 1, got 0`},
 		"lag":               {func(e *Environment) { e.Observability.ConsumerLagRecords = 0 }, `Observability.ConsumerLagRecords: want at least 1, got 0`},
 		"metric retention":  {func(e *Environment) { e.Observability.MetricRetentionDays = 1096 }, `Observability.MetricRetentionDays: want 1 to 1095, got 1096`},
+		"Grafana 11":        {func(e *Environment) { e.Observability.GrafanaVersion = "11.2" }, `Observability.GrafanaVersion: want a version of Managed Grafana, such as 10.4 (9, 10, 12, 13 are documented), got "11.2"`},
+		"Grafana's patch":   {func(e *Environment) { e.Observability.GrafanaVersion = "10.4.1" }, `Observability.GrafanaVersion: want a version of Managed Grafana, such as 10.4 (9, 10, 12, 13 are documented), got "10.4.1"`},
 		"scrapes too often": {func(e *Environment) { e.Observability.ScrapeInterval = 15 * time.Second }, `Observability.ScrapeInterval: want whole seconds, 30s to 5m0s, got 15s`},
 	})
 }
@@ -397,16 +468,19 @@ func TestObservabilityThatSeesNothing(t *testing.T) {
 func TestThresholdsThatAreNeverOrAlwaysCrossed(t *testing.T) {
 	limits := func(e *Environment) *Limits { return &e.Observability.Limits }
 	assertRefused(t, large, map[string]refusal{
-		"database CPU": {func(e *Environment) { limits(e).DatabaseCPUPercent = 100 }, `Observability.Limits.DatabaseCPUPercent: want 1 to 99, got 100`},
-		"connections":  {func(e *Environment) { limits(e).ConnectionsPercent = 0 }, `Observability.Limits.ConnectionsPercent: want 1 to 99, got 0`},
-		"replica lag":  {func(e *Environment) { limits(e).ReplicaLag = 0 }, `Observability.Limits.ReplicaLag: want more than 0s, got 0s`},
-		"deadlocks":    {func(e *Environment) { limits(e).DeadlocksPerMinute = 0 }, `Observability.Limits.DeadlocksPerMinute: want at least 1, got 0`},
-		"free memory":  {func(e *Environment) { limits(e).FreeMemoryMiB = 0 }, `Observability.Limits.FreeMemoryMiB: want at least 1, got 0`},
-		"cache CPU":    {func(e *Environment) { limits(e).CacheCPUPercent = 0 }, `Observability.Limits.CacheCPUPercent: want 1 to 99, got 0`},
-		"cache memory": {func(e *Environment) { limits(e).CacheMemoryPercent = 100 }, `Observability.Limits.CacheMemoryPercent: want 1 to 99, got 100`},
-		"evictions":    {func(e *Environment) { limits(e).EvictionsPerMinute = 0 }, `Observability.Limits.EvictionsPerMinute: want at least 1, got 0`},
-		"disk grows":   {func(e *Environment) { limits(e).KafkaDiskPercent = 60 }, `Observability.Limits.KafkaDiskPercent: want more than Messaging.VolumeTargetPercent, 60, and less than 100, got 60`},
-		"certificate":  {func(e *Environment) { limits(e).CertificateDays = 60 }, `Observability.Limits.CertificateDays: want 1 to 59, got 60`},
+		"database CPU":        {func(e *Environment) { limits(e).DatabaseCPUPercent = 100 }, `Observability.Limits.DatabaseCPUPercent: want 1 to 99, got 100`},
+		"connections":         {func(e *Environment) { limits(e).ConnectionsPercent = 0 }, `Observability.Limits.ConnectionsPercent: want 1 to 99, got 0`},
+		"lag of a nanosecond": {func(e *Environment) { limits(e).ReplicaLag = 1 }, `Observability.Limits.ReplicaLag: want whole milliseconds, 1ms to 1h0m0s, got 1ns`},
+		"replica lag":         {func(e *Environment) { limits(e).ReplicaLag = 0 }, `Observability.Limits.ReplicaLag: want whole milliseconds, 1ms to 1h0m0s, got 0s`},
+		"deadlocks":           {func(e *Environment) { limits(e).DeadlocksPerMinute = 0 }, `Observability.Limits.DeadlocksPerMinute: want at least 1, got 0`},
+		"free memory":         {func(e *Environment) { limits(e).FreeMemoryPercent = 0 }, `Observability.Limits.FreeMemoryPercent: want 1 to 24, got 0`},
+		// The buffer pool has the other three quarters.
+		"memory that Aurora never frees": {func(e *Environment) { limits(e).FreeMemoryPercent = 25 }, `Observability.Limits.FreeMemoryPercent: want 1 to 24, got 25`},
+		"cache CPU":                      {func(e *Environment) { limits(e).CacheCPUPercent = 0 }, `Observability.Limits.CacheCPUPercent: want 1 to 99, got 0`},
+		"cache memory":                   {func(e *Environment) { limits(e).CacheMemoryPercent = 100 }, `Observability.Limits.CacheMemoryPercent: want 1 to 99, got 100`},
+		"evictions":                      {func(e *Environment) { limits(e).EvictionsPerMinute = 0 }, `Observability.Limits.EvictionsPerMinute: want at least 1, got 0`},
+		"disk grows":                     {func(e *Environment) { limits(e).KafkaDiskPercent = 60 }, `Observability.Limits.KafkaDiskPercent: want more than Messaging.VolumeTargetPercent, 60, and less than 100, got 60`},
+		"certificate":                    {func(e *Environment) { limits(e).CertificateDays = 60 }, `Observability.Limits.CertificateDays: want 1 to 59, got 60`},
 	})
 }
 
@@ -415,11 +489,13 @@ func TestDRThatTheResidencySwitchOrAWSForbids(t *testing.T) {
 		"mode unknown": {func(e *Environment) { e.DR.Mode = "active" }, `DR.Mode: want one of none, backup, standby, got "active"`},
 		"data must stay": {func(e *Environment) { e.DR.AllowDataOutsideBrazil = false },
 			`DR.Mode: want "none" while DR.AllowDataOutsideBrazil is false: give up the copies, or allow the transfer once it has a legal basis, got "standby"`},
-		"class unknown":       {func(e *Environment) { e.DR.InstanceType = "" }, `DR.InstanceType: want an Aurora MySQL class offered in us-east-1, without "db." (families r6g, r6i, r7g, r7i, r8g, t4g), got ""`},
-		"class burstable":     {func(e *Environment) { e.DR.InstanceType = "t4g.large" }, `DR.InstanceType: want a class that is not burstable in a global database, got "t4g.large"`},
-		"nobody to take over": {func(e *Environment) { e.DR.Readers = 0 }, `DR.Readers: want 1 to 16, got 0`},
-		"alarm too late":      {func(e *Environment) { e.DR.ReplicationLag = 6 * time.Minute }, `DR.ReplicationLag: want whole seconds, 20s to 2m30s, got 6m0s`},
-		"alarm on noise":      {func(e *Environment) { e.DR.ReplicationLag = time.Second }, `DR.ReplicationLag: want whole seconds, 20s to 2m30s, got 1s`},
+		"suffix":                       {func(e *Environment) { e.DR.ClusterSuffix = "2" }, `DR.ClusterSuffix: want nothing, or a hyphen and 1 to 8 lower-case letters and digits, such as "-b", got "2"`},
+		"class unknown":                {func(e *Environment) { e.DR.InstanceType = "" }, `DR.InstanceType: want an Aurora MySQL class offered in us-east-1, without "db." (families r6g, r6i, r7g, r7i, r8g, t4g), got ""`},
+		"class burstable":              {func(e *Environment) { e.DR.InstanceType = "t4g.large" }, "DR.InstanceType: want a class that is not burstable in a global database, got \"t4g.large\"\nDR.InstanceType: want a class of at least the 65536 MiB of Database.InstanceType, r6g.2xlarge, got \"t4g.large\""},
+		"class too small for the load": {func(e *Environment) { e.DR.InstanceType = "r6g.xlarge" }, `DR.InstanceType: want a class of at least the 65536 MiB of Database.InstanceType, r6g.2xlarge, got "r6g.xlarge"`},
+		"nobody to take over":          {func(e *Environment) { e.DR.Readers = 0 }, `DR.Readers: want 1 to 16, got 0`},
+		"alarm too late":               {func(e *Environment) { e.DR.ReplicationLag = 6 * time.Minute }, `DR.ReplicationLag: want whole seconds, 20s to 2m30s, got 6m0s`},
+		"alarm on noise":               {func(e *Environment) { e.DR.ReplicationLag = time.Second }, `DR.ReplicationLag: want whole seconds, 20s to 2m30s, got 1s`},
 	})
 	assertRefused(t, small, map[string]refusal{
 		"data must stay": {func(e *Environment) { e.DR.AllowDataOutsideBrazil = false },
@@ -490,20 +566,24 @@ func TestTheReplicatorIsRolledOutInItsOrder(t *testing.T) {
 		"subnet twice": {running(func(e *Environment) { e.Site.KafkaSource.Subnets[0] = e.Site.KafkaSource.Subnets[1] }),
 			`Site.KafkaSource.Subnets: want each value once, got "subnet-0123456789abcdef1"`},
 		"before the cluster": {running(func(e *Environment) { e.Site.ImageTag = NoImage }),
-			`Messaging.Replication: want "prepared" until the cluster has been deployed, which is after the deployment of the image tag "none", got "running"`},
+			`Messaging.Replication: want "none" until the cluster has been deployed, which is after the deployment of the image tag "none", got "running"`},
+		"prepared before the cluster": {func(e *Environment) { e.Messaging.Replication, e.Site.ImageTag = ReplicationPrepared, NoImage },
+			`Messaging.Replication: want "none" until the cluster has been deployed, which is after the deployment of the image tag "none", got "prepared"`},
 	})
 	assertRefused(t, large, map[string]refusal{
-		"brokers that cannot": {func(e *Environment) { e.Messaging.BrokerType, e.Messaging.KafkaVersion = "kafka.t3.small", "3.9.x" },
+		"brokers that cannot": {func(e *Environment) {
+			e.Messaging.Replication, e.Messaging.BrokerType, e.Messaging.KafkaVersion = ReplicationPrepared, "kafka.t3.small", "3.9.x"
+		},
 			"Messaging.Replication: want \"none\" with brokers in fewer than 3 zones or on kafka.t3.small, which MSK does not replicate, got \"prepared\""},
 	})
 	env := large()
 	running(func(*Environment) {})(&env)
 	assert.NoError(t, env.Validate())
 	assert.Equal(t, ReplicationRunning, env.Replication())
-	first := large()
-	first.Site.ImageTag = NoImage
-	assert.NoError(t, first.Validate(), "a first deployment needs no change of the phase")
-	assert.Equal(t, ReplicationNone, first.Replication(), "MSK refuses multi-VPC connectivity at creation")
+	for _, committed := range All() {
+		committed.Site.ImageTag = NoImage
+		assert.NoError(t, committed.Validate(), "%s: a new account must be able to deploy the committed phase", committed.Name)
+	}
 }
 
 func TestEveryProblemIsReportedAtOnceAndInOrder(t *testing.T) {
@@ -540,6 +620,15 @@ func TestEnvironmentsThatCannotStandTogether(t *testing.T) {
 			assert.EqualError(t, validateTogether(all), test.want)
 		})
 	}
+	standbys := []Environment{large(), large()}
+	standbys[1].Name, standbys[1].Network.CIDR, standbys[1].DR.Network.CIDR = "second", "10.2.0.0/16", "10.3.0.0/16"
+	standbys[1].Site.APIDomain, standbys[1].Site.StaticDomain = "api2.wallet.example.com", "static2.wallet.example.com"
+	assert.EqualError(t, validateTogether(standbys),
+		`second: DR.Mode: want at most one environment of an account in "standby", because ECR replicates by account, and production is one, got "standby"`)
+	standbys[1].Site.Account = "333333333333"
+	assert.NoError(t, validateTogether(standbys), "two standbys, each in its account")
+	standbys[1].Site.APIDomain = "us-east-1.api.wallet.example.com"
+	assert.ErrorContains(t, validateTogether(standbys), `second: Site.APIDomain: want a host name that production does not use, got "us-east-1.api.wallet.example.com"`)
 	shared := large()
 	shared.Site.Account = small().Site.Account
 	assert.NoError(t, validateTogether([]Environment{small(), shared}), "two environments in one account")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -49,6 +50,34 @@ func parseWeekly(text string) (window, bool) {
 	return window{start, (end - start + minutesOfWeek) % minutesOfWeek}, true
 }
 
+// instanceWindow is how long AWS has for the changes of one instance: the shortest
+// maintenance window that there is.
+const instanceWindow = 30 // minutes
+
+// WriterWindow is the maintenance window of the instance that is made as the writer: the
+// start of the cluster's. A change of size waits for it.
+func (d Database) WriterWindow() string { return d.instanceWindow(0) }
+
+// ReaderWindow is that of a reader, counted from 1: a day before the writer's, and half
+// an hour after the reader before it. Two that restarted at once would leave nobody to
+// take over, and the writer finds somebody of the new size.
+func (d Database) ReaderWindow(number int) string {
+	return d.instanceWindow((number-1)*instanceWindow - minutesOfDay)
+}
+
+// instanceWindow is so many minutes after the start of the cluster's window.
+func (d Database) instanceWindow(offset int) string {
+	weekly, ok := parseWeekly(d.MaintenanceWindow)
+	if !ok {
+		return "" // refused by Validate
+	}
+	at := func(minute int) string {
+		minute = (minute + minutesOfWeek) % minutesOfWeek
+		return fmt.Sprintf("%s:%02d:%02d", days[minute/minutesOfDay], minute%minutesOfDay/60, minute%60)
+	}
+	return at(weekly.start+offset) + "-" + at(weekly.start+offset+instanceWindow)
+}
+
 // minutes of an hour and a minute that a pattern has matched.
 func minutes(hour, minute string) int {
 	h, _ := strconv.Atoi(hour)
@@ -62,6 +91,7 @@ type windows struct {
 	dailyField, daily   string
 	weeklyField, weekly string
 	least               time.Duration // of each
+	readers             int           // whose windows follow each other from the weekly one's start, a day before it
 }
 
 // validateWindows refuses an overlap as AWS does: maintenance may restart what
@@ -71,10 +101,12 @@ func validateWindows(p *problems, w windows) {
 	daily, ok := parseDaily(w.daily)
 	p.check(ok && daily.length >= least, w.dailyField, w.daily, "hh:mm-hh:mm in UTC, %d minutes or longer", least)
 	weekly, ok2 := parseWeekly(w.weekly)
-	p.check(ok2 && weekly.length >= least, w.weeklyField, w.weekly, "ddd:hh:mm-ddd:hh:mm in UTC, %d minutes or longer", least)
+	p.check(ok2 && weekly.length >= least && weekly.length <= minutesOfDay, w.weeklyField, w.weekly,
+		"ddd:hh:mm-ddd:hh:mm in UTC, %d minutes or longer and at most a day", least)
 	if !ok || !ok2 {
 		return
 	}
+	weekly.length = max(weekly.length, w.readers*instanceWindow)
 	for day := range days {
 		if (window{daily.start + day*minutesOfDay, daily.length}).overlaps(weekly) {
 			p.add(w.weeklyField, w.weekly, "a time apart from %s %s", w.dailyField, w.daily)

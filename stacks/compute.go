@@ -43,6 +43,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 		Region:     env.Primary,
 		Network:    network.Network,
 		Repository: images.Service,
+		Collector:  images.Collector,
 		Database:   database,
 		Cache:      service.Cache{Host: data.Cache.Host, SecurityGroup: data.Cache.SecurityGroup, Secret: data.Cache.Secret},
 		Kafka: service.Kafka{

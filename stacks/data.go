@@ -30,11 +30,15 @@ func NewData(stage awscdk.Stage, env config.Environment, network Network, global
 		LogKey:     logKey,
 		ReplicaKey: global.SecretsKey,
 	})
+	buckets := storage.New(stack, storage.Props{Env: env, Copies: global.Copies, Distribution: global.Distribution})
 	return Data{
 		Stack:    stack,
 		Database: database,
 		Cache:    cache.New(stack, cache.Props{Env: env, Network: network.Network, LogKey: logKey}),
-		Buckets:  storage.New(stack, storage.Props{Env: env, Copies: global.Copies, Distribution: global.Distribution}),
-		Backup:   backup.New(stack, backup.Props{Env: env, Cluster: database.Cluster, Network: network.Network}),
+		Buckets:  buckets,
+		Backup: backup.New(stack, backup.Props{
+			Env: env, Cluster: database.Cluster, DatabaseKey: database.Key, Network: network.Network,
+			Exports: buckets.Backups, ReplicatedSecrets: database.Replicated, LogKey: logKey,
+		}),
 	}
 }

@@ -40,6 +40,7 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 		Region:     env.Secondary,
 		Network:    dr.Network,
 		Repository: global.Images.Service,
+		Collector:  global.Images.Collector,
 		Database: service.Database{
 			Writer:        dr.Database.Writer,
 			Reader:        dr.Database.Reader,

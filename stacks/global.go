@@ -38,10 +38,12 @@ func NewGlobal(stage awscdk.Stage, env config.Environment) Global {
 	global := Global{Stack: stack, Grafana: grafana.New(stack, env), Copies: storage.NewCopies(stack, env)}
 	if env.DR.Mode == config.DRStandby {
 		global.Images = registry.NewCopies(stack, env)
-		global.SecretsKey = encryption.NewKey(stack, "SecretsKey", encryption.Props{
+		key := encryption.NewKey(stack, "SecretsKey", encryption.Props{
 			Alias:   env.KeyAlias("secrets-replica"),
 			Purpose: "Encrypts the replicas of the secrets of " + env.Prefix(),
 		})
+		encryption.AllowReplicas(key, env.Primary, env.Secondary)
+		global.SecretsKey = key
 	}
 	global.Distribution = cdn.New(stack, cdn.Props{
 		Env:     env,

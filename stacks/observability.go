@@ -52,5 +52,6 @@ func watched(env config.Environment, network Network, data Data, messaging Messa
 		Region:      env.Primary.Name,
 
 		FailedRotations: compute.FailedRotations,
+		CopiesWatch:     data.Backup.Watch,
 	}
 }

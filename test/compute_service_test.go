@@ -120,7 +120,6 @@ func TestTheContainersFitIntoTheTask(t *testing.T) {
 		assert.EqualValues(t, env.Service.CPU, numberAt(t, app, "Cpu")+numberAt(t, collector, "Cpu"))
 		assert.EqualValues(t, env.Service.CollectorMemoryMiB, collector["Memory"])
 		assert.EqualValues(t, env.Service.CollectorCPU, collector["Cpu"])
-		assert.Equal(t, env.Service.CollectorImage, collector["Image"])
 	})
 }
 
@@ -138,7 +137,7 @@ func TestAFirstDeploymentWaitsForItsImageWithoutTasks(t *testing.T) {
 	assert.Len(t, compute.ofType("AWS::ServiceDiscovery::Service"), 1, "Prometheus looks for the tasks from the first day")
 	assert.Empty(t, compute.ofType("AWS::ApplicationAutoScaling::ScalableTarget"))
 	assert.Empty(t, compute.ofType("AWS::ApplicationAutoScaling::ScalingPolicy"))
-	assert.Len(t, compute.ofType("AWS::ECR::Repository"), 2)
+	assert.Len(t, compute.ofType("AWS::ECR::Repository"), 3)
 }
 
 func TestLoadAddsTasksSoonAndItsEndRemovesThemSlowly(t *testing.T) {
@@ -460,6 +459,35 @@ func TestTheConnectionPoolsFitTheDatabaseInTheMiddleOfADeployment(t *testing.T) 
 	})
 }
 
+// A task whose pull fails does not start, whether the container is essential or not,
+// and the public registry answers in two regions, neither of them São Paulo
+// (docs.aws.amazon.com/AmazonECR/latest/public/public-service-quotas.html).
+func TestATaskStartsWhileTheCollectorsPublicRegistryIsAway(t *testing.T) {
+	const digest = "sha256:d2bdfff2c377c3d71d78bd5d9ce9862fd535b12134a5739d87a07801297cf9fd"
+	checked := 0
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for stack, repositories := range map[string]string{"compute": "compute", "dr-compute": "global"} {
+			built, known := env.stacks[stack]
+			if !known {
+				continue
+			}
+			checked++
+			id, _ := holder(t, env.stack(t, repositories), "AWS::ECR::Repository", "wallet-"+env.Name+"/collector", "RepositoryName")
+			for _, container := range []string{"collector", "wallet-service", "prepare"} {
+				image := rendered(built.container(t, container)["Image"])
+				assert.NotContains(t, image, "public.ecr.aws", container)
+				assert.Contains(t, image, ".dkr.ecr.", "%s comes from outside the account", container)
+			}
+			image := rendered(built.container(t, "collector")["Image"])
+			assert.Contains(t, image, "@"+digest, "a tag can be moved")
+			if stack == repositories {
+				assert.Contains(t, image, id)
+			}
+		}
+	})
+	assert.Equal(t, 3, checked, "both environments, and the region that stands by")
+}
+
 func TestLosingTheCollectorCostsTracesAndNotTheWallet(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
@@ -587,15 +615,13 @@ func TestAReleaseThatWasTestedIsTheOneThatRuns(t *testing.T) {
 				Rules []struct{ Selection map[string]any }
 			}
 			require.NoError(t, json.Unmarshal([]byte(textAt(t, properties, "LifecyclePolicy", "LifecyclePolicyText")), &lifecycle))
-			require.Len(t, lifecycle.Rules, 2)
-			assert.Equal(t, "untagged", lifecycle.Rules[0].Selection["tagStatus"])
+			require.NotEmpty(t, lifecycle.Rules)
+			for _, rule := range lifecycle.Rules {
+				assert.Equal(t, "untagged", rule.Selection["tagStatus"], "ECR knows no running task: an image that runs, or that a rollback takes, could expire")
+			}
 			assert.EqualValues(t, env.Registry.UntaggedDays, lifecycle.Rules[0].Selection["countNumber"])
-			assert.Equal(t, "tagged", lifecycle.Rules[1].Selection["tagStatus"])
-			assert.Equal(t, []any{"*"}, lifecycle.Rules[1].Selection["tagPatternList"], "releases whose tags match nothing stay for ever")
-			assert.Equal(t, "imageCountMoreThan", lifecycle.Rules[1].Selection["countType"])
-			assert.EqualValues(t, env.Registry.Releases, lifecycle.Rules[1].Selection["countNumber"])
 		}
-		assert.ElementsMatch(t, []string{env.ServiceRepository(), env.MigrationsRepository()}, names)
+		assert.ElementsMatch(t, []string{env.ServiceRepository(), env.MigrationsRepository(), env.CollectorRepository()}, names)
 		image := rendered(compute.container(t, "wallet-service")["Image"])
 		assert.True(t, strings.HasSuffix(image, ":"+env.Site.ImageTag), path.Base(image))
 	})

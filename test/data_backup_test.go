@@ -1,13 +1,17 @@
 package test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -258,7 +262,8 @@ func TestNoBackupLeavesBrazilWhenNothingMayLeave(t *testing.T) {
 	built := synthesizeStack(t, env, env.Primary, func(stack awscdk.Stack) {
 		key := encryption.NewKey(stack, "LogKey", encryption.Props{Alias: "logs", Purpose: "Logs"})
 		backup.New(stack, backup.Props{
-			Env: env.Environment,
+			Env: env.Environment, DatabaseKey: key, LogKey: key,
+			Exports: awss3.NewBucket(stack, new("Exports"), &awss3.BucketProps{EncryptionKey: key}),
 			Cluster: awsrds.DatabaseCluster_FromDatabaseClusterAttributes(stack, new("Cluster"),
 				&awsrds.DatabaseClusterAttributes{ClusterIdentifier: new("cluster")}),
 			Network: network.New(stack, network.Props{Region: env.Primary, Network: env.Network, LogKey: key}),
@@ -285,10 +290,107 @@ func TestABackupThatAWSWouldRefuseIsRefusedFirst(t *testing.T) {
 
 func TestTheCachesParametersBelongToItsEngine(t *testing.T) {
 	for family, cache := range map[string]config.Cache{
-		"redis7":   {Engine: "redis", EngineVersion: "7.1"},
-		"redis6.x": {Engine: "redis", EngineVersion: "6.2"},
-		"valkey8":  {Engine: "valkey", EngineVersion: "8.1"},
+		"redis7":  {Engine: "redis", EngineVersion: "7.1"},
+		"valkey8": {Engine: "valkey", EngineVersion: "8.1"},
 	} {
 		assert.Equal(t, family, cache.ParameterFamily())
 	}
+}
+
+// exportInput is what EventBridge Scheduler hands to RDS, with references rendered.
+func exportInput(t *testing.T, env environment) (schedule map[string]any, input map[string]string) {
+	t.Helper()
+	schedule = env.stack(t, "data").only(t, "AWS::Scheduler::Schedule").Properties
+	var text strings.Builder
+	for _, part := range listAt(t, schedule, "Target", "Input", "Fn::Join", 1) {
+		// A reference stands inside a JSON string: its own quotes would end that.
+		if _, literal := part.(string); literal {
+			text.WriteString(rendered(part))
+		} else {
+			fmt.Fprint(&text, at(part, "Ref"), at(part, "Fn::GetAtt", 0))
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(text.String()), &input))
+	return schedule, input
+}
+
+// Parameters of StartExportTask in the RDS API reference; keywords of Scheduler in
+// "Adding context attributes" of its user guide.
+func TestALongTermBackupIsWrittenEachMonth(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		schedule, input := exportInput(t, env)
+		assert.Equal(t, "cron(0 10 1 * ? *)", schedule["ScheduleExpression"], "after the day's snapshot")
+		assert.Equal(t, "UTC", schedule["ScheduleExpressionTimezone"])
+		assert.NotEqual(t, "DISABLED", schedule["State"])
+		assert.Equal(t, "arn:aws:scheduler:::aws-sdk:rds:startExportTask", at(schedule, "Target", "Arn"))
+		assert.Equal(t, "wallet-"+env.Name+"-<aws.scheduler.execution-id>", input["ExportTaskIdentifier"], "RDS refuses an identifier that it has seen")
+		assert.LessOrEqual(t, len("wallet-"+env.Name+"-")+36, 60, "RDS takes no longer identifier")
+		assert.ElementsMatch(t, []string{"ExportTaskIdentifier", "SourceArn", "S3BucketName", "S3Prefix", "IamRoleArn", "KmsKeyId"}, slices.Collect(maps.Keys(input)))
+		assert.Contains(t, input["SourceArn"], "arn:aws:rds:sa-east-1:"+env.Site.Account+":cluster:")
+		bucket, _ := env.bucket(t, "backups", env.Primary)
+		assert.Contains(t, input["S3BucketName"], bucket, "elsewhere nothing ages, replicates or protects it")
+		_, alias := holder(t, env.stack(t, "data"), "AWS::KMS::Alias", "alias/"+env.Prefix()+"/storage", "AliasName")
+		assert.Contains(t, input["KmsKeyId"], at(alias.Properties, "TargetKeyId", "Fn::GetAtt", 0), "replication decrypts with this key alone")
+	})
+}
+
+// The rights are those of StartExportTask's page, and iam:PassRole of its caller.
+func TestTheExportCanWriteItsFilesAndNothingElse(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		schedule, input := exportInput(t, env)
+		statements := func(role string) []any {
+			policy, _ := at(data.Resources[role].Properties, "ManagedPolicyArns", 0, "Ref").(string)
+			found, _ := at(data.Resources[policy].Properties, "PolicyDocument", "Statement").([]any)
+			require.NotEmpty(t, found, role)
+			return found
+		}
+		starter, _ := at(schedule, "Target", "RoleArn", "Fn::GetAtt", 0).(string)
+		assert.Equal(t, "scheduler.amazonaws.com", at(data.Resources[starter].Properties, "AssumeRolePolicyDocument", "Statement", 0, "Principal", "Service"))
+		may := statements(starter)
+		assert.Equal(t, "rds:StartExportTask", at(may, 0, "Action"))
+		assert.Equal(t, "iam:PassRole", at(may, 1, "Action"))
+		writer, _ := at(may, 1, "Resource", "Fn::GetAtt", 0).(string)
+		assert.Contains(t, input["IamRoleArn"], writer)
+		for i, action := range map[int]string{2: "kms:CreateGrant", 3: "kms:DescribeKey"} {
+			assert.Equal(t, action, at(may, i, "Action"))
+			assert.Len(t, at(may, i, "Resource"), 2, "the database's key and the bucket's")
+		}
+		assert.Len(t, may, 4)
+		assert.Equal(t, "export.rds.amazonaws.com", at(data.Resources[writer].Properties, "AssumeRolePolicyDocument", "Statement", 0, "Principal", "Service"))
+		bucket, _ := env.bucket(t, "backups", env.Primary)
+		files := statements(writer)
+		require.Len(t, files, 2)
+		assert.ElementsMatch(t, []any{"s3:ListBucket", "s3:GetBucketLocation"}, at(files, 0, "Action"))
+		assert.ElementsMatch(t, []any{"s3:PutObject", "s3:GetObject", "s3:DeleteObject"}, at(files, 1, "Action"))
+		assert.Equal(t, objects(bucket, "database/"), at(files, 1, "Resource"))
+	})
+}
+
+// No metric and no event tells of a replica that does not follow or of an export that
+// failed: a function asks, and its silence counts as a failure too.
+func TestACopyThatIsNotGoodIsNoticedAndSoIsNobodyLooking(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		watch, function := holder(t, data, "AWS::Lambda::Function", "Fails when a secret's replica or the database's export is not what it must be", "Description")
+		_, rule := holder(t, data, "AWS::Events::Rule", "rate(30 minutes)", "ScheduleExpression")
+		assert.Equal(t, map[string]any{"Fn::GetAtt": []any{watch, "Arn"}}, at(rule.Properties, "Targets", 0, "Arn"))
+		assert.NotEqual(t, "DISABLED", rule.Properties["State"])
+		_, permission := holder(t, data, "AWS::Lambda::Permission", map[string]any{"Fn::GetAtt": []any{watch, "Arn"}}, "FunctionName")
+		assert.Equal(t, "events.amazonaws.com", permission.Properties["Principal"])
+		replicated := rendered(at(function.Properties, "Environment", "Variables", "REPLICATED_SECRETS"))
+		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+			id, secret := auroraSecret(t, env, name)
+			attachment, _ := holder(t, data, "AWS::SecretsManager::SecretTargetAttachment", map[string]any{"Ref": id}, "SecretId")
+			assert.Equal(t, secret.Properties["ReplicaRegions"] != nil, strings.Contains(replicated, attachment), name)
+		}
+		assert.Equal(t, "840h0m0s", at(function.Properties, "Environment", "Variables", "OLDEST_EXPORT"), "a month and four days")
+		alarm := env.alarms()["copies"]
+		assert.Equal(t, "LessThanThreshold", alarm.Properties["ComparisonOperator"])
+		assert.Equal(t, 1.0, alarm.Properties["Threshold"])
+		assert.Equal(t, "breaching", alarm.Properties["TreatMissingData"])
+		assert.Contains(t, fmt.Sprint(alarm.Properties["Metrics"]), "invocations - errors")
+		output, _ := at(alarm.Properties, "Metrics", 1, "MetricStat", "Metric", "Dimensions", 0, "Value", "Fn::GetStackOutput", "OutputName").(string)
+		assert.Equal(t, map[string]any{"Ref": watch}, at(data.Outputs, output, "Value"), "the alarm watches another function")
+	})
 }

@@ -222,7 +222,7 @@ func TestAlarmsBeginWhereThePromisesEnd(t *testing.T) {
 			"database-reader-connections": {"GreaterThanThreshold", connections},
 			"database-replica-lag":        {"GreaterThanThreshold", 1000}, // milliseconds
 			"database-deadlocks":          {"GreaterThanThreshold", 0.1},  // a second
-			"database-memory":             {"LessThanThreshold", float64(limits.FreeMemoryMiB) * (1 << 20)},
+			"database-memory":             {"LessThanThreshold", float64(env.Database.MemoryMiB()) / 10 * (1 << 20)},
 			"cache-cpu-1":                 {"GreaterThanThreshold", float64(limits.CacheCPUPercent)},
 			"cache-memory-1":              {"GreaterThanThreshold", float64(limits.CacheMemoryPercent)},
 			"cache-evictions-1":           {"GreaterThanThreshold", float64(limits.EvictionsPerMinute)},
@@ -239,6 +239,7 @@ func TestAlarmsBeginWhereThePromisesEnd(t *testing.T) {
 			"certificate-expiry":          {"LessThanThreshold", float64(limits.CertificateDays)},
 			"backup-failed":               {"GreaterThanThreshold", 0},
 			"backup-restore-failed":       {"GreaterThanThreshold", 0},
+			"copies":                      {"LessThanThreshold", 1},
 			"functions-failing":           {"GreaterThanThreshold", 0},
 			"rotation-not-deployed":       {"GreaterThanThreshold", 0},
 			"deployment-errors":           {"GreaterThanThreshold", env.Delivery.Rollback.ErrorPercent},
@@ -277,7 +278,7 @@ func TestTheSeedsServiceLevelsAreWatched(t *testing.T) {
 // exists when something happens.
 func TestAlarmsDoNotSleepThroughSilence(t *testing.T) {
 	broken := []string{
-		"edge-healthy-targets", "service-tasks", "database-writer-cpu", "kafka-brokers", "standby-lag",
+		"edge-healthy-targets", "service-tasks", "database-writer-cpu", "kafka-brokers", "standby-lag", "copies",
 	}
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms() {
@@ -551,7 +552,7 @@ var published = map[string][]string{
 	"AWS/NATGateway": {"ErrorPortAllocation", "BytesOutToDestination"},
 	"AWS/Backup":     {"NumberOfBackupJobsFailed", "NumberOfCopyJobsFailed", "NumberOfRestoreJobsFailed"},
 	"AWS/S3":         {"ReplicationLatency"},
-	"AWS/Lambda":     {"Errors"},
+	"AWS/Lambda":     {"Errors", "Invocations"},
 	"AWS/SQS":        {"ApproximateNumberOfMessagesVisible"},
 }
 
@@ -1181,6 +1182,7 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 		"edge-latency":                `p95 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
 		"edge-tail-latency":           `p99 AWS/ApplicationELB TargetResponseTime LoadBalancer, 8 of 10`,
 		"edge-unhealthy-targets":      both("UnHealthyHostCount") + `, 8 of 10`,
+		"copies":                      `invocations - errors, 2 of 2 in 3600 s`,
 		"functions-failing":           `SELECT SUM(Errors) FROM "AWS/Lambda", 1 of 1 in 300 s`,
 		"kafka-broker":                `Maximum AWS/Kafka LeaderCount Broker ID Cluster Name, 30 of 30`,
 		"kafka-brokers":               `SELECT MAX(LeaderCount) FROM SCHEMA("AWS/Kafka", "Broker ID", "Cluster Name") WHERE "Cluster Name" = 'wallet-%s', 5 of 6`,
@@ -1223,9 +1225,11 @@ func TestTheLimitsAreTheAgreedOnes(t *testing.T) {
 		DatabaseCPUPercent: 80, ConnectionsPercent: 80, ReplicaLag: time.Second, DeadlocksPerMinute: 6,
 		CacheCPUPercent: 80, CacheMemoryPercent: 80, EvictionsPerMinute: 100, KafkaDiskPercent: 85, CertificateDays: 30,
 	}
-	// A tenth of the instances' 16 and 64 GiB.
-	for name, free := range map[string]int{"staging": 1600, "production": 6144} {
-		want.FreeMemoryMiB = free
+	want.FreeMemoryPercent = 10
+	// The memory of an r6g.large and an r6g.2xlarge ("Hardware specifications for DB
+	// instance classes for Aurora").
+	for name, memory := range map[string]int{"staging": 16 * 1024, "production": 64 * 1024} {
+		assert.Equal(t, memory, platform(t)[name].Database.MemoryMiB(), name)
 		watch := platform(t)[name].Observability
 		assert.Equal(t, want, watch.Limits, name)
 		assert.Equal(t, 1000, watch.WAFBlocksPerMinute, name)

@@ -426,7 +426,7 @@ func TestImagesAreCopiedIntoRepositoriesOfOurs(t *testing.T) {
 			return found
 		}
 		assert.Equal(t, shape("compute"), shape("global"))
-		assert.Len(t, shape("global"), 2)
+		assert.Len(t, shape("global"), 3)
 		assert.Contains(t, env.stack(t, "data").requires, env.StackName("global"), "before the first push, the copies need a place")
 		assert.Contains(t, env.stack(t, "compute").requires, env.StackName("data"))
 	})
@@ -435,30 +435,43 @@ func TestImagesAreCopiedIntoRepositoriesOfOurs(t *testing.T) {
 // The replicator cannot be made in one deployment; what each phase adds is what the
 // next one needs.
 func TestTheReplicatorComesInPhases(t *testing.T) {
-	standby(t, func(t *testing.T, env environment, _ template) {
-		require.Equal(t, config.ReplicationPrepared, env.Replication())
-		source := env.stack(t, "messaging")
-		connected := at(source.only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo", "VpcConnectivity", "ClientAuthentication", "Sasl", "Iam", "Enabled")
-		assert.Equal(t, true, connected, "MSK refuses the replicator")
-		policy := at(source.only(t, "AWS::MSK::ClusterPolicy").Properties, "Policy", "Statement", 0)
-		assert.ElementsMatch(t, []any{"kafka:CreateVpcConnection", "kafka:GetBootstrapBrokers", "kafka:DescribeClusterV2"}, at(policy, "Action"))
-		assert.Equal(t, map[string]any{"Service": "kafka.amazonaws.com"}, at(policy, "Principal"))
-		target := env.stack(t, "dr-messaging")
-		assert.Empty(t, target.ofType("AWS::MSK::Replicator"), "its source has no name yet")
-		assert.Nil(t, at(target.only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo", "VpcConnectivity"))
-		assert.Contains(t, source.Outputs, "KafkaClusterArn")
-		assert.Contains(t, source.Outputs, "KafkaSubnets")
-		assert.Contains(t, target.requires, source.name, "the replicator would come before its way in")
-	})
+	prepared := config.Production()
+	prepared.Messaging.Replication = config.ReplicationPrepared
+	env := altered(t, prepared)
+	source := env.stack(t, "messaging")
+	policy := at(source.only(t, "AWS::MSK::ClusterPolicy").Properties, "Policy", "Statement", 0)
+	assert.ElementsMatch(t, []any{"kafka:CreateVpcConnection", "kafka:GetBootstrapBrokers", "kafka:DescribeClusterV2"}, at(policy, "Action"))
+	assert.Equal(t, map[string]any{"Service": "kafka.amazonaws.com"}, at(policy, "Principal"))
+	target := env.stack(t, "dr-messaging")
+	assert.Empty(t, target.ofType("AWS::MSK::Replicator"), "its source has no name yet")
+	assert.Contains(t, source.Outputs, "KafkaClusterArn")
+	assert.Contains(t, source.Outputs, "KafkaSubnets")
+	assert.Contains(t, target.requires, source.name, "the replicator would come before its way in")
 }
 
-// The deployment without an image makes the clusters of both regions, and must pass
-// before anything can be prepared.
+// MSK's UpdateConnectivity takes one setting in a call and refuses one that is as it
+// was, and multi-VPC connectivity cannot be had at a cluster's creation
+// (docs.aws.amazon.com/msk/1.0/apireference/clusters-clusterarn-connectivity.html).
+func TestEachPhaseOfTheReplicatorChangesOneSettingThatMSKTakes(t *testing.T) {
+	connectivity := func(env environment, stack string) any {
+		return at(env.stack(t, stack).only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo")
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		assert.Nil(t, connectivity(env, "messaging"), "a new account could not deploy the committed phase")
+		assert.Empty(t, env.stack(t, "messaging").ofType("AWS::MSK::ClusterPolicy"))
+	})
+	prepared := config.Production()
+	prepared.Messaging.Replication = config.ReplicationPrepared
+	open := map[string]any{"VpcConnectivity": map[string]any{"ClientAuthentication": map[string]any{"Sasl": map[string]any{"Iam": map[string]any{"Enabled": true}}}}}
+	for _, phase := range []config.Environment{prepared, replicating(t)} {
+		assert.Equal(t, open, connectivity(altered(t, phase), "messaging"), phase.Messaging.Replication)
+		assert.Nil(t, connectivity(altered(t, phase), "dr-messaging"), "nobody reads the second region's cluster")
+	}
+}
+
+// The deployment without an image makes the clusters of both regions.
 func TestTheFirstDeploymentOfBothRegionsAsksForNothingThatIsNotThere(t *testing.T) {
 	first := altered(t, withoutImage(config.Production()))
-	source := first.stack(t, "messaging")
-	assert.Nil(t, at(source.only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo", "VpcConnectivity"), "MSK refuses it at creation")
-	assert.Empty(t, source.ofType("AWS::MSK::ClusterPolicy"))
 	assert.Empty(t, first.everywhere("AWS::ECS::Service"), "tasks would start without an image")
 	assert.Len(t, first.stack(t, "dr-recovery").ofType("AWS::ARCRegionSwitch::Plan"), 3)
 }

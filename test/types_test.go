@@ -57,6 +57,7 @@ var classification = map[string]state{
 	"AWS::APS::AlertManagerDefinition":              free,
 	"AWS::ApplicationAutoScaling::ScalableTarget":   free,
 	"AWS::ApplicationAutoScaling::ScalingPolicy":    free,
+	"AWS::Scheduler::Schedule":                      free,
 	"AWS::Backup::BackupPlan":                       free, // its recovery points are the vault's
 	"AWS::Backup::BackupSelection":                  free,
 	"AWS::Backup::RestoreTestingPlan":               free,

@@ -98,6 +98,9 @@ func printFacts(out io.Writer, env config.Environment, task string) error {
 		{"registry", registry},
 		{"service_repository", env.ServiceRepository()},
 		{"migrations_repository", env.MigrationsRepository()},
+		{"collector_repository", env.CollectorRepository()},
+		{"collector_source", env.Service.CollectorImage},
+		{"collector_digest", env.Service.CollectorDigest()},
 		{"api", env.Site.APIDomain},
 	} {
 		if _, err := fmt.Fprintf(out, "%s=%s\n", fact.key, fact.value); err != nil {

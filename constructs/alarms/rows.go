@@ -22,7 +22,7 @@ const (
 func Rows(env config.Environment, p signals.Platform) []Row {
 	return slices.Concat(
 		edgeRows(env, p), guardRows(env, p), serviceRows(env, p, env.MinTasks(env.Primary)), writerRows(env, p), readerRows(env, p),
-		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env), functionRows(p),
+		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env), copiesRows(p), functionRows(p),
 	)
 }
 
@@ -165,7 +165,7 @@ func writerRows(env config.Environment, p signals.Platform) []Row {
 			Why:    "An instance runs out of memory and will restart.",
 			Metric: p.Volume("FreeableMemory", "Minimum"),
 			// The metric is in bytes.
-			Compare: Below, Threshold: float64(limits.FreeMemoryMiB) * 1024 * 1024, Periods: 10, Datapoints: 10, Missing: Quiet,
+			Compare: Below, Threshold: float64(env.Database.MemoryMiB()*limits.FreeMemoryPercent) / 100 * 1024 * 1024, Periods: 10, Datapoints: 10, Missing: Quiet,
 		},
 	}
 }
@@ -353,6 +353,18 @@ func backupRows(env config.Environment) []Row {
 			Metric:     signals.Metric{Period: 5 * time.Minute},
 			Compare:    Above, Threshold: storage.ReplicationTime.Seconds(), Periods: 3, Datapoints: 3, Missing: Quiet,
 		})
+}
+
+// copiesRows watch the function that looks after copies. Broken: while it does not
+// run, nobody knows.
+func copiesRows(p signals.Platform) []Row {
+	return []Row{{
+		ID: "copies", Runbook: "copies", Severity: Warning,
+		Why:        "A secret's replica does not follow, or the database's export is missing, or nobody looks.",
+		Expression: signals.WatchSucceeded,
+		Inputs:     p.WatchInputs(),
+		Compare:    Below, Threshold: 1, Periods: 2, Datapoints: 2, Missing: Broken,
+	}}
 }
 
 // functionRows watch every function of the account: they rotate passwords and

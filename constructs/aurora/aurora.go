@@ -38,6 +38,8 @@ type Database struct {
 	// A reader also needs Key ([encryption.SecretsStatement]): the secrets' own grant
 	// leaves it out.
 	AdminSecret, AppSecret awssecretsmanager.ISecret
+	// Replicated are the ARNs of those secrets that have a replica in the second region.
+	Replicated []string
 	// Key encrypts the data, the snapshots and the secrets.
 	Key awskms.IKey
 }
@@ -61,13 +63,17 @@ func New(scope constructs.Construct, props Props) Database {
 	appAttached := newAppSecret(own, secretsKey, admin, props).Attach(made.cluster)
 	user := newAppUser(own, made, key, adminAttached, appAttached, props)
 	rotate(own, made, user, key, adminAttached, appAttached, props)
-	return Database{
+	database := Database{
 		Cluster:       made.cluster,
 		SecurityGroup: made.group,
 		AdminSecret:   adminAttached,
 		AppSecret:     appAttached,
 		Key:           key,
 	}
+	if props.ReplicaKey != nil {
+		database.Replicated = []string{*adminAttached.SecretArn(), *appAttached.SecretArn()}
+	}
+	return database
 }
 
 // EngineVersion is the name by which RDS knows an Aurora MySQL version.

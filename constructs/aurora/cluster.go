@@ -97,12 +97,15 @@ func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsman
 func newInstances(scope constructs.Construct, key awskms.IKey, env config.Environment) (awsrds.IClusterInstance, []awsrds.IClusterInstance) {
 	db, zones := env.Database, env.Primary.Zones
 	parameters := newParameterGroup(scope, "InstanceParameters", instanceParameters(db), env)
-	instance := func(id string, position int) awsrds.IClusterInstance {
+	instance := func(id string, position int, window string) awsrds.IClusterInstance {
 		return awsrds.ClusterInstance_Provisioned(new(id), &awsrds.ProvisionedClusterInstanceProps{
 			InstanceType:       awsec2.NewInstanceType(new(db.InstanceType)),
 			AvailabilityZone:   new(zones[position%len(zones)]),
 			ParameterGroup:     parameters,
 			PubliclyAccessible: new(false),
+			// A new size, and whatever else restarts an instance, waits for the window.
+			ApplyImmediately:           new(false),
+			PreferredMaintenanceWindow: new(window),
 			// The version is pinned to a minor of the long-term support line: an
 			// upgrade behind the template's back would make the next deployment ask
 			// for a downgrade, which RDS refuses.
@@ -117,9 +120,9 @@ func newInstances(scope constructs.Construct, key awskms.IKey, env config.Enviro
 	}
 	var readers []awsrds.IClusterInstance
 	for i := range db.Readers {
-		readers = append(readers, instance(readerID(i+1), i+1))
+		readers = append(readers, instance(readerID(i+1), i+1, db.ReaderWindow(i+1)))
 	}
-	return instance(writerID, 0), readers
+	return instance(writerID, 0, db.WriterWindow()), readers
 }
 
 // oneByOne makes CloudFormation change the readers one after the other. All of

@@ -44,7 +44,7 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 		},
 		LogKey:           props.LogKey,
 		LogRetentionDays: props.Env.Database.LogRetentionDays,
-		Policies:         []awsiam.IManagedPolicy{newRotationPolicy(scope, key, admin, app), newAnnouncePolicy(scope)},
+		Policies:         []awsiam.IManagedPolicy{newRotationPolicy(scope, key, admin, app, props), newAnnouncePolicy(scope)},
 	})
 	permission := awslambda.NewCfnPermission(scope, new("RotationPermission"), &awslambda.CfnPermissionProps{
 		Action:        new("lambda:InvokeFunction"),
@@ -92,22 +92,24 @@ func newAnnouncePolicy(scope constructs.Construct) awsiam.ManagedPolicy {
 }
 
 // newRotationPolicy lets the function read and replace the two secrets.
-func newRotationPolicy(scope constructs.Construct, key awskms.IKey, admin, app awssecretsmanager.ISecret) awsiam.ManagedPolicy {
-	policy := awsiam.NewManagedPolicy(scope, new("RotationPolicy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions: jsii.Strings("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
-					"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"),
-				Resources: &[]*string{admin.SecretArn(), app.SecretArn()},
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions:   jsii.Strings("secretsmanager:GetRandomPassword"),
-				Resources: jsii.Strings("*"),
-			}),
-			encryption.SecretsStatement(key),
-			encryption.WriteSecretsStatement(key),
-		},
-	})
+func newRotationPolicy(scope constructs.Construct, key awskms.IKey, admin, app awssecretsmanager.ISecret, props Props) awsiam.ManagedPolicy {
+	statements := []awsiam.PolicyStatement{
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions: jsii.Strings("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
+				"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"),
+			Resources: &[]*string{admin.SecretArn(), app.SecretArn()},
+		}),
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings("secretsmanager:GetRandomPassword"),
+			Resources: jsii.Strings("*"),
+		}),
+		encryption.SecretsStatement(key),
+		encryption.WriteSecretsStatement(key),
+	}
+	if props.ReplicaKey != nil {
+		statements = append(statements, encryption.ReplicateSecretsStatement(props.ReplicaKey, props.Env.Primary, props.Env.Secondary))
+	}
+	policy := awsiam.NewManagedPolicy(scope, new("RotationPolicy"), &awsiam.ManagedPolicyProps{Statements: &statements})
 	acknowledge.Finding(policy, "AwsSolutions-IAM5",
 		"Secrets Manager makes a random password for nobody in particular: the action has no resource type, and reads and changes nothing.",
 		"Resource::*")

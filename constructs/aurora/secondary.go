@@ -132,6 +132,9 @@ func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBClust
 			AvailabilityZone:     new(zones[i%len(zones)]),
 			DbParameterGroupName: parameters.ParameterGroupName,
 			PubliclyAccessible:   new(false),
+			// As in the primary: a restart waits for the window.
+			ApplyImmediately:           new(false),
+			PreferredMaintenanceWindow: new(db.ReaderWindow(i + 1)),
 			// Pinned like the primary's; the two must be on one version to switch.
 			AutoMinorVersionUpgrade:            new(false),
 			CaCertificateIdentifier:            new("rds-ca-rsa2048-g1"),

@@ -8,7 +8,9 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -16,9 +18,11 @@ import (
 	"wallet-infra/constructs/network"
 )
 
-// Backup is a region's vault.
+// Backup is a region's vault and what looks after its copies.
 type Backup struct {
 	Vault awsbackup.BackupVault
+	// Watch is the name of the function that fails when a copy is not good.
+	Watch string
 }
 
 // Props describe the primary region's backups.
@@ -26,12 +30,21 @@ type Props struct {
 	Env config.Environment
 	// Cluster is the database that is backed up.
 	Cluster awsrds.IDatabaseCluster
+	// DatabaseKey encrypts the database.
+	DatabaseKey awskms.IKey
 	// Network holds the database tier, in which restore tests build their cluster.
 	Network network.Network
+	// Exports is the bucket that the database is exported to, under its own key.
+	Exports awss3.IBucket
+	// ReplicatedSecrets are the ARNs of the secrets with a replica in the second
+	// region; none outside standby.
+	ReplicatedSecrets []string
+	// LogKey encrypts the log group; its policy must allow CloudWatch Logs.
+	LogKey awskms.IKey
 }
 
-// New makes the vault, the daily plan and the restore tests of the primary
-// region. The second region's vault must exist before the first copy, which is
+// New makes the vault, the daily plan, the restore tests and the monthly export of
+// the primary region. The second region's vault must exist before the first copy, which is
 // hours after the deployment.
 func New(scope constructs.Construct, props Props) Backup {
 	own := constructs.NewConstruct(scope, new("Backup"))
@@ -40,7 +53,8 @@ func New(scope constructs.Construct, props Props) Backup {
 	NewRestoreTest(own, RestoreProps{
 		Env: props.Env, Region: props.Env.Primary, Network: props.Network, Vault: vault, Clusters: []string{*props.Cluster.ClusterArn()},
 	})
-	return Backup{Vault: vault}
+	newExport(own, props)
+	return Backup{Vault: vault, Watch: newWatch(own, props)}
 }
 
 // newPlan takes a snapshot of the database each day and copies it to the second

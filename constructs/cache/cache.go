@@ -82,14 +82,18 @@ func groupProps(own constructs.Construct, props Props, key awskms.IKey) *awselas
 		EngineVersion:               new(cache.EngineVersion),
 		CacheNodeType:               new(cache.NodeType),
 		Port:                        jsii.Number(config.CachePort),
-		AutomaticFailoverEnabled:    new(cache.Failover()),
-		MultiAzEnabled:              new(cache.Failover()),
-		CacheSubnetGroupName:        subnets(own, props.Network).Ref(),
-		CacheParameterGroupName:     parameters(own, cache).Ref(),
-		AtRestEncryptionEnabled:     new(true),
-		KmsKeyId:                    key.KeyArn(),
-		TransitEncryptionEnabled:    new(true),
-		TransitEncryptionMode:       new("required"),
+		// Cluster mode demands the switch, also of a shard that has no replica to fail over
+		// to; Multi-AZ demands the replica
+		// (TestAccElastiCacheReplicationGroup_ClusterMode_singleNode in
+		// github.com/hashicorp/terraform-provider-aws).
+		AutomaticFailoverEnabled: new(cache.ClusterMode || cache.Failover()),
+		MultiAzEnabled:           new(cache.Failover()),
+		CacheSubnetGroupName:     subnets(own, props.Network).Ref(),
+		CacheParameterGroupName:  parameters(own, cache).Ref(),
+		AtRestEncryptionEnabled:  new(true),
+		KmsKeyId:                 key.KeyArn(),
+		TransitEncryptionEnabled: new(true),
+		TransitEncryptionMode:    new("required"),
 		// The version is pinned: an upgrade behind the template's back would make
 		// the next deployment try to go back, which ElastiCache refuses.
 		AutoMinorVersionUpgrade:    new(false),

@@ -66,6 +66,42 @@ func WriteSecretsStatement(keys ...awskms.IKey) awsiam.PolicyStatement {
 	return secretsStatement("EncryptSecrets", "kms:GenerateDataKey", keys)
 }
 
+// ReplicateSecretsStatement lets a principal that stores a new version of a secret
+// have it encrypted under the key of the secret's replica: Secrets Manager does so with
+// the rights of whoever stored it, and without them the replica keeps the old version
+// ("Troubleshoot AWS Secrets Manager replication"). AWS does not say in which region
+// Secrets Manager asks KMS: either may be the one.
+func ReplicateSecretsStatement(replica awskms.IKey, regions ...config.Region) awsiam.PolicyStatement {
+	return replicateSecrets(ARN(replica), regions)
+}
+
+// AllowReplicas lets the account's principals, as far as IAM allows them to, encrypt
+// replicas of secrets with the key, by way of Secrets Manager alone.
+func AllowReplicas(key awskms.Key, regions ...config.Region) {
+	statement := replicateSecrets(new("*"), regions) // in a key policy, "*" is this key alone
+	statement.AddAccountRootPrincipal()
+	key.AddToResourcePolicy(statement, nil)
+}
+
+func replicateSecrets(resource *string, regions []config.Region) awsiam.PolicyStatement {
+	var services []string
+	for _, region := range regions {
+		services = append(services, "secretsmanager."+region.Name+".amazonaws.com")
+	}
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        new("EncryptReplicas"),
+		Actions:    &[]*string{new("kms:Encrypt"), new("kms:GenerateDataKey")},
+		Resources:  &[]*string{resource},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:ViaService": services}},
+	})
+}
+
+// ARN is a key's ARN as a plain reference: a key has no physical name, by which CDK
+// would want to know it in another region.
+func ARN(key awskms.IKey) *string {
+	return key.Node().DefaultChild().(awskms.CfnKey).AttrArn()
+}
+
 // secretsStatement allows an action on the keys by way of Secrets Manager alone.
 func secretsStatement(sid, action string, keys []awskms.IKey) awsiam.PolicyStatement {
 	region := *awscdk.Stack_Of(keys[0]).Region()

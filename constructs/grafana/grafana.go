@@ -19,9 +19,6 @@ import (
 	"wallet-infra/constructs/acknowledge"
 )
 
-// version is pinned, because AWS never takes a workspace back to an older one.
-const version = "10.4"
-
 // Workspace is the Grafana workspace.
 type Workspace struct {
 	// URL is where people sign in.
@@ -42,7 +39,7 @@ func New(scope constructs.Construct, env config.Environment) Workspace {
 		PermissionType:     new("CUSTOMER_MANAGED"),
 		RoleArn:            newRole(own, env).RoleArn(),
 		DataSources:        dataSources(env),
-		GrafanaVersion:     new(version),
+		GrafanaVersion:     new(env.Observability.GrafanaVersion),
 		PluginAdminEnabled: new(false), // a plugin would run beside the role's credentials
 		SamlConfiguration:  samlConfiguration(identity),
 	})

@@ -19,23 +19,23 @@ func replicated(props Props) bool {
 	return props.Region.Name == props.Env.Primary.Name && props.Env.Replication() != config.ReplicationNone
 }
 
-// connectivity keeps the brokers off the internet and, in a cluster that is
-// replicated, lets AWS connect another VPC by PrivateLink. MSK refuses the second
-// at a cluster's creation and takes it as an update.
-func connectivity(props Props) *awsmsk.CfnCluster_ConnectivityInfoProperty {
-	info := &awsmsk.CfnCluster_ConnectivityInfoProperty{
-		PublicAccess: &awsmsk.CfnCluster_PublicAccessProperty{Type: new("DISABLED")},
+// connectivity lets AWS connect another VPC to a cluster that is replicated, by
+// PrivateLink. MSK refuses this at a cluster's creation and takes it as an update,
+// of one setting in a call and never of one that is as it was (UpdateConnectivity).
+// Public access is therefore not named: disabled is what a cluster is made with.
+func connectivity(props Props) any {
+	if !replicated(props) {
+		return nil
 	}
-	if replicated(props) {
-		info.VpcConnectivity = &awsmsk.CfnCluster_VpcConnectivityProperty{
+	return &awsmsk.CfnCluster_ConnectivityInfoProperty{
+		VpcConnectivity: &awsmsk.CfnCluster_VpcConnectivityProperty{
 			ClientAuthentication: &awsmsk.CfnCluster_VpcConnectivityClientAuthenticationProperty{
 				Sasl: &awsmsk.CfnCluster_VpcConnectivitySaslProperty{
 					Iam: &awsmsk.CfnCluster_VpcConnectivityIamProperty{Enabled: new(true)},
 				},
 			},
-		}
+		},
 	}
-	return info
 }
 
 // letReplicatorIn lets MSK's own service connect to the cluster from the other

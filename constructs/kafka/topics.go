@@ -18,7 +18,8 @@ import (
 // later and works on every broker type of Provisioned clusters
 // (docs.aws.amazon.com/msk/latest/developerguide/msk-topic-operations-information.html).
 // They are retained: a topic that leaves the template is still the wallet's
-// history. More partitions are an update; a new number of copies is not.
+// history. More partitions are an update, and so are other settings, but MSK takes
+// only one of the two in an update; a new number of copies replaces the topic.
 func addTopics(scope constructs.Construct, cluster awsmsk.CfnCluster, messaging config.Messaging) []awsmsk.CfnTopic {
 	topics := constructs.NewConstruct(scope, new("Topics"))
 	var made []awsmsk.CfnTopic

@@ -16,8 +16,9 @@ import (
 // Registry is the environment's repositories.
 type Registry struct {
 	// Service holds the wallet service's images, Migrations those that change the
-	// schema.
-	Service, Migrations awsecr.Repository
+	// schema, and Collector the copy of the telemetry collector: a task that starts
+	// while the collector's public registry is away would fail, collector or not.
+	Service, Migrations, Collector awsecr.Repository
 }
 
 // New makes the primary region's repositories and, in standby, their copying.
@@ -38,7 +39,7 @@ func NewCopies(scope constructs.Construct, env config.Environment) Registry {
 
 // newRepositories makes the repositories of a region.
 func newRepositories(own constructs.Construct, env config.Environment) Registry {
-	// One key of our own for both: ECR can never change a repository's encryption
+	// One key of our own for all: ECR can never change a repository's encryption
 	// later, and pulling needs no permission on the key, since ECR holds a grant.
 	key := encryption.NewKey(own, "Key", encryption.Props{
 		Alias:   env.KeyAlias("registry"),
@@ -47,12 +48,15 @@ func newRepositories(own constructs.Construct, env config.Environment) Registry 
 	return Registry{
 		Service:    newRepository(own, "Service", env.ServiceRepository(), key, env.Registry),
 		Migrations: newRepository(own, "Migrations", env.MigrationsRepository(), key, env.Registry),
+		Collector:  newRepository(own, "Collector", env.CollectorRepository(), key, env.Registry),
 	}
 }
 
 // newRepository makes a repository whose tags can never be moved to another
 // image: what was tested is what runs, and a rollback finds what it names. It
 // outlives its stack, since a running service pulls from it whenever it scales.
+// For the same reason no image with a tag expires: ECR counts pushes and days, and
+// knows neither which image runs nor which one a rollback would take.
 func newRepository(scope constructs.Construct, id, name string, key awskms.IKey, lifecycle config.Registry) awsecr.Repository {
 	return awsecr.NewRepository(scope, new(id), &awsecr.RepositoryProps{
 		RepositoryName:     new(name),
@@ -67,13 +71,6 @@ func newRepository(scope constructs.Construct, id, name string, key awskms.IKey,
 				RulePriority: jsii.Number(1),
 				TagStatus:    awsecr.TagStatus_UNTAGGED,
 				MaxImageAge:  awscdk.Duration_Days(jsii.Number(lifecycle.UntaggedDays)),
-			},
-			{
-				Description:    new("releases as far back as a rollback can reach"),
-				RulePriority:   jsii.Number(2),
-				TagStatus:      awsecr.TagStatus_TAGGED,
-				TagPatternList: jsii.Strings("*"),
-				MaxImageCount:  jsii.Number(lifecycle.Releases),
 			},
 		},
 	})

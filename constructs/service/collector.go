@@ -22,12 +22,14 @@ const collectorUser = "4317"
 // addCollector puts the OpenTelemetry collector beside the application. It sends
 // traces to X-Ray; metrics are read from the application by Prometheus. Losing
 // the collector costs traces, never the wallet: it is not essential, and ECS
-// starts it again.
+// starts it again. Its image is another matter: a task whose pull fails does not
+// start, essential container or not, so it comes from the region's own registry and
+// the deploying command looks for it there.
 func addCollector(scope constructs.Construct, task awsecs.FargateTaskDefinition, props Props) {
 	env := props.Env
 	task.AddContainer(new("Collector"), &awsecs.ContainerDefinitionOptions{
 		ContainerName:          new("collector"),
-		Image:                  awsecs.ContainerImage_FromRegistry(new(env.Service.CollectorImage), nil),
+		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Collector, new(env.Service.CollectorDigest())),
 		Cpu:                    jsii.Number(env.Service.CollectorCPU),
 		MemoryLimitMiB:         jsii.Number(env.Service.CollectorMemoryMiB),
 		Essential:              new(false),

@@ -9,8 +9,7 @@ import (
 )
 
 // newSecurityGroup lets the tasks call AWS. The address cannot be narrowed: the
-// image layers come from S3, the collector's image from ECR Public, and the
-// addresses of both change.
+// image layers come from S3, whose addresses change.
 func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGroup {
 	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.Vpc,

@@ -49,9 +49,11 @@ type Props struct {
 	Network network.Network
 	// Repository holds the image that env.Site.ImageTag names.
 	Repository awsecr.IRepository
-	Database   Database
-	Cache      Cache
-	Kafka      Kafka
+	// Collector holds the image of the telemetry collector, by env.Service's digest.
+	Collector awsecr.IRepository
+	Database  Database
+	Cache     Cache
+	Kafka     Kafka
 	// Edge is the entrance between whose target groups ECS moves the requests.
 	Edge edge.Edge
 	// Alarms take a release back.

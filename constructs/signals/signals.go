@@ -31,6 +31,9 @@ type Platform struct {
 	// FailedRotations is the name of the queue of rotations that no deployment
 	// followed.
 	FailedRotations string
+	// CopiesWatch is the name of the function that looks after copies; only the primary
+	// region's platform has it.
+	CopiesWatch string
 	// Probes are the health checks on the entrances of both regions, by region;
 	// only the second region's platform has them.
 	Probes map[string]string
@@ -321,6 +324,21 @@ func (p Platform) Queue(queue, name, statistic string) Metric {
 		Namespace: "AWS/SQS", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"QueueName": queue},
 	}
+}
+
+// WatchSucceeded is metric math over [Platform.WatchInputs]: how often the function
+// that looks after copies ran and found them good.
+const WatchSucceeded = "invocations - errors"
+
+// WatchInputs are the metrics in [WatchSucceeded], over an hour.
+func (p Platform) WatchInputs() map[string]Metric {
+	calls := func(name string) Metric {
+		return Metric{
+			Namespace: "AWS/Lambda", Name: name, Statistic: "Sum", Period: time.Hour,
+			Dimensions: map[string]string{"FunctionName": p.CopiesWatch},
+		}
+	}
+	return map[string]Metric{"invocations": calls("Invocations"), "errors": calls("Errors")}
 }
 
 // SortedDimensions are the names of the metric's dimensions in a fixed order,

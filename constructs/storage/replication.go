@@ -9,6 +9,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/encryption"
 )
 
 // ReplicationTime is how long an object of the backups may wait for its copy.
@@ -40,7 +41,7 @@ func (s site) replicate(from awss3.Bucket, purpose string, stream stream) {
 	destination := &awss3.CfnBucket_ReplicationDestinationProperty{Bucket: stream.to.BucketArn()}
 	if stream.toKey != nil {
 		limit := &awss3.CfnBucket_ReplicationTimeValueProperty{Minutes: jsii.Number(ReplicationTime.Minutes())}
-		destination.EncryptionConfiguration = &awss3.CfnBucket_EncryptionConfigurationProperty{ReplicaKmsKeyId: keyARN(stream.toKey)}
+		destination.EncryptionConfiguration = &awss3.CfnBucket_EncryptionConfigurationProperty{ReplicaKmsKeyId: encryption.ARN(stream.toKey)}
 		destination.ReplicationTime = &awss3.CfnBucket_ReplicationTimeProperty{Status: status(true), Time: limit}
 		destination.Metrics = &awss3.CfnBucket_MetricsProperty{Status: status(true), EventThreshold: limit}
 		rule.SourceSelectionCriteria = &awss3.CfnBucket_SourceSelectionCriteriaProperty{
@@ -74,7 +75,7 @@ func (s site) replicationRole(from awss3.Bucket, purpose string, stream stream) 
 	}
 	if stream.toKey != nil {
 		statements = append(statements, allow("Encrypt", jsii.Strings("kms:Encrypt", "kms:GenerateDataKey"),
-			keyARN(stream.toKey), s.env.Secondary.Name))
+			encryption.ARN(stream.toKey), s.env.Secondary.Name))
 	}
 	own := constructs.NewConstruct(from, new("Replication"))
 	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{Statements: &statements})
@@ -94,12 +95,6 @@ func allow(sid string, actions *[]*string, resource *string, throughS3In string)
 		props.Conditions = &map[string]any{"StringEquals": map[string]any{"kms:ViaService": "s3." + throughS3In + ".amazonaws.com"}}
 	}
 	return awsiam.NewPolicyStatement(props)
-}
-
-// keyARN is a key's ARN as a plain reference: a key has no physical name, by
-// which CDK would want to know it in another region.
-func keyARN(key awskms.IKey) *string {
-	return key.Node().DefaultChild().(awskms.CfnKey).AttrArn()
 }
 
 func status(on bool) *string {

@@ -33,6 +33,8 @@ func (w *world) answer(request ask) (any, string, string) {
 		return w.answerBalancer(request)
 	case "ecs":
 		return w.answerECS(request)
+	case "grafana":
+		return object{"grafanaVersions": w.grafana}, "", ""
 	case "logs":
 		return w.answerLog(request)
 	case "servicequotas":
@@ -44,6 +46,13 @@ func (w *world) answer(request ask) (any, string, string) {
 		}
 		return object{"CompositeAlarms": array{object{"AlarmName": "wallet-staging-outage", "StateValue": state}}}, "", ""
 	case "rds":
+		if w.versions != nil {
+			version := w.versions[request.region]
+			if version == "" {
+				return nil, "DBClusterNotFoundFault", ""
+			}
+			return rawXML("<DBClusters><DBCluster><EngineVersion>" + version + "</EngineVersion></DBCluster></DBClusters>"), "", ""
+		}
 		members := array{}
 		for _, member := range w.members {
 			members = append(members, object{"DBInstanceIdentifier": member})
@@ -139,13 +148,22 @@ func (w *world) ran(tag string) string {
 
 func (w *world) answerImages(request ask) (any, string, string) {
 	repository := request.text("repositoryName")
-	if !w.repos {
+	if !w.repos && request.operation != "DescribeRegistry" {
 		return nil, "RepositoryNotFoundException", ""
 	}
 	if request.operation == "GetDownloadUrlForLayer" {
 		return object{"downloadUrl": w.URL + "/blob?architecture=" + request.text("layerDigest")}, "", ""
 	}
+	if request.operation == "DescribeRegistry" {
+		return object{"replicationConfiguration": object{"rules": w.replication}}, "", ""
+	}
 	ids, _ := request.input["imageIds"].([]any)
+	if digest, _ := ids[0].(object)["imageDigest"].(string); digest != "" {
+		if !w.collectors[request.region+"/"+repository+"@"+digest] {
+			return nil, "ImageNotFoundException", ""
+		}
+		return object{"imageDetails": array{object{"imageDigest": digest}}}, "", ""
+	}
 	tag, _ := ids[0].(object)["imageTag"].(string)
 	architecture, known := w.images[request.region+"/"+repository+":"+tag]
 	if !known {

@@ -162,6 +162,7 @@ func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) 
 			found.problem("not the image that was tested: %s", moved)
 		}
 	}
+	s.checkAccount(ctx, ready, usable, &found)
 	s.checkQuota(ctx, usable, &found)
 	return ready, s.conclude(ctx, found)
 }

@@ -37,8 +37,10 @@ func (s *Session) checkImages(ctx context.Context, ready readied, regions []stri
 		case at.region == s.Env.Primary.Name:
 			check(at.region, s.Env.ServiceRepository())
 			check(at.region, s.Env.MigrationsRepository())
+			s.checkCollector(ctx, at.region, f)
 		case slices.ContainsFunc(ready.selected, func(stack assembly.Stack) bool { return stack.Name == at.stack }):
 			check(at.region, s.Env.ServiceRepository())
+			s.checkCollector(ctx, at.region, f)
 		}
 	}
 	return images

@@ -197,6 +197,7 @@ func standby(t *testing.T) *world {
 	w := newWorld(t)
 	w.stacks["wallet-staging-dr-compute"] = w.standing("dr-compute", templates("1.0.0", true)["dr-compute"])
 	w.images["us-east-1/wallet-staging/service:1.1.0"] = "amd64"
+	w.collectors["us-east-1/"+stagingCollector] = true
 	return w
 }
 

@@ -58,15 +58,19 @@ type world struct {
 	stacks      map[string]*stackState
 	images      map[string]string // architecture by region/repository:tag
 	repos       bool
-	index       bool // images are indexes of several architectures
+	collectors  map[string]bool // region/repository@digest
+	replication array           // ECR's rules, as the API shows them
+	grafana     array           // the versions that AWS offers
+	index       bool            // images are indexes of several architectures
 	weights     map[string]int
 	healthy     map[string]int // targets by target group
 	desired     int
 	deployments []deploymentState // newest first
 	quota       float64
 	outage      bool
-	members     []string // of the database cluster
-	forced      bool     // ECS was asked for a deployment of what runs
+	members     []string          // of the database cluster
+	versions    map[string]string // of the database cluster, by region
+	forced      bool              // ECS was asked for a deployment of what runs
 	task        taskState
 
 	errors  map[string]string // code by "service Operation" or "service Operation region"
@@ -134,6 +138,7 @@ func newWorld(t *testing.T) *world {
 		stacks:      map[string]*stackState{},
 		images:      map[string]string{},
 		repos:       true,
+		collectors:  map[string]bool{"sa-east-1/" + stagingCollector: true},
 		weights:     map[string]int{"arn:blue": 100, "arn:green": 0},
 		healthy:     map[string]int{"arn:blue": 2},
 		desired:     2,
@@ -165,6 +170,9 @@ func newWorld(t *testing.T) *world {
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "none"))
 	return w
 }
+
+// stagingCollector is the image of the telemetry collector, without its region.
+var stagingCollector = "wallet-staging/collector@" + config.Staging().Service.CollectorDigest()
 
 // regionOf places the stacks of the world.
 func regionOf(name string) string {
@@ -425,6 +433,8 @@ func (w *world) serve(out http.ResponseWriter, in *http.Request) {
 	case in.Header.Get("X-Amz-Target") != "":
 		_, request.operation, _ = strings.Cut(in.Header.Get("X-Amz-Target"), ".")
 		_ = json.NewDecoder(in.Body).Decode(&request.input)
+	case in.URL.Path == "/versions":
+		request.operation = "ListVersions"
 	case in.Header.Get("Smithy-Protocol") == "rpc-v2-cbor":
 		request.operation = in.URL.Path[strings.LastIndex(in.URL.Path, "/")+1:]
 	default:
@@ -494,7 +504,10 @@ func write(out http.ResponseWriter, in *http.Request, request ask, answer any, c
 		status = http.StatusBadRequest
 	}
 	switch {
-	case in.Header.Get("X-Amz-Target") != "":
+	case in.Header.Get("X-Amz-Target") != "", in.URL.Path == "/versions":
+		if code != "" {
+			out.Header().Set("X-Amzn-ErrorType", code) // REST
+		}
 		out.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		if code != "" {
 			answer = map[string]string{"__type": code, "message": message}

@@ -1,0 +1,163 @@
+package backup
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/function"
+)
+
+// exportPrefix is where the exports lie in their bucket.
+const exportPrefix = "database"
+
+// newExport writes the whole database to the bucket of backups once a month, as
+// Parquet files that need no Aurora to be read: what is kept for years. The bucket
+// ages and replicates them. RDS exports from a clone, so the wallet does not slow
+// down ("Exporting DB cluster data to Amazon S3", Aurora user guide).
+func newExport(own constructs.Construct, props Props) {
+	env := props.Env
+	writer := newExportRole(own, props)
+	input, err := json.Marshal(map[string]string{
+		// At most 60 characters; Scheduler draws another ID for each attempt.
+		"ExportTaskIdentifier": env.Prefix() + "-<aws.scheduler.execution-id>",
+		"SourceArn":            *props.Cluster.ClusterArn(),
+		"S3BucketName":         *props.Exports.BucketName(),
+		"S3Prefix":             exportPrefix,
+		"IamRoleArn":           *writer.RoleArn(),
+		"KmsKeyId":             *props.Exports.EncryptionKey().KeyArn(),
+	})
+	if err != nil {
+		panic(err) // a map of texts always encodes
+	}
+	awsscheduler.NewCfnSchedule(own, new("Export"), &awsscheduler.CfnScheduleProps{
+		Description:                new("Writes the database to the bucket of backups"),
+		ScheduleExpression:         new(fmt.Sprintf("cron(0 %d %d * ? *)", env.Backup.RestoreTestHourUTC(), env.Backup.ExportDay)),
+		ScheduleExpressionTimezone: new("UTC"),
+		FlexibleTimeWindow:         &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: new("OFF")},
+		Target: &awsscheduler.CfnSchedule_TargetProperty{
+			Arn:     new(config.ARN("scheduler", "", "", "aws-sdk:rds:startExportTask")),
+			RoleArn: newStarterRole(own, props, writer).RoleArn(),
+			// Scheduler writes < and > as it is told to; JSON's escapes are not its keywords.
+			Input: new(strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(input))),
+		},
+	})
+}
+
+// newExportRole writes the files. The actions are those that StartExportTask's page
+// asks for, without what concerns access lists, holds and versions.
+func newExportRole(own constructs.Construct, props Props) awsiam.Role {
+	bucket := props.Exports
+	policy := awsiam.NewManagedPolicy(own, new("ExportPolicy"), &awsiam.ManagedPolicyProps{Statements: &[]awsiam.PolicyStatement{
+		allow("Find", []*string{bucket.BucketArn()}, "s3:ListBucket", "s3:GetBucketLocation"),
+		allow("Write", []*string{bucket.ArnForObjects(new(exportPrefix + "/*"))}, "s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
+	}})
+	acknowledge.Finding(policy, "AwsSolutions-IAM5", "RDS names the files of an export; they stay under the one prefix")
+	return awsiam.NewRole(own, new("ExportRole"), &awsiam.RoleProps{
+		Description: new("Writes the database's exports to their bucket"),
+		AssumedBy: awsiam.NewServicePrincipal(new("export.rds.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": props.Env.Site.Account}},
+		}),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+	})
+}
+
+// newStarterRole starts the export. RDS uses the two keys by grants that it makes with
+// the rights of whoever starts it.
+func newStarterRole(own constructs.Construct, props Props, writer awsiam.Role) awsiam.Role {
+	keys := []*string{props.Exports.EncryptionKey().KeyArn(), props.DatabaseKey.KeyArn()}
+	pass := allow("PassRole", []*string{writer.RoleArn()}, "iam:PassRole")
+	pass.AddCondition(new("StringEquals"), map[string]any{"iam:PassedToService": "export.rds.amazonaws.com"})
+	grant := allow("GrantKeys", keys, "kms:CreateGrant")
+	grant.AddCondition(new("Bool"), map[string]any{"kms:GrantIsForAWSResource": "true"})
+	policy := awsiam.NewManagedPolicy(own, new("StarterPolicy"), &awsiam.ManagedPolicyProps{Statements: &[]awsiam.PolicyStatement{
+		allow("Start", []*string{new("*")}, "rds:StartExportTask"), pass, grant, allow("DescribeKeys", keys, "kms:DescribeKey"),
+	}})
+	acknowledge.Finding(policy, "AwsSolutions-IAM5", "IAM offers no resource for rds:StartExportTask; what may be written is the passed role's matter, and that is one bucket",
+		"Resource::*")
+	return awsiam.NewRole(own, new("StarterRole"), &awsiam.RoleProps{
+		Description: new("Starts the monthly export of the database"),
+		AssumedBy: awsiam.NewServicePrincipal(new("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": props.Env.Site.Account}},
+		}),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+	})
+}
+
+// The function asks a handful of questions and waits a minute for a rotation that is
+// under way.
+const (
+	watchTimeout = 3 * time.Minute
+	watchMemory  = 128 // MiB
+	// oldestExport is a month and some days in which an export that failed can be made
+	// again.
+	oldestExport = 35 * 24 * time.Hour
+)
+
+// newWatch makes the function that looks after what no metric tells: whether the
+// replicas of the secrets follow, and whether the newest export is there. It returns
+// the function's name.
+func newWatch(own constructs.Construct, props Props) string {
+	env := props.Env
+	group := awsec2.NewSecurityGroup(own, new("WatchGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              props.Network.Vpc,
+		Description:      new("The function that looks after copies"),
+		AllowAllOutbound: new(false),
+	})
+	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)), new("APIs of AWS"), nil)
+	watch := function.New(own, "Watch", function.Props{
+		Command:       "copies",
+		Description:   "Fails when a secret's replica or the database's export is not what it must be",
+		Timeout:       watchTimeout,
+		MemoryMiB:     watchMemory,
+		Vpc:           props.Network.Vpc,
+		Subnets:       props.Network.Private(),
+		SecurityGroup: group,
+		Environment: map[string]string{
+			"REPLICATED_SECRETS": strings.Join(props.ReplicatedSecrets, ","),
+			"CLUSTER":            *props.Cluster.ClusterArn(),
+			"OLDEST_EXPORT":      oldestExport.String(),
+		},
+		LogKey:           props.LogKey,
+		LogRetentionDays: env.Database.LogRetentionDays,
+		Policies:         []awsiam.IManagedPolicy{newWatchPolicy(own, props)},
+	})
+	rule := awsevents.NewCfnRule(own, new("WatchSchedule"), &awsevents.CfnRuleProps{
+		Description: new("Looks after the copies"),
+		// Twice in the hour over which the alarm counts successes.
+		ScheduleExpression: new("rate(30 minutes)"),
+		Targets:            []*awsevents.CfnRule_TargetProperty{{Id: new("Watch"), Arn: watch.FunctionArn()}},
+	})
+	awslambda.NewCfnPermission(own, new("WatchPermission"), &awslambda.CfnPermissionProps{
+		Action:       new("lambda:InvokeFunction"),
+		FunctionName: watch.FunctionArn(),
+		Principal:    new("events.amazonaws.com"),
+		SourceArn:    rule.AttrArn(),
+	})
+	return *watch.FunctionName()
+}
+
+// newWatchPolicy lets the function read states, and no value of a secret.
+func newWatchPolicy(own constructs.Construct, props Props) awsiam.ManagedPolicy {
+	statements := []awsiam.PolicyStatement{
+		allow("FindExports", []*string{new("*")}, "rds:DescribeExportTasks"),
+		allow("AgeOfDatabase", []*string{props.Cluster.ClusterArn()}, "rds:DescribeDBClusters"),
+	}
+	if len(props.ReplicatedSecrets) > 0 {
+		statements = append(statements, allow("StateOfReplicas", texts(props.ReplicatedSecrets), "secretsmanager:DescribeSecret"))
+	}
+	policy := awsiam.NewManagedPolicy(own, new("WatchPolicy"), &awsiam.ManagedPolicyProps{Statements: &statements})
+	acknowledge.Finding(policy, "AwsSolutions-IAM5", "IAM offers no resource for rds:DescribeExportTasks, which reads", "Resource::*")
+	return policy
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Copies the telemetry collector into an environment's own registry, by its digest:
+# scripts/collector.sh ENV. Needs Docker with buildx, and the AWS CLI.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+if [ $# -ne 1 ] || [ "$1" = --help ]; then
+  sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}"
+  [ "${1:-}" = --help ] && exit 0 || exit 1
+fi
+facts=$(cd "$root" && go run ./cmd/pipeline --env "$1")
+fact() { sed -n "s/^$1=//p" <<<"$facts"; }
+region=$(fact region) registry=$(fact registry) repository=$(fact collector_repository) digest=$(fact collector_digest)
+aws sts get-caller-identity --query Account --output text | grep -qx "$(fact account)" || {
+  echo "collector: these credentials are not of the account $(fact account)" >&2
+  exit 1
+}
+there() { aws ecr describe-images --region "$region" --repository-name "$repository" --image-ids "imageDigest=$digest" --query 'imageDetails[0].imageDigest' --output text; }
+if there 2> /dev/null; then
+  echo "collector: it is there already"
+  exit 0
+fi
+aws ecr get-login-password --region "$region" | docker login --username AWS --password-stdin "$registry"
+# A copy of the index as it is: anything else would have another digest.
+docker buildx imagetools create --prefer-index=false --tag "$registry/$repository:${digest/:/-}" "$(fact collector_source)"
+docker logout "$registry"
+there
