@@ -15,6 +15,7 @@ var byUse = map[string]string{
 	"AWS::ECR::Repository":               "images kept",
 	"AWS::ECS::Cluster":                  "observations of Container Insights",
 	"AWS::Events::Rule":                  "events of other accounts and custom events",
+	"AWS::Scheduler::Schedule":           "the export that it starts, by the size of the database",
 	"AWS::Grafana::Workspace":            "active users",
 	"AWS::Lambda::Function":              "requests and duration",
 	"AWS::Logs::Delivery":                "log data",

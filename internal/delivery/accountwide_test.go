@@ -117,7 +117,7 @@ func TestThePrimaryIsNotPatchedBeforeTheStandby(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.versions = map[string]string{"sa-east-1": test.primary, "us-east-1": test.secondary}
+			w.engines = map[string]string{"sa-east-1": test.primary, "us-east-1": test.secondary}
 			env := config.Staging()
 			env.DR.Mode = config.DRStandby
 			var found findings

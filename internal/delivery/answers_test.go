@@ -46,8 +46,8 @@ func (w *world) answer(request ask) (any, string, string) {
 		}
 		return object{"CompositeAlarms": array{object{"AlarmName": "wallet-staging-outage", "StateValue": state}}}, "", ""
 	case "rds":
-		if w.versions != nil {
-			version := w.versions[request.region]
+		if w.engines != nil {
+			version := w.engines[request.region]
 			if version == "" {
 				return nil, "DBClusterNotFoundFault", ""
 			}

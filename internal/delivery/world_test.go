@@ -69,7 +69,7 @@ type world struct {
 	quota       float64
 	outage      bool
 	members     []string          // of the database cluster
-	versions    map[string]string // of the database cluster, by region
+	engines     map[string]string // of the database cluster, by region
 	forced      bool              // ECS was asked for a deployment of what runs
 	task        taskState
 
