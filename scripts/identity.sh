@@ -19,8 +19,9 @@ case "${1:-}" in
   -h | --help) usage; exit 0 ;;
   "" | -*) usage >&2; exit 1 ;;
 esac
+if [ $# -gt 2 ]; then usage >&2; exit 1; fi
 env=$1
-action=${2:-diff}
+action=${2-diff}
 case "$action" in
   diff | deploy) ;;
   *) usage >&2; exit 1 ;;

@@ -58,7 +58,7 @@ It may be run again after any interruption and goes on where it was.`,
 	command.Flags().StringVar(&tested, "tested", "", "refuse images other than those of this `file`, images.json of another environment's --output")
 	command.Flags().BoolVar(&options.DryRun, "dry-run", false, "look, show the difference, and change nothing")
 	command.Flags().BoolVar(&options.Force, "force", false, "ask CloudFormation also where a template did not change")
-	command.Flags().BoolVar(&options.DespiteOutage, "despite-outage", false, "deploy although the wallet is down: this deployment is the remedy")
+	command.Flags().BoolVar(&options.DespiteOutage, "despite-outage", false, "deploy although the wallet, or a secret's copy, is down: this deployment is the remedy")
 	command.Flags().StringVar(&prepare, "prepare", "", "only make change sets of this `name`, and a manifest")
 	command.Flags().StringVar(&execute, "execute", "", "execute the change sets of this `manifest`")
 	command.MarkFlagsMutuallyExclusive("prepare", "execute", "dry-run")

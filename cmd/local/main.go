@@ -97,7 +97,13 @@ func deploy(ctx context.Context, env config.Environment, endpoint, dir string, k
 	if failed := report.Write(path); failed != nil && err == nil {
 		err = failed
 	}
-	return err
+	switch {
+	case err == nil || exit.Of(err) == exit.Interrupted:
+		return err
+	case report.Failed > 0:
+		return exit.With(exit.CheckFailed, "%w", err)
+	}
+	return exit.With(exit.Failed, "%w", err)
 }
 
 // synthesize writes one environment's cloud assembly, with cdk.json's feature flags.

@@ -18,6 +18,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/progress"
 )
 
 // account gives access to the environment's AWS account. What only reads goes
@@ -113,6 +114,7 @@ func client() *awshttp.BuildableClient {
 
 // identify proves that the credentials work and are of the right account.
 func (s *Session) identify(ctx context.Context) error {
+	defer progress.Doing(ctx, "signing in")()
 	// A person may have to sign in for this, which takes its time.
 	if _, err := s.account.caller.Credentials.Retrieve(ctx); err != nil {
 		return refused(err)

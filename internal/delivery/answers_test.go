@@ -27,6 +27,9 @@ func (w *world) answer(request ask) (any, string, string) {
 		return object{"Parameter": object{"Name": request.text("Name"), "Value": version}}, "", ""
 	case "cloudformation":
 		return w.answerStacks(request)
+	case "secretsmanager":
+		return object{"ARN": request.text("SecretId"), "ReplicationStatus": array{
+			object{"Region": "us-east-1", "Status": w.secret, "StatusMessage": "Access to KMS is not allowed"}}}, "", ""
 	case "ecr":
 		return w.answerImages(request)
 	case "elasticloadbalancing":

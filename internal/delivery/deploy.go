@@ -39,7 +39,8 @@ type DeployOptions struct {
 	Force bool
 	// Tested are the images that another environment ran; nil asks nothing.
 	Tested []PreparedImage
-	// DespiteOutage deploys although the outage alarm is in ALARM.
+	// DespiteOutage deploys although the outage alarm is in ALARM, or a copy of a secret
+	// is out of date.
 	DespiteOutage bool
 
 	// onlyRelease deploys the stacks alone that name the release's image.
@@ -146,6 +147,7 @@ func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) 
 	if len(usable) == len(s.regions()) {
 		ready.seen = s.checkStacks(ctx, selected, &found)
 		s.checkNeeds(ctx, synthesis, selected, &found)
+		s.checkCopies(ctx, ready, options.DespiteOutage, &found)
 		if ready.report, err = s.consequences(ctx, ready); err != nil {
 			found.problem("what changes could not be judged: %s", err)
 		}

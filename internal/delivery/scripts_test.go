@@ -272,3 +272,18 @@ func TestThePinnedCLIKnowsEveryOptionThatIsPassed(t *testing.T) {
 	}
 	assert.Subset(t, slices.Collect(maps.Keys(used)), []string{"synth", "diff", "deploy", "destroy"})
 }
+
+// An administrator's mistake must not deploy whom an account trusts.
+func TestTheIdentityScriptTakesOnlyWhatItKnows(t *testing.T) {
+	dir := t.TempDir()
+	writeProgram(t, filepath.Join(dir, "npx"), `echo "RUN $*"`)
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	for _, arguments := range [][]string{{}, {""}, {"-x"}, {"staging", ""}, {"staging", "destroy"}, {"staging", "deploy", "now"}, {"staging", "diff", ""}} {
+		out, status := script(t, "identity", arguments...)
+		assert.Equal(t, exit.Refused, status, "%q", arguments)
+		assert.NotContains(t, out, "RUN", "%q", arguments)
+	}
+	out, status := script(t, "identity", "staging")
+	assert.Equal(t, exit.Done, status)
+	assert.Contains(t, out, "RUN cdk diff ", "without a word it only shows")
+}

@@ -84,6 +84,7 @@ type world struct {
 	// process plays the CLI in a process of its own, as it runs in truth; what
 	// needs none goes without, since a process takes its time.
 	process  bool
+	secret   string            // the status of the secret's copy
 	objects  map[string]stored // of the bootstrap's bucket, by key
 	versions int
 	code     string            // the hash of the one function's code
@@ -146,6 +147,7 @@ func newWorld(t *testing.T) *world {
 		deployments: []deploymentState{{"1.0.0", "SUCCESSFUL"}, {"0.9.0", "SUCCESSFUL"}},
 		errors:      map[string]string{},
 		objects:     map[string]stored{},
+		secret:      "InSync",
 		digests:     map[string]string{},
 		task:        taskState{polls: 1, log: []string{"schema is at version 7"}},
 	}
@@ -190,7 +192,8 @@ func templates(tag string, standby bool) map[string]string {
 		"network": `{"Resources": {"Vpc": {"Type": "AWS::EC2::VPC"}}, "Outputs": {"VpcId": {"Value": {"Ref": "Vpc"}}}}`,
 		"data": `{"Resources": {"Function": {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"S3Bucket": "assets", "S3Key": "` + functionKey + `"}}}, "Cluster": {"Type": "AWS::RDS::DBCluster", "DeletionPolicy": "Snapshot", "Properties": {"DeletionProtection": false,
 			"V": {"Fn::GetStackOutput": {"StackName": "wallet-staging-network", "Region": "sa-east-1", "OutputName": "VpcId"}}}}}}`,
-		"messaging": `{"Resources": {"Kafka": {"Type": "AWS::MSK::Cluster", "DeletionPolicy": "RetainExceptOnCreate"}}}`,
+		"messaging": `{"Resources": {"Password": {"Type": "AWS::SecretsManager::Secret", "DeletionPolicy": "Retain", "Properties": {"ReplicaRegions": [{"Region": "us-east-1"}]}},
+			"Kafka": {"Type": "AWS::MSK::Cluster", "DeletionPolicy": "RetainExceptOnCreate"}}}`,
 		"compute": `{"Resources": {
 			"Service": {"Type": "AWS::ECS::Service"},
 			"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Image": {"Fn::Join": ["", ["registry/wallet-staging/service", ":` + tag + `"]]}}},

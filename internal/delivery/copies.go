@@ -1,0 +1,65 @@
+package delivery
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"wallet-infra/internal/assembly"
+)
+
+// checkCopies looks at the copies of secrets in other regions.
+func (s *Session) checkCopies(ctx context.Context, ready readied, despite bool, f *findings) {
+	for _, stack := range ready.selected {
+		secrets := replicatedSecrets(stack)
+		if len(secrets) == 0 || !ready.seen[stack.Name].exists() {
+			continue
+		}
+		deployed, err := s.resources(ctx, stack.Region, stack.Name)
+		if err != nil {
+			f.problem("%s: %s", stack.Name, explain(err))
+			continue
+		}
+		for _, resource := range deployed {
+			if slices.Contains(secrets, aws.ToString(resource.LogicalResourceId)) && aws.ToString(resource.PhysicalResourceId) != "" {
+				s.checkSecret(ctx, stack, aws.ToString(resource.PhysicalResourceId), despite, f)
+			}
+		}
+	}
+}
+
+// replicatedSecrets are the logical IDs of the secrets with a copy in another region.
+func replicatedSecrets(stack assembly.Stack) []string {
+	var ids []string
+	for id, secret := range stack.Template.OfType("AWS::SecretsManager::Secret") {
+		if replicas, _ := secret.Properties["ReplicaRegions"].([]any); len(replicas) > 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// checkSecret refuses to go on while a copy of a secret is out of date: the standby's
+// password is then dead. A deployment may be the remedy, and is told so.
+func (s *Session) checkSecret(ctx context.Context, stack assembly.Stack, secret string, despite bool, f *findings) {
+	answer, err := secretsmanager.NewFromConfig(s.account.reading(stack.Region)).DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
+	if err != nil {
+		f.problem("the copies of secret %s: %s", secret, explain(err))
+		return
+	}
+	for _, copied := range answer.ReplicationStatus {
+		switch {
+		case copied.Status == types.StatusTypeInSync:
+		case copied.Status == types.StatusTypeInProgress:
+			f.note("the copy of secret %s in %s is being made", secret, aws.ToString(copied.Region))
+		case despite:
+			f.note("the copy of secret %s in %s is %s: %s", secret, aws.ToString(copied.Region), copied.Status, aws.ToString(copied.StatusMessage))
+		default:
+			f.problem("the copy of secret %s in %s is %s (%s): the standby could not sign in. When the cause is mended: aws secretsmanager replicate-secret-to-regions --region %s --secret-id %s --force-overwrite-replica-secret --add-replica-regions Region=%s,KmsKeyId=KEY; if this deployment is the remedy, add --despite-outage",
+				secret, aws.ToString(copied.Region), copied.Status, aws.ToString(copied.StatusMessage), stack.Region, secret, aws.ToString(copied.Region))
+		}
+	}
+}
