@@ -373,6 +373,16 @@ Edge.DeregistrationDelay: want less than Service.StopTimeout, 1.5s, got 1m0s`},
 	})
 }
 
+func TestACollectorIsNamedByItsDigestWithOrWithoutATag(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("a", 64)
+	for _, image := range []string{"public.ecr.aws/a/b@" + digest, "public.ecr.aws/a/b:v1@" + digest, "localhost:5000/b@" + digest} {
+		env := large()
+		env.Service.CollectorImage = image
+		assert.NoError(t, env.Validate(), image)
+		assert.Equal(t, digest, env.Service.CollectorDigest(), image)
+	}
+}
+
 func TestPoolsThatTheDatabaseCannotHoldInTheMiddleOfADeployment(t *testing.T) {
 	const want = `Service.DatabasePoolSize: want small enough that twice Service.MaxTasks with it and 4 more each, a migration and 200 in reserve, fit into Database.MaxConnections, `
 	assertRefused(t, large, map[string]refusal{
