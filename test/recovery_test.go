@@ -164,6 +164,7 @@ func evaluate(t *testing.T, expression any, healthChecks []any) any {
 		switch function {
 		case "Fn::GetAtt":
 			assert.Equal(t, "PlanHealthChecks", at(argument, 1))
+			assert.Contains(t, textAt(t, argument, 0), config.PlanTraffic, "the other plans make no health checks")
 			return healthChecks
 		case "Fn::Join":
 			var parts []string

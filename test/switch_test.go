@@ -17,7 +17,8 @@ import (
 // it and what config says; a template is never compared with itself.
 
 // switching runs a check on the recovery stack of every environment that stands by,
-// and of one with numbers of which no two are alike: exchanged ones must not pass.
+// and of one that serves from the second region, with numbers of which no two are
+// alike: exchanged ones must not pass.
 func switching(t *testing.T, check func(t *testing.T, env environment, recovery template)) {
 	t.Helper()
 	standby(t, func(t *testing.T, env environment, _ template) { check(t, env, env.stack(t, "dr-recovery")) })
@@ -26,6 +27,7 @@ func switching(t *testing.T, check func(t *testing.T, env environment, recovery 
 	recovery.Approval, recovery.Database, recovery.Scaling, recovery.Traffic = 3*time.Minute, 4*time.Minute, 6*time.Minute, 2*time.Minute
 	recovery.Probe = config.Probe{Interval: 10 * time.Second, Failures: 4, Minutes: 3}
 	recovery.TimeObjective = 29 * time.Minute
+	apart.DR.ServingRegion = apart.Secondary.Name
 	built := altered(t, apart)
 	t.Run("no two numbers alike", func(t *testing.T) {
 		defer contained(t)
