@@ -12,10 +12,7 @@ import (
 	"wallet-infra/internal/delivery"
 )
 
-func newDeploy(f *flags) *cobra.Command {
-	var options delivery.DeployOptions
-	var prepare, execute, tested string
-	command := f.command("deploy", "Deploy an environment", `
+const deployHelp = `
 Looks first, at everything: the account, the bootstrap of both regions, the
 release's images, the state of each stack, the traffic, the alarm of an outage
 and the Fargate quota; and tells all problems at once. Then it synthesizes once,
@@ -29,7 +26,12 @@ For a review: --prepare NAME makes a change set of that name for each stack, and
 a manifest; --execute MANIFEST executes exactly those, or refuses. --output DIR keeps
 the synthesis, and --assembly DIR deploys it as it is.
 
-It may be run again after any interruption and goes on where it was.`,
+It may be run again after any interruption and goes on where it was.`
+
+func newDeploy(f *flags) *cobra.Command {
+	var options delivery.DeployOptions
+	var prepare, execute, tested string
+	command := f.command("deploy", "Deploy an environment", deployHelp,
 		func(ctx context.Context, session *delivery.Session) error {
 			options.ImageTag, options.Yes = f.imageTag, f.yes
 			if err := fromHere(&options.Assembly, &options.Output, &execute); err != nil {
