@@ -1,0 +1,290 @@
+package test
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"wallet-infra/config"
+)
+
+// What stands in this file holds the seed's lines against faults that change no
+// component and no number: an alarm that tells nobody, a zone that carries
+// everything, a metric that is read from nowhere.
+
+// origin is the resource that a value refers to, also in another stack of the
+// environment; false for what is no reference or leads nowhere.
+func (e environment) origin(stack template, value any) (found, bool) {
+	if output, crosses := at(value, "Fn::GetStackOutput").(map[string]any); crosses {
+		for _, other := range e.stacks {
+			if other.name == output["StackName"] && other.region == output["Region"] {
+				name, _ := output["OutputName"].(string)
+				return e.origin(other, at(other.Outputs[name], "Value"))
+			}
+		}
+		return found{}, false
+	}
+	id, isRef := at(value, "Ref").(string)
+	if !isRef {
+		id, _ = at(value, "Fn::GetAtt", 0).(string)
+	}
+	r, there := stack.Resources[id]
+	return found{resource: r, id: id, stack: stack}, there
+}
+
+func TestNoAlarmIsMutedOrRingsWhereNobodyListens(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		listened := map[string]bool{} // stack and ID of the topics that reach an address
+		for _, s := range env.everywhere("AWS::SNS::Subscription") {
+			topic, there := env.origin(s.stack, s.Properties["TopicArn"])
+			if assert.Truef(t, there, "%s %s: its topic", s.stack.name, s.id) {
+				listened[topic.stack.name+" "+topic.id] = s.Properties["Endpoint"] != ""
+			}
+			assert.Nilf(t, s.Properties["FilterPolicy"], "%s %s hears only a part", s.stack.name, s.id)
+		}
+		for _, kind := range []string{"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"} {
+			for _, a := range env.everywhere(kind) {
+				assert.NotEqualf(t, false, a.Properties["ActionsEnabled"], "%s is muted", a.id)
+				for _, list := range []string{"AlarmActions", "OKActions"} {
+					actions, _ := a.Properties[list].([]any)
+					for _, action := range actions {
+						topic, there := env.origin(a.stack, action)
+						if assert.Truef(t, there, "%s: %s leads nowhere", a.id, list) {
+							assert.Truef(t, listened[topic.stack.name+" "+topic.id], "%s rings at %s, to which nobody listens", a.id, topic.id)
+							assert.Equalf(t, a.stack.region, topic.stack.region, "%s: an alarm notifies topics of its own region alone", a.id)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// oneOf are values of dimensions that AWS defines, by the dimension's name.
+var oneOf = map[string][]string{
+	"Role":   {"WRITER", "READER"}, // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
+	"Rule":   {"ALL"},              // https://docs.aws.amazon.com/waf/latest/developerguide/waf-metrics.html
+	"Region": {"sa-east-1", "us-east-1"},
+}
+
+// named are the properties that give a resource the name by which a dimension knows it.
+var named = map[string]struct{ resourceType, property string }{
+	"ClusterName":         {"AWS::ECS::Cluster", "ClusterName"},
+	"ServiceName":         {"AWS::ECS::Service", "ServiceName"},
+	"DBClusterIdentifier": {"AWS::RDS::DBCluster", "DBClusterIdentifier"},
+	"Cluster Name":        {"AWS::MSK::Cluster", "ClusterName"},
+	"WebACL":              {"AWS::WAFv2::WebACL", "Name"},
+	"CacheClusterId":      {"AWS::ElastiCache::ReplicationGroup", "ReplicationGroupId"},
+	"ReplicatorName":      {"AWS::MSK::Replicator", "ReplicatorName"},
+}
+
+// member is what ElastiCache adds to the name of a group for each of its nodes:
+// https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Replication.Endpoints.html
+var member = regexp.MustCompile(`(-\d{4})?-\d{3}$`)
+
+// CloudWatch accepts a dimension of nothing, and the alarm waits for ever.
+func TestEveryAlarmWatchesSomethingThatExists(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, a := range env.everywhere("AWS::CloudWatch::Alarm") {
+			dimensions, _ := a.Properties["Dimensions"].([]any)
+			queries, _ := a.Properties["Metrics"].([]any)
+			for _, query := range queries {
+				more, _ := at(query, "MetricStat", "Metric", "Dimensions").([]any)
+				dimensions = append(dimensions, more...)
+			}
+			for _, dimension := range dimensions {
+				name, value := textAt(t, dimension, "Name"), at(dimension, "Value")
+				if literal, isText := value.(string); isText {
+					assert.Truef(t, env.exists(a.stack.region, name, literal), "%s watches %s %s, which nothing in %s is called", a.id, name, literal, a.stack.region)
+					continue
+				}
+				_, there := env.origin(a.stack, value)
+				assert.Truef(t, there, "%s: %s leads nowhere: %v", a.id, name, value)
+			}
+		}
+	})
+}
+
+// exists says whether the region has what a dimension with this value is measured of.
+func (e environment) exists(region, dimension, value string) bool {
+	for _, allowed := range oneOf[dimension] {
+		if value == allowed {
+			return dimension != "Region" || value == region
+		}
+	}
+	if dimension == "Broker ID" {
+		id, err := strconv.Atoi(value)
+		return err == nil && id >= 1 && id <= e.Messaging.Brokers
+	}
+	if dimension == "CacheClusterId" {
+		value = member.ReplaceAllString(value, "")
+	}
+	source := named[dimension]
+	for _, candidate := range e.everywhere(source.resourceType) {
+		if candidate.stack.region == region && candidate.Properties[source.property] == value {
+			return true
+		}
+	}
+	return false
+}
+
+// A name of nothing is no error for Prometheus: it reads no target and is content.
+func TestPrometheusReadsTheTasksAndTheBrokersThatThereAre(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack := env.stack(t, "observability")
+		blob := at(stack.only(t, "AWS::APS::Scraper").Properties, "ScrapeConfiguration", "ConfigurationBlob", "Fn::Base64")
+		// Each reference becomes the address of what it leads to.
+		var text strings.Builder
+		for _, part := range listAt(t, blob, "Fn::Join", 1) {
+			if literal, isText := part.(string); isText {
+				text.WriteString(literal)
+				continue
+			}
+			target, there := env.origin(stack, part)
+			require.Truef(t, there, "a host of the scraper leads nowhere: %v", part)
+			fmt.Fprintf(&text, "<%s %s>", target.Type, attributeOf(env, part))
+		}
+		var scrape struct {
+			Jobs []struct {
+				Name string                     `yaml:"job_name"`
+				DNS  []struct{ Names []string } `yaml:"dns_sd_configs"`
+			} `yaml:"scrape_configs"`
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(text.String()), &scrape))
+
+		compute := env.stack(t, "compute")
+		namespace := textAt(t, compute.only(t, "AWS::ServiceDiscovery::PrivateDnsNamespace").Properties, "Name")
+		brokers := []string{}
+		for i := range env.Messaging.Brokers {
+			brokers = append(brokers, fmt.Sprintf("<Custom::KafkaAccess BrokerHost%d>", i+1))
+		}
+		hosts := map[string][]string{}
+		for _, job := range scrape.Jobs {
+			for _, source := range job.DNS {
+				hosts[job.Name] = append(hosts[job.Name], source.Names...)
+			}
+		}
+		assert.Equal(t, map[string][]string{
+			"wallet-service": {"<AWS::ServiceDiscovery::Service Name>." + namespace},
+			"kafka":          brokers,
+			"kafka-node":     brokers,
+		}, hosts)
+		registry, _ := env.origin(compute, at(compute.only(t, "AWS::ECS::Service").Properties, "ServiceRegistries", 0, "RegistryArn"))
+		assert.Equal(t, "AWS::ServiceDiscovery::Service", registry.Type, "the tasks are not registered where Prometheus looks")
+	})
+}
+
+// attributeOf is what a reference takes of its resource, also through an output.
+func attributeOf(env environment, value any) string {
+	if output, crosses := at(value, "Fn::GetStackOutput").(map[string]any); crosses {
+		for _, other := range env.stacks {
+			if name, _ := output["OutputName"].(string); other.name == output["StackName"] {
+				return attributeOf(env, at(other.Outputs[name], "Value"))
+			}
+		}
+	}
+	name, _ := at(value, "Fn::GetAtt", 1).(string)
+	return name
+}
+
+// zone is the zone of a subnet that a value refers to.
+func (e environment) zone(t *testing.T, stack template, value any) string {
+	t.Helper()
+	subnet, there := e.origin(stack, value)
+	require.Truef(t, there, "no subnet: %v", value)
+	require.Equal(t, "AWS::EC2::Subnet", subnet.Type)
+	return textAt(t, subnet.Properties, "AvailabilityZone")
+}
+
+// Two gateways that nobody uses cost money and help nobody.
+func TestALostZoneTakesNoOtherZonesWayOut(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, network := range env.networks(t) {
+			stack := network.template
+			zoneOf := map[any]string{} // of a route table, by the subnet that uses it
+			for _, association := range stack.ofType("AWS::EC2::SubnetRouteTableAssociation") {
+				zoneOf[at(association.Properties, "RouteTableId", "Ref")] = env.zone(t, stack, association.Properties["SubnetId"])
+			}
+			ways := 0
+			for id, route := range stack.ofType("AWS::EC2::Route") {
+				if route.Properties["NatGatewayId"] == nil {
+					continue
+				}
+				ways++
+				gateway, there := env.origin(stack, route.Properties["NatGatewayId"])
+				require.Truef(t, there, "%s leads nowhere", id)
+				if network.plan.NATGateways == len(network.region.Zones) {
+					assert.Equalf(t, zoneOf[at(route.Properties, "RouteTableId", "Ref")], env.zone(t, stack, gateway.Properties["SubnetId"]),
+						"%s leaves by another zone's gateway", id)
+				}
+			}
+			assert.Equal(t, len(network.region.Zones), ways, "a private subnet has no way out")
+		}
+	})
+}
+
+// subnetLists are the properties in which a resource names its subnets.
+var subnetLists = [][]any{
+	{"Subnets"}, {"SubnetIds"}, {"SubnetIDs"}, {"DBSubnetGroupSubnetIds"},
+	{"NetworkConfiguration", "AwsvpcConfiguration", "Subnets"},
+	{"VpcConfig", "SubnetIds"}, {"BrokerNodeGroupInfo", "ClientSubnets"},
+	{"Source", "VpcConfiguration", "SubnetIds"},
+}
+
+func TestEverythingThatStandsInSubnetsStandsInEveryZone(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		placed := map[string]bool{}
+		for _, stack := range env.sorted() {
+			zones := env.Primary.Zones
+			if stack.region == env.Secondary.Name {
+				zones = env.Secondary.Zones
+			}
+			require.Len(t, zones, 3, "the seed's three zones")
+			for id, r := range stack.Resources {
+				for _, path := range subnetLists {
+					list, _ := at(r.Properties, path...).([]any)
+					if len(list) == 0 {
+						continue
+					}
+					placed[r.Type] = true
+					in := map[string]bool{}
+					for _, subnet := range list {
+						in[env.zone(t, stack, subnet)] = true
+					}
+					want := len(zones)
+					if r.Type == "AWS::MSK::Cluster" {
+						// Its brokers are a multiple of its subnets.
+						want = min(want, env.Messaging.Brokers)
+					}
+					assert.Lenf(t, in, want, "%s %s (%s): the loss of a zone takes more than its share", stack.name, id, r.Type)
+				}
+			}
+		}
+		for _, resourceType := range []string{
+			"AWS::ECS::Service", "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::RDS::DBSubnetGroup",
+			"AWS::ElastiCache::SubnetGroup", "AWS::MSK::Cluster", "AWS::Lambda::Function", "AWS::APS::Scraper",
+		} {
+			assert.Truef(t, placed[resourceType], "no %s names its subnets where this test looks", resourceType)
+		}
+	})
+}
+
+// The seed's two regions, whatever config says.
+func TestThePrimaryRegionIsSaoPauloAndTheBackupRegionIsVirginia(t *testing.T) {
+	eachOfTheSeed(t, map[string]bool{"staging": false, "production": true}, func(t *testing.T, env environment, backups bool) {
+		for _, name := range []string{"network", "data", "messaging", "compute", "observability"} {
+			assert.Equal(t, "sa-east-1", env.stack(t, name).region, name)
+		}
+		assert.Equal(t, "us-east-1", env.stack(t, "dr").region)
+		if backups {
+			assert.NotEmpty(t, env.stack(t, "dr").ofType("AWS::Backup::BackupVault"))
+			assert.Equal(t, config.DRStandby, env.DR.Mode)
+		}
+	})
+}
