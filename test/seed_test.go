@@ -36,8 +36,8 @@ type seedRow struct {
 }
 
 // requirement matches the lines of the seed that ask for something: points,
-// numbered steps, rows of tables and of the directory tree.
-var requirement = regexp.MustCompile(`^\s*(- |\d+\. |\| )|[├└]──`)
+// numbered steps, rows of tables and of the directory tree, and named values.
+var requirement = regexp.MustCompile(`^\s*(- |\d+\. |\| )|[├└]──|^\*\*[^*]+\*\*: `)
 
 // tableHead matches a table's head, which names columns and asks for nothing.
 var tableHead = regexp.MustCompile(`^\| Component`)
