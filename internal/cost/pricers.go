@@ -47,12 +47,19 @@ func priceService(c context, r assembly.Resource) (string, float64, float64, str
 // taskCount is how many tasks a service has: between the bounds of its own
 // autoscaling, or as many as it says. It fails where neither stands in the stack.
 func taskCount(c context, r assembly.Resource) (low, high float64, err error) {
+	var own []assembly.Resource
 	for _, target := range c.stack.Template.OfType("AWS::ApplicationAutoScaling::ScalableTarget") {
 		if target.Properties["ServiceNamespace"] == "ecs" && mentions(target.Properties["ResourceId"], c.id) {
-			low, lowErr := number(target.Properties["MinCapacity"])
-			high, highErr := number(target.Properties["MaxCapacity"])
-			return low, high, errors.Join(lowErr, highErr)
+			own = append(own, target)
 		}
+	}
+	if len(own) > 1 {
+		return 0, 0, errors.New("two autoscalings have bounds for it")
+	}
+	for _, target := range own {
+		low, lowErr := number(target.Properties["MinCapacity"])
+		high, highErr := number(target.Properties["MaxCapacity"])
+		return low, high, errors.Join(lowErr, highErr)
 	}
 	if r.Properties["DesiredCount"] == nil {
 		return 0, 0, errors.New("how many tasks it has is not in the stack")

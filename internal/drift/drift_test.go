@@ -3,6 +3,7 @@ package drift
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,7 +42,12 @@ func (f *fake) DescribeStackResourceDrifts(_ context.Context, input *cloudformat
 	if input.NextToken != nil {
 		page = 1
 	}
-	output := &cloudformation.DescribeStackResourceDriftsOutput{StackResourceDrifts: f.pages[page]}
+	output := &cloudformation.DescribeStackResourceDriftsOutput{}
+	for _, resource := range f.pages[page] { // CloudFormation answers only what the filters name
+		if slices.Contains(input.StackResourceDriftStatusFilters, resource.StackResourceDriftStatus) {
+			output.StackResourceDrifts = append(output.StackResourceDrifts, resource)
+		}
+	}
 	if page+1 < len(f.pages) {
 		output.NextToken = new("next")
 	}
