@@ -17,7 +17,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 node_modules/.package-lock.json: package.json package-lock.json
-	npm ci --no-progress --loglevel=error
+	@scripts/progress.sh "installing the pinned CLI and linters" npm ci --no-progress --loglevel=error
 	@touch $@
 
 synth: node_modules/.package-lock.json ## write and validate every environment's templates (ENV=staging for one)
@@ -89,7 +89,7 @@ changes: ## say what the last synth destroys, replaces, opens and moves in BASE,
 # Go itself knows whether it is up to date. A program and not `go run`, which
 # hides exit statuses and signals.
 build/deliver: node_modules/.package-lock.json
-	go build -o $@ ./cmd/deliver
+	@scripts/progress.sh "building" go build -o $@ ./cmd/deliver
 
 identity: node_modules/.package-lock.json ## show what would change in whom an account trusts (ENV=staging); never run by the pipeline
 	scripts/identity.sh $(or $(ENV),$(error name the environment, such as ENV=staging))

@@ -5,6 +5,7 @@ set -euo pipefail
 what=$1
 shift
 start=$SECONDS
-while sleep 10; do echo "$what: $((SECONDS - start)) s" >&2; done &
+# A sleep that outlives this must not keep the output open.
+while sleep 10 < /dev/null > /dev/null 2>&1; do echo "$what: $((SECONDS - start)) s" >&2; done &
 trap 'kill %1' EXIT
 "$@"
