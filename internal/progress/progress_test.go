@@ -13,35 +13,39 @@ import (
 
 func TestNothingWaitsInSilenceForMoreThanTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		pass := func(length time.Duration) {
+			time.Sleep(length)
+			synctest.Wait() // until the reporter has said what it has to say by now
+		}
 		var said, out bytes.Buffer
 		ctx, reporter, stop := Watch(context.Background(), "deliver", &said)
 		heard := reporter.Heard(&out)
-		time.Sleep(9*time.Second + time.Millisecond)
+		pass(9*time.Second + time.Millisecond)
 		assert.Empty(t, said.String(), "who prints is not silent yet")
 		fmt.Fprintln(heard, "a line")
-		time.Sleep(9 * time.Second)
+		pass(9 * time.Second)
 		assert.Empty(t, said.String())
 
 		done := Doing(ctx, "synthesizing %s", "staging")
-		time.Sleep(25 * time.Second)
+		pass(25 * time.Second)
 		assert.Equal(t, "... synthesizing staging (2s)\n... synthesizing staging (12s)\n... synthesizing staging (22s)\n", said.String())
 		done()
 		said.Reset()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		assert.Equal(t, "... deliver (50s)\n", said.String())
 
 		said.Reset()
 		asked := Pause(ctx)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		assert.Empty(t, said.String(), "a person thinks")
 		asked()
-		time.Sleep(9 * time.Second)
+		pass(9 * time.Second)
 		assert.Empty(t, said.String())
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		assert.Contains(t, said.String(), "... deliver (")
 		stop()
 		said.Reset()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		assert.Empty(t, said.String())
 		assert.Equal(t, "a line\n", out.String())
 	})
