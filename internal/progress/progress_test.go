@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,13 +12,38 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
+// lines keeps what the reporter prints beside the test.
+type lines struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (l *lines) Write(text []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.buffer.Write(text)
+}
+
+func (l *lines) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.buffer.String()
+}
+
+func (l *lines) Reset() {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.buffer.Reset()
+}
+
 func TestNothingWaitsInSilenceForMoreThanTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pass := func(length time.Duration) {
 			time.Sleep(length)
 			synctest.Wait() // until the reporter has said what it has to say by now
 		}
-		var said, out bytes.Buffer
+		var said lines
+		var out bytes.Buffer
 		ctx, reporter, stop := Watch(context.Background(), "deliver", &said)
 		heard := reporter.Heard(&out)
 		pass(9*time.Second + time.Millisecond)
