@@ -349,6 +349,7 @@ func TestTheExportCanWriteItsFilesAndNothingElse(t *testing.T) {
 		assert.Equal(t, "scheduler.amazonaws.com", at(data.Resources[starter].Properties, "AssumeRolePolicyDocument", "Statement", 0, "Principal", "Service"))
 		may := statements(starter)
 		assert.Equal(t, "rds:StartExportTask", at(may, 0, "Action"))
+		theDatabase(t, env, at(may, 0, "Resource"))
 		assert.Equal(t, "iam:PassRole", at(may, 1, "Action"))
 		writer, _ := at(may, 1, "Resource", "Fn::GetAtt", 0).(string)
 		assert.Contains(t, input["IamRoleArn"], writer)
@@ -378,6 +379,9 @@ func TestACopyThatIsNotGoodIsNoticedAndSoIsNobodyLooking(t *testing.T) {
 		assert.NotEqual(t, "DISABLED", rule.Properties["State"])
 		_, permission := holder(t, data, "AWS::Lambda::Permission", map[string]any{"Fn::GetAtt": []any{watch, "Arn"}}, "FunctionName")
 		assert.Equal(t, "events.amazonaws.com", permission.Properties["Principal"])
+		_, policy := holder(t, data, "AWS::IAM::ManagedPolicy", []any{"rds:DescribeExportTasks", "rds:DescribeDBClusters"}, "PolicyDocument", "Statement", 0, "Action")
+		theDatabase(t, env, at(policy.Properties, "PolicyDocument", "Statement", 0, "Resource"))
+		assert.Equal(t, env.DR.Mode == config.DRStandby, at(policy.Properties, "PolicyDocument", "Statement", 1, "Action") == "secretsmanager:DescribeSecret", "it may not look at the replicas")
 		replicated := rendered(at(function.Properties, "Environment", "Variables", "REPLICATED_SECRETS"))
 		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
 			id, secret := auroraSecret(t, env, name)

@@ -82,10 +82,8 @@ func newStarterRole(own constructs.Construct, props Props, writer awsiam.Role) a
 	grant := allow("GrantKeys", keys, "kms:CreateGrant")
 	grant.AddCondition(new("Bool"), map[string]any{"kms:GrantIsForAWSResource": "true"})
 	policy := awsiam.NewManagedPolicy(own, new("StarterPolicy"), &awsiam.ManagedPolicyProps{Statements: &[]awsiam.PolicyStatement{
-		allow("Start", []*string{new("*")}, "rds:StartExportTask"), pass, grant, allow("DescribeKeys", keys, "kms:DescribeKey"),
+		allow("Start", []*string{props.Cluster.ClusterArn()}, "rds:StartExportTask"), pass, grant, allow("DescribeKeys", keys, "kms:DescribeKey"),
 	}})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5", "IAM offers no resource for rds:StartExportTask; what may be written is the passed role's matter, and that is one bucket",
-		"Resource::*")
 	return awsiam.NewRole(own, new("StarterRole"), &awsiam.RoleProps{
 		Description: new("Starts the monthly export of the database"),
 		AssumedBy: awsiam.NewServicePrincipal(new("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
@@ -151,13 +149,10 @@ func newWatch(own constructs.Construct, props Props) string {
 // newWatchPolicy lets the function read states, and no value of a secret.
 func newWatchPolicy(own constructs.Construct, props Props) awsiam.ManagedPolicy {
 	statements := []awsiam.PolicyStatement{
-		allow("FindExports", []*string{new("*")}, "rds:DescribeExportTasks"),
-		allow("AgeOfDatabase", []*string{props.Cluster.ClusterArn()}, "rds:DescribeDBClusters"),
+		allow("StateOfDatabase", []*string{props.Cluster.ClusterArn()}, "rds:DescribeExportTasks", "rds:DescribeDBClusters"),
 	}
 	if len(props.ReplicatedSecrets) > 0 {
 		statements = append(statements, allow("StateOfReplicas", texts(props.ReplicatedSecrets), "secretsmanager:DescribeSecret"))
 	}
-	policy := awsiam.NewManagedPolicy(own, new("WatchPolicy"), &awsiam.ManagedPolicyProps{Statements: &statements})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5", "IAM offers no resource for rds:DescribeExportTasks, which reads", "Resource::*")
-	return policy
+	return awsiam.NewManagedPolicy(own, new("WatchPolicy"), &awsiam.ManagedPolicyProps{Statements: &statements})
 }
