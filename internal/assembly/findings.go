@@ -99,7 +99,7 @@ func (v violation) silencedTooWide() string {
 		return fmt.Sprintf("suppressed for a whole environment, at %q", v.AcknowledgedAt)
 	}
 	for _, construct := range v.Constructs {
-		if construct.Path != v.AcknowledgedAt && !strings.HasPrefix(construct.Path, v.AcknowledgedAt) {
+		if construct.Path != v.AcknowledgedAt && !strings.HasPrefix(construct.Path, v.AcknowledgedAt+"/") {
 			return fmt.Sprintf("suppressed by the acknowledgement of another construct, %s", v.AcknowledgedAt)
 		}
 	}
