@@ -89,7 +89,7 @@ func below(t *testing.T, at invocation) []invocation {
 	help, status := at.call(t, "--help")
 	require.Equal(t, exit.Done, status, help)
 	for _, match := range flagLine.FindAllStringSubmatch(help, -1) {
-		at.flags = append(at.flags, option{match[1], match[2] == "strings" || regexp.MustCompile(`--`+match[1]+` .*may be repeated`).MatchString(help)})
+		at.flags = append(at.flags, option{match[1], match[2] == "strings" || match[2] == "stringArray" || regexp.MustCompile(`--`+match[1]+` .*may be repeated`).MatchString(help)})
 	}
 	found := []invocation{at}
 	list := commandList.FindStringSubmatch(help)
