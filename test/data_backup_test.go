@@ -379,7 +379,7 @@ func TestACopyThatIsNotGoodIsNoticedAndSoIsNobodyLooking(t *testing.T) {
 		assert.NotEqual(t, "DISABLED", rule.Properties["State"])
 		_, permission := holder(t, data, "AWS::Lambda::Permission", map[string]any{"Fn::GetAtt": []any{watch, "Arn"}}, "FunctionName")
 		assert.Equal(t, "events.amazonaws.com", permission.Properties["Principal"])
-		_, policy := holder(t, data, "AWS::IAM::ManagedPolicy", []any{"rds:DescribeExportTasks", "rds:DescribeDBClusters"}, "PolicyDocument", "Statement", 0, "Action")
+		_, policy := holder(t, data, "AWS::IAM::ManagedPolicy", []any{"rds:DescribeDBClusters", "rds:DescribeExportTasks"}, "PolicyDocument", "Statement", 0, "Action")
 		theDatabase(t, env, at(policy.Properties, "PolicyDocument", "Statement", 0, "Resource"))
 		assert.Equal(t, env.DR.Mode == config.DRStandby, at(policy.Properties, "PolicyDocument", "Statement", 1, "Action") == "secretsmanager:DescribeSecret", "it may not look at the replicas")
 		replicated := rendered(at(function.Properties, "Environment", "Variables", "REPLICATED_SECRETS"))
