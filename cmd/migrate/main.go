@@ -100,7 +100,7 @@ func (a *app) up() *cobra.Command {
 			return a.with(func(r migrations.Runner) error { return r.Up(ctx) })
 		},
 	}
-	up.Flags().StringArrayVar(&a.serving, "serving", nil, "tag of a release that serves now, once for each; \"none\" if none does. Without it a contract is refused")
+	up.Flags().StringArrayVar(&a.serving, "serving", nil, "tag of a release that serves now; may be repeated; \"none\" if none does. Without it a contract is refused")
 	return up
 }
 
