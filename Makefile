@@ -26,10 +26,10 @@ synth: node_modules/.package-lock.json ## write and validate every environment's
 	@go run ./cmd/summary
 
 test: node_modules/.package-lock.json ## run every test: configuration, templates, handlers, documents
-	go test -shuffle=on ./...
+	go test -shuffle=on -timeout=30m ./...
 
 race: ## the same under the race detector, of every package that starts no jsii
-	go test -race -shuffle=on $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep '\.test ' | grep -v /jsii-runtime-go | sed 's/\.test .*//')
+	go test -race -shuffle=on -timeout=30m $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep '\.test ' | grep -v /jsii-runtime-go | sed 's/\.test .*//')
 
 deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)
 	go run ./cmd/local $(if $(ENV),--env $(ENV))
