@@ -543,11 +543,13 @@ esac`)
 			if test.status != "1" {
 				assert.Contains(t, string(report), "## production\n\nCompared with what is deployed.\n\n--base a/deployed-production --head a/templates/head/production")
 			}
-			output, ok = runIn(t, dir, []string{"STATUS=" + test.status}, classify, "a", "report.md", "", "production")
+			output, ok = runIn(t, dir, []string{"STATUS=" + test.status}, classify, "a", "report.md", "deployment", "production")
 			assert.Equal(t, test.ok, ok, output)
 			report, err = os.ReadFile(filepath.Join(dir, "report.md"))
 			require.NoError(t, err)
 			assert.Contains(t, string(report), "--resumed", "a deployment that was stopped could not go on")
+			_, ok = runIn(t, dir, []string{"STATUS=0"}, classify, "a", "report.md", "", "production")
+			assert.False(t, ok, "a variable that is not set would make a pull request's judgement a deployment's")
 		})
 	}
 }

@@ -2,8 +2,8 @@
 # usage: classify.sh ARTIFACTS REPORT BASE [ENV...]
 # Classifies what ARTIFACTS/templates/head/ENV would change, and writes the report.
 # It is compared with what is deployed (ARTIFACTS/deployed-ENV) or, where that could
-# not be read, with the commit BASE (ARTIFACTS/templates/base/ENV). With an empty BASE
-# it is for a deployment, which may go on where one before it was stopped. Ends with
+# not be read, with the commit BASE (ARTIFACTS/templates/base/ENV). The BASE "deployment"
+# is for a deployment, which may go on where one before it was stopped. Ends with
 # status 13 when a change needs an acknowledgement that it does not have.
 set -euo pipefail
 artifacts=$1
@@ -15,9 +15,14 @@ if [ $# -eq 0 ]; then
   set -- "${environments[@]}"
 fi
 
+if [ -z "$base" ]; then
+  echo "classify.sh: BASE: want a commit or the word deployment, got nothing" >&2
+  exit 1
+fi
+
 # Not `go run`: it turns every status into 1.
 resumed=()
-if [ -z "$base" ]; then resumed=(--resumed); fi
+if [ "$base" = deployment ]; then resumed=(--resumed); fi
 go build -o build/changes ./cmd/changes
 mkdir -p build/nothing
 : > "$report"
