@@ -17,6 +17,9 @@ import (
 func rollingOut(t *testing.T, rollout *rolloutState) *world {
 	w := newWorld(t)
 	rollout.ended = make(chan struct{})
+	if rollout.end == "" { // a deployment that nobody stops ends in the end
+		rollout.looks, rollout.end, rollout.exit = 50, "FAILED", 1
+	}
 	w.rollout = rollout
 	return w
 }
