@@ -126,7 +126,7 @@ func (e Environment) RecoveryPoints() []RecoveryPoint {
 	return []RecoveryPoint{
 		{
 			Store: "Aurora: wallets, transactions, events, outbox", Copy: "Aurora Global Database", Loss: e.DR.ReplicationLag,
-			Typical: "under a second; nothing in a switchover; Aurora MySQL enforces no bound", Alarm: AlarmStandbyLag,
+			Typical: "under a second; nothing in a switchover; Aurora MySQL enforces no bound", Alarm: e.AlarmLag(e.Waiting()),
 			Again: "from the snapshot that Aurora keeps of the old primary, by hand",
 		},
 		e.kafkaPoint(),
@@ -156,7 +156,7 @@ func (e Environment) RecoveryPoints() []RecoveryPoint {
 func (e Environment) kafkaPoint() RecoveryPoint {
 	point := RecoveryPoint{
 		Store: "Kafka: events", Typical: "all of it: no replicator runs",
-		Again: "published again from the outbox, which is in Aurora",
+		Again: "deposits and new wallets: published again from the outbox, which is in Aurora; withdrawals and transfers leave no event yet",
 	}
 	if e.Replication() == ReplicationRunning {
 		point.Copy, point.Loss = "MSK Replicator", e.DR.EventLag
@@ -165,11 +165,24 @@ func (e Environment) kafkaPoint() RecoveryPoint {
 	return point
 }
 
-// AlarmStandbyLag and AlarmReplicator are alarms that the tables name.
-const (
-	AlarmStandbyLag = "standby-lag"
-	AlarmReplicator = "standby-replicator-lag"
-)
+// AlarmReplicator is the alarm on the delay of events.
+const AlarmReplicator = "standby-replicator-lag"
+
+// AlarmLag is the alarm on the lag of a region's database while it waits.
+func (e Environment) AlarmLag(region Region) string {
+	if region.Name == e.Primary.Name {
+		return "primary-lag"
+	}
+	return "standby-lag"
+}
+
+// Waiting is the region that does not serve in mode standby.
+func (e Environment) Waiting() Region {
+	if e.Serves(e.Secondary) {
+		return e.Primary
+	}
+	return e.Secondary
+}
 
 // ReplicationTime is the only promise that S3's replication time control makes.
 const ReplicationTime = 15 * time.Minute

@@ -48,6 +48,6 @@ func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 	})
 	dr.AppSecret = aurora.ReplicatedAppSecret(stack, env, global.SecretsKey)
 	dr.Cache = cache.New(stack, cache.Props{Env: env, Network: dr.Network, LogKey: logKey})
-	dr.Topics = alarms.NewStandby(stack, env)
+	dr.Topics = alarms.NewTopics(stack, env)
 	return dr
 }

@@ -205,19 +205,64 @@ func TestTheSecondNetworkDoesNotOverlapTheFirst(t *testing.T) {
 	})
 }
 
-func TestSomebodyIsToldThatTheSecondRegionFallsBehind(t *testing.T) {
-	standby(t, func(t *testing.T, env environment, dr template) {
-		// Aurora publishes the lag in the second region alone, and an alarm reads its
-		// own region alone: in any other stack it would never see a value.
-		for _, alarm := range dr.ofType("AWS::CloudWatch::Alarm") {
-			if strings.Contains(fmt.Sprint(alarm.Properties["Metrics"]), "AuroraGlobalDBRPOLag") {
-				assert.EqualValues(t, env.DR.ReplicationLag.Milliseconds(), alarm.Properties["Threshold"])
-				assert.Equal(t, "breaching", alarm.Properties["TreatMissingData"])
-				topic, _ := at(alarm.Properties, "AlarmActions", 0, "Ref").(string) // a wrong one must not end the other tests
-				assert.Equal(t, "AWS::SNS::Topic", dr.Resources[topic].Type, "an alarm cannot reach a topic of another region")
-				return
+// Aurora publishes the lag beside the member that waits, and an alarm reads its own
+// region alone: after a failover São Paulo's lag is what a failback would lose.
+func TestTheLagIsWatchedWhereverTheDatabaseWaits(t *testing.T) {
+	before := platform(t)["production"]
+	after := before.Environment
+	after.DR.ServingRegion = after.Secondary.Name
+	for name, env := range map[string]environment{"before a failover": before, "after it": altered(t, after)} {
+		t.Run(name, func(t *testing.T) {
+			for _, region := range []config.Region{env.Primary, env.Secondary} {
+				cluster := "wallet-production-" + region.Name
+				found := 0
+				for id, stack := range env.stacks {
+					for _, alarm := range stack.ofType("AWS::CloudWatch::Alarm") {
+						query := render(at(alarm.Properties, "Metrics", 0, "Expression"))
+						if !strings.Contains(query, "AuroraGlobalDBRPOLag") || !strings.Contains(query, "'"+cluster+"'") {
+							continue
+						}
+						found++
+						assert.Equal(t, region.Name, stack.region, "%s never sees a value of %s", id, cluster)
+						assert.EqualValues(t, env.DR.ReplicationLag.Milliseconds(), alarm.Properties["Threshold"])
+						want := "breaching" // nothing is copied any more
+						if region.Name == env.DR.ServingRegion {
+							want = "notBreaching" // the member that writes has no lag
+						}
+						assert.Equal(t, want, alarm.Properties["TreatMissingData"], region.Name)
+						topic := fmt.Sprint(at(alarm.Properties, "AlarmActions", 0))
+						assert.Contains(t, topic, "AlertsCritical")
+						if other := textOf(at(alarm.Properties, "AlarmActions", 0, "Fn::GetStackOutput", "Region")); other != "" {
+							assert.Equal(t, stack.region, other, "an alarm cannot reach a topic of another region")
+						}
+					}
+				}
+				assert.Equal(t, 1, found, "the alarms on the lag of "+cluster)
 			}
+		})
+	}
+}
+
+func TestTheRegionThatWaitsWakesNobodyWhicheverItIs(t *testing.T) {
+	after := platform(t)["production"].Environment
+	after.DR.ServingRegion = after.Secondary.Name
+	for id, a := range altered(t, after).alarms() {
+		home := !strings.HasPrefix(id, "standby-") && !strings.HasPrefix(id, "entrance-") && !endsDeployments(id) && id != "primary-lag"
+		if home {
+			assert.NotContains(t, fmt.Sprint(a.Properties["AlarmActions"]), "Critical", "%s: São Paulo waits, and has no customers", id)
 		}
-		t.Error("nobody watches the lag")
-	})
+		if id == "database-writer-cpu" {
+			assert.Equal(t, "notBreaching", a.Properties["TreatMissingData"], "São Paulo has no writer to miss")
+		}
+		if id == "standby-database-writer-cpu" {
+			assert.Equal(t, "breaching", a.Properties["TreatMissingData"])
+			assert.Contains(t, fmt.Sprint(a.Properties["AlarmActions"]), "Critical")
+		}
+	}
+}
+
+// textOf is a value's text, or nothing.
+func textOf(value any) string {
+	text, _ := value.(string)
+	return text
 }

@@ -332,7 +332,7 @@ func TestWhatWakesSomebodyIsWorthIt(t *testing.T) {
 	critical := []string{
 		"outage", "edge-errors", "edge-latency", "edge-healthy-targets", "service-tasks",
 		"database-writer-cpu", "database-writer-connections", "database-reader-connections",
-		"kafka-brokers", "kafka-offline-partitions", "kafka-controller", "standby-lag", "entrance-sa-east-1",
+		"kafka-brokers", "kafka-offline-partitions", "kafka-controller", "standby-lag", "primary-lag", "entrance-sa-east-1",
 	}
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms() {
@@ -1200,6 +1200,7 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 		"service-tasks":               `Minimum ECS/ContainerInsights RunningTaskCount ClusterName ServiceName, 8 of 10`,
 		"entrance-sa-east":            `Minimum AWS/Route53 HealthCheckStatus HealthCheckId, 2 of 3`,
 		"entrance-us-east":            `Minimum AWS/Route53 HealthCheckStatus HealthCheckId, 2 of 3`,
+		"primary-lag":                 `SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = 'wallet-%s-sa-east-1', 2 of 3`,
 		"standby-lag":                 `SELECT MAX(AuroraGlobalDBRPOLag) FROM "AWS/RDS" WHERE DBClusterIdentifier = 'wallet-%s-us-east-1', 2 of 3`,
 		"storage-replication":         `SELECT MAX(ReplicationLatency) FROM "AWS/S3", 3 of 3 in 300 s`,
 		"waf-address-rate":            `Sum AWS/WAFV2 CountedRequests Region Rule=AddressRate WebACL, 3 of 5`,
@@ -1247,11 +1248,10 @@ func TestTheStandbyCallsForHelpWithoutThePrimaryRegion(t *testing.T) {
 			return
 		}
 		dr := env.stack(t, "dr")
-		assert.Equal(t, env.Secondary.Name, dr.region, "Aurora publishes the lag beside the secondary only")
-		lag := dr.only(t, "AWS::CloudWatch::Alarm")
+		assert.Equal(t, env.Secondary.Name, dr.region)
+		lag := env.alarms()["standby-lag"]
 		assert.InDelta(t, 60_000, lag.Properties["Threshold"], 0, "a minute, in milliseconds: the seed allows to lose five")
-		topic, _ := at(lag.Properties["AlarmActions"], 0, "Ref").(string)
-		assert.Contains(t, dr.ofType("AWS::SNS::Topic"), topic)
+		assert.Contains(t, rendered(at(lag.Properties, "AlarmActions", 0)), env.StackName("dr"), "its topic is São Paulo's")
 		assert.Len(t, dr.ofType("AWS::SNS::Subscription"), len(env.Site.Alerts.Critical)+len(env.Site.Alerts.Warning))
 	})
 }

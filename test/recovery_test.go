@@ -510,6 +510,7 @@ var servingDiffers = map[string][]string{
 	"AWS::ApplicationAutoScaling::ScalableTarget": {"MinCapacity"},
 	"AWS::ElasticLoadBalancingV2::TargetGroup":    {"HealthCheckPath"},
 	"AWS::CloudWatch::Alarm":                      {"AlarmActions", "OKActions", "AlarmDescription", "Threshold", "TreatMissingData"},
+	"AWS::CloudWatch::CompositeAlarm":             {"AlarmActions", "OKActions"},
 	"AWS::CloudWatch::Dashboard":                  {"DashboardBody"},
 }
 
@@ -735,7 +736,7 @@ func lagAtAlarm(t *testing.T, alarm alarm, bound time.Duration) time.Duration {
 // tells of the promise when it is broken.
 func TestTheAlarmOnTheLagComesBeforeThePromiseIsBroken(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
-		alarm := env.alarms()[config.AlarmStandbyLag]
+		alarm := env.alarms()[env.AlarmLag(env.Waiting())]
 		threshold := time.Duration(numberAt(t, alarm.Properties, "Threshold")) * time.Millisecond
 		assert.Less(t, lagAtAlarm(t, alarm, threshold), 5*time.Minute, "the seed's promise")
 		assert.Equal(t, env.DR.Told(threshold), lagAtAlarm(t, alarm, threshold), "config counts another way than what is deployed")

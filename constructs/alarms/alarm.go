@@ -153,7 +153,11 @@ func NewOutage(scope constructs.Construct, env config.Environment, topics Topics
 		parts = append(parts, edgeHealthy)
 		rule = inAlarm(edgeHealthy) + " OR (" + rule + ")"
 	}
-	action := []any{*topics.Critical.TopicArn()}
+	severity := Critical
+	if !env.Serves(env.Primary) {
+		severity = Warning // its users are in the other region
+	}
+	action := []any{*topics.Of(severity).TopicArn()}
 	outage := awscloudwatch.NewCfnCompositeAlarm(scope, new("Outage"), &awscloudwatch.CfnCompositeAlarmProps{
 		AlarmName:        new(env.AlarmName("outage")),
 		AlarmDescription: new(description("The wallet is down for its users, not merely worse.", "outage")),
@@ -166,12 +170,4 @@ func NewOutage(scope constructs.Construct, env config.Environment, topics Topics
 		// not exist yet.
 		outage.Node().AddDependency(scope.Node().FindChild(new("Alarms")).Node().FindChild(new(id)))
 	}
-}
-
-// NewStandby makes the topics of the second region, which must reach people while
-// the primary region is down, and the one alarm that stands beside the database.
-func NewStandby(scope constructs.Construct, env config.Environment) Topics {
-	topics := NewTopics(scope, env)
-	New(scope, env, topics, lagRows(env))
-	return topics
 }

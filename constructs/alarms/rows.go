@@ -20,10 +20,26 @@ const (
 
 // Rows is the table of the environment's alarms in its primary region.
 func Rows(env config.Environment, p signals.Platform) []Row {
-	return slices.Concat(
+	rows := slices.Concat(
 		edgeRows(env, p), guardRows(env, p), serviceRows(env, p, env.MinTasks(env.Primary)), writerRows(env, p), readerRows(env, p),
 		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env), copiesRows(p), functionRows(p),
 	)
+	return append(atRest(rows, env, env.Primary), lagRows(env, env.Primary)...)
+}
+
+// atRest are the rows as they are in a region: while it does not serve they wake
+// nobody, and what only a writer has is not missed.
+func atRest(rows []Row, env config.Environment, region config.Region) []Row {
+	if env.Serves(region) {
+		return rows
+	}
+	for i := range rows {
+		rows[i].Severity = Warning
+		if rows[i].Metric.Dimensions["Role"] == signals.Writer {
+			rows[i].Missing = Quiet
+		}
+	}
+	return rows
 }
 
 func edgeRows(env config.Environment, p signals.Platform) []Row {
@@ -388,20 +404,26 @@ func functionRows(p signals.Platform) []Row {
 	})
 }
 
-// lagRows watch the replication of the database. Aurora publishes the lag of a
-// global database in the second region and not beside the writer, and an alarm
-// reads its own region alone.
-func lagRows(env config.Environment) []Row {
-	cluster := env.DatabaseClusterName(env.Secondary)
+// lagRows watch the replication of the database into a region. Aurora publishes the
+// lag of a global database beside the member that waits, and an alarm reads its own
+// region alone: each region has the alarm. Where the member serves there is no lag to
+// publish; where it waits, silence says that nothing is copied.
+func lagRows(env config.Environment, region config.Region) []Row {
+	if env.DR.Mode != config.DRStandby {
+		return nil
+	}
+	missing := Broken
+	if env.Serves(region) {
+		missing = Quiet
+	}
 	return []Row{{
 		// A query, because the metric carries the source region as a dimension, which
-		// a switchover turns around. Broken, because a standby that reports nothing
-		// does not replicate.
-		ID: config.AlarmStandbyLag, Runbook: "standby-lag", Severity: Critical,
-		Why:        "The second region is behind: a failover now would lose more than promised.",
-		Expression: signals.RecoveryPointLag(cluster),
+		// a switchover turns around.
+		ID: env.AlarmLag(region), Runbook: "standby-lag", Severity: Critical,
+		Why:        "This region's database is behind the one that writes: a failover to it now would lose more than promised.",
+		Expression: signals.RecoveryPointLag(env.DatabaseClusterName(region)),
 		// The metric is in milliseconds.
-		Compare: Above, Threshold: float64(env.DR.ReplicationLag.Milliseconds()), Periods: env.DR.LagMinutes + 1, Datapoints: env.DR.LagMinutes, Missing: Broken,
+		Compare: Above, Threshold: float64(env.DR.ReplicationLag.Milliseconds()), Periods: env.DR.LagMinutes + 1, Datapoints: env.DR.LagMinutes, Missing: missing,
 	}}
 }
 

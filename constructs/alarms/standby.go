@@ -7,10 +7,10 @@ import (
 	"wallet-infra/constructs/signals"
 )
 
-// StandbyRows is the table of the second region beside the lag: what decides
-// about a failover, and the first region's own table for the platform that waits.
+// StandbyRows is the table of the second region: what decides about a failover, and
+// the first region's own table for the platform that waits.
 func StandbyRows(env config.Environment, p signals.Platform) []Row {
-	return slices.Concat(entranceRows(env, p), replicatorRows(env, p), waitingRows(env, p))
+	return slices.Concat(lagRows(env, env.Secondary), entranceRows(env, p), replicatorRows(env, p), waitingRows(env, p))
 }
 
 // entranceRows watch both regions from outside. Losing the region that serves is
@@ -56,23 +56,14 @@ func replicatorRows(env config.Environment, p signals.Platform) []Row {
 	}
 }
 
-// waitingRows are the first region's rows for the second one's platform. While it
-// does not serve they wake nobody, and what only a writer has is not missed.
+// waitingRows are the first region's rows for the second one's platform.
 func waitingRows(env config.Environment, p signals.Platform) []Row {
-	serves := env.Serves(env.Secondary)
 	rows := slices.Concat(
 		edgeRows(env, p), guardRows(env, p), serviceRows(env, p, env.MinTasks(env.Secondary)), writerRows(env, p),
 		cacheRows(env, p), kafkaRows(env, p), networkRows(p), backupRows(env)[:2], functionRows(p),
 	)
 	for i := range rows {
 		rows[i].ID = "standby-" + rows[i].ID
-		if serves {
-			continue
-		}
-		rows[i].Severity = Warning
-		if rows[i].Metric.Dimensions["Role"] == signals.Writer {
-			rows[i].Missing = Quiet
-		}
 	}
-	return rows
+	return atRest(rows, env, env.Secondary)
 }
