@@ -57,6 +57,8 @@ func newStandby(stage awscdk.Stage, env config.Environment, global Global, dr DR
 func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 	stage := awscdk.NewStage(app, new(StageName(env)), &awscdk.StageProps{
 		Env: &awscdk.Environment{Account: new(env.Site.Account), Region: new(env.Primary.Name)},
+		// Without it, a deployment may not make a role (constructs/identity).
+		PermissionsBoundary: awscdk.PermissionsBoundary_FromName(new(config.DeploymentBoundary())),
 	})
 	for _, region := range []config.Region{env.Primary, env.Secondary} {
 		key := "availability-zones:account=" + env.Site.Account + ":region=" + region.Name

@@ -10,23 +10,32 @@ import (
 )
 
 // newBoundary makes the policy that `cdk bootstrap --custom-permissions-boundary`
-// puts around CloudFormation's role. That role is an administrator otherwise, and
-// whoever deploys could let others in. The boundary allows what the role allows,
-// less this: the roles and the provider of this package, the bootstrap's own
-// roles, the boundary itself, and people's or strangers' ways into the account.
+// puts around CloudFormation's role, and that every role of the platform carries.
+// That role is an administrator otherwise, and whoever deploys could let others in.
+// The boundary allows what a role's own policies allow, less the ways out of it:
+// the roles and the provider of this package, the bootstrap's own roles, the
+// boundary itself, a role without it, somebody else's role, and people's or
+// strangers' ways into the account.
 //
-// A deployment may still make a role, without the boundary, for something that it
-// deploys: what it widens is for the change classifier and the person who approves.
+// IAM has no condition on what a trust says: a deployment can make a role, inside
+// the boundary, that another account takes. Only the organization can refuse that,
+// by a resource control policy on sts:AssumeRole.
+//
+// Sources: IAM User Guide, "Permissions boundaries for IAM entities" (delegating
+// with them) and "AWS global condition context keys" (aws:FederatedProvider).
 func newBoundary(scope constructs.Construct, environments []config.Environment) {
 	account := environments[0].Site.Account
 	iam := func(resource string) string { return config.ARN("iam", "", account, resource) }
+	own := iam("policy/" + config.DeploymentBoundary())
 	trust := []string{
 		iam("oidc-provider/" + config.GitHubIssuer),
-		iam("policy/" + config.DeploymentBoundary()),
+		own,
 		iam("role/cdk-" + config.BootstrapQualifier + "-*"),
 	}
+	var roles []string
 	for _, env := range environments {
 		trust = append(trust, env.PipelineRoleARN("*"))
+		roles = append(roles, iam("role/"+env.StackName("*")))
 	}
 	boundary := awsiam.NewManagedPolicy(scope, new("Boundary"), &awsiam.ManagedPolicyProps{
 		ManagedPolicyName: new(config.DeploymentBoundary()),
@@ -35,21 +44,36 @@ func newBoundary(scope constructs.Construct, environments []config.Environment) 
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Sid: new("WhatTheRoleAllows"), Actions: jsii.Strings("*"), Resources: jsii.Strings("*"),
 			}),
+			deny("TheTrustInThePipeline", trust, nil, "iam:*"),
+			// A missing boundary is not this one, either.
+			deny("RolesOutsideTheBoundary", []string{"*"}, map[string]any{"StringNotEquals": map[string]any{"iam:PermissionsBoundary": own}},
+				"iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary",
+				"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"),
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("TheTrustInThePipeline"), Effect: awsiam.Effect_DENY,
-				Actions: jsii.Strings("iam:*"), Resources: jsii.Strings(trust...),
+				Sid: new("RolesOfOthers"), Effect: awsiam.Effect_DENY, NotResources: jsii.Strings(roles...),
+				Actions: jsii.Strings("iam:DeleteRole", "iam:PassRole", "iam:UpdateRole", "iam:UpdateRoleDescription"),
 			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("OtherWaysIn"), Effect: awsiam.Effect_DENY, Resources: jsii.Strings("*"),
-				Actions: jsii.Strings(
-					"iam:AddUserToGroup", "iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:CreateOpenIDConnectProvider",
-					"iam:CreateSAMLProvider", "iam:CreateUser", "iam:UpdateLoginProfile", "iam:UpdateSAMLProvider",
-				),
-			}),
+			deny("OtherWaysIn", []string{"*"}, nil,
+				"iam:*AccessKey*", "iam:*AccountPasswordPolicy", "iam:*Group*", "iam:*LoginProfile*", "iam:*MFADevice*",
+				"iam:*OpenIDConnectProvider*", "iam:*SAMLProvider*", "iam:*SSHPublicKey*", "iam:*ServiceSpecificCredential*",
+				"iam:*SigningCertificate*", "iam:*User*", "iam:DeleteRolePermissionsBoundary", "organizations:LeaveOrganization",
+				"ram:*", "rolesanywhere:*", "sso:*AccountAssignment*", "sso:*PermissionSet*", "sts:AssumeRole", "sts:AssumeRoot"),
+			deny("SessionsOfStrangers", []string{"*"}, map[string]any{"Null": map[string]any{"aws:FederatedProvider": "false"}}, "*"),
 		},
 	})
 	const reason = "A boundary grants nothing: it allows what the role's own policies allow, less what it denies"
 	acknowledge.Finding(boundary, "AwsSolutions-IAM5", reason, "Action::*", "Resource::*")
 	acknowledge.Finding(boundary, "PCI.DSS.321-IAMPolicyNoStatementsWithAdminAccess", reason)
 	acknowledge.Finding(boundary, "PCI.DSS.321-IAMPolicyNoStatementsWithFullAccess", reason)
+}
+
+// deny refuses actions on resources, under conditions or without.
+func deny(sid string, resources []string, conditions map[string]any, actions ...string) awsiam.PolicyStatement {
+	props := awsiam.PolicyStatementProps{
+		Sid: new(sid), Effect: awsiam.Effect_DENY, Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
+	}
+	if conditions != nil {
+		props.Conditions = &conditions
+	}
+	return awsiam.NewPolicyStatement(&props)
 }
