@@ -134,7 +134,7 @@ func TestEveryPermissionIsOnAResourceThatItsActionKnows(t *testing.T) {
 			prefix, _, _ := strings.Cut(name, ":")
 			fits := slices.ContainsFunc(known, func(one action) bool {
 				if target == "*" || len(one.ResourceTypes) == 0 {
-					return target == "*" || h.resource.Type == mskClusterPolicy // TestNobodyMayActOnEverything says which may stand for all
+					return target == "*" || h.resource.Type == mskClusterPolicy
 				}
 				for _, kind := range one.ResourceTypes {
 					if policy.Overlap(reference(t, prefix).types[strings.ToLower(kind.Name)].ARN, target) {
