@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -245,6 +246,16 @@ func IdentityStackName() string { return Platform + "-identity" }
 // DeploymentBoundary is the policy that `cdk bootstrap` puts around CloudFormation
 // in an account, so that a deployment cannot change whom the account trusts.
 func DeploymentBoundary() string { return Platform + "-deployment-boundary" }
+
+// KeepsService are the conditions under which a service's deployment or size may be
+// changed and its way to the internet and people's way in may not. A request need
+// not say what it leaves as it is (the condition keys of ecs:UpdateService).
+func (e Environment) KeepsService() *map[string]any {
+	return &map[string]any{
+		"BoolIfExists":         map[string]any{"ecs:auto-assign-public-ip": "false"},
+		"StringEqualsIfExists": map[string]any{"ecs:enable-execute-command": strconv.FormatBool(e.Service.Exec)},
+	}
+}
 
 // PipelineRole is the name of the role that a workflow takes for a task in the
 // environment.

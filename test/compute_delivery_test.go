@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/schema"
 )
 
@@ -35,24 +36,6 @@ func (t template) function(test *testing.T, prefix string) (string, resource) {
 	}
 	require.Failf(test, "no such function", "%s has no function %s…", t.name, prefix)
 	return "", resource{}
-}
-
-// permissions are the statements of a role's managed policies, by their Sid; the
-// policy that every function has, for its log and its network, is left out.
-func (t template) permissions(test *testing.T, role any) map[string]statement {
-	test.Helper()
-	id := rendered(at(role, "Fn::GetAtt", 0))
-	require.Contains(test, t.Resources, id)
-	found := map[string]statement{}
-	for _, reference := range listAt(test, t.Resources[id].Properties, "ManagedPolicyArns") {
-		policy := t.Resources[rendered(at(reference, "Ref"))]
-		for _, each := range listOf(at(policy.Properties, "PolicyDocument", "Statement")) {
-			if sid, named := at(each, "Sid").(string); named {
-				found[sid] = readStatement(each)
-			}
-		}
-	}
-	return found
 }
 
 // what ECS rewrites, and what the rules name: replaced, they would be rewritten too.
@@ -206,18 +189,8 @@ func TestECSMovesTheRequestsOfThisServiceAlone(t *testing.T) {
 		trial, _ := compute.rule(t, config.TestPort)
 		assert.Equal(t, production, at(advanced, "ProductionListenerRule", "Ref"))
 		assert.Equal(t, trial, at(advanced, "TestListenerRule", "Ref"))
-		allowed := compute.permissions(t, at(advanced, "RoleArn"))
-		assert.Equal(t, []string{"elasticloadbalancing:ModifyRule"}, allowed["ShiftTraffic"].actions)
-		assert.ElementsMatch(t, []any{map[string]any{"Ref": production}, map[string]any{"Ref": trial}}, allowed["ShiftTraffic"].resources)
-		assert.ElementsMatch(t, []string{"elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"}, allowed["RegisterTasks"].actions)
-		assert.ElementsMatch(t, []any{at(service.Properties, "LoadBalancers", 0, "TargetGroupArn"), at(advanced, "AlternateTargetGroupArn")}, allowed["RegisterTasks"].resources)
-		for _, action := range allowed["Read"].actions {
-			assert.True(t, strings.HasPrefix(action, "elasticloadbalancing:Describe"), action)
-		}
-		assert.Len(t, allowed, 3)
 		role := rendered(at(advanced, "RoleArn", "Fn::GetAtt", 0))
 		assert.Contains(t, service.DependsOn, any(role), "the role must be there for as long as the service")
-		assert.Equal(t, "ecs.amazonaws.com", at(compute.Resources[role].Properties, "AssumeRolePolicyDocument", "Statement", 0, "Principal", "Service"))
 	})
 }
 
@@ -239,7 +212,7 @@ func TestNobodyButTheTestReachesANewRelease(t *testing.T) {
 		}
 		assert.Equal(t, 1, doors)
 		for id, closed := range compute.ofType("AWS::EC2::SecurityGroup") {
-			for _, rule := range listOf(closed.Properties["SecurityGroupIngress"]) {
+			for _, rule := range cfn.List(closed.Properties["SecurityGroupIngress"]) {
 				assert.NotEqualValues(t, config.TestPort, at(rule, "ToPort"), id)
 				assert.Less(t, numberAt(t, rule, "ToPort"), float64(config.TestPort), id)
 			}
@@ -251,7 +224,7 @@ func TestNobodyButTheTestReachesANewRelease(t *testing.T) {
 func (t template) hooks(test *testing.T) map[string]any {
 	test.Helper()
 	found := map[string]any{}
-	for _, hook := range listOf(at(t.deployment(test), "LifecycleHooks")) {
+	for _, hook := range cfn.List(at(t.deployment(test), "LifecycleHooks")) {
 		for _, stage := range listAt(test, hook, "LifecycleStages") {
 			found[textAt(test, stage)] = hook
 		}
@@ -270,10 +243,7 @@ func TestTheSchemaChangesBeforeAReleaseStartsAndCustomersComeAfterItsTest(t *tes
 			assert.Equal(t, id, rendered(at(hooks[stage], "HookTargetArn", "Fn::GetAtt", 0)))
 			assert.LessOrEqual(t, function.Properties["Timeout"], 900.0, "ECS waits a quarter of an hour for a hook")
 			assert.Contains(t, service.DependsOn, any(id))
-			allowed := compute.permissions(t, at(hooks[stage], "RoleArn"))
-			assert.Equal(t, []string{"lambda:InvokeFunction"}, allowed["CallHooks"].actions)
-			assert.Contains(t, allowed["CallHooks"].resources, at(hooks[stage], "HookTargetArn"))
-			assert.Len(t, allowed["CallHooks"].resources, 2)
+			assert.True(t, strings.HasPrefix(rendered(at(hooks[stage], "RoleArn", "Fn::GetAtt", 0)), "ReleaseHookRole"))
 		}
 		_, migrator := compute.function(t, "ReleaseMigration")
 		assert.Equal(t, at(migrator.Properties, "Environment", "Variables", "TASK_DEFINITION"), at(hooks["PRE_SCALE_UP"], "HookDetails", "taskDefinition"),
@@ -367,27 +337,6 @@ func TestTheMigrationAloneLogsInAsTheOwnerOfTheSchema(t *testing.T) {
 	})
 }
 
-func TestTheFunctionOfMigrationsRunsNothingElse(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		compute := env.stack(t, "compute")
-		_, migrator := compute.function(t, "ReleaseMigration")
-		allowed := compute.permissions(t, at(migrator.Properties, "Role"))
-		assert.Len(t, allowed, 3)
-		prefix := fmt.Sprintf("arn:aws:ecs:%s:%s:", env.Primary.Name, env.Site.Account)
-		assert.Equal(t, []string{"ecs:RunTask"}, allowed["StartMigration"].actions)
-		assert.Equal(t, []any{prefix + "task-definition/wallet-" + env.Name + "-migrate:*"}, allowed["StartMigration"].resources)
-		assert.Equal(t, []string{"ecs:DescribeTasks", "ecs:StopTask"}, allowed["FollowMigration"].actions)
-		assert.Equal(t, []any{prefix + "task/wallet-" + env.Name + "/*"}, allowed["FollowMigration"].resources)
-		for _, sid := range []string{"StartMigration", "FollowMigration"} {
-			assert.NotNil(t, at(allowed[sid].condition, "ArnEquals", "ecs:cluster", "Fn::GetAtt"), "%s: in any cluster", sid)
-		}
-		assert.Equal(t, []string{"iam:PassRole"}, allowed["PassTheTasksRoles"].actions)
-		assert.Equal(t, "ecs-tasks.amazonaws.com", at(allowed["PassTheTasksRoles"].condition, "StringEquals", "iam:PassedToService"))
-		task := compute.migration(t).Properties
-		assert.ElementsMatch(t, []any{task["TaskRoleArn"], task["ExecutionRoleArn"]}, allowed["PassTheTasksRoles"].resources)
-	})
-}
-
 func TestATestMovesNoMoneyInARealLedger(t *testing.T) {
 	eachOfTheSeed(t, map[string]string{"production": "false", "staging": "true"}, func(t *testing.T, env environment, want string) {
 		_, tester := env.stack(t, "compute").function(t, "ReleaseSmoke")
@@ -429,16 +378,9 @@ func TestARotatedPasswordLeadsToADeployment(t *testing.T) {
 		queue := rendered(at(rule, "Targets", 0, "Arn", "Fn::GetAtt", 0))
 		mapping := compute.only(t, "AWS::Lambda::EventSourceMapping").Properties
 		assert.Equal(t, queue, at(mapping, "EventSourceArn", "Fn::GetAtt", 0))
-		id, function := compute.function(t, "Redeploy")
+		id, _ := compute.function(t, "Redeploy")
 		assert.Equal(t, id, at(mapping, "FunctionName", "Fn::GetAtt", 0))
 		assert.Equal(t, []any{"ReportBatchItemFailures"}, mapping["FunctionResponseTypes"], "a message that must wait would be deleted")
-		allowed := compute.permissions(t, at(function.Properties, "Role"))
-		assert.ElementsMatch(t, []string{"ecs:ListServiceDeployments", "ecs:UpdateService"}, allowed["Redeploy"].actions)
-		assert.Equal(t, []any{fmt.Sprintf("arn:aws:ecs:%s:%s:service/wallet-%s/wallet-service", env.Primary.Name, env.Site.Account, env.Name)},
-			allowed["Redeploy"].resources)
-		assert.ElementsMatch(t, []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, allowed["Receive"].actions)
-		assert.Equal(t, []any{at(mapping, "EventSourceArn")}, allowed["Receive"].resources)
-		assert.Len(t, allowed, 3)
 	})
 }
 
@@ -464,10 +406,7 @@ func TestTasksThatWaitLearnOfARotation(t *testing.T) {
 		assert.Equal(t, at(ruleTo(t, here, "Queue"), "EventPattern"), forward["EventPattern"])
 		bus := fmt.Sprintf("arn:aws:events:%s:%s:event-bus/default", env.Secondary.Name, env.Site.Account)
 		assert.Equal(t, bus, at(forward, "Targets", 0, "Arn"))
-		allowed := here.permissions(t, at(forward, "Targets", 0, "RoleArn"))
-		assert.Len(t, allowed, 1)
-		assert.Equal(t, []string{"events:PutEvents"}, allowed["Forward"].actions)
-		assert.Equal(t, []any{bus}, allowed["Forward"].resources)
+		assert.True(t, strings.HasPrefix(rendered(at(forward, "Targets", 0, "RoleArn", "Fn::GetAtt", 0)), "RedeployForwardRole"))
 		lost := rendered(at(forward, "Targets", 0, "DeadLetterConfig", "Arn", "Fn::GetAtt", 0))
 		assert.Contains(t, rendered(at(env.alarms()["rotation-not-deployed"].Properties, "Dimensions", 0, "Value")), lost, "an event that does not cross is gone in silence")
 
@@ -480,9 +419,6 @@ func TestTasksThatWaitLearnOfARotation(t *testing.T) {
 		mapping := there.only(t, "AWS::Lambda::EventSourceMapping").Properties
 		queue := there.Resources[textAt(t, mapping, "EventSourceArn", "Fn::GetAtt", 0)].Properties
 		assert.EqualValues(t, 300, queue["DelaySeconds"], "the tasks could start before the copy of the secret is there")
-		_, function := there.function(t, "Redeploy")
-		assert.Equal(t, []any{fmt.Sprintf("arn:aws:ecs:%s:%s:service/wallet-%s/wallet-service", env.Secondary.Name, env.Site.Account, env.Name)},
-			there.permissions(t, at(function.Properties, "Role"))["Redeploy"].resources)
 		dead := rendered(at(queue, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0))
 		assert.Contains(t, rendered(at(env.alarms()["standby-rotation-not-deployed"].Properties, "Dimensions", 0, "Value")), dead)
 	})
@@ -519,7 +455,7 @@ func TestMessagesCrossNoWireInPlain(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		closed := map[string]bool{}
 		for _, policy := range env.everywhere("AWS::SQS::QueuePolicy") {
-			for _, each := range listOf(at(policy.Properties, "PolicyDocument", "Statement")) {
+			for _, each := range cfn.List(at(policy.Properties, "PolicyDocument", "Statement")) {
 				if at(each, "Effect") == "Deny" && at(each, "Condition", "Bool", "aws:SecureTransport") == "false" {
 					closed[rendered(at(policy.Properties, "Queues", 0, "Ref"))] = true
 				}
@@ -531,17 +467,7 @@ func TestMessagesCrossNoWireInPlain(t *testing.T) {
 	})
 }
 
-func TestTheRotationFunctionAnnouncesAndNothingElse(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		data := env.stack(t, "data")
-		_, function := data.function(t, "DatabaseRotation")
-		announce := data.permissions(t, at(function.Properties, "Role"))["Announce"]
-		assert.Equal(t, []string{"events:PutEvents"}, announce.actions)
-		assert.Equal(t, []any{fmt.Sprintf("arn:aws:events:%s:%s:event-bus/default", env.Primary.Name, env.Site.Account)}, announce.resources)
-		assert.Equal(t, map[string]any{"StringEquals": map[string]any{
-			"events:source": config.DatabaseEventSource, "events:detail-type": config.RotatedEvent,
-		}}, announce.condition)
-	})
+func TestTheRotationFunctionAnnouncesWhatTheRuleListensFor(t *testing.T) {
 	announced := ""
 	for _, path := range []string{"handler.go", "announce.go", "main.go"} {
 		content, err := os.ReadFile(filepath.Join("..", "lambda", "dbrotation", path))

@@ -414,32 +414,6 @@ func TestSecretsAreReadByECSAloneAndGrantedOnItsSide(t *testing.T) {
 	})
 }
 
-func TestATaskMaySendTracesAndNothingElse(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		want := []string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
-		if env.Service.Exec {
-			want = append(want, "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents",
-				"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel")
-		}
-		var actions []string
-		for id, policy := range env.stack(t, "compute").ofType("AWS::IAM::Policy") {
-			if !strings.Contains(id, "TaskRole") {
-				continue
-			}
-			for _, statement := range listAt(t, policy.Properties, "PolicyDocument", "Statement") {
-				allowed, several := at(statement, "Action").([]any)
-				if !several {
-					allowed = []any{at(statement, "Action")}
-				}
-				for _, action := range allowed {
-					actions = append(actions, textAt(t, action))
-				}
-			}
-		}
-		assert.ElementsMatch(t, want, actions)
-	})
-}
-
 func TestTheConnectionPoolsFitTheDatabaseInTheMiddleOfADeployment(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		const reserve = 200 // a migration, which takes two, rotation, people

@@ -650,62 +650,6 @@ func TestTheFunctionsThatHoldPasswordsReachAWSAndTheDatabaseOnly(t *testing.T) {
 	})
 }
 
-func TestTheUserFunctionReadsTheTwoSecretsAndNothingElse(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		for id, policy := range env.stack(t, "data").ofType("AWS::IAM::ManagedPolicy") {
-			if !strings.HasPrefix(id, "DatabaseUserPolicy") {
-				continue
-			}
-			statements := listAt(t, policy.Properties, "PolicyDocument", "Statement")
-			require.Len(t, statements, 2)
-			assert.Equal(t, []any{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"}, at(statements[0], "Action"))
-			assert.Len(t, at(statements[0], "Resource"), 2)
-			assert.Equal(t, "kms:Decrypt", at(statements[1], "Action"))
-			assert.Equal(t, auroraKey(t, env), at(statements[1], "Resource"))
-			assert.Equal(t, "secretsmanager."+env.Primary.Name+".amazonaws.com",
-				at(statements[1], "Condition", "StringEquals", "kms:ViaService"))
-			return
-		}
-		require.Fail(t, "the function has no policy")
-	})
-}
-
-func TestTheRotationFunctionWritesTheTwoSecretsAndNothingElse(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		for id, policy := range env.stack(t, "data").ofType("AWS::IAM::ManagedPolicy") {
-			if !strings.HasPrefix(id, "DatabaseRotationPolicy") {
-				continue
-			}
-			statements := listAt(t, policy.Properties, "PolicyDocument", "Statement")
-			if env.DR.Mode == config.DRStandby {
-				// "To encrypt the replicated secret with a KMS key other than
-				// aws/secretsmanager, you need kms:GenerateDataKey and kms:Encrypt to the key"
-				// (Troubleshoot AWS Secrets Manager replication).
-				require.Len(t, statements, 5, "the standby's password is dead after two rotations")
-				assert.ElementsMatch(t, []any{"kms:Encrypt", "kms:GenerateDataKey"}, at(statements[4], "Action"))
-				assert.ElementsMatch(t, []any{"secretsmanager.sa-east-1.amazonaws.com", "secretsmanager.us-east-1.amazonaws.com"},
-					at(statements[4], "Condition", "StringEquals", "kms:ViaService"))
-				_, secret := auroraSecret(t, env, env.DatabaseAppSecret())
-				assert.Equal(t, at(secret.Properties, "ReplicaRegions", 0, "KmsKeyId"), at(statements[4], "Resource"), "another key than the replica's")
-				statements = statements[:4]
-			}
-			require.Len(t, statements, 4)
-			assert.Equal(t, []any{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
-				"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}, at(statements[0], "Action"))
-			assert.Len(t, at(statements[0], "Resource"), 2)
-			assert.Equal(t, "secretsmanager:GetRandomPassword", at(statements[1], "Action"))
-			for i, action := range []string{"kms:Decrypt", "kms:GenerateDataKey"} {
-				assert.Equal(t, action, at(statements[2+i], "Action"))
-				assert.Equal(t, auroraKey(t, env), at(statements[2+i], "Resource"))
-				assert.Equal(t, "secretsmanager."+env.Primary.Name+".amazonaws.com",
-					at(statements[2+i], "Condition", "StringEquals", "kms:ViaService"))
-			}
-			return
-		}
-		require.Fail(t, "the function has no policy")
-	})
-}
-
 // From truststore.pki.rds.amazonaws.com; without them no connection is trusted.
 func TestTheFunctionsTrustTheCertificatesOfTheirRegionAlone(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {

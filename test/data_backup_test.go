@@ -100,33 +100,6 @@ func TestTheVaultOfAnUnprotectedEnvironmentCanBeEmptiedAndRemoved(t *testing.T) 
 	})
 }
 
-func TestNobodyDeletesARecoveryPoint(t *testing.T) {
-	// Recovery points of synthetic data may be deleted.
-	eachThat(t, func(env environment) bool { return env.Protected }, func(t *testing.T, env environment) {
-		_, vault := env.vault(t)
-		denials := map[any]any{}
-		for _, statement := range listAt(t, vault.Properties, "AccessPolicy", "Statement") {
-			assert.Equal(t, "Deny", at(statement, "Effect"))
-			assert.Equal(t, map[string]any{"AWS": "*"}, at(statement, "Principal"))
-			actions, _ := at(statement, "Action").([]any)
-			for _, action := range actions {
-				denials[action] = at(statement, "Condition")
-			}
-		}
-		for _, action := range []any{"backup:DeleteRecoveryPoint", "backup:UpdateRecoveryPointLifecycle"} {
-			require.Contains(t, denials, action)
-			assert.Nil(t, denials[action], "no exception")
-		}
-		for _, action := range []any{"backup:DeleteBackupVault", "backup:PutBackupVaultAccessPolicy", "backup:DeleteBackupVaultAccessPolicy",
-			"backup:PutBackupVaultLockConfiguration", "backup:DeleteBackupVaultLockConfiguration"} {
-			require.Contains(t, denials, action)
-			role := at(denials[action], "ArnNotLike", "aws:PrincipalArn", "Fn::Sub")
-			assert.Equal(t, "arn:${AWS::Partition}:iam::"+env.Site.Account+":role/cdk-hnb659fds-cfn-exec-role-"+env.Site.Account+"-sa-east-1", role,
-				"a reviewed deployment must be able to change the vault, or nobody ever could")
-		}
-	})
-}
-
 func TestARestoreIsTestedEveryFewDays(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		data := env.stack(t, "data")
@@ -180,80 +153,6 @@ func mentionsOf(in template, id string) []string {
 		}
 	}
 	return types
-}
-
-// roleOf is what the role behind a reference may do, by action.
-func roleOf(t *testing.T, in template, reference any) map[string][]any {
-	t.Helper()
-	id, _ := at(reference, "Fn::GetAtt", 0).(string)
-	role := in.Resources[id].Properties
-	assert.Equal(t, "backup.amazonaws.com", at(role, "AssumeRolePolicyDocument", "Statement", 0, "Principal", "Service"))
-	policy, _ := at(role, "ManagedPolicyArns", 0, "Ref").(string)
-	assert.Nil(t, at(role, "ManagedPolicyArns", 1), "AWS's own policies reach the whole account")
-	allowed := map[string][]any{}
-	for _, statement := range listAt(t, in.Resources[policy].Properties, "PolicyDocument", "Statement") {
-		actions, list := at(statement, "Action").([]any)
-		if !list {
-			actions = []any{at(statement, "Action")}
-		}
-		resources, list := at(statement, "Resource").([]any)
-		if !list {
-			resources = []any{at(statement, "Resource")}
-		}
-		for _, action := range actions {
-			allowed[textAt(t, action)] = resources
-			if strings.HasPrefix(textAt(t, action), "kms:") {
-				assert.Equal(t, "alias/wallet-"+strings.Split(in.name, "-")[1]+"/*", at(statement, "Condition", "ForAnyValue:StringLike", "kms:ResourceAliases"), "%s", action)
-			}
-			if action == "kms:CreateGrant" {
-				assert.Equal(t, "true", at(statement, "Condition", "Bool", "kms:GrantIsForAWSResource"))
-			}
-		}
-	}
-	return allowed
-}
-
-func TestTheBackupRoleCopiesAndDeletesItsOwnSnapshotsOnly(t *testing.T) {
-	eachThatCopies(t, func(t *testing.T, env environment) {
-		data := env.stack(t, "data")
-		allowed := roleOf(t, data, at(data.only(t, "AWS::Backup::BackupSelection").Properties, "BackupSelection", "IamRoleArn"))
-		var snapshots []any
-		for _, region := range []string{"sa-east-1", "us-east-1"} {
-			snapshots = append(snapshots, "arn:aws:rds:"+region+":"+env.Site.Account+":cluster-snapshot:awsbackup:*")
-		}
-		assert.Equal(t, snapshots, allowed["rds:DeleteDBClusterSnapshot"])
-		assert.Equal(t, snapshots, allowed["rds:CopyDBClusterSnapshot"])
-		require.Len(t, allowed["rds:CreateDBClusterSnapshot"], 3)
-		theDatabase(t, env, allowed["rds:CreateDBClusterSnapshot"][2])
-		vault, _ := env.vault(t)
-		assert.ElementsMatch(t, []any{"arn:aws:backup:us-east-1:" + env.Site.Account + ":backup-vault:wallet-" + env.Name + "-us-east-1",
-			map[string]any{"Fn::GetAtt": []any{vault, "BackupVaultArn"}}}, allowed["backup:CopyIntoBackupVault"])
-		for action, resources := range allowed {
-			assert.NotContains(t, action, "*")
-			assert.Equalf(t, action == "tag:GetResources", assert.ObjectsAreEqual([]any{"*"}, resources), "%s", action)
-		}
-	})
-}
-
-func TestTheRestoreRoleCannotTouchALiveCluster(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		data := env.stack(t, "data")
-		allowed := roleOf(t, data, at(data.only(t, "AWS::Backup::RestoreTestingSelection").Properties, "IamRoleArn"))
-		require.NotEmpty(t, allowed["rds:RestoreDBClusterFromSnapshot"])
-		tests := "arn:aws:rds:sa-east-1:" + env.Site.Account + ":cluster:awsbackup-restore-test-*"
-		for action, resources := range allowed {
-			assert.NotContains(t, action, "*")
-			if strings.HasPrefix(action, "kms:") || strings.HasPrefix(action, "rds:Describe") || strings.HasPrefix(action, "rds:List") {
-				continue
-			}
-			assert.Contains(t, resources, tests, "%s", action)
-			for _, resource := range resources {
-				if strings.Contains(fmt.Sprint(resource), ":cluster:") {
-					assert.Equalf(t, tests, resource, "%s", action)
-				}
-			}
-		}
-	})
 }
 
 func TestNoBackupLeavesBrazilWhenNothingMayLeave(t *testing.T) {

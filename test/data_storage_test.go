@@ -183,54 +183,6 @@ func TestWhoReadABucketIsOnRecord(t *testing.T) {
 	})
 }
 
-// A log bucket that admits every account's services is written to by anybody.
-func TestLogsComeFromThisAccountsServicesAlone(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		data, account := env.stack(t, "data"), env.Site.Account
-		logs, _ := env.bucket(t, "logs", env.Primary)
-		source := func(service string) map[string]any {
-			return map[string]any{"aws:SourceArn": "arn:aws:" + service + ":sa-east-1:" + account + ":*"}
-		}
-		want := map[string]map[string]any{
-			"LoadBalancerWrite": {
-				"Principal": map[string]any{"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}, "Action": "s3:PutObject",
-				"Resource":  objects(logs, "load-balancer/AWSLogs/"+account+"/"),
-				"Condition": map[string]any{"ArnLike": source("elasticloadbalancing")},
-			},
-			"AWSLogDeliveryWrite": {
-				"Principal": map[string]any{"Service": "delivery.logs.amazonaws.com"}, "Action": "s3:PutObject",
-				"Resource": objects(logs, "brokers/AWSLogs/"+account+"/"),
-				"Condition": map[string]any{"ArnLike": source("logs"),
-					"StringEquals": map[string]any{"aws:SourceAccount": account, "s3:x-amz-acl": "bucket-owner-full-control"}},
-			},
-			"AWSLogDeliveryAclCheck": {
-				"Principal": map[string]any{"Service": "delivery.logs.amazonaws.com"}, "Action": "s3:GetBucketAcl",
-				"Resource": map[string]any{"Fn::GetAtt": []any{logs, "Arn"}},
-				"Condition": map[string]any{"ArnLike": source("logs"),
-					"StringEquals": map[string]any{"aws:SourceAccount": account}},
-			},
-		}
-		for sid, statement := range want {
-			statement["Sid"], statement["Effect"] = sid, "Allow"
-			assert.Equal(t, statement, bucketStatement(t, data, logs, "Sid", sid))
-		}
-	})
-}
-
-func TestStaticContentIsReadThroughTheOneDistribution(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		id, _ := env.bucket(t, "static", env.Primary)
-		allow := bucketStatement(t, env.stack(t, "data"), id, "Principal", map[string]any{"Service": "cloudfront.amazonaws.com"})
-		assert.Equal(t, "s3:GetObject", allow["Action"])
-		source := at(allow, "Condition", "StringEquals", "AWS:SourceArn")
-		assert.Equal(t, "arn:aws:cloudfront::"+env.Site.Account+":distribution/", at(source, "Fn::Join", 1, 0))
-		output, _ := at(source, "Fn::Join", 1, 1, "Fn::GetStackOutput", "OutputName").(string)
-		global := env.stack(t, "global")
-		distribution, _ := at(global.Outputs, output, "Value", "Ref").(string)
-		assert.Equal(t, "AWS::CloudFront::Distribution", global.Resources[distribution].Type)
-	})
-}
-
 // replicationRule is the one rule of a bucket's replication.
 func replicationRule(t *testing.T, bucket resource) any {
 	t.Helper()
@@ -264,41 +216,8 @@ func TestWhoDeletesTheBackupsHereDeletesNoneThere(t *testing.T) {
 	eachThatCopies(t, func(t *testing.T, env environment) {
 		_, backups := env.bucket(t, "backups", env.Primary)
 		assert.Equal(t, "Disabled", at(replicationRule(t, backups), "DeleteMarkerReplication", "Status"))
-		assert.NotContains(t, fmt.Sprint(replicationPolicy(t, env, backups)), "s3:ReplicateDelete")
 		_, static := env.bucket(t, "static", env.Primary)
 		assert.Equal(t, "Enabled", at(replicationRule(t, static), "DeleteMarkerReplication", "Status"), "what is unpublished here must not stay published there")
-		assert.Contains(t, fmt.Sprint(replicationPolicy(t, env, static)), "s3:ReplicateDelete")
-	})
-}
-
-// replicationPolicy is what a bucket's replication may do.
-func replicationPolicy(t *testing.T, env environment, bucket resource) []any {
-	t.Helper()
-	data := env.stack(t, "data")
-	role, _ := at(bucket.Properties, "ReplicationConfiguration", "Role", "Fn::GetAtt", 0).(string)
-	policy, _ := at(data.Resources[role].Properties, "ManagedPolicyArns", 0, "Ref").(string)
-	statements, _ := at(data.Resources[policy].Properties, "PolicyDocument", "Statement").([]any)
-	require.NotEmpty(t, statements)
-	return statements
-}
-
-func TestReplicationReadsOneBucketAndWritesItsReplica(t *testing.T) {
-	eachThatCopies(t, func(t *testing.T, env environment) {
-		for _, purpose := range []string{"backups", "static"} {
-			_, bucket := env.bucket(t, purpose, env.Primary)
-			from, to := "arn:aws:s3:::"+env.Bucket(purpose, env.Primary), "arn:aws:s3:::"+env.Bucket(purpose, env.Secondary)
-			resources := map[string]any{}
-			for _, statement := range replicationPolicy(t, env, bucket) {
-				sid := textAt(t, statement, "Sid")
-				resources[sid] = at(statement, "Resource")
-				if region, ok := map[string]string{"Decrypt": env.Primary.Name, "Encrypt": env.Secondary.Name}[sid]; ok {
-					assert.Equal(t, "s3."+region+".amazonaws.com", at(statement, "Condition", "StringEquals", "kms:ViaService"))
-					assert.NotEqual(t, "*", resources[sid])
-					delete(resources, sid)
-				}
-			}
-			assert.Equal(t, map[string]any{"ReadBucket": from, "ReadObjects": from + "/*", "WriteReplica": to + "/*"}, resources)
-		}
 	})
 }
 

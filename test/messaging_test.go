@@ -178,26 +178,6 @@ func TestTheBrokersAndTheirFunctionCallNobodyElse(t *testing.T) {
 	})
 }
 
-func TestNoOtherAccountWritesIntoTheBrokersLog(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		stack, cluster := messaging(t, env)
-		var document any
-		switch policy := stack.only(t, "AWS::Logs::ResourcePolicy").Properties["PolicyDocument"].(type) {
-		case string:
-			require.NoError(t, json.Unmarshal([]byte(policy), &document))
-		default:
-			require.NoError(t, json.Unmarshal([]byte(render(policy)), &document))
-		}
-		statements, _ := at(document, "Statement").([]any)
-		require.Len(t, statements, 1)
-		assert.Equal(t, []any{"logs:CreateLogStream", "logs:PutLogEvents"}, at(statements, 0, "Action"))
-		assert.Equal(t, "delivery.logs.amazonaws.com", at(statements, 0, "Principal", "Service"))
-		assert.Equal(t, env.Site.Account, at(statements, 0, "Condition", "StringEquals", "aws:SourceAccount"))
-		assert.Equal(t, "arn:aws:logs:"+env.Primary.Name+":"+env.Site.Account+":*", at(statements, 0, "Condition", "ArnLike", "aws:SourceArn"))
-		assert.NotNil(t, at(cluster, "LoggingInfo", "BrokerLogs", "CloudWatchLogs", "LogGroup"))
-	})
-}
-
 func TestProductionsTopicsCannotBeDeleted(t *testing.T) {
 	assert.Equal(t, "false", serverProperties(t, platform(t)["production"].stack(t, "messaging"))["delete.topic.enable"])
 }
@@ -335,62 +315,6 @@ func TestTheKafkaUserMayUseItsTopicsAndNothingElse(t *testing.T) {
 		assert.Equal(t, strconv.Itoa(env.Messaging.Brokers), access["Brokers"])
 		for id := range stack.ofType("AWS::MSK::Cluster") {
 			assert.Equal(t, map[string]any{"Fn::GetAtt": []any{id, "Arn"}}, access["Cluster"])
-		}
-	})
-}
-
-func TestTheKafkaFunctionAdministersThisClusterOnly(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		stack, _ := messaging(t, env)
-		allowed := map[string]any{}
-		for _, policy := range stack.ofType("AWS::IAM::ManagedPolicy") {
-			statements, _ := at(policy.Properties, "PolicyDocument", "Statement").([]any)
-			for _, statement := range statements {
-				actions, many := at(statement, "Action").([]any)
-				if !many {
-					actions = []any{at(statement, "Action")}
-				}
-				for _, action := range actions {
-					if name := textAt(t, action); strings.HasPrefix(name, "kafka") {
-						allowed[name] = at(statement, "Resource")
-					}
-				}
-			}
-		}
-		for id := range stack.ofType("AWS::MSK::Cluster") {
-			cluster := map[string]any{"Fn::GetAtt": []any{id, "Arn"}}
-			assert.Equal(t, map[string]any{
-				"kafka:GetBootstrapBrokers":     "*", // AWS has no narrower resource
-				"kafka:ListNodes":               cluster,
-				"kafka-cluster:Connect":         cluster,
-				"kafka-cluster:DescribeCluster": cluster,
-				"kafka-cluster:AlterCluster":    cluster,
-			}, allowed)
-		}
-		assert.Empty(t, stack.ofType("AWS::IAM::Policy"), "an inline policy")
-	})
-}
-
-func TestTheKafkaFunctionWritesItsOwnLogAlone(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		stack, _ := messaging(t, env)
-		function := stack.only(t, "AWS::Lambda::Function").Properties
-		group := at(function, "LoggingConfig", "LogGroup", "Ref")
-		written := false
-		for _, policy := range stack.ofType("AWS::IAM::ManagedPolicy") {
-			statements, _ := at(policy.Properties, "PolicyDocument", "Statement").([]any)
-			for _, statement := range statements {
-				if strings.Contains(fmt.Sprint(at(statement, "Action")), "logs:") {
-					assert.Equal(t, map[string]any{"Fn::GetAtt": []any{group, "Arn"}}, at(statement, "Resource"))
-					written = true
-				}
-			}
-		}
-		assert.True(t, written, "the function has no log")
-		attached, _ := stack.only(t, "AWS::IAM::Role").Properties["ManagedPolicyArns"].([]any)
-		assert.Len(t, attached, 2)
-		for _, policy := range attached {
-			assert.NotEmpty(t, at(policy, "Ref"), "a policy of AWS's, which covers every log group of the account")
 		}
 	})
 }

@@ -654,35 +654,3 @@ func TestADeadUserFunctionDoesNotHoldADeploymentForAnHour(t *testing.T) {
 		assert.Equal(t, "300", fmt.Sprint(env.stack(t, "data").only(t, "Custom::DatabaseUser").Properties["ServiceTimeout"]))
 	})
 }
-
-func TestEnhancedMonitoringIsDeliveredForThisAccountAlone(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		roles := 0
-		for _, role := range env.everywhere("AWS::IAM::Role") {
-			trust := at(role.Properties, "AssumeRolePolicyDocument", "Statement", 0)
-			if at(trust, "Principal", "Service") == "monitoring.rds.amazonaws.com" {
-				roles++
-				assert.Equal(t, env.Site.Account, at(trust, "Condition", "StringEquals", "aws:SourceAccount"), role.id)
-			}
-		}
-		assert.Equal(t, 1+env.DR.Mode.SecondaryRegions(), roles)
-	})
-}
-
-func TestKeysOfLogsServeThisAccountsLogGroupsAlone(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		keys := 0
-		for _, key := range env.everywhere("AWS::KMS::Key") {
-			statements, _ := at(key.Properties, "KeyPolicy", "Statement").([]any)
-			for _, statement := range statements {
-				if at(statement, "Sid") != "CloudWatchLogs" {
-					continue
-				}
-				keys++
-				assert.Equal(t, "arn:aws:logs:"+key.stack.region+":"+env.Site.Account+":log-group:*",
-					at(statement, "Condition", "ArnLike", "kms:EncryptionContext:aws:logs:arn"), key.id)
-			}
-		}
-		assert.NotZero(t, keys)
-	})
-}

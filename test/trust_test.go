@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -154,127 +153,6 @@ func TestEachRoleTrustsOneExactSubject(t *testing.T) {
 	})
 }
 
-func TestEachTaskIsTrustedFromItsOwnPlace(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		github := env.Site.GitHub
-		main := "ref:refs/heads/" + github.Branch
-		for task, want := range map[string]map[string]any{
-			config.PipelinePlan:       {"sub": github.Platform.Subject("pull_request")},
-			config.PipelineWatch:      {"sub": github.Platform.Subject(main)},
-			config.PipelinePrepare:    {"sub": github.Platform.Subject(main)},
-			config.PipelineMigrations: {"sub": github.Platform.Subject(main)},
-			config.PipelineService:    {"sub": github.Service.Subject(main)},
-			config.PipelineDeploy:     {"sub": github.Platform.Subject("environment:" + env.Name), "ref": "refs/heads/" + github.Branch},
-		} {
-			role := pipelineRole(t, env.Environment, task)
-			asked, _ := at(role.Properties, "AssumeRolePolicyDocument", "Statement", 0, "Condition", "StringEquals").(map[string]any)
-			got := map[string]any{}
-			for key, value := range asked {
-				got[strings.TrimPrefix(key, config.GitHubIssuer+":")] = value
-			}
-			want["aud"] = "sts.amazonaws.com"
-			assert.Equal(t, want, got, task)
-		}
-	})
-}
-
-// allowed are the actions of a role, each with its resources.
-func allowed(r resource) map[string][]string {
-	found := map[string][]string{}
-	policies, _ := r.Properties["Policies"].([]any)
-	for _, policy := range policies {
-		statements, _ := at(policy, "PolicyDocument", "Statement").([]any)
-		for _, s := range statements {
-			for _, action := range texts(at(s, "Action")) {
-				found[action] = append(found[action], texts(at(s, "Resource"))...)
-			}
-		}
-	}
-	return found
-}
-
-// texts is one text or a list of them.
-func texts(value any) []string {
-	if text, ok := value.(string); ok {
-		return []string{text}
-	}
-	var all []string
-	list, _ := value.([]any)
-	for _, entry := range list {
-		all = append(all, fmt.Sprint(entry))
-	}
-	return all
-}
-
-func TestADeploymentTakesTheRolesOfTheBootstrapAndNothingElse(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		arn := func(role, region string) string {
-			return fmt.Sprintf("arn:aws:iam::%[1]s:role/cdk-hnb659fds-%[2]s-role-%[1]s-%[3]s", env.Site.Account, role, region)
-		}
-		assert.Equal(t, map[string][]string{"sts:AssumeRole": {
-			arn("deploy", "sa-east-1"), arn("deploy", "us-east-1"),
-			arn("file-publishing", "sa-east-1"), arn("file-publishing", "us-east-1"),
-			arn("lookup", "sa-east-1"), arn("lookup", "us-east-1"),
-		}, "ecs:StopServiceDeployment": { // of this environment's service alone
-			"arn:aws:ecs:sa-east-1:" + env.Site.Account + ":service-deployment/wallet-" + env.Name + "/wallet-service/*",
-			"arn:aws:ecs:us-east-1:" + env.Site.Account + ":service-deployment/wallet-" + env.Name + "/wallet-service/*",
-		}}, allowed(pipelineRole(t, env.Environment, config.PipelineDeploy)))
-		assert.Equal(t, map[string][]string{"sts:AssumeRole": {arn("lookup", "sa-east-1"), arn("lookup", "us-east-1")}},
-			allowed(pipelineRole(t, env.Environment, config.PipelineWatch)))
-	})
-}
-
-// A pull request runs code that nobody has read.
-func TestAPullRequestReadsTemplatesAndNothingElse(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		own := []string{
-			"arn:aws:cloudformation:sa-east-1:" + env.Site.Account + ":stack/wallet-" + env.Name + "-*/*",
-			"arn:aws:cloudformation:us-east-1:" + env.Site.Account + ":stack/wallet-" + env.Name + "-*/*",
-		}
-		assert.Equal(t, map[string][]string{"cloudformation:DescribeStacks": own, "cloudformation:GetTemplate": own},
-			allowed(pipelineRole(t, env.Environment, config.PipelinePlan)))
-	})
-}
-
-// A change set that its maker can execute needs nobody's approval.
-func TestWhatIsPreparedIsNotExecutedWithoutApproval(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		may := allowed(pipelineRole(t, env.Environment, config.PipelinePrepare))
-		assert.Contains(t, may, "cloudformation:CreateChangeSet")
-		for _, action := range []string{
-			"cloudformation:ExecuteChangeSet", "cloudformation:CreateStack", "cloudformation:UpdateStack", "cloudformation:DeleteStack",
-			"cloudformation:RollbackStack", "cloudformation:ContinueUpdateRollback",
-		} {
-			assert.NotContains(t, may, action)
-		}
-		for _, taken := range may["sts:AssumeRole"] {
-			assert.NotContains(t, taken, "-deploy-role-", "it executes change sets")
-			assert.NotContains(t, taken, "-cfn-exec-role-")
-		}
-		for _, handed := range may["iam:PassRole"] {
-			assert.Contains(t, handed, "role/cdk-hnb659fds-cfn-exec-role-"+env.Site.Account)
-		}
-	})
-}
-
-func TestNobodyPushesImagesToAnothersRepository(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		for task, repository := range map[string]string{
-			config.PipelineService:    env.ServiceRepository(),
-			config.PipelineMigrations: env.MigrationsRepository(),
-		} {
-			for action, resources := range allowed(pipelineRole(t, env.Environment, task)) {
-				if action == "ecr:GetAuthorizationToken" {
-					continue // says who asks, and knows no repository
-				}
-				assert.Regexp(t, `^ecr:[A-Z][A-Za-z]+$`, action, task)
-				assert.Equal(t, []string{"arn:aws:ecr:sa-east-1:" + env.Site.Account + ":repository/" + repository}, resources, "%s %s", task, action)
-				assert.NotContains(t, action, "Delete", task)
-			}
-		}
-	})
-}
-
 func TestNoCredentialsOutliveTheirTask(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for _, task := range []string{config.PipelinePlan, config.PipelineWatch, config.PipelinePrepare, config.PipelineService, config.PipelineMigrations} {
@@ -282,36 +160,6 @@ func TestNoCredentialsOutliveTheirTask(t *testing.T) {
 		}
 		assert.EqualValues(t, env.Pipeline.DeploySession.Seconds(), pipelineRole(t, env.Environment, config.PipelineDeploy).Properties["MaxSessionDuration"])
 	})
-}
-
-// CloudFormation's role is an administrator; the boundary is what keeps a
-// deployment from letting others in.
-func TestADeploymentCannotChangeWhomTheAccountTrusts(t *testing.T) {
-	for _, stack := range trust(t) {
-		boundary := stack.only(t, "AWS::IAM::ManagedPolicy")
-		assert.Equal(t, "wallet-deployment-boundary", boundary.Properties["ManagedPolicyName"])
-		denied := map[string][]string{}
-		statements, _ := at(boundary.Properties, "PolicyDocument", "Statement").([]any)
-		for _, s := range statements {
-			if at(s, "Effect") == "Deny" {
-				for _, action := range texts(at(s, "Action")) {
-					denied[action] = texts(at(s, "Resource"))
-				}
-			}
-		}
-		for _, r := range stack.ofType("AWS::IAM::Role") {
-			arn := "arn:aws:iam::" + stack.account + ":role/" + fmt.Sprint(r.Properties["RoleName"])
-			assert.Truef(t, slices.ContainsFunc(denied["iam:*"], func(pattern string) bool {
-				return strings.HasPrefix(arn, strings.TrimSuffix(pattern, "*"))
-			}), "%s may be changed by a deployment", arn)
-		}
-		for _, resource := range []string{"oidc-provider/token.actions.githubusercontent.com", "policy/wallet-deployment-boundary", "role/cdk-hnb659fds-*"} {
-			assert.Contains(t, denied["iam:*"], "arn:aws:iam::"+stack.account+":"+resource)
-		}
-		for _, action := range []string{"iam:CreateUser", "iam:CreateAccessKey", "iam:CreateOpenIDConnectProvider", "iam:CreateSAMLProvider"} {
-			assert.Equal(t, []string{"*"}, denied[action], action)
-		}
-	}
 }
 
 // IAM takes GitHub once in an account: two environments in one account share it,

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
@@ -42,7 +43,8 @@ type publisher struct {
 	sid, service string
 	// source limits the resources of the service by ARN; empty where AWS supports
 	// no condition.
-	source string
+	source  string
+	actions []string
 }
 
 // scope limits a statement to resources of the account, or not at all. Keys are
@@ -66,10 +68,12 @@ func (p publisher) scope(account string, byARN bool) *map[string]any {
 // (docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
 // Only these topics and this key are open to it.
 func publishers(region, account string) []publisher {
+	publish := []string{"sns:Publish"}
 	return []publisher{
-		{"Alarms", "cloudwatch.amazonaws.com", config.ARN("cloudwatch", region, account, "alarm:*")},
-		{"Events", "events.amazonaws.com", ""},
-		{"Prometheus", "aps.amazonaws.com", config.ARN("aps", region, account, "workspace/*")},
+		{"Alarms", "cloudwatch.amazonaws.com", config.ARN("cloudwatch", region, account, "alarm:*"), publish},
+		{"Events", "events.amazonaws.com", "", publish},
+		// It checks that the topic exists before it publishes.
+		{"Prometheus", "aps.amazonaws.com", config.ARN("aps", region, account, "workspace/*"), append(publish, "sns:GetTopicAttributes")},
 	}
 }
 
@@ -130,8 +134,7 @@ func allowPublishing(topic awssns.Topic, service publisher, account string) {
 	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        new(service.sid),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new(service.service), nil)},
-		// Prometheus checks that the topic exists before it publishes.
-		Actions:    &[]*string{new("sns:Publish"), new("sns:GetTopicAttributes")},
+		Actions:    jsii.Strings(service.actions...),
 		Resources:  &[]*string{topic.TopicArn()},
 		Conditions: service.scope(account, true),
 	}))

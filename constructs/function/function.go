@@ -86,6 +86,15 @@ func role(own constructs.Construct, logs awslogs.LogGroup, policies []awsiam.IMa
 					"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
 				Resources: jsii.Strings("*"),
 			}),
+			// Lambda needs them, the function's own code does not ("Security best practices"
+			// of its page on VPCs): what calls from inside says which function it is.
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Effect: awsiam.Effect_DENY,
+				Actions: jsii.Strings(
+					"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"),
+				Resources:  jsii.Strings("*"),
+				Conditions: &map[string]any{"Null": map[string]any{"lambda:SourceFunctionArn": "false"}},
+			}),
 		},
 	})
 	acknowledge.Finding(policy, "AwsSolutions-IAM5",

@@ -10,9 +10,9 @@ import (
 	"wallet-infra/constructs/acknowledge"
 )
 
-// The statements are those of "Execution block permissions" and "Complete plan
-// execution role permissions" in the ARC developer guide, narrowed to the
-// environment's resources.
+// The statements are those of "Execution block permissions", "Complete plan
+// execution role permissions" and "Automatic plan execution reports permissions" in
+// the ARC developer guide, narrowed to the environment's resources.
 
 // newRole makes a plan's execution role. Its policy is attached from its own
 // side, since it names the role: Region switch asks IAM what the role may do.
@@ -49,17 +49,21 @@ func failbackStatements(env config.Environment, traffic awsarcregionswitch.CfnPl
 		services = append(services, new(env.ECSServiceARN(region)))
 		clusters = append(clusters, new(env.ECSClusterARN(region)))
 	}
+	scale := allow("ScaleService", services, "ecs:UpdateService")
+	scale.AddConditions(env.KeepsService())
 	return []awsiam.PolicyStatement{
 		allow("FindDatabase", anything(), "rds:DescribeGlobalClusters", "rds:DescribeDBClusters"),
 		allow("SwitchDatabase", globalDatabase(env), "rds:SwitchoverGlobalCluster"),
-		allow("ScaleService", services, "ecs:DescribeServices", "ecs:UpdateService"),
+		allow("FindService", services, "ecs:DescribeServices"),
+		scale,
 		allow("FindCluster", clusters, "ecs:DescribeClusters"),
 		allow("FindServices", anything(), "ecs:ListServices"),
 		allow("RaiseMinimum", anything(), "application-autoscaling:DescribeScalableTargets"),
 		allow("KeepMinimum", scalableTargets(env), "application-autoscaling:RegisterScalableTarget"),
 		allow("ReadTaskCounts", anything(), "cloudwatch:GetMetricStatistics"),
 		allow("RunTraffic", []*string{traffic.AttrArn()}, "arc-region-switch:StartPlanExecution", "arc-region-switch:CancelPlanExecution",
-			"arc-region-switch:UpdatePlanExecution", "arc-region-switch:GetPlanExecution", "arc-region-switch:ListPlanExecutions"),
+			"arc-region-switch:UpdatePlanExecution", "arc-region-switch:GetPlanExecution", "arc-region-switch:ListPlanExecutions",
+			"arc-region-switch:ListPlanExecutionEvents"), // for the report
 	}
 }
 

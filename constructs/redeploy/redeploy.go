@@ -208,7 +208,11 @@ func newPolicy(scope constructs.Construct, queue awssqs.Queue, key awskms.IKey, 
 	return awsiam.NewManagedPolicy(scope, new("Policy"), &awsiam.ManagedPolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("Redeploy"), Actions: jsii.Strings("ecs:ListServiceDeployments", "ecs:UpdateService"), Resources: jsii.Strings(service),
+				Sid: new("Look"), Actions: jsii.Strings("ecs:ListServiceDeployments"), Resources: jsii.Strings(service),
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Sid: new("Redeploy"), Actions: jsii.Strings("ecs:UpdateService"), Resources: jsii.Strings(service),
+				Conditions: env.KeepsService(),
 			}),
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Sid:       new("Receive"),

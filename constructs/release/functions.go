@@ -64,7 +64,12 @@ func newMigratorPolicy(scope constructs.Construct, migration Migration, props Pr
 	policy := awsiam.NewManagedPolicy(scope, new("MigrationFunctionPolicy"), &awsiam.ManagedPolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("StartMigration"), Actions: jsii.Strings("ecs:RunTask"), Resources: jsii.Strings(families), Conditions: inCluster,
+				Sid: new("StartMigration"), Actions: jsii.Strings("ecs:RunTask"), Resources: jsii.Strings(families),
+				Conditions: &map[string]any{
+					"ArnEquals": (*inCluster)["ArnEquals"],
+					// Nobody opens a shell where the schema's owner is signed in.
+					"StringEqualsIfExists": map[string]any{"ecs:enable-execute-command": "false"},
+				},
 			}),
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Sid: new("FollowMigration"), Actions: jsii.Strings("ecs:DescribeTasks", "ecs:StopTask"), Resources: jsii.Strings(tasks), Conditions: inCluster,
