@@ -108,7 +108,9 @@ var resourcePolicies = map[string][]right{
 		right{without: "no alert of Prometheus reaches anybody", who: "Service aps.amazonaws.com", actions: "kms:Decrypt kms:GenerateDataKey", on: "*", when: []string{ownAccount}, source: prometheusSNS}),
 	"RedeployKey":    key(right{without: "tasks keep a password that a rotation took away", who: "Service events.amazonaws.com", actions: "kms:Decrypt kms:GenerateDataKey", on: "*", source: queueKeys}),
 	"BackupVaultKey": key(), "CacheKey": key(), "CopiesKey": key(), "DatabaseKey": key(), "Key": key(), "PrometheusKey": key(), "RegistryKey": key(),
-	"SecretKey": key(), "SecretsKey": key(), "StorageKey": key(), "VaultKey": key(),
+	"SecretKey":  key(),
+	"SecretsKey": key(right{without: "the standby's password is dead after two rotations", who: "account ACCOUNT", actions: "kms:Encrypt kms:GenerateDataKey", on: "*", when: []string{viaEither}, source: "secretsmanager/latest/userguide/replicate-secrets-troubleshoot.html"}),
+	"StorageKey": key(), "VaultKey": key(),
 
 	"AlertsCriticalPolicy": topic("AlertsCritical"),
 	"AlertsWarningPolicy":  topic("AlertsWarning"),
@@ -131,6 +133,7 @@ var resourcePolicies = map[string][]right{
 
 	"DatabaseAdminSecretPolicy":  secret(),
 	"DatabaseAppSecretPolicy":    secret(),
+	"BackupWatchPermission":      {{without: "nobody looks after copies", who: "Service events.amazonaws.com", actions: "lambda:InvokeFunction", on: "${BackupWatchFunction.Arn}", when: []string{"ArnLike|aws:SourceArn|${BackupWatchSchedule.Arn}"}, source: eventTargets}},
 	"DatabaseRotationPermission": {{without: "no password rotates", who: "Service secretsmanager.amazonaws.com", actions: "lambda:InvokeFunction", on: "${DatabaseRotationFunction.Arn}", when: []string{ownAccount}, source: rotationRole}},
 
 	"EdgeFirewallLogDeliveryResourcePolicy": delivery("EdgeFirewallLogs", "*"),

@@ -118,7 +118,7 @@ func stranger(account, kind string, g policy.Grant) string {
 		return "" // of the app of identity alone: TestThePipelineCannotDeployItsOwnTrust
 	case kindOf == "Service" && awsService(name):
 		// A role is handed to a service inside its account only (iam:PassRole).
-		if g.Resource.Patterns[0] == policy.Itself || narrowed(account, g) || unconditional(kind, name) {
+		if kind == "AWS::IAM::Role" || narrowed(account, g) || unconditional(kind, name) {
 			return ""
 		}
 		return name + ", on behalf of any account"
@@ -190,13 +190,17 @@ func TestAStrangerIsFoundWhereverItHides(t *testing.T) {
 		"a service for any account":               `"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}`,
 		"a service for another account":           `"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Condition": {"StringEquals": {"aws:SourceAccount": ["111111111111", "999999999999"]}}`,
 		"a service for another's resource":        `"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:*:*"}}`,
+		"a service for any account's image":       `"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "ecr:BatchGetImage"`,
 		"a service that is none":                  `"Effect": "Allow", "Principal": {"Service": "amazonaws.com.evil.example"}`,
 		"what is not named":                       `"Effect": "Allow", "NotAction": "iam:*", "Principal": {"AWS": "111111111111"}`,
 		"a condition that cannot be read":         `"Effect": "Allow", "Principal": {"AWS": "111111111111"}, "Condition": {"StringEquals": {"Ref": "Condition"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := false
-			for _, g := range policy.Read(`{"Statement": [{` + statement + `, ` + rest + `}]}`) {
+			if !strings.Contains(statement, `"Action"`) {
+				statement += ", " + rest
+			}
+			for _, g := range policy.Read(`{"Statement": [{` + statement + `}]}`) {
 				found = found || stranger(account, "AWS::S3::BucketPolicy", g) != ""
 			}
 			assert.True(t, found, "it is let in and nobody says so")

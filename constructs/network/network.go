@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -80,13 +81,7 @@ func logTraffic(vpc awsec2.Vpc, props Props) {
 	// Not the VPC's own AddFlowLog: it makes the whole app's templates deaf to misspelt
 	// and missing properties (it acknowledges F3002 and F3003 of CloudFormation Validate).
 	scope := constructs.NewConstruct(vpc, new("FlowLog"))
-	role := awsiam.NewRole(scope, new("IAMRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(new("vpc-flow-logs.amazonaws.com"), nil),
-	})
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
-		Resources: &[]*string{group.LogGroupArn()},
-	}))
+	role := logRole(scope, group)
 	awsec2.NewCfnFlowLog(scope, new("FlowLog"), &awsec2.CfnFlowLogProps{
 		ResourceId:               vpc.VpcId(),
 		ResourceType:             new("VPC"),
@@ -98,6 +93,29 @@ func logTraffic(vpc awsec2.Vpc, props Props) {
 	})
 	acknowledge.Finding(role, "PCI.DSS.321-IAMNoInlinePolicy",
 		"The policy belongs to this flow log's role alone and lets it write to this one log group")
+	acknowledge.Finding(role, "AwsSolutions-IAM5", "logs:DescribeLogGroups exists for * only; it reads names", "Resource::*")
+}
+
+// logRole may do what "IAM role for publishing flow logs to CloudWatch Logs" (VPC
+// User Guide) asks for, with one group, and looks for it among all groups.
+func logRole(scope constructs.Construct, group awslogs.LogGroup) awsiam.Role {
+	region, account := *awscdk.Stack_Of(scope).Region(), *awscdk.Stack_Of(scope).Account()
+	role := awsiam.NewRole(scope, new("IAMRole"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(new("vpc-flow-logs.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{
+				"StringEquals": map[string]any{"aws:SourceAccount": account},
+				"ArnLike":      map[string]any{"aws:SourceArn": config.ARN("ec2", region, account, "vpc-flow-log/*")},
+			},
+		}),
+	})
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+		Resources: &[]*string{group.LogGroupArn()},
+	}))
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("logs:DescribeLogGroups"), Resources: jsii.Strings("*"),
+	}))
+	return role
 }
 
 // addEndpoints keeps traffic to AWS off the internet. S3 is free and carries the
