@@ -87,6 +87,11 @@ func TestAFunctionThatRunsOtherCodeThanTheReviewedIsFound(t *testing.T) {
 	assert.Equal(t, exit.Failed, exit.Of(err), out)
 	assert.ErrorContains(t, err, "runs code (SHA-256 "+codeSum(evil)+") that was not reviewed")
 	assert.Equal(t, []string{"Data"}, w.deployed(), "nothing is executed after it")
+
+	w.cdk, w.onCDK = nil, nil
+	_, err = w.run("", false, execute(path))
+	assert.Equal(t, exit.Stale, exit.Of(err), "and the same command does not go on over it")
+	assert.Empty(t, w.deployed())
 }
 
 // CloudFormation compares templates, and a template names the code by its key.

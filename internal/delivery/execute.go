@@ -59,6 +59,9 @@ func (s *Session) stillValid(ctx context.Context, manifest Manifest, ready readi
 	stale := movedImages(ready.images, manifest.Images, true, "in the review")
 	for _, prepared := range manifest.Stacks {
 		done, why, err := s.fits(ctx, prepared, ready.Assembly)
+		if stack, known := ready.find(prepared.Name); done && known && err == nil {
+			why, err = s.otherThanReviewed(ctx, manifest, prepared, stack)
+		}
 		switch {
 		case err != nil:
 			return nil, exit.With(exit.Refused, "%s: %s", prepared.Name, explain(err))
