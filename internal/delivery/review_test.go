@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,6 +77,9 @@ func TestAChangeSetThatIsNoLongerWhatWasReviewedIsRefused(t *testing.T) {
 		"the change set holds another template": {func(w *world, _ string) {
 			w.stacks["wallet-staging-compute"].sets["arn:set/compute/r42"].template = "{}"
 		}, "its change set holds another template"},
+		"a function's code beside the manifest was changed": {func(_ *world, path string) {
+			_ = os.WriteFile(filepath.Join(filepath.Dir(path), "asset.f00", "bootstrap"), []byte("x"), 0o700)
+		}, "wallet-staging-data: the files beside the manifest are others"},
 		"the templates were made again": {func(_ *world, path string) { writeAssembly(filepath.Dir(path), "1.1.0", false); mutate(path) }, "the template beside the manifest is another one"},
 	} {
 		t.Run(name, func(t *testing.T) {
