@@ -207,6 +207,8 @@ var decisions = map[string][]decision{
 		}, "256 512 5m0s 30m0s", "512 1024 5m0s 2h0m0s", "a migration that is stopped half-way must be repaired by hand"},
 		{"a test that moves money", func(e Environment) []any { return []any{e.Delivery.SmokeTransactions} },
 			"true", "false", "a ledger that holds real money holds no test's"},
+		{"whether a deployment migrates and is tested", func(e Environment) []any { return []any{!e.Delivery.HooksOff} },
+			"true", "true", "code meets a schema that it does not know, and customers are its test"},
 		{"the longest that a deployment takes", func(e Environment) []any { return []any{e.Delivery.Longest()} },
 			"1h40m0s", "3h30m0s", "rotations wait for it, and CloudFormation gives up after 36 hours"},
 	},

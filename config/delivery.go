@@ -26,6 +26,9 @@ type Delivery struct {
 	// SmokeTransactions lets the test of a new release create wallets and move
 	// money between them; without it the test only reads.
 	SmokeTransactions bool
+	// HooksOff leaves the migration and the test out of deployments: the way out when
+	// one of the two is itself what fails.
+	HooksOff bool
 }
 
 // Strategy is the way in which requests move to a new release, by ECS's name.

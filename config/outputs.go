@@ -22,5 +22,8 @@ const (
 	OutputMigrationSecurityGroup = "MigrationSecurityGroup"     // the group's ID
 )
 
+// MigrationRelease is the variable that tells the migration task the tag of its image.
+const MigrationRelease = "RELEASE"
+
 // MigrationContainer is the name of the one container of the migration task.
 const MigrationContainer = "migrate"

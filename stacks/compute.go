@@ -64,13 +64,16 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 	entrance.Publish(name)
 	wallet.Scale()
 	migration := release.New(stack, release.Props{
-		Env:        env,
-		Network:    network.Network,
-		Repository: images.Migrations,
-		Database:   owner,
-		Edge:       entrance,
-		Service:    wallet,
-		LogKey:     logKey,
+		Env:           env,
+		Region:        env.Primary,
+		Network:       network.Network,
+		Other:         standby(env),
+		GlobalCluster: globalCluster(env),
+		Repository:    images.Migrations,
+		Database:      owner,
+		Edge:          entrance,
+		Service:       wallet,
+		LogKey:        logKey,
 	})
 	rotations := redeploy.New(stack, redeploy.Props{Env: env, Region: env.Primary, Network: network.Network, Secret: database.Secret, LogKey: logKey})
 	announce(stack, entrance, wallet)
@@ -90,6 +93,22 @@ func databases(data Data) (application, owner service.Database) {
 	owner = application
 	owner.Secret = data.Database.AdminSecret
 	return application, owner
+}
+
+// standby is the region that waits, without a name where there is none.
+func standby(env config.Environment) config.Region {
+	if env.DR.Mode == config.DRStandby {
+		return env.Secondary
+	}
+	return config.Region{}
+}
+
+// globalCluster is the name of the database that the regions share, if they do.
+func globalCluster(env config.Environment) string {
+	if env.DR.Mode == config.DRStandby {
+		return env.GlobalClusterName()
+	}
+	return ""
 }
 
 // announce tells the delivery commands what they must find of a service.

@@ -24,9 +24,9 @@ type DR struct {
 	// The rest is empty outside standby.
 	Network  network.Network
 	Database aurora.Secondary
-	// AppSecret is the replica of the service's database user.
-	AppSecret awssecretsmanager.ISecret
-	Cache     cache.Cache
+	// AppSecret and AdminSecret are the replicas of the database's two users.
+	AppSecret, AdminSecret awssecretsmanager.ISecret
+	Cache                  cache.Cache
 	// Topics reach people while the primary region is down.
 	Topics alarms.Topics
 }
@@ -46,7 +46,8 @@ func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 	backup.NewRestoreTest(constructs.NewConstruct(stack, new("Backup")), backup.RestoreProps{
 		Env: env, Region: env.Secondary, Network: dr.Network, Vault: dr.Vault, Clusters: []string{"*"},
 	})
-	dr.AppSecret = aurora.ReplicatedAppSecret(stack, env, global.SecretsKey)
+	dr.AppSecret = aurora.ReplicatedSecret(stack, "AppSecret", env, env.DatabaseAppSecret(), global.SecretsKey)
+	dr.AdminSecret = aurora.ReplicatedSecret(stack, "AdminSecret", env, env.DatabaseAdminSecret(), global.SecretsKey)
 	dr.Cache = cache.New(stack, cache.Props{Env: env, Network: dr.Network, LogKey: logKey})
 	dr.Topics = alarms.NewTopics(stack, env)
 	return dr

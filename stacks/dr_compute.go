@@ -7,6 +7,7 @@ import (
 	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/redeploy"
+	"wallet-infra/constructs/release"
 	"wallet-infra/constructs/service"
 )
 
@@ -23,7 +24,7 @@ type DRCompute struct {
 // NewDRCompute builds the second region's service: the first one's, with a few
 // tasks until it is needed and the same bound after.
 func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging DRMessaging) DRCompute {
-	stack := newStack(stage, env, "DR-Compute", env.Secondary, "The second region's wallet service, its load balancer, web ACL and DNS record")
+	stack := newStack(stage, env, "DR-Compute", env.Secondary, "The second region's wallet service with its deployments, its load balancer, web ACL and DNS record")
 	logKey := newLogKey(stack, env, "dr-compute-logs")
 	entrance := edge.New(stack, edge.Props{
 		Env:        env,
@@ -32,22 +33,20 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 		AccessLogs: global.Copies.Logs,
 		LogKey:     logKey,
 	})
-	// No migration and no test take part in its deployments: the schema comes by
-	// replication, from the region whose release has changed it, and a database that
-	// cannot be written to passes no test.
+	database := service.Database{
+		Writer:        dr.Database.Writer,
+		Reader:        dr.Database.Reader,
+		SecurityGroup: dr.Database.SecurityGroup,
+		Secret:        dr.AppSecret,
+	}
 	wallet := service.New(stack, service.Props{
 		Env:        env,
 		Region:     env.Secondary,
 		Network:    dr.Network,
 		Repository: global.Images.Service,
 		Collector:  global.Images.Collector,
-		Database: service.Database{
-			Writer:        dr.Database.Writer,
-			Reader:        dr.Database.Reader,
-			SecurityGroup: dr.Database.SecurityGroup,
-			Secret:        dr.AppSecret,
-		},
-		Cache: service.Cache{Host: dr.Cache.Host, SecurityGroup: dr.Cache.SecurityGroup, Secret: dr.Cache.Secret},
+		Database:   database,
+		Cache:      service.Cache{Host: dr.Cache.Host, SecurityGroup: dr.Cache.SecurityGroup, Secret: dr.Cache.Secret},
 		Kafka: service.Kafka{
 			Bootstrap:     messaging.Kafka.Bootstrap,
 			SecurityGroup: messaging.Kafka.SecurityGroup,
@@ -59,6 +58,21 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 	})
 	entrance.Publish(env.RegionalDomain(env.Secondary))
 	wallet.Scale()
+	// While this region waits, its releases find the schema that the other one has
+	// changed, or are refused; and their test is left out.
+	database.Secret = dr.AdminSecret
+	release.New(stack, release.Props{
+		Env:           env,
+		Region:        env.Secondary,
+		Network:       dr.Network,
+		Other:         env.Primary,
+		GlobalCluster: globalCluster(env),
+		Repository:    global.Images.Migrations,
+		Database:      database,
+		Edge:          entrance,
+		Service:       wallet,
+		LogKey:        logKey,
+	})
 	rotations := redeploy.New(stack, redeploy.Props{Env: env, Region: env.Secondary, Network: dr.Network, Secret: dr.AppSecret, LogKey: logKey})
 	announce(stack, entrance, wallet)
 	return DRCompute{Stack: stack, Service: wallet, Edge: entrance, FailedRotations: rotations}

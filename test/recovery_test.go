@@ -197,7 +197,8 @@ var asked = map[string]*regexp.Regexp{
 	"AWS::IAM::ManagedPolicy":      regexp.MustCompile(`^PolicyDocument\.Statement\.\d+\.Resource`),
 	"AWS::CloudWatch::Alarm":       regexp.MustCompile(`^(AlarmName|AlarmDescription)$`),
 	"AWS::CloudWatch::Dashboard":   regexp.MustCompile(`^DashboardBody`),
-	"AWS::Events::Rule":            regexp.MustCompile(`^EventPattern\.resources\.`), // what the first region's bus passes on, if it does
+	"AWS::Events::Rule":            regexp.MustCompile(`^EventPattern\.resources\.`),             // what the first region's bus passes on, if it does
+	"AWS::Lambda::Function":        regexp.MustCompile(`^Environment\.Variables\.OTHER_REGION$`), // whose release a contract must not break: unknown, no contract runs
 	"AWS::MSK::Replicator":         regexp.MustCompile(`^(KafkaClusters|ReplicationInfoList)\.`),
 }
 
@@ -352,15 +353,41 @@ func TestTasksThatWaitAreAskedWhetherTheyLive(t *testing.T) {
 	})
 }
 
-// A hook that writes to a database that cannot be written to would fail every
-// deployment of the region that waits, and it would stay on an old release.
-func TestTheRegionThatWaitsGetsEachReleaseWithoutAWriter(t *testing.T) {
+// After a failover the second region's releases change the schema and are tested as the
+// first one's were, with nothing of the first one. Which region writes, the migration's
+// program and the test find out by themselves.
+func TestReleasesAreMigratedAndTestedInWhicheverRegionWrites(t *testing.T) {
+	standby(t, func(t *testing.T, env environment, _ template) {
+		here, there := env.stack(t, "compute"), env.stack(t, "dr-compute")
+		assert.Equal(t, slices.Sorted(maps.Keys(here.hooks(t))), slices.Sorted(maps.Keys(there.hooks(t))))
+		for stage, prefix := range map[string]string{"PRE_SCALE_UP": "ReleaseMigration", "POST_TEST_TRAFFIC_SHIFT": "ReleaseSmoke"} {
+			id, _ := there.function(t, prefix)
+			assert.Equal(t, id, rendered(at(there.hooks(t)[stage], "HookTargetArn", "Fn::GetAtt", 0)))
+		}
+		container := containerOf(t, there.migration(t), "migrate")
+		variables := environmentOf(container)
+		for _, name := range []string{"DATABASE_HOST", "DATABASE_READER"} {
+			assert.Contains(t, variables[name], env.StackName("dr")+" ", "the other region's database, which may be gone")
+		}
+		assert.NotEqual(t, variables["DATABASE_HOST"], variables["DATABASE_READER"])
+		assert.Regexp(t, "RegistryMigrations.* Region:us-east-1 ", fmt.Sprint(container["Image"]), "the image is asked of a region that may be gone")
+		for name, from := range pairs(container["Secrets"], "Name", "ValueFrom") {
+			assert.Contains(t, rendered(from), "arn:aws:secretsmanager:us-east-1:"+env.Site.Account+":secret:"+env.DatabaseAdminSecret(), name)
+		}
+		for stack, other := range map[string]string{"compute": "us-east-1", "dr-compute": "sa-east-1"} {
+			_, migrator := env.stack(t, stack).function(t, "ReleaseMigration")
+			assert.Equal(t, other, at(migrator.Properties, "Environment", "Variables", "OTHER_REGION"), "a contract would break the release that waits")
+			_, tester := env.stack(t, stack).function(t, "ReleaseSmoke")
+			assert.Equal(t, env.GlobalClusterName(), at(tester.Properties, "Environment", "Variables", "GLOBAL_CLUSTER"))
+		}
+	})
+}
+
+func TestTheRegionThatWaitsGetsEachRelease(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
 		here, there := env.stack(t, "compute"), env.stack(t, "dr-compute")
 		first, second := here.only(t, "AWS::ECS::Service").Properties, there.only(t, "AWS::ECS::Service").Properties
 		was, is := objectAt(t, first, "DeploymentConfiguration"), objectAt(t, second, "DeploymentConfiguration")
-		assert.NotEmpty(t, was["LifecycleHooks"])
-		assert.NotContains(t, is, "LifecycleHooks", "migration and test need a writer")
 		for property := range was {
 			if property != "LifecycleHooks" && property != "Alarms" {
 				assert.Equal(t, was[property], is[property], property)
@@ -407,7 +434,7 @@ func TestTasksThatWaitNeedNothingOfTheFirstRegion(t *testing.T) {
 		assert.NotEmpty(t, authorities)
 		for id, rule := range env.stack(t, "dr-compute").ofType("AWS::EC2::SecurityGroupIngress") {
 			port := rule.Properties["FromPort"]
-			assert.Containsf(t, []any{float64(config.MySQLPort), float64(config.CachePort), float64(config.KafkaSCRAMPort), float64(config.AppPort)}, port, "%s opens another port", id)
+			assert.Containsf(t, []any{float64(config.MySQLPort), float64(config.CachePort), float64(config.KafkaSCRAMPort), float64(config.AppPort), float64(config.TestPort)}, port, "%s opens another port", id)
 		}
 	})
 }

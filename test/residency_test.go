@@ -114,6 +114,7 @@ var leading = map[string]*regexp.Regexp{
 	"AWS::ECR::ReplicationConfiguration": regexp.MustCompile(`^ReplicationConfiguration\.Rules\.`),
 	"AWS::Events::Rule":                  regexp.MustCompile(`^Targets\.\d+\.Arn$`),
 	"AWS::IAM::ManagedPolicy":            regexp.MustCompile(`^PolicyDocument\.Statement\.`),
+	"AWS::Lambda::Function":              regexp.MustCompile(`^Environment\.Variables\.OTHER_REGION$`), // asks which release waits there
 	"AWS::S3::Bucket":                    regexp.MustCompile(`^ReplicationConfiguration\.Rules\.`),
 	"AWS::S3::BucketPolicy":              regexp.MustCompile(`Condition\.StringEquals\.AWS:SourceArn\.`), // the distribution, which reads
 	"AWS::SecretsManager::Secret":        regexp.MustCompile(`^ReplicaRegions\.`),

@@ -95,6 +95,21 @@ func moving(name string, more ...right) []right {
 func secondRegion(p place) bool { return p.stack.region == p.env.Secondary.Name }
 func firstRegion(p place) bool  { return !secondRegion(p) }
 
+// whatServes are the actions that read which releases serve, and readable the resources
+// of a region that they read: the service beside its deployments and revisions.
+const whatServes = "ecs:DescribeServiceDeployments ecs:DescribeServiceRevisions ecs:DescribeServices"
+
+func readable(region string) string {
+	var all []string
+	for _, kind := range []string{"service/wallet-ENV/wallet-service", "service-deployment/wallet-ENV/wallet-service/*", "service-revision/wallet-ENV/wallet-service/*"} {
+		all = append(all, "arn:aws:ecs:"+region+":ACCOUNT:"+kind)
+	}
+	return strings.Join(all, " ")
+}
+
+// oneRegion says that nothing stands by.
+func oneRegion(p place) bool { return !twoRegions(p) }
+
 // sessions says whether people may open shells in the tasks.
 func sessions(p place) bool { return p.env.Service.Exec }
 
@@ -141,11 +156,14 @@ var roles = map[string][]right{
 	},
 	"ReleaseMigrationDefinitionExecutionRole": {
 		{without: "no migration starts", who: "Service ecs-tasks.amazonaws.com", actions: "sts:AssumeRole", source: taskExecution},
-		{without: "a migration cannot pull its image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${RegistryMigrations.Arn}", source: taskExecution},
+		{without: "a migration cannot pull its image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${RegistryMigrations.Arn}", applies: firstRegion, source: taskExecution},
+		{without: "a migration in the second region cannot pull its image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${global:RegistryMigrations.Arn}", applies: secondRegion, source: taskExecution},
 		{without: "a migration cannot sign in to the registry", actions: "ecr:GetAuthorizationToken", on: "*", source: taskExecution},
 		{without: "a migration does not start, for want of its log", actions: "logs:CreateLogStream logs:PutLogEvents", on: "${ReleaseMigrationLogs.Arn}", source: taskExecution},
-		{without: "a migration does not get its password", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue", on: "${data:DatabaseAdminSecretAttachment}", source: taskExecution},
-		{without: "a migration cannot decrypt its password", actions: "kms:Decrypt", on: "${data:DatabaseKey.Arn}", when: []string{viaSecrets}, source: taskExecution},
+		{without: "a migration does not get its password", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue", on: "${data:DatabaseAdminSecretAttachment}", applies: firstRegion, source: taskExecution},
+		{without: "a migration in the second region does not get its password", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue", on: "arn:aws:secretsmanager:REGION:ACCOUNT:secret:wallet-ENV/database/admin-??????", applies: secondRegion, source: taskExecution},
+		{without: "a migration cannot decrypt its password", actions: "kms:Decrypt", on: "${data:DatabaseKey.Arn}", when: []string{viaSecrets}, applies: firstRegion, source: taskExecution},
+		{without: "a migration in the second region cannot decrypt its password", actions: "kms:Decrypt", on: "${global:SecretsKey.Arn}", when: []string{viaSecrets}, applies: secondRegion, source: taskExecution},
 	},
 	"ReleaseMigrationDefinitionTaskRole": {
 		{without: "a migration has no identity", who: "Service ecs-tasks.amazonaws.com", actions: "sts:AssumeRole", source: "AmazonECS/latest/developerguide/task-iam-roles.html"},
@@ -153,9 +171,13 @@ var roles = map[string][]right{
 	"ReleaseMigrationFunctionRole": function("ReleaseMigrationFunction",
 		right{without: "a release cannot start its migration", actions: "ecs:RunTask", on: "arn:aws:ecs:REGION:ACCOUNT:task-definition/wallet-ENV-migrate:*", when: []string{"ArnEquals|ecs:cluster|${WalletEcsCluster.Arn}", "StringEqualsIfExists|ecs:enable-execute-command|false"}, source: serviceRoles + "list_amazonelasticcontainerservice.html"},
 		right{without: "a release does not see its migration end, nor stop it", actions: "ecs:DescribeTasks ecs:StopTask", on: "arn:aws:ecs:REGION:ACCOUNT:task/wallet-ENV/*", when: []string{"ArnEquals|ecs:cluster|${WalletEcsCluster.Arn}"}, source: serviceRoles + "list_amazonelasticcontainerservice.html"},
+		right{without: "nobody knows which releases serve, and no contract runs", actions: whatServes, on: readable("REGION"), applies: oneRegion, source: serviceRoles + "list_amazonelasticcontainerservice.html"},
+		right{without: "nobody knows which releases serve in either region, and no contract runs", actions: whatServes, on: readable("REGION") + " " + readable("OTHER"), applies: twoRegions, source: serviceRoles + "list_amazonelasticcontainerservice.html"},
 		right{without: "a migration's task gets no roles", actions: "iam:PassRole", on: "${ReleaseMigrationDefinitionExecutionRole.Arn} ${ReleaseMigrationDefinitionTaskRole.Arn}", when: []string{"StringEquals|iam:PassedToService|ecs-tasks.amazonaws.com"}, source: "AmazonECS/latest/developerguide/task_execution_IAM_role.html"},
 	),
-	"ReleaseSmokeFunctionRole": function("ReleaseSmokeFunction"),
+	"ReleaseSmokeFunctionRole": function("ReleaseSmokeFunction",
+		right{without: "no release passes its test, for nobody knows which region writes", actions: "rds:DescribeGlobalClusters", on: "arn:aws:rds::ACCOUNT:global-cluster:wallet-ENV-global", applies: twoRegions, source: serviceRoles + "list_amazonrds.html"},
+	),
 	"RedeployFunctionRole": function("RedeployFunction",
 		right{without: "tasks keep a password that a rotation took away", actions: "ecs:UpdateService", on: "arn:aws:ecs:REGION:ACCOUNT:service/wallet-ENV/wallet-service", when: keepsService, source: serviceRoles + "list_amazonelasticcontainerservice.html"},
 		right{without: "a rotation starts a deployment while one is under way", actions: "ecs:ListServiceDeployments", on: "arn:aws:ecs:REGION:ACCOUNT:service/wallet-ENV/wallet-service", source: serviceRoles + "list_amazonelasticcontainerservice.html"},

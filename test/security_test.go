@@ -645,7 +645,7 @@ func TestFunctionsRunOnTheProcessorTheyAreBuiltFor(t *testing.T) {
 			timeout, _ := function.Properties["Timeout"].(float64)
 			assert.GreaterOrEqualf(t, timeout, least, "%s gives up before the last of its attempts", function.id)
 		}
-		assert.Equal(t, 7+2*env.DR.Mode.SecondaryRegions(), built, "for the users of the database, their passwords, the copies, and deployments: migration and test; in each region with a platform the users of Kafka, and deployments after a rotation")
+		assert.Equal(t, 7+4*env.DR.Mode.SecondaryRegions(), built, "for the users of the database, their passwords and the copies; in each region with a platform the users of Kafka, and deployments: migration, test, and what follows a rotation")
 	})
 }
 

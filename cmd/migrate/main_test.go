@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -163,4 +164,56 @@ func TestThePasswordGoesOnlyToAServerThatProvesItsName(t *testing.T) {
 	assert.Equal(t, migrations.Failure, status)
 	assert.Contains(t, errs, "server does not support TLS")
 	assert.Empty(t, <-plain, "no login over a connection that is not encrypted")
+}
+
+func TestTheRunnerIsToldWhatTheTaskWasTold(t *testing.T) {
+	variables := environment("3306")
+	variables["RELEASE"], variables["DATABASE_READER"] = "1.5.0", "reader.test"
+	a := &app{getenv: func(name string) string { return variables[name] }, directory: "sql", tableWait: time.Second, serving: []string{"1.4.0"}}
+	require.NoError(t, a.with(func(r migrations.Runner) error {
+		assert.Equal(t, "1.5.0", r.Release)
+		assert.Equal(t, migrations.Serving{Known: true, Releases: []string{"1.4.0"}}, r.Serving)
+		assert.NotNil(t, r.Reader, "a region that follows would answer nothing")
+		return nil
+	}))
+	delete(variables, "DATABASE_READER")
+	require.NoError(t, a.with(func(r migrations.Runner) error {
+		assert.Nil(t, r.Reader)
+		return nil
+	}))
+	found, err := a.target()
+	require.NoError(t, err)
+	settings := found.settings("reader.test")
+	assert.Equal(t, "reader.test:3306", settings.Addr)
+	assert.Equal(t, "reader.test", settings.TLS.ServerName)
+	assert.Equal(t, "1", settings.Params["lock_wait_timeout"], "customers would wait behind a change for a year")
+	assert.Contains(t, settings.Params["sql_mode"], "STRICT_TRANS_TABLES", "the server would cut off what does not fit")
+	assert.NotContains(t, settings.Params["sql_mode"], "ANSI_QUOTES", "the parser and the server would read two statements")
+	assert.False(t, settings.MultiStatements)
+}
+
+func TestWhatServesIsSaidOrNotKnown(t *testing.T) {
+	for want, tags := range map[string][]string{
+		"{false []}": nil, "{true []}": {"none"}, "{true [1.4.0 1.5.0]}": {"1.4.0", "1.5.0"},
+	} {
+		found, err := servingNow(tags)
+		require.NoError(t, err)
+		assert.Equal(t, want, fmt.Sprint(found))
+	}
+	for _, tags := range [][]string{{""}, {"none", "1.4.0"}, {"1.4.0", ""}} {
+		_, err := servingNow(tags)
+		require.ErrorContains(t, err, "--serving: want the tags of releases, or none alone", tags)
+	}
+	status, _, errs := call(t, environment("3306"), "up", "--dir", "sql", "--serving", "")
+	assert.Equal(t, migrations.Invalid, status, errs)
+}
+
+// Nobody may be left who looks after the task.
+func TestTheProgramGivesUpByItself(t *testing.T) {
+	limits.Connect = time.Minute
+	defer func() { limits.Connect = 300 * time.Millisecond }()
+	begin := time.Now()
+	status, _, errs := call(t, environment("1"), "up", "--dir", "sql", "--give-up-after", "200ms")
+	assert.Equal(t, migrations.Failure, status, errs)
+	assert.Less(t, time.Since(begin), 20*time.Second)
 }

@@ -76,6 +76,14 @@ func (t target) open() (writer, reader *sql.DB, err error) {
 // at prepares the connections to a host. There is no limit to the time of an answer: a
 // statement on a large table takes as long as it takes (--give-up-after).
 func (t target) at(host string) (*sql.DB, error) {
+	connector, err := mysql.NewConnector(t.settings(host))
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
+func (t target) settings(host string) *mysql.Config {
 	settings := mysql.NewConfig()
 	settings.User, settings.Passwd, settings.DBName = t.username, t.password, t.database
 	settings.Net, settings.Addr = "tcp", net.JoinHostPort(host, t.port)
@@ -86,9 +94,5 @@ func (t target) at(host string) (*sql.DB, error) {
 	}
 	// Several statements in one would be accepted and could stop between them.
 	settings.MultiStatements = false
-	connector, err := mysql.NewConnector(settings)
-	if err != nil {
-		return nil, err
-	}
-	return sql.OpenDB(connector), nil
+	return settings
 }

@@ -66,12 +66,12 @@ func newSecret(scope constructs.Construct, id string, key awskms.IKey, props Pro
 	return awssecretsmanager.NewSecret(scope, new(id), &secret)
 }
 
-// ReplicatedAppSecret is the service's user as the second region has it: a replica
+// ReplicatedSecret is a user of the database as the second region has it: a replica
 // under the key of that region, known by its name. It follows each rotation while
 // the first region lives, and keeps the last one after.
-func ReplicatedAppSecret(scope constructs.Construct, env config.Environment, key awskms.IKey) awssecretsmanager.ISecret {
-	return awssecretsmanager.Secret_FromSecretAttributes(scope, new("AppSecret"), &awssecretsmanager.SecretAttributes{
-		SecretPartialArn: new(config.ARN("secretsmanager", env.Secondary.Name, env.Site.Account, "secret:"+env.DatabaseAppSecret())),
+func ReplicatedSecret(scope constructs.Construct, id string, env config.Environment, name string, key awskms.IKey) awssecretsmanager.ISecret {
+	return awssecretsmanager.Secret_FromSecretAttributes(scope, new(id), &awssecretsmanager.SecretAttributes{
+		SecretPartialArn: new(config.ARN("secretsmanager", env.Secondary.Name, env.Site.Account, "secret:"+name)),
 		EncryptionKey:    key,
 	})
 }

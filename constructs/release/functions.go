@@ -29,23 +29,30 @@ const (
 // newMigrator makes the function that starts the migration and waits for its end.
 func newMigrator(scope constructs.Construct, migration Migration, props Props) awslambda.Function {
 	limits := props.Env.Delivery.Migration
+	environment := map[string]string{
+		"CLUSTER":               *props.Service.Cluster.ClusterName(),
+		"TASK_DEFINITION":       *migration.Task.TaskDefinitionArn(),
+		"CONTAINER":             config.MigrationContainer,
+		"SERVICE_CONTAINER":     props.Env.ServiceName(),
+		"SUBNETS":               strings.Join(migration.Subnets, ","),
+		"SECURITY_GROUPS":       *migration.SecurityGroup.SecurityGroupId(),
+		"START_TIMEOUT_SECONDS": seconds(limits.StartTimeout),
+		"TIMEOUT_SECONDS":       seconds(limits.Timeout),
+	}
+	if props.Other.Name != "" {
+		environment["OTHER_REGION"] = props.Other.Name
+		environment["OTHER_CLUSTER"] = props.Env.ECSClusterName()
+		environment["OTHER_SERVICE"] = props.Env.ServiceName()
+	}
 	return function.New(scope, "MigrationFunction", function.Props{
-		Command:       "migration",
-		Description:   "Migrates the schema before ECS starts a new release",
-		Timeout:       migratorTimeout,
-		MemoryMiB:     memoryMiB,
-		Vpc:           props.Network.Vpc,
-		Subnets:       props.Network.Private(),
-		SecurityGroup: newFunctionGroup(scope, "MigrationFunctionGroup", "The function that starts the migration", props),
-		Environment: map[string]string{
-			"CLUSTER":               *props.Service.Cluster.ClusterName(),
-			"TASK_DEFINITION":       *migration.Task.TaskDefinitionArn(),
-			"CONTAINER":             config.MigrationContainer,
-			"SUBNETS":               strings.Join(migration.Subnets, ","),
-			"SECURITY_GROUPS":       *migration.SecurityGroup.SecurityGroupId(),
-			"START_TIMEOUT_SECONDS": seconds(limits.StartTimeout),
-			"TIMEOUT_SECONDS":       seconds(limits.Timeout),
-		},
+		Command:          "migration",
+		Description:      "Migrates the schema before ECS starts a new release",
+		Timeout:          migratorTimeout,
+		MemoryMiB:        memoryMiB,
+		Vpc:              props.Network.Vpc,
+		Subnets:          props.Network.Private(),
+		SecurityGroup:    newFunctionGroup(scope, "MigrationFunctionGroup", "The function that starts the migration", props),
+		Environment:      environment,
 		LogKey:           props.LogKey,
 		LogRetentionDays: props.Env.Service.LogRetentionDays,
 		Policies:         []awsiam.IManagedPolicy{newMigratorPolicy(scope, migration, props)},
@@ -61,6 +68,7 @@ func newMigratorPolicy(scope constructs.Construct, migration Migration, props Pr
 	families := config.ARN("ecs", region, account, "task-definition/"+props.Env.MigrationFamily()+":*")
 	tasks := config.ARN("ecs", region, account, "task/"+props.Env.ECSClusterName()+"/*")
 	inCluster := &map[string]any{"ArnEquals": map[string]any{"ecs:cluster": *props.Service.Cluster.ClusterArn()}}
+	services, read := readableServices(props)
 	policy := awsiam.NewManagedPolicy(scope, new("MigrationFunctionPolicy"), &awsiam.ManagedPolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -75,6 +83,11 @@ func newMigratorPolicy(scope constructs.Construct, migration Migration, props Pr
 				Sid: new("FollowMigration"), Actions: jsii.Strings("ecs:DescribeTasks", "ecs:StopTask"), Resources: jsii.Strings(tasks), Conditions: inCluster,
 			}),
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Sid:       new("SeeWhatServes"),
+				Actions:   jsii.Strings("ecs:DescribeServices", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions"),
+				Resources: jsii.Strings(services...),
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Sid:        new("PassTheTasksRoles"),
 				Actions:    jsii.Strings("iam:PassRole"),
 				Resources:  &[]*string{migration.Task.TaskRole().RoleArn(), migration.Task.ExecutionRole().RoleArn()},
@@ -83,9 +96,26 @@ func newMigratorPolicy(scope constructs.Construct, migration Migration, props Pr
 		},
 	})
 	acknowledge.Finding(policy, "AwsSolutions-IAM5",
-		"A release is a new revision of the one family, and a task's ID is made by ECS; both are held to this service's cluster",
-		"Resource::"+families, "Resource::"+tasks)
+		"A release is a new revision of the one family, and ECS makes the IDs of tasks, deployments and revisions; all are held to this service and its cluster",
+		append(read, "Resource::"+families, "Resource::"+tasks)...)
 	return policy
+}
+
+// readableServices are the service with its deployments and revisions, here and in the
+// other region, and those among their ARNs that nag asks about. The service
+// authorization reference wants the service beside either.
+func readableServices(props Props) (arns, wide []string) {
+	for _, region := range []config.Region{props.Region, props.Other} {
+		if region.Name == "" {
+			continue
+		}
+		arns = append(arns, props.Env.ECSServiceARN(region))
+		for _, kind := range []string{"service-deployment", "service-revision"} {
+			each := config.ARN("ecs", region.Name, props.Env.Site.Account, kind+"/"+props.Env.ECSClusterName()+"/"+props.Env.ServiceName()+"/*")
+			arns, wide = append(arns, each), append(wide, "Resource::"+each)
+		}
+	}
+	return arns, wide
 }
 
 // newTester makes the function that uses a new release before customers do. Its
@@ -97,22 +127,40 @@ func newTester(scope constructs.Construct, props Props) awslambda.Function {
 	group := newFunctionGroup(scope, "SmokeGroup", purpose, props)
 	group.Connections().AllowTo(props.Edge.LoadBalancer, awsec2.Port_Tcp(jsii.Number(config.TestPort)),
 		new("Tests a new release on the test listener"))
+	environment := map[string]string{
+		"LOAD_BALANCER": *props.Edge.LoadBalancer.LoadBalancerFullName(),
+		"TEST_PORT":     strconv.Itoa(config.TestPort),
+		"API_DOMAIN":    props.Env.Site.APIDomain,
+		"TRANSACTIONS":  strconv.FormatBool(props.Env.Delivery.SmokeTransactions),
+	}
+	var policies []awsiam.IManagedPolicy
+	if props.GlobalCluster != "" {
+		environment["GLOBAL_CLUSTER"] = props.GlobalCluster
+		policies = append(policies, newTesterPolicy(scope, props))
+	}
 	return function.New(scope, "SmokeFunction", function.Props{
-		Command:       "smoke",
-		Description:   "Tests a new release before customers reach it",
-		Timeout:       testerTimeout,
-		MemoryMiB:     memoryMiB,
-		Vpc:           props.Network.Vpc,
-		Subnets:       props.Network.Private(),
-		SecurityGroup: group,
-		Environment: map[string]string{
-			"LOAD_BALANCER": *props.Edge.LoadBalancer.LoadBalancerFullName(),
-			"TEST_PORT":     strconv.Itoa(config.TestPort),
-			"API_DOMAIN":    props.Env.Site.APIDomain,
-			"TRANSACTIONS":  strconv.FormatBool(props.Env.Delivery.SmokeTransactions),
-		},
+		Command:          "smoke",
+		Description:      "Tests a new release before customers reach it",
+		Timeout:          testerTimeout,
+		MemoryMiB:        memoryMiB,
+		Vpc:              props.Network.Vpc,
+		Subnets:          props.Network.Private(),
+		SecurityGroup:    group,
+		Environment:      environment,
 		LogKey:           props.LogKey,
 		LogRetentionDays: props.Env.Service.LogRetentionDays,
+		Policies:         policies,
+	})
+}
+
+// newTesterPolicy lets the function ask which region writes: in the other one the
+// service cannot do what the test asks of it.
+func newTesterPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy {
+	return awsiam.NewManagedPolicy(scope, new("SmokeFunctionPolicy"), &awsiam.ManagedPolicyProps{
+		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: new("SeeWhichRegionWrites"), Actions: jsii.Strings("rds:DescribeGlobalClusters"),
+			Resources: jsii.Strings(config.ARN("rds", "", props.Env.Site.Account, "global-cluster:"+props.GlobalCluster)),
+		})},
 	})
 }
 

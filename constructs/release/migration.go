@@ -2,7 +2,9 @@ package release
 
 import (
 	"strconv"
+	"time"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -22,6 +24,9 @@ type Migration struct {
 	Subnets       []string
 	SecurityGroup awsec2.ISecurityGroup
 }
+
+// migrationStop is the time between the task's SIGTERM and its SIGKILL.
+const migrationStop = 2 * time.Minute
 
 // newMigration makes the task: one container with the release's migrations, which
 // logs in as the owner of the schema and ends.
@@ -46,11 +51,10 @@ func newMigration(scope constructs.Construct, props Props) Migration {
 		User:                   new(strconv.Itoa(config.MigrationUser)),
 		ReadonlyRootFilesystem: new(true),
 		LinuxParameters:        unprivileged,
-		Environment: &map[string]*string{
-			"DATABASE_HOST": new(props.Database.Writer),
-			"DATABASE_PORT": new(strconv.Itoa(config.MySQLPort)),
-			"DATABASE_NAME": new(config.DatabaseName),
-		},
+		Environment:            environment(props),
+		// The program has the server end a statement that is given up, and says what came
+		// of it (cmd/migrate). Fargate allows no more.
+		StopTimeout: awscdk.Duration_Seconds(jsii.Number(migrationStop.Seconds())),
 		// Every line, or none: what a migration did to the ledger is not lost because
 		// CloudWatch Logs is slow.
 		Logging: awsecs.LogDrivers_AwsLogs(&awsecs.AwsLogDriverProps{
@@ -70,6 +74,18 @@ func newMigration(scope constructs.Construct, props Props) Migration {
 		Task:          task,
 		Subnets:       subnets(props),
 		SecurityGroup: group,
+	}
+}
+
+// environment is what the program reads beside the owner's credentials.
+func environment(props Props) *map[string]*string {
+	return &map[string]*string{
+		"DATABASE_HOST": new(props.Database.Writer),
+		// Where another region writes, nobody answers at the writer's name.
+		"DATABASE_READER":       new(props.Database.Reader),
+		"DATABASE_PORT":         new(strconv.Itoa(config.MySQLPort)),
+		"DATABASE_NAME":         new(config.DatabaseName),
+		config.MigrationRelease: new(props.Env.Site.ImageTag),
 	}
 }
 

@@ -17,7 +17,12 @@ import (
 // Props describe the service whose releases are prepared and tested.
 type Props struct {
 	Env     config.Environment
+	Region  config.Region
 	Network network.Network
+	// Other is the region of the service that shares the database, without a name
+	// where there is none, and GlobalCluster the name of what they share.
+	Other         config.Region
+	GlobalCluster string
 	// Repository holds the image of the migrations, under the tag of the release
 	// that needs them.
 	Repository awsecr.IRepository
@@ -38,6 +43,9 @@ func New(scope constructs.Construct, props Props) Migration {
 	}
 	own := constructs.NewConstruct(scope, new("Release"))
 	migration := newMigration(own, props)
+	if props.Env.Delivery.HooksOff {
+		return migration
+	}
 	callFrom(own, props.Service.Fargate, []hook{
 		{stage: "PRE_SCALE_UP", function: newMigrator(own, migration, props), details: map[string]any{
 			// Beside the function's own variable: this one returns with the service when

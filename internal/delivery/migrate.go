@@ -124,6 +124,11 @@ func (s *Session) migrationTask(ctx context.Context, deployed, tag string) (type
 		image := aws.ToString(container.Image)
 		if aws.ToString(container.Name) == config.MigrationContainer && tag != "" && tagOf(image) != tag {
 			definition.ContainerDefinitions[i].Image = new(strings.TrimSuffix(image, ":"+tagOf(image)) + ":" + tag)
+			for j, variable := range container.Environment {
+				if aws.ToString(variable.Name) == config.MigrationRelease { // the database would remember one release by another's tag
+					definition.ContainerDefinitions[i].Environment[j].Value = new(tag)
+				}
+			}
 			changed = true
 		}
 	}

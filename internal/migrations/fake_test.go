@@ -45,6 +45,7 @@ const (
 	lostBefore      // the connection breaks, and the server has done nothing
 	lostAfter       // the connection breaks, and the server has done it
 	refuses         // the server replies with an error
+	shutsDown       // the server replies that it shuts down, and nobody knows what it did
 	dies            // the connection breaks, and nobody answers from then on
 )
 
@@ -144,6 +145,9 @@ var (
 func (f *fakeMySQL) say(ctx context.Context, c *fakeConn, query string, values []driver.NamedValue) ([][]driver.Value, error) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
+	if ctx.Err() != nil { // as the real driver does
+		return nil, ctx.Err()
+	}
 	if c.broken {
 		return nil, driver.ErrBadConn
 	}
@@ -166,6 +170,8 @@ func (f *fakeMySQL) say(ctx context.Context, c *fakeConn, query string, values [
 		return nil, mysql.ErrInvalidConn
 	case refuses:
 		return nil, refused(1064)
+	case shutsDown:
+		return nil, refused(1053)
 	}
 	if strings.HasPrefix(code, "CREATE TABLE slow ") {
 		if err := f.slowly(ctx, c); err != nil {
@@ -275,7 +281,7 @@ func (f *fakeMySQL) row(c *fakeConn, code string, value func(int) driver.Value) 
 			rows = append(rows, []driver.Value{tag, version})
 		}
 		return rows, nil
-	case strings.HasPrefix(code, "INSERT INTO schema_release"):
+	case code == "INSERT INTO schema_release (tag, version) VALUES (?, ?) ON DUPLICATE KEY UPDATE version = LEAST(version, VALUES(version))":
 		tag, version := value(0).(string), value(1).(int64)
 		if before, known := f.releases[tag]; !known || version < before {
 			f.releases[tag] = version

@@ -194,6 +194,7 @@ func suite(t *testing.T, open func(*testing.T) (*sql.DB, string)) {
 		"a refused first version leaves an empty schema":                 refusedFirst,
 		"a refused contract gives its floor back":                        refusedContract,
 		"what is there already can be marked as applied":                 applied,
+		"a release is never said to know more than it did once":          claiming,
 		"a second runner waits and gives up in time":                     locked,
 		"runners at once run each version once":                          atOnce,
 		"a runner that is told to stop ends between two versions":        told,
@@ -338,6 +339,16 @@ func applied(w *world) {
 	w.halfWay(4, 3)
 	require.NoError(w.t, w.release(4).Repair(w.t.Context(), 4, false))
 	assert.Equal(w.t, mark{version: 3}, w.marked(), "a contract that did not happen leaves no floor")
+}
+
+// Somebody ran a newer image under an older tag: what the older one survives must not
+// rise with it.
+func claiming(w *world) {
+	w.deploy(2)
+	wrong := w.release(3)
+	wrong.Release = tag(2)
+	require.NoError(w.t, wrong.Up(w.t.Context()))
+	assert.Equal(w.t, TooEarly, w.up(4))
 }
 
 func locked(w *world) {

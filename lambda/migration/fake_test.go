@@ -34,9 +34,22 @@ type fakeECS struct {
 	inactive map[string]bool
 	// started is called with each new task, so that a test can write its fate.
 	started func(*fakeTask)
+	// late is how long a new task, or deployment, cannot be seen.
+	late time.Duration
+	// onStop writes what becomes of a task that was told to stop; at once, by default,
+	// the runner ends with nothing half-done.
+	onStop func(*fakeTask)
+	// target is the deployment's own revision, sources what it says it replaces, and
+	// current what the service says it runs. images are the service's, by revision.
+	target           string
+	sources, current []string
+	images           map[string]string
+	deployedAt       time.Time
 	// refuse answers instead of the API while it returns true.
 	refuse func(operation string, w http.ResponseWriter) bool
-	calls  map[string]int
+	// after breaks the connection when the request was done, where it returns true.
+	after func(operation string) bool
+	calls map[string]int
 }
 
 // fakeTask is what DescribeTasks returns, with the JSON names of API_Task.
@@ -47,8 +60,11 @@ type fakeTask struct {
 	StopCode   string          `json:"stopCode,omitempty"`
 	Reason     string          `json:"stoppedReason,omitempty"`
 	CreatedAt  float64         `json:"createdAt"`
+	StartedAt  *float64        `json:"startedAt,omitempty"`
 	Containers []fakeContainer `json:"containers"`
 
+	command   []any
+	madeAt    time.Time
 	stoppedAt time.Time
 }
 
@@ -63,11 +79,22 @@ type fakeRequest struct {
 	task       string
 }
 
+const (
+	deployment = "arn:aws:ecs:sa-east-1:111111111111:service-deployment/wallet-test/wallet-service/EZe5RNVLH6PPzHXINuP28"
+	service    = "arn:aws:ecs:sa-east-1:111111111111:service/wallet-test/wallet-service"
+	blue       = "arn:aws:ecs:sa-east-1:111111111111:service-revision/wallet-test/wallet-service/1"
+	green      = "arn:aws:ecs:sa-east-1:111111111111:service-revision/wallet-test/wallet-service/2"
+	registry   = "111111111111.dkr.ecr.sa-east-1.amazonaws.com/wallet-test/service:"
+)
+
 func newFakeECS(t *testing.T, now func() time.Time) (*fakeECS, *ecs.Client) {
 	f := &fakeECS{
 		t: t, now: now, tasks: map[string]*fakeTask{}, tokens: map[string]fakeRequest{},
 		inactive: map[string]bool{}, calls: map[string]int{},
+		target: green, sources: []string{blue}, current: []string{blue, green}, deployedAt: now(),
+		images: map[string]string{blue: registry + "1.4.0", green: registry + "1.5.0"},
 	}
+	f.onStop = func(task *fakeTask) { f.exit(task, 7) }
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	client := ecs.New(ecs.Options{
@@ -77,8 +104,14 @@ func newFakeECS(t *testing.T, now func() time.Time) (*fakeECS, *ecs.Client) {
 	return f, client
 }
 
+// start runs the task's container.
+func (f *fakeECS) start(task *fakeTask) {
+	task.LastStatus, task.StartedAt = "RUNNING", new(float64(f.now().Unix()))
+}
+
 // exit ends the task's container, and with it the task.
 func (f *fakeECS) exit(task *fakeTask, status int) {
+	f.start(task)
 	task.LastStatus, task.StopCode, task.Reason = "STOPPED", "EssentialContainerExited", "Essential container in task exited"
 	task.Containers[0].ExitCode, task.stoppedAt = new(status), f.now()
 }
@@ -91,10 +124,24 @@ func (f *fakeECS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.refuse != nil && f.refuse(operation, w) {
 		return
 	}
+	if f.after != nil && f.after(operation) {
+		defer panic(http.ErrAbortHandler)
+		w = httptest.NewRecorder()
+	}
 	var in map[string]any
 	assert.NoError(f.t, json.NewDecoder(r.Body).Decode(&in))
+	switch operation {
+	case "DescribeServiceDeployments":
+		f.describeDeployment(w, in)
+		return
+	case "DescribeServiceRevisions":
+		f.describeRevisions(w, in)
+		return
+	}
 	assert.Equal(f.t, cluster, in["cluster"], "without a cluster ECS takes the one named default")
 	switch operation {
+	case "DescribeServices":
+		f.describeService(w, in)
 	case "RunTask":
 		f.runTask(w, in)
 	case "DescribeTasks":
@@ -147,7 +194,7 @@ func (f *fakeECS) runTask(w http.ResponseWriter, in map[string]any) {
 	// ECS_Idempotency: the same token and parameters return the original result,
 	// other parameters a ConflictException with the tasks of the first request. A
 	// token lives 24 hours, or an hour longer than its task.
-	if before, used := f.tokens[token]; used && f.known(before.task) != nil {
+	if before, used := f.tokens[token]; used {
 		if !reflect.DeepEqual(before.parameters, in) {
 			refuseWith(w, 400, "ConflictException", "the token is in use", before.task)
 			return
@@ -155,7 +202,10 @@ func (f *fakeECS) runTask(w http.ResponseWriter, in map[string]any) {
 		answer(w, map[string]any{"tasks": []any{f.tasks[before.task]}, "failures": []any{}})
 		return
 	}
+	override := in["overrides"].(map[string]any)["containerOverrides"].([]any)[0].(map[string]any)
+	assert.Equal(f.t, "migrate", override["name"])
 	task := &fakeTask{
+		command: override["command"].([]any), madeAt: f.now(),
 		ARN:        fmt.Sprintf("arn:aws:ecs:sa-east-1:111111111111:task/%s/%032d", cluster, len(f.tasks)+1),
 		Definition: definition, LastStatus: "PROVISIONING",
 		CreatedAt:  float64(f.now().UnixMilli()) / 1000,
@@ -168,11 +218,12 @@ func (f *fakeECS) runTask(w http.ResponseWriter, in map[string]any) {
 	answer(w, map[string]any{"tasks": []any{task}, "failures": []any{}})
 }
 
-// known returns a task that ECS still knows: DescribeTasks shows a stopped task
-// for at least an hour (API_DescribeTasks).
+// known returns a task that ECS knows: not at once (API_RunTask: the API is eventually
+// consistent, and DescribeTasks is to be repeated), and a stopped one for at least an
+// hour (API_DescribeTasks).
 func (f *fakeECS) known(arn string) *fakeTask {
 	task := f.tasks[arn]
-	if task == nil || (!task.stoppedAt.IsZero() && f.now().Sub(task.stoppedAt) > time.Hour) {
+	if task == nil || f.now().Sub(task.madeAt) < f.late || (!task.stoppedAt.IsZero() && f.now().Sub(task.stoppedAt) > time.Hour) {
 		return nil
 	}
 	return task
@@ -200,8 +251,58 @@ func (f *fakeECS) stopTask(w http.ResponseWriter, in map[string]any) {
 	}
 	reason, _ := in["reason"].(string)
 	require.LessOrEqual(f.t, len(reason), 1024) // API_StopTask, reason
+	f.onStop(task)
 	task.StopCode, task.Reason = "UserInitiated", reason
 	answer(w, map[string]any{"task": task})
+}
+
+// describeDeployment answers with the deployment, once it can be seen.
+func (f *fakeECS) describeDeployment(w http.ResponseWriter, in map[string]any) {
+	if in["serviceDeploymentArns"].([]any)[0] == service {
+		refuseWith(w, 400, "InvalidParameterException", "Invalid service deployment ARN")
+		return
+	}
+	if f.now().Sub(f.deployedAt) < f.late {
+		answer(w, map[string]any{"serviceDeployments": []any{}, "failures": []any{map[string]any{"arn": deployment, "reason": "MISSING"}}})
+		return
+	}
+	found := map[string]any{"serviceDeploymentArn": deployment, "serviceArn": service, "targetServiceRevision": map[string]any{"arn": f.target}}
+	var sources []any
+	for _, arn := range f.sources {
+		sources = append(sources, map[string]any{"arn": arn})
+	}
+	found["sourceServiceRevisions"] = sources
+	answer(w, map[string]any{"serviceDeployments": []any{found}})
+}
+
+func (f *fakeECS) describeService(w http.ResponseWriter, in map[string]any) {
+	assert.Equal(f.t, []any{service}, in["services"])
+	if f.current == nil {
+		answer(w, map[string]any{"services": []any{}, "failures": []any{map[string]any{"arn": service, "reason": "MISSING"}}})
+		return
+	}
+	var current []any
+	for _, arn := range f.current {
+		current = append(current, map[string]any{"arn": arn})
+	}
+	answer(w, map[string]any{"services": []any{map[string]any{"serviceArn": service, "currentServiceRevisions": current}}})
+}
+
+func (f *fakeECS) describeRevisions(w http.ResponseWriter, in map[string]any) {
+	arns := in["serviceRevisionArns"].([]any)
+	assert.LessOrEqual(f.t, len(arns), 20, "API_DescribeServiceRevisions")
+	var found, missing []any
+	for _, arn := range arns {
+		if image := f.images[arn.(string)]; image != "" {
+			found = append(found, map[string]any{"serviceRevisionArn": arn, "containerImages": []any{
+				map[string]any{"containerName": "collector", "image": "public.ecr.aws/collector:v0.49.0"},
+				map[string]any{"containerName": "wallet-service", "image": image},
+			}})
+		} else {
+			missing = append(missing, map[string]any{"arn": arn, "reason": "MISSING"})
+		}
+	}
+	answer(w, map[string]any{"serviceRevisions": found, "failures": missing})
 }
 
 // throttle is how ECS refuses calls that come too fast (CommonErrors).

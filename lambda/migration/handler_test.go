@@ -17,8 +17,6 @@ import (
 	"wallet-infra/lambda/internal/hook"
 )
 
-const deployment = "arn:aws:ecs:sa-east-1:111111111111:service-deployment/wallet-test/wallet-service/EZe5RNVLH6PPzHXINuP28"
-
 // platform is ECS as the function sees it: the API that it calls, and the caller.
 type platform struct {
 	t *testing.T
@@ -27,17 +25,18 @@ type platform struct {
 	clock   time.Time
 	logged  []string
 	event   hook.Event
+	forgets bool // details never come back
 }
 
 func newPlatform(t *testing.T) *platform {
 	p := &platform{t: t, clock: time.Date(2026, 11, 25, 22, 0, 0, 0, time.UTC)}
-	var api taskAPI
+	var api ecsAPI
 	p.fakeECS, api = newFakeECS(t, func() time.Time { return p.clock })
 	p.handler = handler{
 		settings: settings{
 			cluster: cluster, taskDefinition: "migrate:7", container: "migrate",
 			subnets: []string{"subnet-1", "subnet-2"}, securityGroups: []string{"sg-1"},
-			timeout: 10 * time.Minute, startTimeout: 3 * time.Minute,
+			timeout: 10 * time.Minute, startTimeout: 3 * time.Minute, serviceContainer: "wallet-service",
 		},
 		ecs: api, now: func() time.Time { return p.clock },
 		logf: func(format string, values ...any) { p.logged = append(p.logged, fmt.Sprintf(format, values...)) },
@@ -69,8 +68,12 @@ func (p *platform) deploy(between ...func()) hook.Status {
 		if p.event.Details == nil {
 			p.event.Details = hook.Details{}
 		}
-		maps.Copy(p.event.Details, answer.Details)
+		if !p.forgets {
+			maps.Copy(p.event.Details, answer.Details)
+		}
+		p.lock.Lock()
 		p.clock = p.clock.Add(time.Duration(answer.CallBackDelay) * time.Second)
+		p.lock.Unlock()
 		for _, then := range between {
 			then()
 		}
@@ -94,7 +97,10 @@ func (p *platform) only() *fakeTask {
 func (p *platform) ages(calls, exit int) func() {
 	return func() {
 		task := p.only()
-		task.LastStatus = "RUNNING"
+		if task.LastStatus == "STOPPED" {
+			return
+		}
+		p.start(task)
 		if calls--; calls == 0 {
 			p.exit(task, exit)
 		}
@@ -164,23 +170,60 @@ func TestAMissingImageFailsTheDeploymentWithTheReason(t *testing.T) {
 	assert.Contains(t, p.log(), "CannotPullContainerError: not found; manifest unknown")
 }
 
-func TestAMigrationThatDoesNotEndIsStopped(t *testing.T) {
+// What became of it, the runner says: it has asked the server to end the statement.
+func TestAMigrationThatDoesNotEndIsStoppedAndItsEndIsTold(t *testing.T) {
+	for exit, want := range map[int]string{
+		7: "nothing is half-done", 4: "nobody knows what became of a migration", 137: "a statement may still run on the server",
+	} {
+		p := newPlatform(t)
+		begin := p.clock
+		p.onStop = func(*fakeTask) {}
+		assert.Equal(t, hook.Failed, p.deploy(p.ages(-1, 0), func() {
+			if p.clock.Sub(begin) > 11*time.Minute { // the runner takes its time
+				p.exit(p.only(), exit)
+			}
+		}))
+		assert.Positive(t, p.calls["StopTask"])
+		assert.Contains(t, p.log(), "it did not end within 10m0s; stopping it")
+		assert.Contains(t, p.log(), want)
+	}
+	p := newPlatform(t)
+	p.onStop = func(task *fakeTask) { p.exit(task, 0) }
+	assert.Equal(t, hook.Succeeded, p.deploy(p.ages(-1, 0)), "it ended well before it was told")
+}
+
+func TestATaskThatDoesNotStopIsSaidToGoOn(t *testing.T) {
 	p := newPlatform(t)
 	begin := p.clock
+	p.onStop = func(*fakeTask) {}
 	assert.Equal(t, hook.Failed, p.deploy(p.ages(-1, 0)))
-	assert.Equal(t, 10*time.Minute, p.clock.Sub(begin))
-	assert.Equal(t, "UserInitiated", p.only().StopCode, "left alone, it would change the schema under the old version")
-	assert.Contains(t, p.log(), "it did not end within 10m0s")
+	assert.Equal(t, 13*time.Minute, p.clock.Sub(begin))
+	assert.Contains(t, p.log(), "It may still change the schema")
+}
+
+// It was given up before it ran, and starts to run while it is stopped.
+func TestATaskThatStartsWhileItIsStoppedIsNotWaitedForAnew(t *testing.T) {
+	p := newPlatform(t)
+	begin := p.clock
+	p.onStop = p.start
+	assert.Equal(t, hook.Failed, p.deploy())
+	assert.Equal(t, 6*time.Minute, p.clock.Sub(begin))
 }
 
 func TestATaskThatNeverStartsIsStopped(t *testing.T) {
 	for _, status := range []string{"PROVISIONING", "PENDING", "ACTIVATING"} {
 		p := newPlatform(t)
 		begin := p.clock
-		assert.Equal(t, hook.Failed, p.deploy(func() { p.only().LastStatus = status }), status)
-		assert.Equal(t, 3*time.Minute, p.clock.Sub(begin), status)
-		assert.Equal(t, "UserInitiated", p.only().StopCode, status)
-		assert.Contains(t, p.log(), "it did not start within 3m0s")
+		p.onStop = func(task *fakeTask) { task.LastStatus, task.stoppedAt = "STOPPED", p.clock }
+		assert.Equal(t, hook.Failed, p.deploy(func() {
+			if p.only().LastStatus != "STOPPED" {
+				p.only().LastStatus = status
+			}
+		}), status)
+		assert.Equal(t, 3*time.Minute+callBack, p.clock.Sub(begin), status)
+		assert.Contains(t, p.log(), "it did not start within 3m0s; stopping it")
+		assert.Contains(t, p.log(), "stopped before it started (UserInitiated)")
+		assert.Len(t, p.tasks, 1)
 	}
 }
 
@@ -200,13 +243,14 @@ func TestATaskThatCannotBeStoppedYetIsStoppedLater(t *testing.T) {
 	p = newPlatform(t)
 	p.refuse = func(operation string, w http.ResponseWriter) bool {
 		if operation == "StopTask" {
-			refuseWith(w, 400, "AccessDeniedException", "not allowed")
+			refuseWith(w, 400, "InvalidParameterException", "no such cluster")
 			return true
 		}
 		return false
 	}
 	assert.Equal(t, hook.Failed, p.deploy(p.ages(-1, 0)))
 	assert.Contains(t, p.log(), "it cannot be stopped: ")
+	assert.Contains(t, p.log(), "It ends by itself within 10m0s")
 }
 
 // placing answers RunTask as ECS does when it has no place: with HTTP 200, no task
@@ -273,14 +317,93 @@ func TestThrottlingIsNoFailure(t *testing.T) {
 }
 
 func TestAnAPIThatNeverAnswersFailsTheDeploymentAtLast(t *testing.T) {
-	p := newPlatform(t)
-	p.refuse = func(_ string, w http.ResponseWriter) bool {
-		refuseWith(w, 500, "ServerException", "service unavailable")
-		return true
+	for from, want := range map[string]time.Duration{"RunTask": 3 * time.Minute, "DescribeTasks": 16 * time.Minute} {
+		p := newPlatform(t)
+		p.refuse = func(operation string, w http.ResponseWriter) bool {
+			if operation != from {
+				return false
+			}
+			refuseWith(w, 500, "ServerException", "service unavailable")
+			return true
+		}
+		begin := p.clock
+		assert.Equal(t, hook.Failed, p.deploy(), from)
+		assert.Equal(t, want, p.clock.Sub(begin), from)
 	}
-	begin := p.clock
-	assert.Equal(t, hook.Failed, p.deploy())
-	assert.Equal(t, 13*time.Minute, p.clock.Sub(begin))
+}
+
+// The texts are those of AWS's pages on API failure reasons and stopped tasks.
+func TestWhatPassesByItselfDelaysADeploymentAndDoesNotFailIt(t *testing.T) {
+	for kind, message := range map[string]string{
+		"AccessDeniedException":     "User is not authorized to perform: ecs:RunTask because no identity-based policy allows it", // a fresh policy
+		"InvalidParameterException": "Unable to assume the service linked role. Please verify that the ECS service linked role exists.",
+		"ClientException":           "Rate exceeded",
+		"ServerException":           "Service Unavailable. Please try again later.",
+	} {
+		p := newPlatform(t)
+		refusals := 3
+		p.refuse = func(operation string, w http.ResponseWriter) bool {
+			if operation != "RunTask" || refusals == 0 {
+				return false
+			}
+			refusals--
+			refuseWith(w, 400, kind, message)
+			return true
+		}
+		task := p.ages(2, 0)
+		assert.Equal(t, hook.Succeeded, p.deploy(func() {
+			if len(p.tasks) > 0 {
+				task()
+			}
+		}), kind)
+	}
+	for _, reason := range []string{
+		"Timeout waiting for network interface provisioning to complete.",
+		"ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: RequestCanceled: request context canceled caused by: context deadline exceeded",
+		"CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: dial tcp 52.216.25.83:443: i/o timeout",
+		"ECS was unable to assume the role 'arn:aws:iam::111111111111:role/execution' that was provided for this task.",
+	} {
+		p := newPlatform(t)
+		fails := 2
+		p.started = func(task *fakeTask) {
+			if fails--; fails >= 0 {
+				task.LastStatus, task.StopCode, task.Reason, task.stoppedAt = "STOPPED", "TaskFailedToStart", reason, p.clock
+			}
+		}
+		assert.Equal(t, hook.Succeeded, p.deploy(func() {
+			for _, task := range p.tasks {
+				if task.LastStatus != "STOPPED" {
+					p.exit(task, 0)
+				}
+			}
+		}), reason)
+		assert.Len(t, p.tasks, 3)
+
+		p = newPlatform(t)
+		fails = 1000
+		begin := p.clock
+		p.started = func(task *fakeTask) {
+			task.LastStatus, task.StopCode, task.Reason, task.stoppedAt = "STOPPED", "TaskFailedToStart", reason, p.clock
+		}
+		assert.Equal(t, hook.Failed, p.deploy(), reason)
+		assert.Equal(t, 3*time.Minute, p.clock.Sub(begin), "nobody waits for ever")
+		assert.Contains(t, p.log(), reason)
+	}
+}
+
+// A task that ran may have changed the schema, and is never started a second time for
+// the words of its end.
+func TestATaskThatRanIsNotStartedAgain(t *testing.T) {
+	for _, code := range []string{"TerminationNotice", "TaskFailedToStart"} {
+		p := newPlatform(t)
+		assert.Equal(t, hook.Failed, p.deploy(func() {
+			task := p.only()
+			p.start(task)
+			task.LastStatus, task.StopCode, task.Reason = "STOPPED", code, "Timeout"
+		}))
+		assert.Len(t, p.tasks, 1)
+		assert.Contains(t, p.log(), "stopped without a result ("+code+")")
+	}
 }
 
 func TestARefusalThatStaysFailsAtOnce(t *testing.T) {
@@ -331,22 +454,23 @@ func TestEachDeploymentHasItsOwnMigration(t *testing.T) {
 	assert.Len(t, p.tasks, 4, "an ARN that is no deployment's must not join two of them")
 }
 
-func TestAForgottenTaskIsRunAgain(t *testing.T) {
+// What RunTask has made, DescribeTasks may not know yet. A second task would hide what
+// the first one does.
+func TestATaskThatECSDoesNotKnowYetIsWaitedFor(t *testing.T) {
 	p := newPlatform(t)
-	p.handler.timeout = 3 * time.Hour
-	answer := p.call()
-	p.event.Details = answer.Details
-	p.exit(p.only(), 1)
-	p.clock = p.clock.Add(2 * time.Hour)
+	p.late = 2 * time.Minute
 	p.started = func(task *fakeTask) { p.exit(task, 0) }
-	assert.Equal(t, hook.Succeeded, p.deploy(), "the runner asks the database what is still to do")
-	assert.Len(t, p.tasks, 2)
+	assert.Equal(t, hook.Succeeded, p.deploy())
+	assert.Len(t, p.tasks, 1)
 
 	p = newPlatform(t)
 	p.event.Details = p.call().Details
-	p.exit(p.only(), 0)
-	p.clock = p.clock.Add(2 * time.Hour)
-	assert.Equal(t, hook.Failed, p.deploy(), "nobody waits that long")
+	p.late = time.Hour
+	begin := p.clock
+	assert.Equal(t, hook.Failed, p.deploy())
+	assert.Equal(t, visible, p.clock.Sub(begin))
+	assert.Len(t, p.tasks, 1)
+	assert.Contains(t, p.log(), "ECS has not known the task")
 }
 
 // CloudFormation returns to an earlier template resource by resource: the service
@@ -361,19 +485,25 @@ func TestTheServiceSaysWhichReleaseMigrates(t *testing.T) {
 func TestEverySettingThatIsMissingIsNamed(t *testing.T) {
 	_, err := readSettings(func(string) string { return "" })
 	for _, name := range []string{
-		"CLUSTER", "TASK_DEFINITION", "CONTAINER", "SUBNETS", "SECURITY_GROUPS", "TIMEOUT_SECONDS", "START_TIMEOUT_SECONDS",
+		"CLUSTER", "TASK_DEFINITION", "CONTAINER", "SUBNETS", "SECURITY_GROUPS", "TIMEOUT_SECONDS", "START_TIMEOUT_SECONDS", "SERVICE_CONTAINER",
 	} {
 		assert.ErrorContains(t, err, name)
+	}
+	_, err = readSettings(func(name string) string { return map[string]string{"OTHER_REGION": "us-east-1"}[name] })
+	for _, name := range []string{"OTHER_CLUSTER", "OTHER_SERVICE"} {
+		assert.ErrorContains(t, err, name, "the other region would be taken for one without a service")
 	}
 	found, err := readSettings(func(name string) string {
 		return map[string]string{
 			"CLUSTER": "c", "TASK_DEFINITION": "d:1", "CONTAINER": "migrate", "SUBNETS": "a,b", "SECURITY_GROUPS": "g",
-			"TIMEOUT_SECONDS": "600", "START_TIMEOUT_SECONDS": "180",
+			"TIMEOUT_SECONDS": "600", "START_TIMEOUT_SECONDS": "180", "SERVICE_CONTAINER": "wallet-service",
+			"OTHER_REGION": "us-east-1", "OTHER_CLUSTER": "c2", "OTHER_SERVICE": "s2",
 		}[name]
 	})
 	require.NoError(t, err)
 	assert.Equal(t, settings{
 		cluster: "c", taskDefinition: "d:1", container: "migrate", subnets: []string{"a", "b"},
 		securityGroups: []string{"g"}, timeout: 10 * time.Minute, startTimeout: 3 * time.Minute,
+		serviceContainer: "wallet-service", otherRegion: "us-east-1", otherCluster: "c2", otherService: "s2",
 	}, found)
 }

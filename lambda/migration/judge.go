@@ -2,17 +2,20 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"wallet-infra/lambda/internal/attempt"
 	"wallet-infra/lambda/internal/hook"
 )
 
-// What the runner's exit statuses mean (cmd/migrate). Its log, in the task's log
-// group, says more.
+// What the runner's exit statuses mean (internal/migrations). Its log, in the task's
+// log group, says more.
 var exits = map[int32]string{
 	3: "the schema is too new for this release: a migration after it removed what it needs. Deploy a newer release",
 	4: "nobody knows what became of a migration, which is marked dirty: see what it did, then run the repair command",
@@ -21,6 +24,22 @@ var exits = map[int32]string{
 	7: "the database was not reached or refused a statement, or the task was told to stop; nothing is half-done, and its log says why",
 	8: "the image's migrations, its command line or its environment are not valid: its log lists every problem",
 	9: "the database cannot be written to in this region, and the release needs a newer schema: deploy it first in the region that writes",
+}
+
+// passing are words of the reasons that pass by themselves, in small letters: a task's
+// network interface, registry, secret or log that was not reached in time, a role that
+// is not known everywhere yet, throttling, capacity ("Stopped tasks error messages",
+// "RunTask" under "API failure reasons" and "ResourceInitializationError" in the
+// developer guide). An image or a secret that is not there is none of them.
+var passing = []string{
+	"timeout", "timed out", "deadline exceeded", "connection reset", "throttl", "rate exceeded", "toomanyrequests",
+	"unable to assume", "capacity is unavailable", "service unavailable", "internal error", "requesterror: send request failed",
+}
+
+// busy tells whether a reason passes by itself.
+func busy(reason string) bool {
+	reason = strings.ToLower(reason)
+	return slices.ContainsFunc(passing, func(word string) bool { return strings.Contains(reason, word) })
 }
 
 // judge says what a task means for the deployment.
@@ -32,23 +51,21 @@ func (r run) judge(ctx context.Context, task types.Task) hook.Answer {
 			return r.ended(arn, *container.ExitCode)
 		}
 	}
-	if status == "STOPPED" {
-		return r.failed("the task %s stopped without a result (%s): %s%s", arn, task.StopCode,
-			aws.ToString(task.StoppedReason), r.containerReason(task))
-	}
 	age := r.now().Sub(r.created(task))
-	switch status {
-	case "PROVISIONING", "PENDING", "ACTIVATING":
+	switch {
+	case status == "STOPPED":
+		return r.stopped(task)
+	case r.details[stoppingKey] != "":
+		return r.stop(ctx, arn, "it was told to stop")
+	case slices.Contains([]string{"PROVISIONING", "PENDING", "ACTIVATING"}, status):
 		if age >= r.startTimeout {
-			return r.stop(ctx, arn, "it did not start", r.startTimeout)
+			return r.stop(ctx, arn, "it did not start within "+r.startTimeout.String())
 		}
-	default:
-		if age >= r.timeout {
-			return r.stop(ctx, arn, "it did not end", r.timeout)
-		}
+	case age >= r.timeout:
+		return r.stop(ctx, arn, "it did not end within "+r.timeout.String())
 	}
 	r.logf("migration: the task %s is %s", arn, status)
-	return hook.Again(callBack, r.details)
+	return r.again()
 }
 
 func (r run) ended(arn string, exit int32) hook.Answer {
@@ -63,15 +80,23 @@ func (r run) ended(arn string, exit int32) hook.Answer {
 	return r.failed("the task %s ended with status %d: %s", arn, exit, reason)
 }
 
-// containerReason is why the container did not run, such as an image that is not
-// there.
-func (r run) containerReason(task types.Task) string {
+// stopped judges a task without a result. One that never ran has done nothing, so that
+// what kept it from starting may pass.
+func (r run) stopped(task types.Task) hook.Answer {
+	arn := aws.ToString(task.TaskArn)
+	why := aws.ToString(task.StoppedReason)
 	for _, container := range task.Containers {
-		if aws.ToString(container.Name) == r.container && aws.ToString(container.Reason) != "" {
-			return "; " + *container.Reason
+		if reason := aws.ToString(container.Reason); aws.ToString(container.Name) == r.container && reason != "" {
+			why += "; " + reason
 		}
 	}
-	return ""
+	switch {
+	case task.StopCode == types.TaskStopCodeTaskFailedToStart && task.StartedAt == nil && busy(why):
+		return r.another("the task " + arn + " did not start: " + why)
+	case task.StartedAt == nil:
+		return r.failed("the task %s stopped before it started (%s): %s", arn, task.StopCode, why)
+	}
+	return r.failed("the task %s stopped without a result (%s): %s. A statement may still run on the server", arn, task.StopCode, why)
 }
 
 // created is when the task's time began to run.
@@ -82,18 +107,17 @@ func (r run) created(task types.Task) time.Time {
 	return r.since
 }
 
-// stop ends a task that takes too long, so that nothing changes the schema after
-// the deployment was given up.
-func (r run) stop(ctx context.Context, arn, why string, limit time.Duration) hook.Answer {
-	_, err := r.ecs.StopTask(ctx, &ecs.StopTaskInput{
-		Cluster: new(r.cluster), Task: new(arn), Reason: new("the migration hook: " + why + " within " + limit.String()),
-	})
-	if err != nil && passing(err) && r.now().Sub(r.since) < 2*(r.timeout+r.startTimeout) {
-		r.logf("migration: the task %s cannot be stopped, trying again: %v", arn, err)
-		return hook.Again(callBack, r.details)
+// stop tells a task to end, which its program answers by ending the statement on the
+// server, and waits for what it says of that. A second call changes nothing.
+func (r run) stop(ctx context.Context, arn, why string) hook.Answer {
+	waited := r.now().Sub(r.moment(stoppingKey))
+	_, err := r.ecs.StopTask(ctx, &ecs.StopTaskInput{Cluster: new(r.cluster), Task: new(arn), Reason: new("the migration hook: " + why)})
+	switch {
+	case err != nil && !attempt.Passing(err) && !busy(err.Error()):
+		return r.failed("the task %s: %s, and it cannot be stopped: %v. It ends by itself within %s of its start", arn, why, err, r.timeout)
+	case waited >= stopWait:
+		return r.failed("the task %s: %s, and %s later it had not ended (%v). It may still change the schema: see its log", arn, why, stopWait, err)
 	}
-	if err != nil {
-		return r.failed("the task %s: %s within %s, and it cannot be stopped: %v", arn, why, limit, err)
-	}
-	return r.failed("the task %s was stopped: %s within %s", arn, why, limit)
+	r.logf("migration: the task %s: %s; stopping it (%v)", arn, why, err)
+	return r.again()
 }

@@ -15,12 +15,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"wallet-infra/lambda/internal/attempt"
 )
 
 func main() {
-	configuration, err := config.LoadDefaultConfig(context.Background())
+	configuration, err := attempt.Settings(context.Background())
 	if err != nil {
 		log.Fatalf("migration: the function's AWS settings: %v", err)
 	}
@@ -29,6 +30,9 @@ func main() {
 		log.Fatalf("migration: %v", err)
 	}
 	h := handler{settings: settings, ecs: ecs.NewFromConfig(configuration), now: time.Now, logf: log.Printf}
+	if settings.otherRegion != "" {
+		h.other = ecs.NewFromConfig(configuration, func(o *ecs.Options) { o.Region = settings.otherRegion })
+	}
 	lambda.Start(h.handle)
 }
 
@@ -37,10 +41,14 @@ type settings struct {
 	cluster        string
 	taskDefinition string // ARN with its revision
 	container      string // whose exit status counts
-	subnets        []string
-	securityGroups []string
-	timeout        time.Duration // from the task's creation to its end
-	startTimeout   time.Duration // from the first attempt until the task runs
+	// serviceContainer is the service's, whose image names a release. The other
+	// region's service is empty where there is none.
+	serviceContainer                        string
+	otherRegion, otherCluster, otherService string
+	subnets                                 []string
+	securityGroups                          []string
+	timeout                                 time.Duration // from the task's creation to its end
+	startTimeout                            time.Duration // from the first call until a task runs
 }
 
 // readSettings reports every variable that is missing or wrong.
@@ -68,6 +76,12 @@ func readSettings(get func(string) string) (settings, error) {
 		securityGroups: strings.Split(text("SECURITY_GROUPS"), ","),
 		timeout:        seconds("TIMEOUT_SECONDS"),
 		startTimeout:   seconds("START_TIMEOUT_SECONDS"),
+
+		serviceContainer: text("SERVICE_CONTAINER"),
+		otherRegion:      get("OTHER_REGION"),
+	}
+	if found.otherRegion != "" {
+		found.otherCluster, found.otherService = text("OTHER_CLUSTER"), text("OTHER_SERVICE")
 	}
 	return found, errors.Join(problems...)
 }

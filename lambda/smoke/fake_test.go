@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -48,6 +49,9 @@ type fakeService struct {
 	former    map[string]*big.Rat
 	lastWrite string
 	requests  []string
+	// location is how the service names itself: "https://HOST" behind a load balancer
+	// that it knows of.
+	location string
 }
 
 var (
@@ -99,7 +103,7 @@ func (f *fakeService) create(w http.ResponseWriter, r *http.Request) {
 	}
 	id := fmt.Sprintf("550e8400-e29b-41d4-a716-%012d", len(f.balances))
 	f.balances[id], f.former[id], f.users[id] = new(big.Rat), new(big.Rat), in.UserID
-	w.Header().Set("Location", "https://"+r.Host+wallets+"/"+id) // resolved against the request, no body
+	w.Header().Set("Location", f.location+wallets+"/"+id) // resolved against the request, no body
 	w.WriteHeader(http.StatusCreated)
 }
 
@@ -175,13 +179,18 @@ type network struct {
 	handler handler
 	pauses  int
 	logged  []string
-	// addresses are what EC2 knows.
-	addresses []string
+	// addresses are what EC2 knows, and later what it knows from the second look on.
+	addresses, later []string
+	looks            int
+	// writers are the regions that write at each question, the last one from then on;
+	// "" is none, and "moving" is a change.
+	writers []string
+	asked   int
 }
 
 func newNetwork(t *testing.T, hosts ...string) *network {
 	n := &network{fakeService: &fakeService{
-		t: t, balances: map[string]*big.Rat{}, former: map[string]*big.Rat{}, users: map[string]string{}, used: map[string]bool{},
+		t: t, location: "https://" + domain, balances: map[string]*big.Rat{}, former: map[string]*big.Rat{}, users: map[string]string{}, used: map[string]bool{},
 	}}
 	servers := map[string]string{}
 	roots := x509.NewCertPool()
@@ -197,12 +206,13 @@ func newNetwork(t *testing.T, hosts ...string) *network {
 		servers[ip+":8443"] = server.Listener.Addr().String()
 	}
 	n.handler = handler{
-		settings: settings{balancer: balancer, port: "8443", domain: domain, transactions: true},
-		ec2:      n.ec2(t), roots: roots, requestTimeout: 5 * time.Second,
+		settings: settings{balancer: balancer, port: "8443", domain: domain, transactions: true, region: "sa-east-1"},
+		ec2:      n.ec2(t), rds: n.rds(t), roots: roots, requestTimeout: 5 * time.Second,
 		dial: func(ctx context.Context, kind, address string) (net.Conn, error) {
 			target, ok := servers[address]
-			if !ok {
-				return nil, fmt.Errorf("connect to %s: refused", address)
+			if !ok { // what is gone refuses nothing, and answers nothing
+				<-ctx.Done()
+				return nil, fmt.Errorf("connect to %s: %w", address, ctx.Err())
 			}
 			return (&net.Dialer{}).DialContext(ctx, kind, target)
 		},
@@ -217,6 +227,39 @@ func newNetwork(t *testing.T, hosts ...string) *network {
 	return n
 }
 
+// rds serves DescribeGlobalClusters.
+func (n *network) rds(t *testing.T) *rds.Client {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.NoError(t, r.ParseForm())
+		assert.Equal(t, "wallet-test-global", r.Form.Get("GlobalClusterIdentifier"))
+		writer := n.writers[min(n.asked, len(n.writers)-1)]
+		n.asked++
+		w.Header().Set("Content-Type", "text/xml")
+		if writer == "throttled" {
+			w.WriteHeader(400)
+			fmt.Fprint(w, `<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>`)
+			return
+		}
+		fmt.Fprint(w, `<DescribeGlobalClustersResponse xmlns="http://rds.amazonaws.com/doc/2014-10-31/"><DescribeGlobalClustersResult><GlobalClusters><GlobalClusterMember>`)
+		if writer == "moving" {
+			writer = "sa-east-1"
+			fmt.Fprint(w, `<FailoverState><Status>switching-over</Status></FailoverState>`)
+		} else {
+			fmt.Fprint(w, `<FailoverState></FailoverState>`)
+		}
+		fmt.Fprint(w, `<GlobalClusterMembers>`)
+		for _, region := range []string{"us-east-1", "sa-east-1"} {
+			fmt.Fprintf(w, `<GlobalClusterMember><DBClusterArn>arn:aws:rds:%s:111111111111:cluster:wallet-test</DBClusterArn><IsWriter>%t</IsWriter></GlobalClusterMember>`, region, region == writer)
+		}
+		fmt.Fprint(w, `</GlobalClusterMembers></GlobalClusterMember></GlobalClusters></DescribeGlobalClustersResult></DescribeGlobalClustersResponse>`)
+	}))
+	t.Cleanup(server.Close)
+	return rds.New(rds.Options{
+		BaseEndpoint: new(server.URL), Region: "sa-east-1", Retryer: aws.NopRetryer{},
+		Credentials: credentials.NewStaticCredentialsProvider("id", "key", ""),
+	})
+}
+
 // ec2 serves DescribeNetworkInterfaces over HTTP, a page for each address.
 func (n *network) ec2(t *testing.T) *ec2.Client {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -228,6 +271,10 @@ func (n *network) ec2(t *testing.T) *ec2.Client {
 		}
 		// Elastic Load Balancing describes its interfaces as "ELB app/NAME/ID".
 		assert.Equal(t, map[string]string{"description": "ELB " + balancer, "status": "in-use"}, filters)
+		if r.Form.Get("NextToken") == "" && n.later != nil && n.looks > 0 {
+			n.addresses, n.later = n.later, nil
+		}
+		n.looks++
 		page := 0
 		if token := r.Form.Get("NextToken"); token != "" {
 			_, err := fmt.Sscan(token, &page)

@@ -11,12 +11,16 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 
+	"wallet-infra/lambda/internal/attempt"
 	"wallet-infra/lambda/internal/hook"
 )
 
@@ -38,10 +42,16 @@ type networkAPI interface {
 	DescribeNetworkInterfaces(context.Context, *ec2.DescribeNetworkInterfacesInput, ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error)
 }
 
+// databaseAPI is the part of RDS that the function uses.
+type databaseAPI interface {
+	DescribeGlobalClusters(context.Context, *rds.DescribeGlobalClustersInput, ...func(*rds.Options)) (*rds.DescribeGlobalClustersOutput, error)
+}
+
 // handler tries one version of the service.
 type handler struct {
 	settings
 	ec2            networkAPI
+	rds            databaseAPI
 	roots          *x509.CertPool // nil for those of the system
 	dial           func(ctx context.Context, network, address string) (net.Conn, error)
 	requestTimeout time.Duration
@@ -52,11 +62,9 @@ type handler struct {
 // handle never returns an error: ECS would roll back as it does now, but the
 // reason would not be beside all others.
 func (h handler) handle(ctx context.Context, _ hook.Event) (hook.Answer, error) {
-	limit := time.Now().Add(within)
-	if deadline, ok := ctx.Deadline(); ok && deadline.Add(-reserve).Before(limit) {
-		limit = deadline.Add(-reserve)
-	}
-	ctx, cancel := context.WithDeadline(ctx, limit)
+	ctx, keep := attempt.WithReserve(ctx, reserve)
+	defer keep()
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	if err := h.try(ctx); err != nil {
 		h.logf("smoke: FAILED: %v", err)
@@ -68,20 +76,81 @@ func (h handler) handle(ctx context.Context, _ hook.Event) (hook.Answer, error) 
 
 // try asks every address of the load balancer, and moves money through one.
 func (h handler) try(ctx context.Context) error {
-	addresses, err := h.addresses(ctx)
+	writer, err := h.writer(ctx)
 	if err != nil {
 		return err
 	}
-	var problems []error
-	for _, address := range addresses {
-		if err := h.client(address).healthy(ctx, h.pause); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", address, err))
-		}
+	if writer != h.region {
+		h.logf("smoke: SKIPPED: the database is written to in %s, and without it the service can do nothing here that could be tested", writer)
+		return nil
 	}
-	if len(problems) > 0 || !h.transactions {
-		return errors.Join(problems...)
+	addresses, err := h.healthy(ctx)
+	if err != nil || !h.transactions {
+		return err
 	}
 	return h.client(addresses[0]).moveMoney(ctx, h.pause, newRun())
+}
+
+// writer is the region that writes to the database. While it moves there is none, and
+// a version is not let through untested.
+func (h handler) writer(ctx context.Context) (string, error) {
+	if h.globalCluster == "" {
+		return h.region, nil
+	}
+	region := ""
+	err := until(ctx, h.pause, func() error {
+		out, err := h.rds.DescribeGlobalClusters(ctx, &rds.DescribeGlobalClustersInput{GlobalClusterIdentifier: new(h.globalCluster)})
+		if err != nil {
+			return fmt.Errorf("ask which region writes: %w", err)
+		}
+		for _, cluster := range out.GlobalClusters {
+			// API_GlobalCluster, FailoverState: empty unless the writer is being changed.
+			if cluster.FailoverState != nil && cluster.FailoverState.Status != "" {
+				continue
+			}
+			for _, member := range cluster.GlobalClusterMembers {
+				id, err := arn.Parse(aws.ToString(member.DBClusterArn))
+				if err == nil && aws.ToBool(member.IsWriter) {
+					region = id.Region
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("ask which region writes: %s has no writer, or is changing it", h.globalCluster)
+	})
+	return region, err
+}
+
+// healthy waits until the service answers at every address that the load balancer has,
+// and returns them. Each is asked by itself: one that does not answer takes no time from
+// the others, and the load balancer may give up an address meanwhile, or get another.
+func (h handler) healthy(ctx context.Context) ([]string, error) {
+	answered := map[string]bool{}
+	var addresses []string
+	err := until(ctx, h.pause, func() error {
+		var err error
+		if addresses, err = h.addresses(ctx); err != nil {
+			return err
+		}
+		problems := make([]error, len(addresses))
+		var all sync.WaitGroup
+		for i, address := range addresses {
+			if answered[address] {
+				continue
+			}
+			all.Go(func() {
+				if err := h.client(address).healthy(ctx); err != nil {
+					problems[i] = fmt.Errorf("%s: %w", address, err)
+				}
+			})
+		}
+		all.Wait()
+		for i, address := range addresses {
+			answered[address] = problems[i] == nil
+		}
+		return errors.Join(problems...)
+	})
+	return addresses, err
 }
 
 // addresses are the load balancer's, inside the network. From outside it has a

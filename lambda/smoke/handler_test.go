@@ -194,13 +194,6 @@ func TestALoadBalancerWithoutAddressesIsAFailure(t *testing.T) {
 	n.verdict(t, hook.Failed, `no network interface is described as "ELB app/wallet-test/50dc6c495c0c9188"`)
 }
 
-func TestAnAddressThatDoesNotAnswerIsAFailure(t *testing.T) {
-	n := newNetwork(t, domain)
-	n.addresses = append(n.addresses, "10.0.9.9")
-	n.verdict(t, hook.Failed, "10.0.9.9:8443")
-	assert.Zero(t, n.count("POST"))
-}
-
 func TestAmountsAreComparedAsDecimals(t *testing.T) {
 	for _, same := range [][2]string{{"66.73", "66.7300"}, {"0", "0.00"}, {"1E+2", "100"}} {
 		assert.True(t, equal(same[0], same[1]), same)
@@ -212,12 +205,75 @@ func TestAmountsAreComparedAsDecimals(t *testing.T) {
 
 func TestEverySettingThatIsMissingIsNamed(t *testing.T) {
 	_, err := readSettings(func(string) string { return "" })
-	for _, name := range []string{"LOAD_BALANCER", "TEST_PORT", "API_DOMAIN", "TRANSACTIONS"} {
+	for _, name := range []string{"LOAD_BALANCER", "TEST_PORT", "API_DOMAIN", "TRANSACTIONS", "AWS_REGION"} {
 		assert.ErrorContains(t, err, name)
 	}
 	found, err := readSettings(func(name string) string {
-		return map[string]string{"LOAD_BALANCER": balancer, "TEST_PORT": "8443", "API_DOMAIN": domain, "TRANSACTIONS": "true"}[name]
+		return map[string]string{"LOAD_BALANCER": balancer, "TEST_PORT": "8443", "API_DOMAIN": domain, "TRANSACTIONS": "true", "GLOBAL_CLUSTER": "g", "AWS_REGION": "us-east-1"}[name]
 	})
 	require.NoError(t, err)
-	assert.Equal(t, settings{balancer: balancer, port: "8443", domain: domain, transactions: true}, found)
+	assert.Equal(t, settings{balancer: balancer, port: "8443", domain: domain, transactions: true, globalCluster: "g", region: "us-east-1"}, found)
+}
+
+// A load balancer gives addresses up and takes new ones by itself, and what is gone
+// answers nobody.
+func TestADeadAddressAccusesNoOtherOne(t *testing.T) {
+	n := newNetwork(t, domain, domain, domain)
+	n.addresses = append([]string{"10.0.0.99"}, n.addresses...)
+	n.handler.requestTimeout = 50 * time.Millisecond
+	n.verdict(t, hook.Failed, "10.0.0.99:8443: ")
+	for _, address := range []string{"10.0.1.17", "10.0.2.17", "10.0.3.17"} {
+		assert.NotContains(t, n.logged[0], address, "it answered")
+	}
+	assert.Equal(t, 3, n.count("GET"), "what has answered is not asked again")
+
+	n = newNetwork(t, domain, domain)
+	n.later = n.addresses
+	n.addresses = []string{"10.0.0.99", n.addresses[0]}
+	n.handler.requestTimeout = 50 * time.Millisecond
+	n.verdict(t, hook.Succeeded, "SUCCEEDED")
+	assert.Equal(t, 2, n.count("GET "+wallets+"/"+nobody), "the new address is asked too")
+}
+
+// Customers follow what the service calls itself, and plain HTTP leads them nowhere.
+func TestAVersionThatDoesNotKnowItsOwnAddressIsRolledBack(t *testing.T) {
+	for _, location := range []string{"http://" + domain, "https://" + domain + ":8080", "https://10.0.11.5", "", "https://" + domain + "/proxy"} {
+		n := newNetwork(t, domain)
+		n.location = location
+		n.verdict(t, hook.Failed, "want an address at https://"+domain+"/api/v1/wallets, got")
+	}
+}
+
+func TestAFailedTestSaysWhatItLeavesInTheBooks(t *testing.T) {
+	n := newNetwork(t, domain)
+	n.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/transfer") {
+			say(w, 500, `{}`)
+			return true
+		}
+		return false
+	}
+	n.verdict(t, hook.Failed, "hold 100.10 or less of test money")
+}
+
+// In the region that waits the service has no database that it could use; a deployment
+// there must not fail for that, and none may pass untested while nobody knows.
+func TestTheTestFollowsTheRegionThatWrites(t *testing.T) {
+	n := newNetwork(t, domain)
+	n.handler.globalCluster, n.writers = "wallet-test-global", []string{"us-east-1"}
+	n.verdict(t, hook.Succeeded, "SKIPPED: the database is written to in us-east-1")
+	assert.Empty(t, n.requests)
+
+	n = newNetwork(t, domain)
+	n.handler.globalCluster, n.writers = "wallet-test-global", []string{"throttled", "", "moving", "sa-east-1"}
+	n.verdict(t, hook.Succeeded, "SUCCEEDED")
+	assert.NotEmpty(t, n.requests)
+	assert.NotContains(t, strings.Join(n.logged, " "), "SKIPPED")
+
+	for _, never := range []string{"", "moving", "throttled"} {
+		n = newNetwork(t, domain)
+		n.handler.globalCluster, n.writers = "wallet-test-global", []string{never}
+		n.verdict(t, hook.Failed, "ask which region writes")
+		assert.Empty(t, n.requests)
+	}
 }

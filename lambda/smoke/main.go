@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+
+	"wallet-infra/lambda/internal/attempt"
 )
 
 func main() {
-	configuration, err := config.LoadDefaultConfig(context.Background())
+	configuration, err := attempt.Settings(context.Background())
 	if err != nil {
 		log.Fatalf("smoke: the function's AWS settings: %v", err)
 	}
@@ -29,7 +31,7 @@ func main() {
 		log.Fatalf("smoke: %v", err)
 	}
 	h := handler{
-		settings: settings, ec2: ec2.NewFromConfig(configuration),
+		settings: settings, ec2: ec2.NewFromConfig(configuration), rds: rds.NewFromConfig(configuration),
 		dial: (&net.Dialer{Timeout: requestTimeout}).DialContext, requestTimeout: requestTimeout,
 		pause: pause, logf: log.Printf,
 	}
@@ -42,13 +44,17 @@ type settings struct {
 	port         string // of the test listener
 	domain       string // host name that the certificate is for
 	transactions bool   // whether to move money
+	// globalCluster is the database that this region shares with another, empty if it
+	// shares none.
+	globalCluster, region string
 }
 
 // readSettings reports every variable that is missing or wrong.
 func readSettings(get func(string) string) (settings, error) {
 	var problems []error
-	found := settings{balancer: get("LOAD_BALANCER"), port: get("TEST_PORT"), domain: get("API_DOMAIN")}
-	for name, value := range map[string]string{"LOAD_BALANCER": found.balancer, "API_DOMAIN": found.domain} {
+	found := settings{balancer: get("LOAD_BALANCER"), port: get("TEST_PORT"), domain: get("API_DOMAIN"),
+		globalCluster: get("GLOBAL_CLUSTER"), region: get("AWS_REGION")}
+	for name, value := range map[string]string{"LOAD_BALANCER": found.balancer, "API_DOMAIN": found.domain, "AWS_REGION": found.region} {
 		if value == "" {
 			problems = append(problems, fmt.Errorf("%s: want a value, got none", name))
 		}

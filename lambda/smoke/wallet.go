@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/big"
 	"net/http"
+	"net/url"
 	"path"
 	"regexp"
 	"time"
@@ -72,36 +73,39 @@ func (w walletAPI) do(ctx context.Context, path string, body any) (reply, error)
 	return reply{status: response.StatusCode, location: response.Header.Get("Location"), body: text}, nil
 }
 
-// healthy asks for a wallet that does not exist, until the service itself says so:
+// healthy asks for a wallet that does not exist, which the service itself must say:
 // it has then looked into the cache and into the database. A load balancer that
 // forwards to nobody, or to nothing healthy yet, answers otherwise.
-func (w walletAPI) healthy(ctx context.Context, pause waiting) error {
-	return until(ctx, pause, func() error {
-		got, err := w.do(ctx, wallets+"/"+nobody, nil)
-		if err != nil {
-			return err
-		}
-		var said struct {
-			Error string `json:"error"`
-		}
-		if got.status != http.StatusNotFound || json.Unmarshal(got.body, &said) != nil || said.Error != notFound {
-			return fmt.Errorf("a wallet that does not exist: want 404 and %s, got %s", notFound, got)
-		}
-		return nil
-	})
+func (w walletAPI) healthy(ctx context.Context) error {
+	got, err := w.do(ctx, wallets+"/"+nobody, nil)
+	if err != nil {
+		return err
+	}
+	var said struct {
+		Error string `json:"error"`
+	}
+	if got.status != http.StatusNotFound || json.Unmarshal(got.body, &said) != nil || said.Error != notFound {
+		return fmt.Errorf("a wallet that does not exist: want 404 and %s, got %s", notFound, got)
+	}
+	return nil
 }
 
-// create makes a wallet and returns its ID.
+// create makes a wallet and returns its ID. Where the service does not know that it
+// stands behind a load balancer, it names an address that customers cannot use:
+// http://, or its own host and port (QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING).
 func (w walletAPI) create(ctx context.Context, user string) (string, error) {
 	got, err := w.do(ctx, wallets, map[string]any{"userId": user})
 	if err != nil {
 		return "", err
 	}
-	id := path.Base(got.location)
-	if got.status != http.StatusCreated || !uuid.MatchString(id) {
+	place, err := url.Parse(got.location)
+	if err != nil || got.status != http.StatusCreated || !uuid.MatchString(path.Base(place.Path)) {
 		return "", fmt.Errorf("create a wallet: want 201 and its address, got %s at %q", got, got.location)
 	}
-	return id, nil
+	if place.Scheme != "https" || place.Host != w.domain || path.Dir(place.Path) != wallets {
+		return "", fmt.Errorf("create a wallet: want an address at https://%s%s, got %q", w.domain, wallets, got.location)
+	}
+	return path.Base(place.Path), nil
 }
 
 // move deposits, withdraws or transfers. It is not tried again: money would move
