@@ -114,8 +114,8 @@ func TestEveryPermissionNamesAnActionThatAWSHas(t *testing.T) {
 	})
 }
 
-// anyResource are the types of the resources that a reference in a template means,
-// as they stand in an ARN.
+// inARN are the services of the resources that a reference in a template means, as
+// they stand in an ARN.
 var inARN = map[string]string{
 	"APS": "aps", "ARCRegionSwitch": "arc-region-switch", "Backup": "backup", "ECR": "ecr", "ECS": "ecs",
 	"ElasticLoadBalancingV2": "elasticloadbalancing", "IAM": "iam", "KMS": "kms", "Lambda": "lambda", "Logs": "logs",

@@ -69,7 +69,7 @@ func (h policyHolder) String() string {
 	return fmt.Sprintf("%s %s (%s) %s", h.stack.name, h.id, h.resource.Type, h.property)
 }
 
-// reference finds what a template knows only by its name: "${Queue.Arn}" or, of
+// wholeReference finds what a template knows only by its name: "${Queue.Arn}" or, of
 // another stack, "${stack.Output}".
 var wholeReference = regexp.MustCompile(`^\$\{([A-Za-z0-9]+)(\.[A-Za-z]+)?\}`)
 

@@ -43,11 +43,6 @@ type place struct {
 	id    string
 }
 
-// short is the stack's name without its environment.
-func (p place) short() string {
-	return strings.TrimSuffix(strings.TrimPrefix(p.stack.name, p.env.StackName("")), " with a replicator")
-}
-
 func (p place) String() string { return p.stack.name + " " + p.id }
 
 // other is the region that is not the stack's.
