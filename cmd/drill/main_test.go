@@ -99,6 +99,7 @@ func TestNonsenseIsRefusedBeforeAnythingIsBuilt(t *testing.T) {
 	out, err := drive(t, "", "run", "--fault", "flood", "--assembly", templates, "--report", t.TempDir())
 	assert.ErrorIs(t, err, errFailed)
 	assert.Contains(t, out, "there are throttle, timeout, twice, lag, abort")
+	assert.Equal(t, exit.CheckFailed, exit.Of(err), "a rehearsal that failed is no mistyped flag")
 }
 
 const arn = "arn:aws:arc-region-switch::222222222222:plan/wallet-production-failover:abc123"

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/exit"
 )
 
 // clean is the report of a validation that found nothing.
@@ -86,6 +88,7 @@ func TestAStackThatCloudFormationWouldRefuseFailsTheSummary(t *testing.T) {
 				return
 			}
 			require.EqualError(t, err, "Staging/Data is over a limit of CloudFormation")
+			assert.Equal(t, exit.CheckFailed, exit.Of(err), "a synthesis that was judged is no mistyped flag")
 			assert.NotContains(t, out, "Next:")
 		})
 	}
