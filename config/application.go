@@ -8,7 +8,10 @@ import "time"
 // default one does all the work: Hibernate Reactive in Quarkus 3.8 knows no other
 // (quarkusio/quarkus, pull request 35493 and issue 39049). The two named ones, "write"
 // and "read", answer health checks, for which [NamedPoolSize] is plenty.
-const NamedPools, NamedPoolSize = 2, 2
+const NamedPools = 2
+
+// NamedPoolSize is the connections of each of them.
+const NamedPoolSize = 2
 
 // ReservedConnections of the database are not the service's: rotation, the function
 // that makes users, RDS itself, and people who look into an incident.

@@ -57,7 +57,10 @@ type Rollback struct {
 // RollbackMinutes bad minutes of the last RollbackWindowMinutes end a deployment.
 // The first one of a JVM that has just started is often slow, and of the newest one
 // not everything has been counted yet.
-const RollbackMinutes, RollbackWindowMinutes = 3, 5
+const RollbackMinutes = 3
+
+// RollbackWindowMinutes are those that are looked at.
+const RollbackWindowMinutes = 5
 
 // Migration is the task that changes the schema before a new release starts.
 type Migration struct {

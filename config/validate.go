@@ -105,9 +105,9 @@ func between[N int | float64](p *problems, field string, got, least, most N) {
 	p.check(least <= got && got <= most, field, got, "%v to %v", least, most)
 }
 
-// atLeast reports a number under the bound.
-func (p *problems) atLeast(field string, got, least int) {
-	p.check(got >= least, field, got, "at least %d", least)
+// positive reports a number under one.
+func (p *problems) positive(field string, got int) {
+	p.check(got >= 1, field, got, "at least 1")
 }
 
 // seconds reports a duration outside the bounds or with a fraction of a second,

@@ -49,7 +49,7 @@ func validateDatabaseClass(p *problems, field, class string, region Region, mode
 // and each secondary region takes the place of one.
 func validateReaders(p *problems, db Database, mode DRMode) {
 	between(p, "Database.ReaderCPUTargetPercent", db.ReaderCPUTargetPercent, 1, 100)
-	p.atLeast("Database.Readers", db.Readers, 1)
+	p.positive("Database.Readers", db.Readers)
 	p.check(db.Readers <= db.MaxReaders, "Database.Readers", db.Readers, "at most Database.MaxReaders, %d", db.MaxReaders)
 	const most = 15
 	secondaries := mode.SecondaryRegions()

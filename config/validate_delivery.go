@@ -37,8 +37,8 @@ func validateDelivery(p *problems, e Environment) {
 func validateRollback(p *problems, r Rollback, promises Observability) {
 	p.check(promises.ErrorRatePercent <= r.ErrorPercent && r.ErrorPercent < 100, "Delivery.Rollback.ErrorPercent", r.ErrorPercent,
 		"at least Observability.ErrorRatePercent, %v, and less than 100", promises.ErrorRatePercent)
-	p.atLeast("Delivery.Rollback.LeastErrors", r.LeastErrors, 1)
-	p.atLeast("Delivery.Rollback.LeastRequests", r.LeastRequests, 1)
+	p.positive("Delivery.Rollback.LeastErrors", r.LeastErrors)
+	p.positive("Delivery.Rollback.LeastRequests", r.LeastRequests)
 	p.check(r.Latency >= promises.LatencyTarget, "Delivery.Rollback.Latency", r.Latency,
 		"at least Observability.LatencyTarget, %v", promises.LatencyTarget)
 }

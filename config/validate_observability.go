@@ -14,8 +14,8 @@ func validateObservability(p *problems, o Observability) {
 	p.check(o.TailLatencyTarget >= o.LatencyTarget, "Observability.TailLatencyTarget", o.TailLatencyTarget,
 		"at least Observability.LatencyTarget, %v", o.LatencyTarget)
 	p.check(0 < o.ErrorRatePercent && o.ErrorRatePercent <= 100, "Observability.ErrorRatePercent", o.ErrorRatePercent, "more than 0, at most 100")
-	p.atLeast("Observability.WAFBlocksPerMinute", o.WAFBlocksPerMinute, 1)
-	p.atLeast("Observability.ConsumerLagRecords", o.ConsumerLagRecords, 1)
+	p.positive("Observability.WAFBlocksPerMinute", o.WAFBlocksPerMinute)
+	p.positive("Observability.ConsumerLagRecords", o.ConsumerLagRecords)
 	between(p, "Observability.MetricRetentionDays", o.MetricRetentionDays, 1, 1095)
 	// Prometheus takes a series for gone when it has not heard of it for 5 minutes.
 	p.seconds("Observability.ScrapeInterval", o.ScrapeInterval, 30*time.Second, 5*time.Minute)
@@ -31,13 +31,13 @@ func validateLimits(p *problems, l Limits, m Messaging) {
 	between(p, limits+"DatabaseCPUPercent", l.DatabaseCPUPercent, 1, 99)
 	between(p, limits+"ConnectionsPercent", l.ConnectionsPercent, 1, 99)
 	p.milliseconds(limits+"ReplicaLag", l.ReplicaLag, time.Millisecond, time.Hour) // in milliseconds on the alarm
-	p.atLeast(limits+"DeadlocksPerMinute", l.DeadlocksPerMinute, 1)
+	p.positive(limits+"DeadlocksPerMinute", l.DeadlocksPerMinute)
 	// Aurora's buffer pool takes three quarters of the memory: with a threshold above
 	// the rest, the alarm would never be quiet.
 	between(p, limits+"FreeMemoryPercent", l.FreeMemoryPercent, 1, 24)
 	between(p, limits+"CacheCPUPercent", l.CacheCPUPercent, 1, 99)
 	between(p, limits+"CacheMemoryPercent", l.CacheMemoryPercent, 1, 99)
-	p.atLeast(limits+"EvictionsPerMinute", l.EvictionsPerMinute, 1)
+	p.positive(limits+"EvictionsPerMinute", l.EvictionsPerMinute)
 	p.check(m.VolumeTargetPercent < l.KafkaDiskPercent && l.KafkaDiskPercent < 100, limits+"KafkaDiskPercent", l.KafkaDiskPercent,
 		"more than Messaging.VolumeTargetPercent, %d, and less than 100", m.VolumeTargetPercent)
 	between(p, limits+"CertificateDays", l.CertificateDays, 1, 59) // ACM renews from 60 on

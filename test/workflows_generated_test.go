@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,7 +102,7 @@ func TestAFurtherEnvironmentIsDeployedAsCarefullyAsItsLike(t *testing.T) {
 	content, err := os.ReadFile("../.github/workflows/main.yml")
 	require.NoError(t, err)
 	two := []config.Environment{{Name: "staging"}, {Name: "production", Protected: true}}
-	four := append(two, config.Environment{Name: "sandbox"}, config.Environment{Name: "bank", Protected: true})
+	four := slices.Concat(two, []config.Environment{{Name: "sandbox"}, {Name: "bank", Protected: true}})
 	text := withEnvironments(t, string(content), four)
 	assert.Equal(t, text, withEnvironments(t, text, four), "a second `make update` writes something else")
 	assert.Equal(t, withEnvironments(t, string(content), two), withEnvironments(t, text, two), "an environment that is gone leaves its jobs behind")
