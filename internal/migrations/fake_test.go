@@ -172,6 +172,7 @@ func (f *fakeMySQL) say(ctx context.Context, c *fakeConn, query string, values [
 		return nil, refused(1064)
 	case shutsDown:
 		return nil, refused(1053)
+	case works, lostAfter: // below
 	}
 	if strings.HasPrefix(code, "CREATE TABLE slow ") {
 		if err := f.slowly(ctx, c); err != nil {

@@ -94,25 +94,28 @@ func TestALateOutcomeClearsNoOtherRunnersMark(t *testing.T) {
 	assert.Equal(t, mark{version: 1, dirty: true}, w.marked())
 }
 
-// A statement that the server does not end in time goes on without the runner.
+// A statement that the server does not end in time goes on without the runner, whatever
+// the server says to the request to end it.
 func TestAStatementThatCannotBeStoppedIsNamed(t *testing.T) {
-	f := newFakeMySQL()
-	w := &world{t: t, db: f.open(t), database: "wallet"}
-	w.deploy(3)
-	f.fate = func(code string) fate {
-		if strings.HasPrefix(code, "KILL") {
-			return lostBefore
+	for _, answer := range []fate{lostBefore, refuses} {
+		f := newFakeMySQL()
+		w := &world{t: t, db: f.open(t), database: "wallet"}
+		w.deploy(3)
+		f.fate = func(code string) fate {
+			if strings.HasPrefix(code, "KILL") {
+				return answer
+			}
+			return works
 		}
-		return works
+		ctx, stop := contextThatEnds(t, f.running)
+		runner := w.last(4, "-- kind: contract\n-- floor: 3\nCREATE TABLE slow AS SELECT SLEEP(1000) AS id")
+		runner.Stop = 50 * time.Millisecond
+		assert.Equal(t, Dirty, w.ends(runner.Up(ctx)))
+		stop()
+		assert.Contains(t, w.log(), "had not within 50ms: see SHOW PROCESSLIST")
+		f.fate = nil
+		assert.Equal(t, mark{version: 4, dirty: true, floor: 3}, w.marked())
 	}
-	ctx, stop := contextThatEnds(t, f.running)
-	defer stop()
-	runner := w.last(4, "-- kind: contract\n-- floor: 3\nCREATE TABLE slow AS SELECT SLEEP(1000) AS id")
-	runner.Stop = 50 * time.Millisecond
-	assert.Equal(t, Dirty, w.ends(runner.Up(ctx)))
-	assert.Contains(t, w.log(), "had not within 50ms: see SHOW PROCESSLIST")
-	f.fate = nil
-	assert.Equal(t, mark{version: 4, dirty: true, floor: 3}, w.marked())
 }
 
 // In a region that follows nothing is changed, and a release waits for its schema.

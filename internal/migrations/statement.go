@@ -161,8 +161,9 @@ func notAdding(part *ast.AlterTableSpec) string {
 			}
 		}
 		return ""
+	default:
+		return "what is neither a new column, nor an index, nor a comment"
 	}
-	return "what is neither a new column, nor an index, nor a comment"
 }
 
 func notIndex(constraint *ast.Constraint) string {

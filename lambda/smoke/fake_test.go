@@ -236,7 +236,7 @@ func (n *network) rds(t *testing.T) *rds.Client {
 		n.asked++
 		w.Header().Set("Content-Type", "text/xml")
 		if writer == "throttled" {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprint(w, `<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>`)
 			return
 		}
