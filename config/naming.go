@@ -42,6 +42,12 @@ func (e Environment) DatabaseClusterName(r Region) string {
 	return e.Prefix() + "-" + r.Name
 }
 
+// RestoredClusterName identifies the cluster that a restore makes beside the one that
+// runs.
+func (e Environment) RestoredClusterName(r Region) string {
+	return e.DatabaseClusterName(r) + "-restored"
+}
+
 // DatabaseClusterARN is the cluster of a region: the plans of recovery name both
 // members and ask neither region for them.
 func (e Environment) DatabaseClusterARN(r Region) string {
@@ -172,6 +178,9 @@ func (e Environment) RegionalDomain(r Region) string { return r.Name + "." + e.S
 
 // PlanName identifies a Region switch plan, of [Plans]: at most 32 characters.
 func (e Environment) PlanName(plan string) string { return e.Prefix() + "-" + plan }
+
+// Restorer is the role by which a person restores the database.
+func (e Environment) Restorer() string { return e.Prefix() + "-restorer" }
 
 // RecoveryApprover is the role by which a person approves a plan's step.
 func (e Environment) RecoveryApprover() string { return e.Prefix() + "-recovery-approver" }

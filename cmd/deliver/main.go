@@ -47,7 +47,7 @@ func newCommand(in io.Reader, terminal bool) *cobra.Command {
 	shared.StringVar(&f.root, "root", ".", "the repository's root `directory`")
 	shared.StringVar(&f.cdk, "cdk", "", "the CDK CLI's `path` (default: the pinned one in node_modules)")
 	shared.BoolVar(&f.asCaller, "as-caller", false, "read with your own permissions, not through the bootstrap's lookup role")
-	root.AddCommand(newDeploy(&f), newDestroy(&f), newMigrate(&f), newRollback(&f), newStatus(&f), newPassword(&f))
+	root.AddCommand(newDeploy(&f), newDestroy(&f), newMigrate(&f), newRollback(&f), newStatus(&f), newPassword(&f), newRestore(&f))
 	return root
 }
 

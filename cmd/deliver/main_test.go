@@ -56,6 +56,7 @@ func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 		"migrate staging --repair --version 0 --applied":          "--version: want a migration's, 1 or more, got 0",
 		"rollback staging --to bad/tag":                           "--to: ",
 		"rollback staging --check maybe":                          "want task or hook, got maybe",
+		"restore staging":                                         "want one of --to-time and --snapshot",
 		"password staging --of database":                          `--of: want cache or kafka, got "database"`,
 		"password staging --of cache --region us-east-1":          `--region: staging has no service in "us-east-1"`,
 		"remove staging":                                          `unknown command "remove"`,
