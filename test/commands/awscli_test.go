@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/jmespath-community/go-jmespath/pkg/parsing"
 	"github.com/stretchr/testify/assert"
@@ -159,31 +160,44 @@ func TestTheExtractIsOfThePinnedCLI(t *testing.T) {
 func TestEveryAWSCommandExistsWithItsOptions(t *testing.T) {
 	known := knownCLI(t)
 	for _, call := range awsCalls(t) {
-		spec, exists := known.Commands[call.name]
-		if !assert.Truef(t, exists, "%s: `aws %s` does not exist, or is new here: run `make commands`", call.At(), call.name) {
-			continue
-		}
-		assert.Lenf(t, call.free, positional[call.name], "%s: aws %s: %q belong to no option", call.At(), call.name, call.free)
-		for name, values := range call.options {
-			form, ok := spec.Options[name]
-			if !ok {
-				form, ok = global[name]
-			}
-			if assert.Truef(t, ok, "%s: aws %s has no option --%s", call.At(), call.name, name) {
-				for _, problem := range misfit(form.Form, name, values) {
-					t.Errorf("%s: aws %s --%s: %s", call.At(), call.name, name, problem)
-				}
-			}
-		}
-		if _, given := call.options["cli-input-json"]; given {
-			continue // the rest is in the file
-		}
-		for name, form := range spec.Options {
-			if form.Required {
-				assert.Containsf(t, call.options, name, "%s: aws %s needs --%s", call.At(), call.name, name)
-			}
+		for _, problem := range known.problems(call) {
+			t.Errorf("%s: aws %s: %s", call.At(), call.name, problem)
 		}
 	}
+}
+
+// problems says what the CLI would refuse of a command.
+func (c cli) problems(call awsCall) []string {
+	spec, exists := c.Commands[call.name]
+	if !exists {
+		return []string{"does not exist, or is new here: run `make commands`"}
+	}
+	var found []string
+	if len(call.free) != positional[call.name] {
+		found = append(found, fmt.Sprintf("%q belong to no option", call.free))
+	}
+	for name, values := range call.options {
+		form, ok := spec.Options[name]
+		if !ok {
+			form, ok = global[name]
+		}
+		if !ok {
+			found = append(found, "there is no option --"+name)
+			continue
+		}
+		for _, problem := range misfit(form.Form, values) {
+			found = append(found, "--"+name+" "+problem)
+		}
+	}
+	if _, given := call.options["cli-input-json"]; given {
+		return found // the rest is in the file
+	}
+	for name, form := range spec.Options {
+		if _, given := call.options[name]; form.Required && !given {
+			found = append(found, "needs --"+name)
+		}
+	}
+	return found
 }
 
 // A bare operation in a sentence belongs to a service of the commands around it.
@@ -203,7 +217,7 @@ func TestEveryOperationThatASentenceNamesExists(t *testing.T) {
 var placeholder = regexp.MustCompile(`^([A-Z][A-Z0-9_-]*|\$.*)$`)
 
 // misfit says what is wrong with an option's values.
-func misfit(form json.RawMessage, name string, values []string) []string {
+func misfit(form json.RawMessage, values []string) []string {
 	var word string
 	if json.Unmarshal(form, &word) == nil {
 		if word == "boolean" {
@@ -335,21 +349,57 @@ func misfitJSON(form json.RawMessage, value any, path string) []string {
 func TestEveryQueryAsksForWhatTheAnswerHas(t *testing.T) {
 	known := knownCLI(t)
 	for _, call := range awsCalls(t) {
-		query, asks := call.options["query"]
-		spec, exists := known.Commands[call.name]
-		if !asks || !exists || len(query) != 1 {
-			continue
+		for _, problem := range known.queryProblems(call) {
+			t.Errorf("%s: aws %s --query %s: %s", call.At(), call.name, call.options["query"], problem)
 		}
-		if !assert.NotEmptyf(t, spec.Output, "%s: the answer of aws %s is not known here: run `make commands`", call.At(), call.name) {
-			continue
-		}
-		tree, err := parsing.NewParser().Parse(query[0])
-		if !assert.NoErrorf(t, err, "%s: %s", call.At(), query[0]) {
-			continue
-		}
-		reader := queryReader{}
-		reader.read(tree, spec.Output)
-		assert.Emptyf(t, reader.problems, "%s: aws %s --query %s", call.At(), call.name, query[0])
+	}
+}
+
+func (c cli) queryProblems(call awsCall) []string {
+	query, asks := call.options["query"]
+	spec, exists := c.Commands[call.name]
+	if !asks || !exists || len(query) != 1 {
+		return nil // the other test says so
+	}
+	if len(spec.Output) == 0 {
+		return []string{"the answer is not known here: run `make commands`"}
+	}
+	tree, err := parsing.NewParser().Parse(query[0])
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var reader queryReader
+	reader.read(tree, spec.Output)
+	return reader.problems
+}
+
+// What the tests above are for: each of these stood in a document, or could.
+func TestABrokenCommandIsNoticed(t *testing.T) {
+	known := knownCLI(t)
+	for command, want := range map[string]string{
+		"aws rds describe-db-cluster --region us-east-1":                                                                        "does not exist",
+		"aws rsd describe-db-clusters":                                                                                          "does not exist",
+		"aws ecs list-service-deployments --cluster wallet-staging":                                                             "needs --service",
+		"aws ecs list-service-deployments --cluster wallet-staging --services wallet-service":                                   "no option --services",
+		"aws ecs update-service --cluster c --service s --force-new-deployment yes":                                             "is a switch",
+		"aws ecs update-service --cluster c --service s --desired-count many":                                                   "wants a number",
+		"aws ecs update-service c --service s --cluster":                                                                        "needs a value",
+		"aws arc-region-switch start-plan-execution --plan-arn PLAN --target-region us-east-1 --action promote --mode graceful": `"promote" is none of`,
+		"aws arc-region-switch start-plan-execution --plan-arn PLAN --target-region us-east-1 --action activate --mode PLAN":    `"PLAN" is none of`,
+		"aws rds describe-global-clusters --query 'GlobalClusters[0].Members[].IsWriter'":                                       "there is no Members",
+		"aws rds describe-global-clusters --query 'GlobalCluster[0].Status'":                                                    "there is no GlobalCluster",
+		"aws rds describe-global-clusters --query 'GlobalClusters.Status'":                                                      "there is no Status",
+		"aws cloudformation describe-stacks --query \"Stacks[0].Outputs[?Key=='A'].OutputValue\"":                               "there is no Key",
+		"aws cloudformation describe-stacks --query 'Stacks[0].Outputs[].[OutputKey,Value]'":                                    "there is no Value",
+		"aws cloudwatch get-metric-data --start-time 1 --end-time 2 --metric-data-queries '[{\"Ident\":\"lag\"}]'":              "has no member Ident",
+	} {
+		page := fstest.MapFS{"page.md": {Data: []byte("```bash\n" + command + "\n```\n")}}
+		read, err := Read(page, "page.md", programs)
+		require.NoError(t, err)
+		require.Lenf(t, read.Calls, 1, "%s: %v", command, read.Broken)
+		call := takeApart(read.Calls[0])
+		found := append(known.problems(call), known.queryProblems(call)...)
+		assert.Containsf(t, strings.Join(found, "; "), want, "%s", command)
 	}
 }
 
