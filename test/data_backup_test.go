@@ -297,3 +297,51 @@ func TestACopyThatIsNotGoodIsNoticedAndSoIsNobodyLooking(t *testing.T) {
 		assert.Equal(t, map[string]any{"Ref": watch}, at(data.Outputs, output, "Value"), "the alarm watches another function")
 	})
 }
+
+// What scripts/restore.sh calls, and what RDS checks beside each call
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html);
+// grants on the keys are RDS's, for the caller
+// (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Overview.Encryption.Keys.html).
+var restorerNeeds = []string{
+	"rds:RestoreDBClusterToPointInTime", "rds:RestoreDBClusterFromSnapshot", "rds:CreateDBInstance", "rds:AddTagsToResource",
+	"rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeDBClusterSnapshots",
+	"rds:DeleteDBCluster", "rds:DeleteDBInstance", "kms:DescribeKey", "kms:CreateGrant",
+}
+
+func TestAPersonCanRestoreTheDatabaseAndTouchNothingThatRuns(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		data := env.stack(t, "data")
+		var allowed []string
+		for id, policy := range data.ofType("AWS::IAM::ManagedPolicy") {
+			if !strings.Contains(id, "RestorerPolicy") {
+				continue
+			}
+			for _, raw := range listAt(t, policy.Properties, "PolicyDocument", "Statement") {
+				statement := raw.(map[string]any)
+				for _, action := range asList(statement["Action"]) {
+					allowed = append(allowed, action.(string))
+					for _, resource := range asList(statement["Resource"]) {
+						text := fmt.Sprint(resource)
+						makes := strings.HasPrefix(action.(string), "rds:Delete") || strings.HasPrefix(action.(string), "rds:Add")
+						assert.Falsef(t, makes && !strings.Contains(text, "-restored"), "%s could change %s, which runs", action, text)
+					}
+				}
+			}
+		}
+		assert.ElementsMatch(t, restorerNeeds, allowed)
+		roles := 0
+		for _, role := range data.ofType("AWS::IAM::Role") {
+			if role.Properties["RoleName"] == env.Restorer() {
+				roles++
+			}
+		}
+		assert.Equal(t, 1, roles, "nobody may restore")
+	})
+}
+
+func asList(value any) []any {
+	if list, ok := value.([]any); ok {
+		return list
+	}
+	return []any{value}
+}
