@@ -24,7 +24,8 @@ type vault struct {
 	t        *testing.T
 	versions map[string]string // password by version
 	labels   map[string]string // version by label
-	user     []string          // passwords that open the cache
+	user     []string          // passwords that the cache's user was given
+	known    []string          // passwords that its nodes know, once it is active again
 	tasks    string            // password that the running tasks hold
 	busy     int               // looks until the user is active again
 	stopAt   int               // the call that is interrupted, counted from 1
@@ -38,7 +39,7 @@ type vault struct {
 var errStopped = errors.New("the connection is lost")
 
 func newVault(t *testing.T) *vault {
-	return &vault{t: t, versions: map[string]string{"v1": "old"}, labels: map[string]string{"AWSCURRENT": "v1"}, user: []string{"old"}, tasks: "old"}
+	return &vault{t: t, versions: map[string]string{"v1": "old"}, labels: map[string]string{"AWSCURRENT": "v1"}, user: []string{"old"}, known: []string{"old"}, tasks: "old"}
 }
 
 // call counts, and interrupts before or after the effect: both happen.
@@ -63,7 +64,7 @@ func (v *vault) look() {
 		return
 	}
 	for who, password := range map[string]string{"running tasks": v.tasks, "a task that starts now": v.versions[v.labels["AWSCURRENT"]]} {
-		if !slices.Contains(v.user, password) {
+		if !slices.Contains(v.known, password) {
 			v.locked = append(v.locked, who)
 		}
 	}
@@ -143,8 +144,10 @@ func (v *vault) DescribeUsers(context.Context, *elasticache.DescribeUsersInput, 
 	status := "active"
 	err := v.call(func() error {
 		if v.busy > 0 {
-			v.busy--
 			status = "modifying"
+			if v.busy--; v.busy == 0 {
+				v.known = v.user
+			}
 		}
 		return nil
 	})
