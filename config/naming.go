@@ -43,9 +43,9 @@ func (e Environment) DatabaseClusterName(r Region) string {
 }
 
 // RestoredClusterName identifies the cluster that a restore makes beside the one that
-// runs.
+// runs, whatever that one is called after an upgrade.
 func (e Environment) RestoredClusterName(r Region) string {
-	return e.DatabaseClusterName(r) + "-restored"
+	return e.Prefix() + "-" + r.Name + "-restored"
 }
 
 // DatabaseClusterARN is the cluster of a region: the plans of recovery name both
@@ -178,9 +178,6 @@ func (e Environment) RegionalDomain(r Region) string { return r.Name + "." + e.S
 
 // PlanName identifies a Region switch plan, of [Plans]: at most 32 characters.
 func (e Environment) PlanName(plan string) string { return e.Prefix() + "-" + plan }
-
-// Restorer is the role by which a person restores the database.
-func (e Environment) Restorer() string { return e.Prefix() + "-restorer" }
 
 // RecoveryApprover is the role by which a person approves a plan's step.
 func (e Environment) RecoveryApprover() string { return e.Prefix() + "-recovery-approver" }

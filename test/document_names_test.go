@@ -19,7 +19,7 @@ import (
 var ourName = regexp.MustCompile(`(?:AmazonMSK_)?wallet-(?:\$ENVIRONMENT|ENV|staging|production)[A-Za-z0-9/_-]*`)
 
 // notOfTheTemplates are names that a command makes itself.
-var notOfTheTemplates = regexp.MustCompile(`-restored(-1)?$`)
+var notOfTheTemplates = regexp.MustCompile(`-(restored|restored-1|last)$`)
 
 // A name that no template has finds nothing, and at night "nothing" reads as "gone".
 func TestEveryNameInACommandIsOneThatIsBuilt(t *testing.T) {
