@@ -72,7 +72,8 @@ func (r Runner) statement(ctx context.Context, db *sql.Conn, at worker, code str
 	}
 	leave() // the connection, or closing it would wait for the statement
 	// The reply to KILL says nothing of the statement, and must not be taken for its own.
-	return fmt.Errorf("the server was told to end the statement of connection %d and had not within %s: see SHOW PROCESSLIST (%v; %v)", at.id, r.Stop, err, <-ended)
+	why := fmt.Sprint(err, "; ", <-ended)
+	return fmt.Errorf("the server was told to end the statement of connection %d and had not within %s: see SHOW PROCESSLIST (%s)", at.id, r.Stop, why)
 }
 
 // kill asks on the connection that holds the lock, or on a new one.
