@@ -296,36 +296,43 @@ func kafkaRows(env config.Environment, p signals.Platform) []Row {
 		},
 	}
 	for broker := 1; broker <= p.Brokers; broker++ {
-		id := func(what string) string { return fmt.Sprintf("kafka-%s-%d", what, broker) }
-		rows = append(rows,
-			Row{
-				ID: id("disk"), Runbook: "kafka-disk", Severity: Critical,
-				Why:     "A broker's disk fills although storage grows by itself; a full broker stops.",
-				Metric:  p.Broker(broker, "KafkaDataLogsDiskUsed", "Maximum"),
-				Compare: Above, Threshold: float64(watch.Limits.KafkaDiskPercent), Periods: 5, Datapoints: 5, Missing: Quiet,
-			},
-			Row{
-				// As long as the next one: MSK restarts a broker to patch it.
-				ID: id("broker"), Runbook: "kafka-brokers", Severity: Warning,
-				Why:     "A broker leads no partition, or does not say so: the others carry its load.",
-				Metric:  p.Broker(broker, "LeaderCount", "Maximum"),
-				Compare: Below, Threshold: 1, Periods: 30, Datapoints: 30, Missing: Broken,
-			},
-			Row{
-				// Longer than one broker's restart in a rolling update.
-				ID: id("under-replicated"), Runbook: "kafka-under-replicated", Severity: Warning,
-				Why:     "A broker does not keep up with its copies: another failure would lose writes.",
-				Metric:  p.Broker(broker, "UnderReplicatedPartitions", "Maximum"),
-				Compare: Above, Threshold: 0, Periods: 30, Datapoints: 30, Missing: Quiet,
-			},
-			Row{
-				ID: id("under-minimum"), Runbook: "kafka-under-minimum", Severity: Critical,
-				Why:     "Partitions have fewer copies in sync than a write needs: the service cannot publish.",
-				Metric:  p.Broker(broker, "UnderMinIsrPartitionCount", "Maximum"),
-				Compare: Above, Threshold: 0, Periods: 5, Datapoints: 5, Missing: Quiet,
-			})
+		rows = append(rows, brokerRows(env, p, broker)...)
 	}
 	return rows
+}
+
+// brokerRows watch one broker.
+func brokerRows(env config.Environment, p signals.Platform, broker int) []Row {
+	watch := env.Observability
+	id := func(what string) string { return fmt.Sprintf("kafka-%s-%d", what, broker) }
+	return []Row{
+		{
+			ID: id("disk"), Runbook: "kafka-disk", Severity: Critical,
+			Why:     "A broker's disk fills although storage grows by itself; a full broker stops.",
+			Metric:  p.Broker(broker, "KafkaDataLogsDiskUsed", "Maximum"),
+			Compare: Above, Threshold: float64(watch.Limits.KafkaDiskPercent), Periods: 5, Datapoints: 5, Missing: Quiet,
+		},
+		{
+			// As long as the next one: MSK restarts a broker to patch it.
+			ID: id("broker"), Runbook: "kafka-brokers", Severity: Warning,
+			Why:     "A broker leads no partition, or does not say so: the others carry its load.",
+			Metric:  p.Broker(broker, "LeaderCount", "Maximum"),
+			Compare: Below, Threshold: 1, Periods: 30, Datapoints: 30, Missing: Broken,
+		},
+		{
+			// Longer than one broker's restart in a rolling update.
+			ID: id("under-replicated"), Runbook: "kafka-under-replicated", Severity: Warning,
+			Why:     "A broker does not keep up with its copies: another failure would lose writes.",
+			Metric:  p.Broker(broker, "UnderReplicatedPartitions", "Maximum"),
+			Compare: Above, Threshold: 0, Periods: 30, Datapoints: 30, Missing: Quiet,
+		},
+		{
+			ID: id("under-minimum"), Runbook: "kafka-under-minimum", Severity: Critical,
+			Why:     "Partitions have fewer copies in sync than a write needs: the service cannot publish.",
+			Metric:  p.Broker(broker, "UnderMinIsrPartitionCount", "Maximum"),
+			Compare: Above, Threshold: 0, Periods: 5, Datapoints: 5, Missing: Quiet,
+		},
+	}
 }
 
 func networkRows(p signals.Platform) []Row {

@@ -91,7 +91,7 @@ func (w *world) serveObject(out http.ResponseWriter, in *http.Request) {
 }
 
 // serveFunction answers Lambda's GetFunctionConfiguration.
-func (w *world) serveFunction(out http.ResponseWriter, in *http.Request) {
+func (w *world) serveFunction(out http.ResponseWriter, _ *http.Request) {
 	w.calls = append(w.calls, "lambda GetFunctionConfiguration")
 	out.Header().Set("Content-Type", "application/json")
 	fmt.Fprintf(out, `{"FunctionName": "x", "CodeSha256": %q}`, w.code)

@@ -89,19 +89,8 @@ func (s *Session) fits(ctx context.Context, prepared PreparedStack, synthesis As
 		return false, "the files beside the manifest are others", nil
 	}
 	if prepared.ChangeSetARN != "" {
-		set, _, err := s.changeSet(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
-		switch {
-		case code(err) == "ChangeSetNotFound" || code(err) == "ChangeSetNotFoundException":
-			return false, "its change set is gone", nil
-		case err != nil:
-			return false, "", err
-		case set.ExecutionStatus == types.ExecutionStatusExecuteComplete:
-			return true, "", nil
-		case set.ExecutionStatus != types.ExecutionStatusAvailable:
-			return false, fmt.Sprintf("its change set is %s", set.ExecutionStatus), nil
-		}
-		if why, err := s.sameTemplate(ctx, prepared); why != "" || err != nil {
-			return false, why, err
+		if done, why, err := s.fitsChangeSet(ctx, prepared); done || why != "" || err != nil {
+			return done, why, err
 		}
 	}
 	found, err := s.describe(ctx, prepared.Region, prepared.Name)
@@ -117,6 +106,23 @@ func (s *Session) fits(ctx context.Context, prepared PreparedStack, synthesis As
 	if prepared.ChangeSetARN == "" { // CloudFormation would not notice
 		why, err = s.otherCode(ctx, stack, prepared.Code)
 	}
+	return false, why, err
+}
+
+// fitsChangeSet compares the change set, as [Session.fits] does the stack.
+func (s *Session) fitsChangeSet(ctx context.Context, prepared PreparedStack) (done bool, why string, err error) {
+	set, _, err := s.changeSet(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
+	switch {
+	case code(err) == "ChangeSetNotFound" || code(err) == "ChangeSetNotFoundException":
+		return false, "its change set is gone", nil
+	case err != nil:
+		return false, "", err
+	case set.ExecutionStatus == types.ExecutionStatusExecuteComplete:
+		return true, "", nil
+	case set.ExecutionStatus != types.ExecutionStatusAvailable:
+		return false, fmt.Sprintf("its change set is %s", set.ExecutionStatus), nil
+	}
+	why, err = s.sameTemplate(ctx, prepared)
 	return false, why, err
 }
 

@@ -54,7 +54,7 @@ func (s *Session) outOfPause(ctx context.Context, stack assembly.Stack, found li
 	}
 	replaced, err := s.replacements(ctx, stack)
 	if err != nil || len(replaced) == 0 {
-		return nil
+		return nil //nolint:nilerr // what cannot be looked up explains nothing, and the failure itself is told
 	}
 	s.Console.list("would be replaced:", replaced)
 	return exit.With(exit.Failed, "%s", s.fill("STACK is "+found.Status+", and CloudFormation replaces nothing there: the same command would stop again. "+

@@ -185,8 +185,7 @@ func (w *watch) count(ctx context.Context, deployment types.ServiceDeployment) e
 }
 
 func taskFailed(task types.Task) bool {
-	switch task.StopCode {
-	case types.TaskStopCodeTaskFailedToStart, types.TaskStopCodeEssentialContainerExited:
+	if task.StopCode == types.TaskStopCodeTaskFailedToStart || task.StopCode == types.TaskStopCodeEssentialContainerExited {
 		return true
 	}
 	return strings.Contains(strings.ToLower(aws.ToString(task.StoppedReason)), "health checks")

@@ -65,8 +65,9 @@ func OfMigration(code int) Status {
 	switch status := Status(code); status {
 	case Done, SchemaTooNew, HalfWay, Locked, Contract, MigrationFailed, MigrationInvalid, ReadOnly:
 		return status
+	default:
+		return Failed
 	}
-	return Failed
 }
 
 // Explain lists some statuses with their meanings, for a command's help.

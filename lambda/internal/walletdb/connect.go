@@ -95,8 +95,8 @@ func (r ReadOnly) Error() string {
 	return r.Host + " is read-only: another region writes, and the passwords and users stay as they are until the way back; or a failover is under way"
 }
 
-// Passing: a cluster's name leads to the former writer for some seconds after a
-// failover.
+// Passing is true: a cluster's name leads to the former writer for some seconds
+// after a failover.
 func (ReadOnly) Passing() bool { return true }
 
 // Writer refuses a server that is read-only, as every instance of a global
