@@ -79,9 +79,9 @@ var decisions = map[string][]decision{
 		{"what is seen of it", func(e Environment) []any {
 			return []any{e.Database.Insights, e.Database.Insights.RetentionDays(), e.Database.MonitoringInterval, e.Database.SlowQuery}
 		}, "standard 7 1m0s 500ms", "advanced 465 1m0s 500ms", "what an incident is explained with; AWS accepts these pairs of mode and days only"},
-		{"days of logs, days between rotations", func(e Environment) []any {
-			return []any{e.Database.LogRetentionDays, e.Database.RotationDays}
-		}, "30 30", "365 30", "PCI DSS: a year of audit trail, a new password within 90 days"},
+		{"days of logs", func(e Environment) []any { return []any{e.Database.LogRetentionDays} }, "30", "365", "PCI DSS: a year of audit trail"},
+		{"windows of rotation: week, hour UTC, hours", func(e Environment) []any { return []any{e.Database.AdminRotation, e.Database.AppRotation} },
+			"{1 13 2} {3 13 2}", "{1 13 2} {3 13 2}", "PCI DSS: a new password within 90 days; ten in the morning in Brasília, on two Tuesdays, because the second logs in with the first one's password"},
 		{"end of the secondary cluster's name", func(e Environment) []any { return []any{e.DR.ClusterSuffix} },
 			"", "", "another one makes a new, empty secondary in its place"},
 		{"lag of the standby that is an alarm", func(e Environment) []any { return []any{e.DR.ReplicationLag} },

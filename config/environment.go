@@ -9,6 +9,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -208,8 +209,32 @@ type Database struct {
 	MonitoringInterval time.Duration
 	// SlowQuery is the duration from which a statement is logged as slow.
 	SlowQuery time.Duration
-	// RotationDays is the age at which a database password is replaced.
-	RotationDays int
+	// AdminRotation and AppRotation are when the two users' passwords are replaced:
+	// at different times, because the application's rotation logs in as the
+	// administrator.
+	AdminRotation, AppRotation RotationWindow
+}
+
+// RotationWindow is a time in every month, on a Tuesday: a deployment follows the
+// application's rotation, and somebody should be there.
+type RotationWindow struct {
+	Week  int // of the month, 1 to 4
+	Hour  int // in which it opens, UTC
+	Hours int // that it is open, to the end of the day at most
+}
+
+// Expression is the window's beginning in the words of Secrets Manager ("Schedule
+// expressions in Secrets Manager rotation").
+func (w RotationWindow) Expression() string {
+	return fmt.Sprintf("cron(0 %d ? * TUE#%d *)", w.Hour, w.Week)
+}
+
+// Duration is the window's length in its words.
+func (w RotationWindow) Duration() string { return fmt.Sprintf("%dh", w.Hours) }
+
+// overlaps tells whether both can rotate at the same time.
+func (w RotationWindow) overlaps(other RotationWindow) bool {
+	return w.Week == other.Week && w.Hour < other.Hour+other.Hours && other.Hour < w.Hour+w.Hours
 }
 
 // MemoryMiB is the memory of the writer and of every reader.

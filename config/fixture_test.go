@@ -77,7 +77,8 @@ func largeDatabase() Database {
 		LogRetentionDays:       365,
 		MonitoringInterval:     time.Minute,
 		SlowQuery:              500 * time.Millisecond,
-		RotationDays:           30,
+		AdminRotation:          RotationWindow{Week: 2, Hour: 9, Hours: 1},
+		AppRotation:            RotationWindow{Week: 4, Hour: 9, Hours: 1},
 	}
 }
 
@@ -319,7 +320,8 @@ func smallDatabase() Database {
 		LogRetentionDays:       30,
 		MonitoringInterval:     time.Minute,
 		SlowQuery:              500 * time.Millisecond,
-		RotationDays:           30,
+		AdminRotation:          RotationWindow{Week: 2, Hour: 9, Hours: 1},
+		AppRotation:            RotationWindow{Week: 4, Hour: 9, Hours: 1},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // This file holds every physical name that something outside the owning stack
@@ -71,6 +72,17 @@ const (
 	DatabaseEventSource = "wallet.database"
 	RotatedEvent        = "Database password rotated"
 )
+
+// RotationQueue holds the rotations that a deployment must follow, and
+// FailedRotationQueue those that none has followed. AWS wants the suffix.
+func (e Environment) RotationQueue() string { return e.Prefix() + "-rotations.fifo" }
+
+// FailedRotationQueue is the queue that an alarm watches.
+func (e Environment) FailedRotationQueue() string { return e.Prefix() + "-failed-rotations.fifo" }
+
+// SecretReplicaDelay is the time that the second region's copy of a secret has to
+// follow a rotation; AWS says nothing firmer than that it follows.
+const SecretReplicaDelay = 5 * time.Minute
 
 // KafkaSecret holds the service's SASL/SCRAM user. MSK demands the prefix.
 func (e Environment) KafkaSecret() string { return "AmazonMSK_" + e.Prefix() + "_app" }

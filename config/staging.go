@@ -71,7 +71,8 @@ func stagingDatabase() Database {
 		LogRetentionDays:       30,
 		MonitoringInterval:     time.Minute,
 		SlowQuery:              500 * time.Millisecond,
-		RotationDays:           30,
+		AdminRotation:          RotationWindow{Week: 1, Hour: 13, Hours: 2},
+		AppRotation:            RotationWindow{Week: 3, Hour: 13, Hours: 2},
 	}
 }
 

@@ -32,7 +32,19 @@ func validateDatabase(p *problems, e Environment) {
 	p.logRetention("Database.LogRetentionDays", db.LogRetentionDays)
 	// Aurora takes less for 0, which logs every statement, and with it customers' data.
 	p.milliseconds("Database.SlowQuery", db.SlowQuery, time.Millisecond, time.Hour)
-	between(p, "Database.RotationDays", db.RotationDays, 1, 1000) // Secrets Manager's bounds
+	validateRotations(p, db)
+}
+
+// validateRotations checks the windows against Secrets Manager's rules: they open on
+// the hour and close on the same day.
+func validateRotations(p *problems, db Database) {
+	for field, window := range map[string]RotationWindow{"Database.AdminRotation": db.AdminRotation, "Database.AppRotation": db.AppRotation} {
+		between(p, field+".Week", window.Week, 1, 4)
+		between(p, field+".Hour", window.Hour, 0, 23)
+		between(p, field+".Hours", window.Hours, 1, 24-window.Hour)
+	}
+	p.check(!db.AppRotation.overlaps(db.AdminRotation), "Database.AppRotation", db.AppRotation,
+		"a time apart from Database.AdminRotation, with whose password it logs in")
 }
 
 // validateDatabaseClass checks the class in the region where it would run. A

@@ -208,13 +208,19 @@ func TestDatabaseThatAuroraRefuses(t *testing.T) {
 		"instances until backup":   {func(e *Environment) { e.Database.MaintenanceWindow = "sun:02:30-sun:03:00" }, `Database.MaintenanceWindow: want a time apart from Database.BackupWindow 03:00-04:00, got "sun:02:30-sun:03:00"`},
 		"maintenance for two days": {func(e *Environment) { e.Database.MaintenanceWindow = "sat:04:00-mon:03:00" }, `Database.MaintenanceWindow: want ddd:hh:mm-ddd:hh:mm in UTC, 30 minutes or longer and at most a day, got "sat:04:00-mon:03:00"
 Database.MaintenanceWindow: want a time apart from Database.BackupWindow 03:00-04:00, got "sat:04:00-mon:03:00"`},
-		"insights":             {func(e *Environment) { e.Database.Insights = "off" }, `Database.Insights: want one of standard, advanced, got "off"`},
-		"monitoring":           {func(e *Environment) { e.Database.MonitoringInterval = 20 * time.Second }, `Database.MonitoringInterval: want one of [1 5 10 15 30 60] seconds, got 20s`},
-		"every statement slow": {func(e *Environment) { e.Database.SlowQuery = 0 }, `Database.SlowQuery: want whole milliseconds, 1ms to 1h0m0s, got 0s`},
-		"slow in a nanosecond": {func(e *Environment) { e.Database.SlowQuery = time.Nanosecond }, `Database.SlowQuery: want whole milliseconds, 1ms to 1h0m0s, got 1ns`},
-		"slow by fractions":    {func(e *Environment) { e.Database.SlowQuery = 1500 * time.Microsecond }, `Database.SlowQuery: want whole milliseconds, 1ms to 1h0m0s, got 1.5ms`},
-		"rotation":             {func(e *Environment) { e.Database.RotationDays = 0 }, `Database.RotationDays: want 1 to 1000, got 0`},
-		"log retention":        {func(e *Environment) { e.Database.LogRetentionDays = 0 }, `Database.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 0`},
+		"insights":                 {func(e *Environment) { e.Database.Insights = "off" }, `Database.Insights: want one of standard, advanced, got "off"`},
+		"monitoring":               {func(e *Environment) { e.Database.MonitoringInterval = 20 * time.Second }, `Database.MonitoringInterval: want one of [1 5 10 15 30 60] seconds, got 20s`},
+		"every statement slow":     {func(e *Environment) { e.Database.SlowQuery = 0 }, `Database.SlowQuery: want whole milliseconds, 1ms to 1h0m0s, got 0s`},
+		"slow in a nanosecond":     {func(e *Environment) { e.Database.SlowQuery = time.Nanosecond }, `Database.SlowQuery: want whole milliseconds, 1ms to 1h0m0s, got 1ns`},
+		"slow by fractions":        {func(e *Environment) { e.Database.SlowQuery = 1500 * time.Microsecond }, `Database.SlowQuery: want whole milliseconds, 1ms to 1h0m0s, got 1.5ms`},
+		"rotation in a fifth week": {func(e *Environment) { e.Database.AppRotation.Week = 5 }, `Database.AppRotation.Week: want 1 to 4, got 5`},
+		"rotation at no hour":      {func(e *Environment) { e.Database.AdminRotation.Hour = -1 }, `Database.AdminRotation.Hour: want 0 to 23, got -1`},
+		"rotation past midnight":   {func(e *Environment) { e.Database.AdminRotation = RotationWindow{1, 20, 5} }, `Database.AdminRotation.Hours: want 1 to 4, got 5`},
+		"rotations overlap": {func(e *Environment) {
+			e.Database.AdminRotation, e.Database.AppRotation = RotationWindow{2, 9, 3}, RotationWindow{2, 11, 1}
+		},
+			`Database.AppRotation: want a time apart from Database.AdminRotation, with whose password it logs in, got {2 11 1}`},
+		"log retention": {func(e *Environment) { e.Database.LogRetentionDays = 0 }, `Database.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 0`},
 	})
 	assertRefused(t, small, map[string]refusal{
 		"max without a secondary": {func(e *Environment) { e.Database.MaxReaders = 16 }, `Database.MaxReaders: want at most 15, got 16`},

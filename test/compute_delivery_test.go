@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -405,9 +406,40 @@ func TestARotatedPasswordLeadsToADeployment(t *testing.T) {
 		queue := rendered(at(rule, "Targets", 0, "Arn", "Fn::GetAtt", 0))
 		mapping := compute.only(t, "AWS::Lambda::EventSourceMapping").Properties
 		assert.Equal(t, queue, at(mapping, "EventSourceArn", "Fn::GetAtt", 0))
-		id, _ := compute.function(t, "Redeploy")
+		id, function := compute.function(t, "Redeploy")
 		assert.Equal(t, id, at(mapping, "FunctionName", "Fn::GetAtt", 0))
 		assert.Equal(t, []any{"ReportBatchItemFailures"}, mapping["FunctionResponseTypes"], "a message that must wait would be deleted")
+		failed := rendered(at(compute.Resources[queue].Properties, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0))
+		assert.Equal(t, failed, rendered(at(function.Properties, "Environment", "Variables", "FAILED_QUEUE", "Ref")), "what is given up lies where no alarm looks")
+	})
+}
+
+// Of one message group SQS hands out nothing while a message is looked at or waits to
+// come back ("FIFO queue delivery logic"), so that no two workers start a deployment
+// each; an event that EventBridge sends twice comes once ("exactly-once processing").
+func TestTwoWorkersStartNoTwoDeployments(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		for _, stack := range env.sorted() {
+			for _, mapping := range stack.ofType("AWS::Lambda::EventSourceMapping") {
+				id := rendered(at(mapping.Properties, "EventSourceArn", "Fn::GetAtt", 0))
+				queue := stack.Resources[id].Properties
+				assert.Equal(t, true, queue["FifoQueue"], id)
+				assert.Equal(t, true, queue["ContentBasedDeduplication"], "EventBridge gives no ID of its own")
+				assert.Regexp(t, `^[A-Za-z0-9_-]{1,75}\.fifo$`, queue["QueueName"])
+				groups := map[any]bool{}
+				for _, rule := range stack.ofType("AWS::Events::Rule") {
+					for _, target := range listAt(t, rule.Properties, "Targets") {
+						if rendered(at(target, "Arn", "Fn::GetAtt", 0)) == id {
+							groups[at(target, "SqsParameters", "MessageGroupId")] = true
+						}
+					}
+				}
+				assert.Len(t, groups, 1, "messages of two groups are handed out side by side")
+				assert.NotContains(t, groups, nil, "a FIFO queue refuses a message without a group")
+				dead := rendered(at(queue, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0))
+				assert.Equal(t, true, stack.Resources[dead].Properties["FifoQueue"], "SQS wants a dead-letter queue of the same type")
+			}
+		}
 	})
 }
 
@@ -428,31 +460,21 @@ func ruleTo(t *testing.T, stack template, target string) map[string]any {
 // not log in.
 func TestTasksThatWaitLearnOfARotation(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
-		here, there := env.stack(t, "compute"), env.stack(t, "dr-compute")
-		forward := ruleTo(t, here, "SecondRegion")
-		assert.Equal(t, at(ruleTo(t, here, "Queue"), "EventPattern"), forward["EventPattern"])
-		bus := fmt.Sprintf("arn:aws:events:%s:%s:event-bus/default", env.Secondary.Name, env.Site.Account)
-		assert.Equal(t, bus, at(forward, "Targets", 0, "Arn"))
-		assert.True(t, strings.HasPrefix(rendered(at(forward, "Targets", 0, "RoleArn", "Fn::GetAtt", 0)), "RedeployForwardRole"))
-		lost := rendered(at(forward, "Targets", 0, "DeadLetterConfig", "Arn", "Fn::GetAtt", 0))
-		assert.Contains(t, rendered(at(env.alarms()["rotation-not-deployed"].Properties, "Dimensions", 0, "Value")), lost, "an event that does not cross is gone in silence")
-
+		there := env.stack(t, "dr-compute")
+		_, rotator := env.stack(t, "data").function(t, "DatabaseRotation")
+		assert.Equal(t, env.Primary.Name+","+env.Secondary.Name, at(rotator.Properties, "Environment", "Variables", "REGIONS"))
 		pattern := ruleTo(t, there, "Queue")["EventPattern"]
-		for _, property := range []string{"source", "detail-type"} {
-			assert.Equal(t, at(forward, "EventPattern", property), at(pattern, property))
-		}
+		assert.Equal(t, []any{config.DatabaseEventSource}, at(pattern, "source"))
+		assert.Equal(t, []any{config.RotatedEvent}, at(pattern, "detail-type"))
 		secret := fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s-", env.Primary.Name, env.Site.Account, env.DatabaseAppSecret())
 		assert.Equal(t, []any{map[string]any{"prefix": secret}}, at(pattern, "resources"), "the event names the first region's secret")
 		mapping := there.only(t, "AWS::Lambda::EventSourceMapping").Properties
 		queue := there.Resources[textAt(t, mapping, "EventSourceArn", "Fn::GetAtt", 0)].Properties
 		assert.EqualValues(t, 300, queue["DelaySeconds"], "the tasks could start before the copy of the secret is there")
+		_, function := there.function(t, "Redeploy")
+		assert.Equal(t, queue["DelaySeconds"], numberOf(t, at(function.Properties, "Environment", "Variables", "REPLICA_DELAY_SECONDS")), "a task from before the copy passes for one after it")
 		dead := rendered(at(queue, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0))
 		assert.Contains(t, rendered(at(env.alarms()["standby-rotation-not-deployed"].Properties, "Dimensions", 0, "Value")), dead)
-	})
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		if env.DR.Mode != config.DRStandby {
-			env.stack(t, "compute").only(t, "AWS::Events::Rule") // nobody to tell
-		}
 	})
 }
 
@@ -504,6 +526,14 @@ func TestTheRotationFunctionAnnouncesWhatTheRuleListensFor(t *testing.T) {
 	}
 	assert.Contains(t, announced, `"`+config.DatabaseEventSource+`"`, "the function's source and the rule's differ")
 	assert.Contains(t, announced, `"`+config.RotatedEvent+`"`, "the function's event and the rule's differ")
+}
+
+// numberOf reads an environment variable, which is a text, as a template's number.
+func numberOf(t *testing.T, text any) any {
+	t.Helper()
+	number, err := strconv.ParseFloat(fmt.Sprint(text), 64)
+	require.NoError(t, err)
+	return number
 }
 
 // deliveryOutputs are what the delivery commands read of a service, and of what

@@ -5,10 +5,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -557,10 +559,32 @@ func TestRunningTasksSurviveARotation(t *testing.T) {
 		assert.NotContains(t, fmt.Sprint(at(admin.Properties, "GenerateSecretString", "SecretStringTemplate")), "masterarn")
 		assert.Contains(t, fmt.Sprint(at(app.Properties, "GenerateSecretString", "SecretStringTemplate")), "masterarn", "the service's user alternates")
 		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
-			schedule := auroraRotation(t, env, name)
-			assert.Equal(t, map[string]any{"AutomaticallyAfterDays": float64(env.Database.RotationDays)}, schedule.Properties["RotationRules"])
-			assert.Equal(t, false, schedule.Properties["RotateImmediatelyOnUpdate"])
+			assert.Equal(t, false, auroraRotation(t, env, name).Properties["RotateImmediatelyOnUpdate"])
 		}
+	})
+}
+
+// rotationCron is what "Schedule expressions in Secrets Manager rotation" allows of
+// it here: minute 0, no month or year, one weekday in one week of the month.
+var rotationCron = regexp.MustCompile(`^cron\(0 (\d|1\d|2[0-3]) \? \* (SUN|MON|TUE|WED|THU|FRI|SAT)#([1-4]) \*\)$`)
+
+// The application's rotation logs in with the administrator's password. A rate in days
+// opens every window at midnight, whatever its length.
+func TestBothPasswordsAreNeverReplacedAtTheSameTime(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		days := map[string]bool{}
+		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+			rules := auroraRotation(t, env, name).Properties["RotationRules"]
+			found := rotationCron.FindStringSubmatch(fmt.Sprint(at(rules, "ScheduleExpression")))
+			require.Len(t, found, 4, "%v", rules)
+			days[found[2]+found[3]] = true
+			opens, err := strconv.Atoi(found[1])
+			require.NoError(t, err)
+			length, err := time.ParseDuration(fmt.Sprint(at(rules, "Duration")))
+			require.NoError(t, err)
+			assert.LessOrEqual(t, opens+int(length.Hours()), 24, "the window must not go into the next day")
+		}
+		assert.Len(t, days, 2)
 	})
 }
 

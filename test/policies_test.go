@@ -114,8 +114,7 @@ var resourcePolicies = map[string][]right{
 
 	"AlertsCriticalPolicy": topic("AlertsCritical"),
 	"AlertsWarningPolicy":  topic("AlertsWarning"),
-	"RedeployFailedPolicy": queue("RedeployFailed",
-		right{without: "a rotation that does not reach the second region is lost", who: "Service events.amazonaws.com", actions: "sqs:SendMessage", on: "${RedeployFailed.Arn}", when: []string{"ArnEquals|aws:SourceArn|${RedeployForwarded.Arn}"}, applies: func(p place) bool { return twoRegions(p) && firstRegion(p) }, source: "eventbridge/latest/userguide/eb-rule-dlq.html"}),
+	"RedeployFailedPolicy": queue("RedeployFailed"),
 	"RedeployQueuePolicy": queue("RedeployQueue",
 		right{without: "tasks keep a password that a rotation took away", who: "Service events.amazonaws.com", actions: "sqs:SendMessage", on: "${RedeployQueue.Arn}", when: []string{"ArnEquals|aws:SourceArn|${RedeployRotated.Arn}"}, source: eventTargets}),
 

@@ -97,7 +97,7 @@ func crossings(env environment) map[crossing]int {
 				found[crossing{"container images", "ECR replication"}]++
 			case r.Type == "AWS::RDS::GlobalCluster":
 				found[crossing{"the database, continuously", "Aurora Global Database"}]++
-			case r.Type == "AWS::Events::Rule" && stack.region == env.Primary.Name && strings.Contains(fmt.Sprint(r.Properties["Targets"]), ":"+env.Secondary.Name+":"):
+			case r.Type == "AWS::IAM::ManagedPolicy" && stack.region == env.Primary.Name && strings.Contains(fmt.Sprint(r.Properties["PolicyDocument"]), "arn:aws:events:"+env.Secondary.Name+":"):
 				found[crossing{"the news that a password was rotated", "EventBridge"}]++
 			case r.Type == "AWS::MSK::Replicator":
 				found[crossing{"events", "MSK Replicator"}]++
@@ -112,9 +112,8 @@ func crossings(env environment) map[crossing]int {
 var leading = map[string]*regexp.Regexp{
 	"AWS::Backup::BackupPlan":            regexp.MustCompile(`CopyActions\.\d+\.DestinationBackupVaultArn$`),
 	"AWS::ECR::ReplicationConfiguration": regexp.MustCompile(`^ReplicationConfiguration\.Rules\.`),
-	"AWS::Events::Rule":                  regexp.MustCompile(`^Targets\.\d+\.Arn$`),
 	"AWS::IAM::ManagedPolicy":            regexp.MustCompile(`^PolicyDocument\.Statement\.`),
-	"AWS::Lambda::Function":              regexp.MustCompile(`^Environment\.Variables\.OTHER_REGION$`), // asks which release waits there
+	"AWS::Lambda::Function":              regexp.MustCompile(`^Environment\.Variables\.(OTHER_REGION|REGIONS)$`), // asks which release waits there; where the news of a rotation goes
 	"AWS::S3::Bucket":                    regexp.MustCompile(`^ReplicationConfiguration\.Rules\.`),
 	"AWS::S3::BucketPolicy":              regexp.MustCompile(`Condition\.StringEquals\.AWS:SourceArn\.`), // the distribution, which reads
 	"AWS::SecretsManager::Secret":        regexp.MustCompile(`^ReplicaRegions\.`),

@@ -22,6 +22,7 @@ const (
 	managedPolicy  = "aws-managed-policy/latest/reference/"
 	lambdaVPC      = "lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions"
 	lambdaLogs     = "lambda/latest/dg/lambda-intro-execution-role.html"
+	taskExamples   = "AmazonECS/latest/developerguide/security_iam_id-based-policy-examples.html#IAM_task_policies"
 	rotationRole   = "secretsmanager/latest/userguide/rotating-secrets-required-permissions-function.html"
 	replicationKMS = "AmazonS3/latest/userguide/replication-config-for-kms-objects.html"
 	replicationS3  = "AmazonS3/latest/userguide/setting-repl-config-perm-overview.html"
@@ -182,18 +183,24 @@ var roles = map[string][]right{
 		right{without: "tasks keep a password that a rotation took away", actions: "ecs:UpdateService", on: "arn:aws:ecs:REGION:ACCOUNT:service/wallet-ENV/wallet-service", when: keepsService, source: serviceRoles + "list_amazonelasticcontainerservice.html"},
 		right{without: "a rotation starts a deployment while one is under way", actions: "ecs:ListServiceDeployments", on: "arn:aws:ecs:REGION:ACCOUNT:service/wallet-ENV/wallet-service", source: serviceRoles + "list_amazonelasticcontainerservice.html"},
 		right{without: "nobody hears of a rotation", actions: "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage", on: "${RedeployQueue.Arn}", source: managedPolicy + "AWSLambdaSQSQueueExecutionRole.html"},
-		right{without: "the news of a rotation cannot be decrypted", actions: "kms:Decrypt", on: "${RedeployKey.Arn}", when: []string{"StringEquals|kms:ViaService|sqs.REGION.amazonaws.com"}, source: "lambda/latest/dg/services-sqs-configure.html"},
+		right{without: "nobody knows whether a deployment failed or a person stopped it", actions: "ecs:DescribeServiceDeployments", on: "arn:aws:ecs:REGION:ACCOUNT:service-deployment/wallet-ENV/wallet-service/*", source: serviceRoles + "list_amazonelasticcontainerservice.html"},
+		right{without: "tasks with an old password are not seen", actions: "ecs:ListTasks", on: "*", when: []string{"ArnEquals|ecs:cluster|arn:aws:ecs:REGION:ACCOUNT:cluster/wallet-ENV"}, source: taskExamples},
+		right{without: "nobody knows how old a task's password is", actions: "ecs:DescribeTasks", on: "arn:aws:ecs:REGION:ACCOUNT:task/wallet-ENV/*", source: taskExamples},
+		right{without: "a task starts with the password before, because the copy is late", actions: "secretsmanager:DescribeSecret", on: "arn:aws:secretsmanager:REGION:ACCOUNT:secret:wallet-ENV/database/app-??????", applies: secondRegion, source: "secretsmanager/latest/userguide/auth-and-access_examples.html"},
+		right{without: "a rotation that nothing came of is gone in silence", actions: "sqs:SendMessage", on: "${RedeployFailed.Arn}", source: serviceRoles + "list_amazonsqs.html"},
+		right{without: "the news of a rotation cannot be decrypted, nor given up", actions: "kms:Decrypt kms:GenerateDataKey", on: "${RedeployKey.Arn}", when: []string{"StringEquals|kms:ViaService|sqs.REGION.amazonaws.com"}, source: "lambda/latest/dg/services-sqs-configure.html"},
 	),
-	"RedeployForwardRole": {
-		{without: "no rotation is passed on to the second region", who: "Service events.amazonaws.com", actions: "sts:AssumeRole", source: "eventbridge/latest/userguide/eb-cross-region.html"},
-		{without: "tasks in the second region keep a password that a rotation took away", actions: "events:PutEvents", on: "arn:aws:events:OTHER:ACCOUNT:event-bus/default", source: "eventbridge/latest/userguide/eb-cross-region.html"},
-	},
 	"DatabaseRotationFunctionRole": function("DatabaseRotationFunction",
-		right{without: "no password rotates", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue secretsmanager:PutSecretValue secretsmanager:UpdateSecretVersionStage", on: "${DatabaseAdminSecretAttachment} ${DatabaseAppSecretAttachment}", source: rotationRole},
+		right{without: "no password rotates", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue secretsmanager:ListSecretVersionIds secretsmanager:PutSecretValue secretsmanager:UpdateSecretVersionStage", on: "${DatabaseAdminSecretAttachment} ${DatabaseAppSecretAttachment}", source: rotationRole},
 		right{without: "a rotation finds no new password", actions: "secretsmanager:GetRandomPassword", on: "*", source: rotationRole},
 		right{without: "a rotation cannot read or store a password", actions: "kms:Decrypt kms:GenerateDataKey", on: "${DatabaseKey.Arn}", when: []string{viaSecrets}, source: rotationRole},
 		right{without: "the standby's password is dead after two rotations", actions: "kms:Encrypt kms:GenerateDataKey", on: "${global:SecretsKey.Arn}", when: []string{viaEither}, applies: twoRegions, source: "secretsmanager/latest/userguide/replicate-secrets-troubleshoot.html"},
-		right{without: "tasks keep a password that a rotation took away", actions: "events:PutEvents", on: "arn:aws:events:REGION:ACCOUNT:event-bus/default", when: []string{"StringEquals|events:detail-type|Database password rotated", "StringEquals|events:source|wallet.database"}, source: serviceRoles + "list_amazoneventbridge.html"},
+		right{without: "tasks keep a password that a rotation took away", actions: "events:PutEvents", on: "arn:aws:events:REGION:ACCOUNT:event-bus/default", when: []string{"StringEquals|events:detail-type|Database password rotated", "StringEquals|events:source|wallet.database"}, applies: oneRegion, source: serviceRoles + "list_amazoneventbridge.html"},
+		right{without: "a rotation takes the user that running tasks hold", actions: "ecs:ListTasks", on: "*", when: []string{"ArnEquals|ecs:cluster|arn:aws:ecs:REGION:ACCOUNT:cluster/wallet-ENV"}, applies: oneRegion, source: taskExamples},
+		right{without: "a rotation does not know which password a task holds", actions: "ecs:DescribeTasks", on: "arn:aws:ecs:REGION:ACCOUNT:task/wallet-ENV/*", applies: oneRegion, source: taskExamples},
+		right{without: "tasks keep a password that a rotation took away", actions: "events:PutEvents", on: "arn:aws:events:REGION:ACCOUNT:event-bus/default arn:aws:events:OTHER:ACCOUNT:event-bus/default", when: []string{"StringEquals|events:detail-type|Database password rotated", "StringEquals|events:source|wallet.database"}, applies: twoRegions, source: serviceRoles + "list_amazoneventbridge.html"},
+		right{without: "a rotation takes the user that running tasks hold", actions: "ecs:ListTasks", on: "*", when: []string{"ArnEquals|ecs:cluster|arn:aws:ecs:REGION:ACCOUNT:cluster/wallet-ENV|arn:aws:ecs:OTHER:ACCOUNT:cluster/wallet-ENV"}, applies: twoRegions, source: taskExamples},
+		right{without: "a rotation does not know which password a task holds", actions: "ecs:DescribeTasks", on: "arn:aws:ecs:REGION:ACCOUNT:task/wallet-ENV/* arn:aws:ecs:OTHER:ACCOUNT:task/wallet-ENV/*", applies: twoRegions, source: taskExamples},
 	),
 	"BackupExportRole": {
 		{without: "the monthly export is never written", who: "Service export.rds.amazonaws.com", actions: "sts:AssumeRole", when: []string{ownAccount}, source: exports},
@@ -371,7 +378,6 @@ var takers = map[string][]string{
 	"RecoveryfailbackRole":                                 {"RecoveryfailbackPlan ExecutionRole"},
 	"RecoveryfailoverRole":                                 {"RecoveryfailoverPlan ExecutionRole"},
 	"RecoverytrafficRole":                                  {"RecoverytrafficPlan ExecutionRole"},
-	"RedeployForwardRole":                                  {"RedeployForwarded Targets.RoleArn"},
 	"RedeployFunctionRole":                                 {"RedeployFunction Role"},
 	"ReleaseHookRole":                                      {"WalletService LifecycleHooks.RoleArn"},
 	"ReleaseMigrationDefinitionExecutionRole":              {"ReleaseMigrationDefinition ExecutionRoleArn"},

@@ -2,9 +2,9 @@ package aurora
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -18,17 +18,26 @@ import (
 	"wallet-infra/constructs/function"
 )
 
-// A step tries three logins at most, each with a connection timeout of ten seconds,
-// and runs a handful of statements.
+// A step tries a few logins, each with a connection timeout of ten seconds, and runs
+// a handful of statements; what may pass is tried again while there is time.
 const (
 	rotationTimeout = 2 * time.Minute
 	rotationMemory  = 128 // MiB
 )
 
-// rotate replaces both passwords every so many days. The application alternates
-// between two users: the password that running tasks hold stays good until the
-// rotation after the next.
+// rotate replaces both passwords, each in its window. The application alternates
+// between two users: running tasks keep a password that works, and the next rotation
+// is refused while one of them may hold the user that it would take.
 func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, key awskms.IKey, admin, app awssecretsmanager.ISecret, props Props) {
+	env := props.Env
+	regions := []config.Region{env.Primary} // with tasks, its own first
+	if env.DR.Mode == config.DRStandby {
+		regions = append(regions, env.Secondary)
+	}
+	var names []string
+	for _, region := range regions {
+		names = append(names, region.Name)
+	}
 	group := newClientGroup(scope, "RotationGroup", to, props, "Rotation of the database passwords")
 	rotator := function.New(scope, "RotationFunction", function.Props{
 		Command:       "dbrotation",
@@ -39,12 +48,18 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 		Subnets:       props.Network.Private(),
 		SecurityGroup: group,
 		Environment: map[string]string{
-			"PASSWORD_LENGTH":   strconv.Itoa(passwordLength),
-			"PASSWORD_EXCLUDES": passwordExcludes,
+			"PASSWORD_LENGTH":       strconv.Itoa(passwordLength),
+			"PASSWORD_EXCLUDES":     passwordExcludes,
+			"CLUSTER":               env.ECSClusterName(),
+			"SERVICE":               env.ServiceName(),
+			"REGIONS":               strings.Join(names, ","),
+			"REPLICA_DELAY_SECONDS": strconv.Itoa(int(config.SecretReplicaDelay.Seconds())),
 		},
 		LogKey:           props.LogKey,
 		LogRetentionDays: props.Env.Database.LogRetentionDays,
-		Policies:         []awsiam.IManagedPolicy{newRotationPolicy(scope, key, admin, app, props), newAnnouncePolicy(scope)},
+		Policies: []awsiam.IManagedPolicy{
+			newRotationPolicy(scope, key, admin, app, props), newAnnouncePolicy(scope, env, regions), function.NewTaskAgePolicy(scope, env, regions...),
+		},
 	})
 	permission := awslambda.NewCfnPermission(scope, new("RotationPermission"), &awslambda.CfnPermissionProps{
 		Action:        new("lambda:InvokeFunction"),
@@ -55,20 +70,20 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 	// A new schedule tests the login, so the function comes first with all that it
 	// may do, the way to the database, and the users whose login it is.
 	ready := []constructs.IDependable{rotator, permission, to.writer(), to.group, group, user}
-	schedule(scope, "AdminRotation", admin, rotator, props, ready)
-	schedule(scope, "AppRotation", app, rotator, props, ready)
+	schedule(scope, "AdminRotation", admin, rotator, env.Database.AdminRotation, ready)
+	schedule(scope, "AppRotation", app, rotator, env.Database.AppRotation, ready)
 }
 
 // schedule lets the function rotate a secret.
-func schedule(scope constructs.Construct, id string, secret awssecretsmanager.ISecret, rotator awslambda.IFunction, props Props, ready []constructs.IDependable) {
+func schedule(scope constructs.Construct, id string, secret awssecretsmanager.ISecret, rotator awslambda.IFunction, window config.RotationWindow, ready []constructs.IDependable) {
 	awssecretsmanager.NewCfnRotationSchedule(scope, new(id), &awssecretsmanager.CfnRotationScheduleProps{
 		SecretId:          secret.SecretArn(),
 		RotationLambdaArn: rotator.FunctionArn(),
 		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{
-			AutomaticallyAfterDays: jsii.Number(props.Env.Database.RotationDays),
+			ScheduleExpression: new(window.Expression()),
+			Duration:           new(window.Duration()),
 		},
-		// A change of this schedule is no reason to change passwords, least of all
-		// both at once: the application's rotation logs in with the administrator's.
+		// A change of this schedule is no reason to change passwords.
 		RotateImmediatelyOnUpdate: new(false),
 	}).Node().AddDependency(ready...)
 	// Deleted by mistake, a password that has rotated is nowhere else.
@@ -76,14 +91,17 @@ func schedule(scope constructs.Construct, id string, secret awssecretsmanager.IS
 }
 
 // newAnnouncePolicy lets the function say that a password was rotated, and nothing
-// else: the service is deployed again on it.
-func newAnnouncePolicy(scope constructs.Construct) awsiam.ManagedPolicy {
-	stack := awscdk.Stack_Of(scope)
+// else: the service of each region is deployed again on it.
+func newAnnouncePolicy(scope constructs.Construct, env config.Environment, regions []config.Region) awsiam.ManagedPolicy {
+	var buses []string
+	for _, region := range regions {
+		buses = append(buses, config.ARN("events", region.Name, env.Site.Account, "event-bus/default"))
+	}
 	return awsiam.NewManagedPolicy(scope, new("AnnouncePolicy"), &awsiam.ManagedPolicyProps{
 		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:       new("Announce"),
 			Actions:   jsii.Strings("events:PutEvents"),
-			Resources: jsii.Strings(config.ARN("events", *stack.Region(), *stack.Account(), "event-bus/default")),
+			Resources: jsii.Strings(buses...),
 			Conditions: &map[string]any{"StringEquals": map[string]any{
 				"events:source": config.DatabaseEventSource, "events:detail-type": config.RotatedEvent,
 			}},
@@ -95,7 +113,7 @@ func newAnnouncePolicy(scope constructs.Construct) awsiam.ManagedPolicy {
 func newRotationPolicy(scope constructs.Construct, key awskms.IKey, admin, app awssecretsmanager.ISecret, props Props) awsiam.ManagedPolicy {
 	statements := []awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions: jsii.Strings("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
+			Actions: jsii.Strings("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds",
 				"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"),
 			Resources: &[]*string{admin.SecretArn(), app.SecretArn()},
 		}),

@@ -5,11 +5,12 @@
 // well as at any other time, and that deployment's tasks may have the old password.
 //
 // Passwords rotate in the first region alone, and the tasks that wait in the second
-// hold them too: the first region's event bus passes the event on to the second's.
+// hold them too: the function that rotates announces it on both regions' buses.
 package redeploy
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -24,6 +25,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
 	"wallet-infra/constructs/network"
@@ -51,9 +53,10 @@ const (
 	// attempts of the longest deployment in a row: one that is under way when the
 	// password changes, the one that brings the new password, and its repetition.
 	deployments = 3
-	// copied is the time that the second region's copy of a secret has to follow the
-	// event; AWS says nothing firmer than that it follows.
-	copied = 5 * time.Minute
+	// group is that of all messages: of one group, SQS hands out nothing while a
+	// message is looked at or waits to come back ("FIFO queue delivery logic"). So no
+	// two workers start a deployment each.
+	group = "rotations"
 	// kept is the longest that SQS keeps a message.
 	kept = 14 * 24 * time.Hour
 )
@@ -68,21 +71,21 @@ func New(scope constructs.Construct, props Props) string {
 		Purpose: "Encrypts the messages that a password of " + props.Env.Prefix() + " was rotated",
 	})
 	allowEvents(key)
-	failed := newQueue(own, "Failed", awssqs.QueueProps{EncryptionMasterKey: key})
+	failed := newQueue(own, "Failed", awssqs.QueueProps{QueueName: new(props.Env.FailedRotationQueue()), EncryptionMasterKey: key})
 	waiting := awssqs.QueueProps{
+		QueueName:           new(props.Env.RotationQueue()),
 		EncryptionMasterKey: key,
-		VisibilityTimeout:   seconds(retry),
-		DeadLetterQueue:     &awssqs.DeadLetterQueue{Queue: failed, MaxReceiveCount: jsii.Number(receptions(props.Env.Delivery))},
+		// EventBridge sends an event more than once, and gives no ID of its own.
+		ContentBasedDeduplication: new(true),
+		VisibilityTimeout:         seconds(retry),
+		DeadLetterQueue:           &awssqs.DeadLetterQueue{Queue: failed, MaxReceiveCount: jsii.Number(receptions(props.Env.Delivery))},
 	}
 	if props.isCopy() {
-		waiting.DeliveryDelay = seconds(copied)
+		waiting.DeliveryDelay = seconds(config.SecretReplicaDelay)
 	}
 	queue := newQueue(own, "Queue", waiting)
 	listen(own, queue, props)
-	if props.Env.DR.Mode == config.DRStandby && !props.isCopy() {
-		forward(own, failed, props)
-	}
-	consume(own, queue, newFunction(own, queue, key, props))
+	consume(own, queue, newFunction(own, queue, failed, key, props))
 	return *failed.QueueName()
 }
 
@@ -111,8 +114,9 @@ func receptions(delivery config.Delivery) float64 {
 	return math.Ceil(float64(deployments*delivery.Longest()) / float64(retry))
 }
 
-// newQueue makes a queue that is encrypted with the key and speaks TLS only.
+// newQueue makes a FIFO queue that is encrypted with the key and speaks TLS only.
 func newQueue(scope constructs.Construct, id string, props awssqs.QueueProps) awssqs.Queue {
+	props.Fifo = new(true)
 	props.Encryption = awssqs.QueueEncryption_KMS
 	props.EnforceSSL = new(true)
 	props.RetentionPeriod = seconds(kept)
@@ -136,33 +140,12 @@ func listen(scope constructs.Construct, queue awssqs.Queue, props Props) {
 	rule := awsevents.NewCfnRule(scope, new("Rotated"), &awsevents.CfnRuleProps{
 		Description:  new("A password that the wallet service holds was rotated"),
 		EventPattern: props.pattern(),
-		Targets:      []*awsevents.CfnRule_TargetProperty{{Id: new("Queue"), Arn: queue.QueueArn()}},
-	})
-	admit(queue, rule)
-}
-
-// forward passes the event on to the second region's bus; what does not get there
-// lies where the rotations lie that no deployment followed, and the same alarm rings.
-func forward(scope constructs.Construct, failed awssqs.Queue, props Props) {
-	bus := config.ARN("events", props.Env.Secondary.Name, props.Env.Site.Account, "event-bus/default")
-	role := awsiam.NewRole(scope, new("ForwardRole"), &awsiam.RoleProps{
-		Description: new("Passes the rotation of a password on to the region that waits"),
-		AssumedBy:   awsiam.NewServicePrincipal(new("events.amazonaws.com"), nil),
-		ManagedPolicies: &[]awsiam.IManagedPolicy{awsiam.NewManagedPolicy(scope, new("ForwardPolicy"), &awsiam.ManagedPolicyProps{
-			Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("Forward"), Actions: jsii.Strings("events:PutEvents"), Resources: jsii.Strings(bus),
-			})},
-		})},
-	})
-	rule := awsevents.NewCfnRule(scope, new("Forwarded"), &awsevents.CfnRuleProps{
-		Description:  new("A password that the tasks in the second region hold was rotated"),
-		EventPattern: props.pattern(),
 		Targets: []*awsevents.CfnRule_TargetProperty{{
-			Id: new("SecondRegion"), Arn: new(bus), RoleArn: role.RoleArn(),
-			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: failed.QueueArn()},
+			Id: new("Queue"), Arn: queue.QueueArn(),
+			SqsParameters: &awsevents.CfnRule_SqsParametersProperty{MessageGroupId: new(group)},
 		}},
 	})
-	admit(failed, rule)
+	admit(queue, rule)
 }
 
 // admit lets a rule, and no other, write to a queue.
@@ -177,7 +160,7 @@ func admit(queue awssqs.Queue, rule awsevents.CfnRule) {
 }
 
 // newFunction makes the function that deploys the service.
-func newFunction(scope constructs.Construct, queue awssqs.Queue, key awskms.IKey, props Props) awslambda.Function {
+func newFunction(scope constructs.Construct, queue, failed awssqs.Queue, key awskms.IKey, props Props) awslambda.Function {
 	env := props.Env
 	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.Vpc,
@@ -185,6 +168,14 @@ func newFunction(scope constructs.Construct, queue awssqs.Queue, key awskms.IKey
 		AllowAllOutbound: new(false),
 	})
 	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)), new("APIs of AWS"), nil)
+	delay := time.Duration(0)
+	policies := []awsiam.IManagedPolicy{
+		newPolicy(scope, props), newQueuePolicy(scope, queue, failed, key), function.NewTaskAgePolicy(scope, env, props.Region),
+	}
+	if props.isCopy() {
+		delay = config.SecretReplicaDelay
+		policies = append(policies, newCopyPolicy(scope, props))
+	}
 	return function.New(scope, "Function", function.Props{
 		Command:       "redeploy",
 		Description:   "Deploys the wallet service again after a password was rotated",
@@ -193,41 +184,76 @@ func newFunction(scope constructs.Construct, queue awssqs.Queue, key awskms.IKey
 		Vpc:           props.Network.Vpc,
 		Subnets:       props.Network.Private(),
 		SecurityGroup: group,
-		// By name: the function works for a service that fails to be created, too.
-		Environment:      map[string]string{"CLUSTER": env.ECSClusterName(), "SERVICE": env.ServiceName()},
+		Environment: map[string]string{
+			// By name: the function works for a service that fails to be created, too.
+			"CLUSTER":               env.ECSClusterName(),
+			"SERVICE":               env.ServiceName(),
+			"SECRET":                env.DatabaseAppSecret(),
+			"FAILED_QUEUE":          *failed.QueueUrl(),
+			"REPLICA_DELAY_SECONDS": strconv.Itoa(int(delay.Seconds())),
+		},
 		LogKey:           props.LogKey,
 		LogRetentionDays: env.Service.LogRetentionDays,
-		Policies:         []awsiam.IManagedPolicy{newPolicy(scope, queue, key, env)},
+		Policies:         policies,
 	})
 }
 
-// newPolicy allows a new deployment of the one service, and reading the one queue.
-func newPolicy(scope constructs.Construct, queue awssqs.Queue, key awskms.IKey, env config.Environment) awsiam.ManagedPolicy {
-	stack := awscdk.Stack_Of(scope)
-	service := config.ARN("ecs", *stack.Region(), *stack.Account(), "service/"+env.ECSClusterName()+"/"+env.ServiceName())
-	return awsiam.NewManagedPolicy(scope, new("Policy"), &awsiam.ManagedPolicyProps{
+// newPolicy allows a new deployment of the one service, and to see what became of
+// the ones before.
+func newPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy {
+	env, region := props.Env, props.Region
+	deployments := config.ARN("ecs", region.Name, env.Site.Account, "service-deployment/"+env.ECSClusterName()+"/"+env.ServiceName()+"/*")
+	policy := awsiam.NewManagedPolicy(scope, new("Policy"), &awsiam.ManagedPolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("Look"), Actions: jsii.Strings("ecs:ListServiceDeployments"), Resources: jsii.Strings(service),
+				Sid: new("Look"), Actions: jsii.Strings("ecs:ListServiceDeployments"), Resources: jsii.Strings(env.ECSServiceARN(region)),
 			}),
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("Redeploy"), Actions: jsii.Strings("ecs:UpdateService"), Resources: jsii.Strings(service),
+				Sid: new("Redeploy"), Actions: jsii.Strings("ecs:UpdateService"), Resources: jsii.Strings(env.ECSServiceARN(region)),
 				Conditions: env.KeepsService(),
 			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Sid: new("LookAtDeployments"), Actions: jsii.Strings("ecs:DescribeServiceDeployments"), Resources: jsii.Strings(deployments),
+			}),
+		},
+	})
+	acknowledge.Finding(policy, "AwsSolutions-IAM5", "A deployment's ID is made by ECS; the action reads those of this service alone.",
+		"Resource::"+deployments)
+	return policy
+}
+
+// newQueuePolicy allows reading the one queue and writing to the one of failures.
+func newQueuePolicy(scope constructs.Construct, queue, failed awssqs.Queue, key awskms.IKey) awsiam.ManagedPolicy {
+	return awsiam.NewManagedPolicy(scope, new("QueuePolicy"), &awsiam.ManagedPolicyProps{
+		Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Sid:       new("Receive"),
 				Actions:   jsii.Strings("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
 				Resources: &[]*string{queue.QueueArn()},
 			}),
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid:       new("DecryptMessages"),
-				Actions:   jsii.Strings("kms:Decrypt"),
+				Sid: new("GiveUp"), Actions: jsii.Strings("sqs:SendMessage"), Resources: &[]*string{failed.QueueArn()},
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Sid:       new("Messages"),
+				Actions:   jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
 				Resources: &[]*string{key.KeyArn()},
 				Conditions: &map[string]any{"StringEquals": map[string]any{
-					"kms:ViaService": "sqs." + *stack.Region() + ".amazonaws.com",
+					"kms:ViaService": "sqs." + *awscdk.Stack_Of(scope).Region() + ".amazonaws.com",
 				}},
 			}),
 		},
+	})
+}
+
+// newCopyPolicy lets the second region's function see whether its copy of the secret
+// has the new password, and not read it.
+func newCopyPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy {
+	return awsiam.NewManagedPolicy(scope, new("CopyPolicy"), &awsiam.ManagedPolicyProps{
+		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: new("DescribeCopy"), Actions: jsii.Strings("secretsmanager:DescribeSecret"),
+			Resources: jsii.Strings(*props.Secret.SecretArn() + "-??????"), // the suffix that AWS gives
+		})},
 	})
 }
 

@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
 	"wallet-infra/lambda/internal/walletdb"
 )
 
@@ -28,34 +32,94 @@ func (r rotation) set(ctx context.Context) error {
 	if now.Master == "" {
 		return r.setOwn(ctx, wanted, now)
 	}
+	if err := r.notHeld(ctx, wanted, now); err != nil {
+		return err
+	}
 	return r.setOther(ctx, wanted, now)
 }
 
 // setOwn lets a user change its own password. The user may have the new one
-// already, if a step before failed after the change, or still the one before, if
-// somebody moved a label by hand.
+// already, if a step before failed after the change, or one from before, if somebody
+// moved a label by hand.
 func (r rotation) setOwn(ctx context.Context, wanted, now walletdb.Credentials) error {
 	if wanted.Username != now.Username {
 		return fmt.Errorf("want the user %s in the new version, got %s", now.Username, wanted.Username)
 	}
-	if db, err := r.login(ctx, wanted); err == nil {
-		return db.Close()
+	db, as, err := r.loginAsOneOf(ctx, []walletdb.Credentials{wanted, now})
+	if refused(err) {
+		// A password that the database took in a rotation that was given up has no label
+		// any more, and is kept for a day at least (API_PutSecretValue).
+		former, unread := r.former(ctx, now)
+		if unread != nil {
+			return errors.Join(err, unread)
+		}
+		if len(former) > 0 {
+			db, as, err = r.loginAsOneOf(ctx, former)
+		}
 	}
-	db, err := r.login(ctx, now)
 	if err != nil {
-		before, missing := r.credentials(ctx, previous)
-		if missing != nil || before.Host != now.Host || before.Username != now.Username {
-			return err
-		}
-		if db, missing = r.login(ctx, before); missing != nil {
-			return errors.Join(err, missing)
-		}
+		return err
 	}
 	defer db.Close()
+	if as.Password == wanted.Password {
+		return nil
+	}
+	if err := walletdb.Writer(ctx, db, now.Host); err != nil {
+		return err
+	}
 	if _, err := db.ExecContext(ctx, "ALTER USER USER() IDENTIFIED BY ?", wanted.Password); err != nil {
 		return fmt.Errorf("change the password of %s: %w", wanted.Username, walletdb.WithoutText(err))
 	}
 	return nil
+}
+
+// loginAsOneOf tries one after the other for as long as the server refuses. Any other
+// failure says nothing about a password.
+func (r rotation) loginAsOneOf(ctx context.Context, users []walletdb.Credentials) (db *sql.DB, as walletdb.Credentials, err error) {
+	for _, as = range users {
+		if db, err = r.login(ctx, as); !refused(err) {
+			break
+		}
+	}
+	return db, as, err
+}
+
+// refused tells whether the server refused a password.
+func refused(err error) bool {
+	var answer walletdb.Refused
+	return errors.As(err, &answer) && answer.Number == walletdb.AccessDenied
+}
+
+// former returns what the secret's other versions log in with as the same user, also
+// those without a label.
+func (r rotation) former(ctx context.Context, now walletdb.Credentials) ([]walletdb.Credentials, error) {
+	var found []walletdb.Credentials
+	pages := secretsmanager.NewListSecretVersionIdsPaginator(r.secrets, &secretsmanager.ListSecretVersionIdsInput{
+		SecretId: new(r.secret), IncludeDeprecated: new(true),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list the secret's versions: %w", err)
+		}
+		for _, version := range page.Versions {
+			if id := aws.ToString(version.VersionId); id == r.token || id == r.active {
+				continue
+			}
+			value, err := r.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: new(r.secret), VersionId: version.VersionId})
+			var gone *types.ResourceNotFoundException
+			if errors.As(err, &gone) {
+				continue // Secrets Manager deletes what has no label at any time
+			}
+			if err != nil {
+				return nil, fmt.Errorf("read a version without a label: %w", err)
+			}
+			if user, err := walletdb.Parse(value); err == nil && user.Host == now.Host && user.Username == now.Username {
+				found = append(found, user)
+			}
+		}
+	}
+	return found, nil
 }
 
 // setOther lets the administrator make the other of two users, if it is not there
@@ -77,6 +141,9 @@ func (r rotation) setOther(ctx context.Context, wanted, now walletdb.Credentials
 		return err
 	}
 	defer db.Close()
+	if err := walletdb.Writer(ctx, db, master.Host); err != nil {
+		return err
+	}
 	grants, err := grantsOf(ctx, db, now.Username)
 	if err != nil {
 		return fmt.Errorf("read the grants of %s: %w", now.Username, walletdb.WithoutText(err))

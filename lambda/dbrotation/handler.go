@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"wallet-infra/lambda/internal/attempt"
+	"wallet-infra/lambda/internal/taskage"
 	"wallet-infra/lambda/internal/walletdb"
 )
 
@@ -20,22 +23,40 @@ const (
 	previous = "AWSPREVIOUS"
 )
 
+const (
+	// reserve is what is kept of the function's time to say why a step failed.
+	reserve = 10 * time.Second
+	// pause is between two tries of a step.
+	pause = 5 * time.Second
+)
+
 // secretStore is the part of Secrets Manager that the function uses.
 type secretStore interface {
 	walletdb.SecretReader
 	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
 	GetRandomPassword(context.Context, *secretsmanager.GetRandomPasswordInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetRandomPasswordOutput, error)
+	ListSecretVersionIds(context.Context, *secretsmanager.ListSecretVersionIdsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error)
 	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
 	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
 }
 
 // handler replaces the password of a database secret, in four steps.
 type handler struct {
-	secrets  secretStore
-	events   eventBus
-	open     walletdb.Opener
-	length   int64  // of a new password
-	excluded string // the characters that no password has
+	secrets          secretStore
+	open             walletdb.Opener
+	regions          []region // where tasks hold the password
+	cluster, service string   // in each of them
+	length           int64    // of a new password
+	excluded         string   // the characters that no password has
+	pause            time.Duration
+}
+
+// region is one with tasks.
+type region struct {
+	name   string
+	tasks  taskage.API
+	events eventBus
+	delay  time.Duration // until its copy of the secret has followed
 }
 
 // event is what Secrets Manager calls the function with, once for each step.
@@ -48,13 +69,15 @@ type event struct {
 // rotation is one step's view of the secret.
 type rotation struct {
 	handler
-	secret string // ARN
-	token  string // the version that the rotation makes
-	active string // the version that is current, by its ID
+	secret  string     // ARN
+	token   string     // the version that the rotation makes
+	active  string     // the version that is current, by its ID
+	rotated *time.Time // when the rotation before ended, if there was one
 }
 
 // handle does one step. Secrets Manager repeats a rotation that failed, from its
-// first step on and with the same version, so each can be repeated.
+// first step on and with the same version, so each can be repeated; what may pass is
+// tried again here while there is time.
 func (h handler) handle(ctx context.Context, event event) error {
 	steps := map[string]func(rotation, context.Context) error{
 		"createSecret": rotation.create,
@@ -66,15 +89,20 @@ func (h handler) handle(ctx context.Context, event event) error {
 	if step == nil {
 		return fmt.Errorf("step: want createSecret, setSecret, testSecret or finishSecret, got %q", event.Step)
 	}
-	r, done, err := h.begin(ctx, event)
-	if err == nil && !done {
-		err = step(r, ctx)
-	}
-	// Also in a repetition: the attempt before may have failed here, and a second
-	// event does no harm.
-	if err == nil && event.Step == "finishSecret" {
-		err = r.announce(ctx)
-	}
+	ctx, cancel := attempt.WithReserve(ctx, reserve)
+	defer cancel()
+	err := attempt.Until(ctx, h.pause, func(ctx context.Context) error {
+		r, done, err := h.begin(ctx, event)
+		if err == nil && !done {
+			err = step(r, ctx)
+		}
+		// Also in a repetition: the attempt before may have failed here, and a second
+		// event does no harm.
+		if err == nil && event.Step == "finishSecret" {
+			err = r.announce(ctx)
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", event.Step, err)
 	}
@@ -92,7 +120,7 @@ func (h handler) begin(ctx context.Context, event event) (r rotation, done bool,
 	if found.RotationEnabled != nil && !*found.RotationEnabled {
 		return r, false, errors.New("the secret's rotation is not enabled")
 	}
-	r = rotation{handler: h, secret: event.SecretID, token: event.ClientRequestToken}
+	r = rotation{handler: h, secret: event.SecretID, token: event.ClientRequestToken, rotated: found.LastRotatedDate}
 	stages, known := found.VersionIdsToStages[event.ClientRequestToken]
 	if !known {
 		return r, false, errors.New("the version to rotate to is not one of the secret's")
@@ -135,6 +163,12 @@ func (r rotation) create(ctx context.Context) error {
 		SecretId: new(r.secret), ClientRequestToken: new(r.token),
 		SecretString: new(next), VersionStages: []string{pending},
 	})
+	// Another call of this rotation was first, or the answer to this one was lost: a
+	// version cannot be changed any more (API_PutSecretValue, ClientRequestToken).
+	var stored *types.ResourceExistsException
+	if errors.As(err, &stored) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("store the new version: %w", err)
 	}
@@ -194,6 +228,11 @@ func (r rotation) finish(ctx context.Context) error {
 		MoveToVersionId: new(r.token), RemoveFromVersionId: new(r.active),
 	})
 	if err != nil {
+		// A repetition of a call whose answer was lost is refused: the label is no longer
+		// where it is to be taken from.
+		if _, done, unread := r.begin(ctx, event{SecretID: r.secret, ClientRequestToken: r.token}); unread == nil && done {
+			return nil
+		}
 		return fmt.Errorf("make the new version current: %w", err)
 	}
 	return nil

@@ -4,20 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
-	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/DATA-DOG/go-sqlmock"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/lambda/internal/awsfake"
 	"wallet-infra/lambda/internal/walletdb"
 )
 
@@ -38,70 +34,17 @@ const (
 	alterOwn   = "ALTER USER USER() IDENTIFIED BY ?"
 )
 
-// fakeSecret is a secret's versions by their labels; "now" is the current
-// version's ID, and "new" that of the rotation.
-type fakeSecret struct {
-	stages  map[string][]string // by version
-	values  map[string]string   // by version
-	enabled *bool
-}
-
-// fakeStore is Secrets Manager with secrets by their ARN.
-type fakeStore struct {
-	secrets map[string]*fakeSecret
-	writes  []string // the calls that changed something
-	asked   *secretsmanager.GetRandomPasswordInput
-}
-
-func (f *fakeStore) DescribeSecret(_ context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error) {
-	found := f.secrets[*in.SecretId]
-	return &secretsmanager.DescribeSecretOutput{RotationEnabled: found.enabled, VersionIdsToStages: found.stages}, nil
-}
-
-func (f *fakeStore) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
-	stage := current
-	if in.VersionStage != nil {
-		stage = *in.VersionStage
-	}
-	found := f.secrets[*in.SecretId]
-	for version, stages := range found.stages {
-		value, filled := found.values[version]
-		if filled && slices.Contains(stages, stage) && (in.VersionId == nil || *in.VersionId == version) {
-			return &secretsmanager.GetSecretValueOutput{SecretString: &value}, nil
-		}
-	}
-	return nil, &types.ResourceNotFoundException{}
-}
-
-func (f *fakeStore) GetRandomPassword(_ context.Context, in *secretsmanager.GetRandomPasswordInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetRandomPasswordOutput, error) {
-	f.asked = in
-	return &secretsmanager.GetRandomPasswordOutput{RandomPassword: new("generated")}, nil
-}
-
-func (f *fakeStore) PutSecretValue(_ context.Context, in *secretsmanager.PutSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error) {
-	f.writes = append(f.writes, "put "+*in.ClientRequestToken+" as "+strings.Join(in.VersionStages, " "))
-	f.secrets[*in.SecretId].values[*in.ClientRequestToken] = *in.SecretString
-	return &secretsmanager.PutSecretValueOutput{}, nil
-}
-
-func (f *fakeStore) UpdateSecretVersionStage(_ context.Context, in *secretsmanager.UpdateSecretVersionStageInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error) {
-	f.writes = append(f.writes, "move "+*in.VersionStage+" from "+*in.RemoveFromVersionId+" to "+*in.MoveToVersionId)
-	secret := f.secrets[*in.SecretId]
-	secret.stages[*in.RemoveFromVersionId] = []string{previous}
-	secret.stages[*in.MoveToVersionId] = []string{current, pending}
-	return &secretsmanager.UpdateSecretVersionStageOutput{}, nil
-}
-
 // rotating is a secret in the middle of a rotation; without a next version, at its
 // beginning, when Secrets Manager has made the version's label and no value.
-func rotating(now, next string) *fakeSecret {
-	secret := &fakeSecret{
-		stages:  map[string][]string{"now": {current}, "new": {pending}},
-		values:  map[string]string{"now": now},
-		enabled: new(true),
+func rotating(now, next string) *awsfake.Secret {
+	secret := &awsfake.Secret{
+		Stages:  map[string][]string{"now": {current}, "new": {pending}},
+		Values:  map[string]string{"now": now},
+		Created: map[string]time.Time{},
+		Enabled: new(true),
 	}
 	if next != "" {
-		secret.values["new"] = next
+		secret.Values["new"] = next
 	}
 	return secret
 }
@@ -115,9 +58,9 @@ type session struct {
 
 // newHandler makes a handler over secrets and the logins that it must try, in
 // their order.
-func newHandler(t *testing.T, secrets map[string]*fakeSecret, sessions ...session) (handler, *fakeStore) {
+func newHandler(t *testing.T, secrets map[string]*awsfake.Secret, sessions ...session) (handler, *awsfake.Secrets) {
 	t.Helper()
-	store := &fakeStore{secrets: secrets}
+	store := &awsfake.Secrets{Secrets: secrets}
 	next := 0
 	t.Cleanup(func() { assert.Equal(t, len(sessions), next, "logins") })
 	open := func(as walletdb.Credentials) (*sql.DB, error) {
@@ -137,7 +80,17 @@ func newHandler(t *testing.T, secrets map[string]*fakeSecret, sessions ...sessio
 		t.Cleanup(func() { require.NoError(t, mock.ExpectationsWereMet()) })
 		return db, nil
 	}
-	return handler{secrets: store, events: &fakeBus{}, open: open, length: 32, excluded: "$"}, store
+	return handler{
+		secrets: store, open: open, regions: []region{{name: "sa-east-1", tasks: awsfake.NewECS(nil), events: &awsfake.Bus{}}},
+		cluster: "wallet-test", service: "wallet-service", length: 32, excluded: "$", pause: time.Hour,
+	}, store
+}
+
+// soon is the context of a function whose time is up soon.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), reserve+20*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 func step(name, secret string) event {
@@ -153,10 +106,16 @@ func grantsTo(user string, ends ...string) *sqlmock.Rows {
 	return rows
 }
 
+// writes is what the writer answers.
+func writes(mock sqlmock.Sqlmock) {
+	mock.ExpectQuery("SELECT @@innodb_read_only").WillReturnRows(sqlmock.NewRows([]string{"v"}).AddRow(0))
+}
+
 // alternation is what the administrator does for the user that comes next.
 func alternation(from, to string) func(sqlmock.Sqlmock) {
 	return func(mock sqlmock.Sqlmock) {
 		done := sqlmock.NewResult(0, 0)
+		writes(mock)
 		mock.ExpectQuery(showGrants).WithArgs(from).WillReturnRows(grantsTo(from))
 		mock.ExpectExec(createUser).WithArgs(to, "generated").WillReturnResult(done)
 		mock.ExpectExec(usage + "?@'%'").WithArgs(to).WillReturnResult(done)
@@ -165,40 +124,40 @@ func alternation(from, to string) func(sqlmock.Sqlmock) {
 	}
 }
 
-func admin() *fakeSecret {
-	return &fakeSecret{stages: map[string][]string{"now": {current}}, values: map[string]string{"now": adminNow}, enabled: new(true)}
+func admin() *awsfake.Secret {
+	return &awsfake.Secret{Stages: map[string][]string{"now": {current}}, Values: map[string]string{"now": adminNow}, Enabled: new(true)}
 }
 
 func TestANewVersionHasANewPasswordAndTheOtherUser(t *testing.T) {
 	for now, want := range map[string]string{adminNow: adminNew, appNow: appNew, cloneNow: backNew} {
-		h, store := newHandler(t, map[string]*fakeSecret{"secret": rotating(now, "")})
+		h, store := newHandler(t, map[string]*awsfake.Secret{"secret": rotating(now, "")})
 		require.NoError(t, h.handle(t.Context(), step("createSecret", "secret")))
-		assert.JSONEq(t, want, store.secrets["secret"].values["new"], "host, port and all others stay")
-		assert.Equal(t, []string{"put new as AWSPENDING"}, store.writes)
-		assert.Equal(t, int64(32), *store.asked.PasswordLength)
-		assert.Equal(t, "$", *store.asked.ExcludeCharacters)
+		assert.JSONEq(t, want, store.Secrets["secret"].Values["new"], "host, port and all others stay")
+		assert.Equal(t, []string{"put new as AWSPENDING"}, store.Writes)
+		assert.Equal(t, int64(32), *store.Asked.PasswordLength)
+		assert.Equal(t, "$", *store.Asked.ExcludeCharacters)
 	}
 }
 
 func TestARepetitionKeepsThePasswordThatTheDatabaseMayHave(t *testing.T) {
-	h, store := newHandler(t, map[string]*fakeSecret{"secret": rotating(appNow, appNew)})
+	h, store := newHandler(t, map[string]*awsfake.Secret{"secret": rotating(appNow, appNew)})
 	require.NoError(t, h.handle(t.Context(), step("createSecret", "secret")))
-	assert.Empty(t, store.writes)
+	assert.Empty(t, store.Writes)
 }
 
 func TestTheFirstRotationMakesTheSecondUserWithTheSameRightsOverTLS(t *testing.T) {
-	secrets := map[string]*fakeSecret{"admin": admin(), "app": rotating(appNow, appNew)}
+	secrets := map[string]*awsfake.Secret{"admin": admin(), "app": rotating(appNow, appNew)}
 	script := alternation("wallet_app", "wallet_app_clone")
 	h, store := newHandler(t, secrets,
 		session{user: "wallet_admin", password: "admin-now", script: script},
 		session{user: "wallet_admin", password: "admin-now", script: script})
 	require.NoError(t, h.handle(t.Context(), step("setSecret", "app")))
 	require.NoError(t, h.handle(t.Context(), step("setSecret", "app")), "a repetition")
-	assert.Empty(t, store.writes)
+	assert.Empty(t, store.Writes)
 }
 
 func TestRotationAlternatesBack(t *testing.T) {
-	secrets := map[string]*fakeSecret{"admin": admin(), "app": rotating(cloneNow, backNew)}
+	secrets := map[string]*awsfake.Secret{"admin": admin(), "app": rotating(cloneNow, backNew)}
 	h, _ := newHandler(t, secrets,
 		session{user: "wallet_admin", password: "admin-now", script: alternation("wallet_app_clone", "wallet_app")})
 	require.NoError(t, h.handle(t.Context(), step("setSecret", "app")))
@@ -206,6 +165,7 @@ func TestRotationAlternatesBack(t *testing.T) {
 
 func TestTheAdministratorChangesItsOwnPassword(t *testing.T) {
 	change := func(mock sqlmock.Sqlmock) {
+		writes(mock)
 		mock.ExpectExec(alterOwn).WithArgs("generated").WillReturnResult(sqlmock.NewResult(0, 0))
 	}
 	refusedNew := session{user: "wallet_admin", password: "generated", refused: true}
@@ -220,8 +180,8 @@ func TestTheAdministratorChangesItsOwnPassword(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			secret := rotating(adminNow, adminNew)
-			secret.stages["old"], secret.values["old"] = []string{previous}, adminOld
-			h, _ := newHandler(t, map[string]*fakeSecret{"admin": secret}, sessions...)
+			secret.Stages["old"], secret.Values["old"] = []string{previous}, adminOld
+			h, _ := newHandler(t, map[string]*awsfake.Secret{"admin": secret}, sessions...)
 			require.NoError(t, h.handle(t.Context(), step("setSecret", "admin")))
 		})
 	}
@@ -232,128 +192,115 @@ func TestTheNewVersionMustLogIn(t *testing.T) {
 		mock.ExpectQuery("SELECT 1").WillReturnRows(sqlmock.NewRows([]string{"1"}).AddRow(1))
 	}
 	good := session{user: "wallet_app_clone", password: "generated", script: read}
-	h, _ := newHandler(t, map[string]*fakeSecret{"app": rotating(appNow, appNew)}, good, good)
+	h, _ := newHandler(t, map[string]*awsfake.Secret{"app": rotating(appNow, appNew)}, good, good)
 	require.NoError(t, h.handle(t.Context(), step("testSecret", "app")))
 	require.NoError(t, h.handle(t.Context(), step("testSecret", "app")), "a repetition")
 
 	good.refused = true
-	h, store := newHandler(t, map[string]*fakeSecret{"app": rotating(appNow, appNew)}, good)
-	require.EqualError(t, h.handle(t.Context(), step("testSecret", "app")),
-		"testSecret: connect to db.example as wallet_app_clone: MySQL error 1045")
-	assert.Empty(t, store.writes)
+	h, store := newHandler(t, map[string]*awsfake.Secret{"app": rotating(appNow, appNew)}, good)
+	require.EqualError(t, h.handle(soon(t), step("testSecret", "app")),
+		"testSecret: connect to db.example as wallet_app_clone: MySQL error 1045 (the time for it is up)")
+	assert.Empty(t, store.Writes)
 }
 
 func TestANewScheduleIsTriedOutBeforeRotationIsEnabled(t *testing.T) {
 	secret := rotating(appNow, appNow)
-	secret.enabled = nil
-	h, _ := newHandler(t, map[string]*fakeSecret{"app": secret}, session{user: "wallet_app", password: "app-now", script: func(mock sqlmock.Sqlmock) {
+	secret.Enabled = nil
+	h, _ := newHandler(t, map[string]*awsfake.Secret{"app": secret}, session{user: "wallet_app", password: "app-now", script: func(mock sqlmock.Sqlmock) {
 		mock.ExpectQuery("SELECT 1").WillReturnRows(sqlmock.NewRows([]string{"1"}).AddRow(1))
 	}})
 	require.NoError(t, h.handle(t.Context(), step("testSecret", "app")))
 }
 
 func TestTheNewVersionBecomesCurrentOnce(t *testing.T) {
-	h, store := newHandler(t, map[string]*fakeSecret{"app": rotating(appNow, appNew)})
+	h, store := newHandler(t, map[string]*awsfake.Secret{"app": rotating(appNow, appNew)})
 	for range 2 {
 		require.NoError(t, h.handle(t.Context(), step("finishSecret", "app")))
 	}
-	assert.Equal(t, []string{"move AWSCURRENT from now to new"}, store.writes)
+	assert.Equal(t, []string{"move AWSCURRENT from now to new"}, store.Writes)
 }
 
-// fakeBus is EventBridge, which can refuse a call or, in a call that succeeds, its
-// entry.
-type fakeBus struct {
-	refused  error
-	rejected bool
-	put      []eventbridgetypes.PutEventsRequestEntry
-}
-
-func (f *fakeBus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
-	if f.refused != nil {
-		return nil, f.refused
-	}
-	if f.rejected {
-		return &eventbridge.PutEventsOutput{FailedEntryCount: 1, Entries: []eventbridgetypes.PutEventsResultEntry{
-			{ErrorCode: new("InternalFailure"), ErrorMessage: new("try again")},
-		}}, nil
-	}
-	f.put = append(f.put, in.Entries...)
-	return &eventbridge.PutEventsOutput{Entries: []eventbridgetypes.PutEventsResultEntry{{EventId: new("e")}}}, nil
-}
-
-func TestTheServiceLearnsOfItsNewPassword(t *testing.T) {
-	bus := &fakeBus{}
-	h, _ := newHandler(t, map[string]*fakeSecret{"app": rotating(appNow, appNew)},
+func TestTheServiceLearnsOfItsNewPasswordInEachRegion(t *testing.T) {
+	here, there := &awsfake.Bus{}, &awsfake.Bus{}
+	h, _ := newHandler(t, map[string]*awsfake.Secret{"app": rotating(appNow, appNew)},
 		session{user: "wallet_app_clone", password: "generated", script: func(mock sqlmock.Sqlmock) {
 			mock.ExpectQuery("SELECT 1").WillReturnRows(sqlmock.NewRows([]string{"1"}).AddRow(1))
 		}})
-	h.events = bus
+	h.regions = []region{{name: "sa-east-1", events: here}, {name: "us-east-1", events: there}}
 	require.NoError(t, h.handle(t.Context(), step("testSecret", "app")))
-	assert.Empty(t, bus.put, "a task that starts now would still read the old one")
+	assert.Empty(t, here.Put, "a task that starts now would still read the old one")
 	require.NoError(t, h.handle(t.Context(), step("finishSecret", "app")))
-	require.Len(t, bus.put, 1)
-	put := bus.put[0]
+	require.Len(t, here.Put, 1)
+	put := here.Put[0]
 	assert.Equal(t, []string{"wallet.database", "Database password rotated"}, []string{*put.Source, *put.DetailType})
 	assert.Equal(t, []string{"app"}, put.Resources)
 	assert.JSONEq(t, `{"secret":"app","version":"new"}`, *put.Detail, "an event with a password would be in every log")
+	assert.Equal(t, here.Put, there.Put, "tasks that wait in the other region hold the password too")
 }
 
 func TestAnEventThatIsLostIsPutAgain(t *testing.T) {
-	for want, bus := range map[string]*fakeBus{
-		"finishSecret: announce the new password: throttled":                  {refused: errors.New("throttled")},
-		"finishSecret: announce the new password: InternalFailure: try again": {rejected: true},
+	for name, bus := range map[string]*awsfake.Bus{
+		"a call that fails":   {Calls: awsfake.Calls{Break: awsfake.Once(0, awsfake.Throttled)}},
+		"an entry that fails": {Rejected: 1},
 	} {
-		h, store := newHandler(t, map[string]*fakeSecret{"app": rotating(appNow, appNew)})
-		h.events = bus
-		require.EqualError(t, h.handle(t.Context(), step("finishSecret", "app")), want, "Secrets Manager must repeat the step")
-		bus.refused, bus.rejected = nil, false
-		require.NoError(t, h.handle(t.Context(), step("finishSecret", "app")))
-		assert.Len(t, bus.put, 1)
-		assert.Len(t, store.writes, 1, "the version became current once")
+		h, store := newHandler(t, map[string]*awsfake.Secret{"app": rotating(appNow, appNew)})
+		h.regions[0].events, h.pause = bus, time.Millisecond
+		require.NoError(t, h.handle(t.Context(), step("finishSecret", "app")), name)
+		assert.Len(t, bus.Put, 1, name)
+		assert.Len(t, store.Writes, 1, "the version became current once")
 	}
 }
 
+func TestARegionThatDoesNotAnswerDoesNotKeepTheOtherFromKnowing(t *testing.T) {
+	here, there := &awsfake.Bus{Calls: awsfake.Calls{Break: awsfake.Always(awsfake.Throttled, "PutEvents")}}, &awsfake.Bus{}
+	h, store := newHandler(t, map[string]*awsfake.Secret{"app": rotating(appNow, appNew)})
+	h.regions = []region{{name: "sa-east-1", events: here}, {name: "us-east-1", events: there}}
+	require.ErrorContains(t, h.handle(soon(t), step("finishSecret", "app")), "announce the new password in sa-east-1: ", "Secrets Manager must repeat the step")
+	assert.NotEmpty(t, there.Put)
+	assert.Len(t, store.Writes, 1)
+}
+
 func TestTheAdministratorsPasswordConcernsNoTask(t *testing.T) {
-	bus := &fakeBus{}
-	h, store := newHandler(t, map[string]*fakeSecret{"admin": rotating(adminNow, adminNew)})
-	h.events = bus
+	bus := &awsfake.Bus{}
+	h, store := newHandler(t, map[string]*awsfake.Secret{"admin": rotating(adminNow, adminNew)})
+	h.regions[0].events = bus
 	require.NoError(t, h.handle(t.Context(), step("finishSecret", "admin")))
-	assert.Len(t, store.writes, 1)
-	assert.Empty(t, bus.put)
+	assert.Len(t, store.Writes, 1)
+	assert.Empty(t, bus.Put)
 }
 
 func TestAVersionThatIsCurrentIsLeftAlone(t *testing.T) {
 	for _, name := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
 		secret := rotating(appNow, appNew)
-		secret.stages = map[string][]string{"new": {current, pending}}
-		h, store := newHandler(t, map[string]*fakeSecret{"app": secret})
+		secret.Stages = map[string][]string{"new": {current, pending}}
+		h, store := newHandler(t, map[string]*awsfake.Secret{"app": secret})
 		require.NoError(t, h.handle(t.Context(), step(name, "app")), name)
-		assert.Empty(t, store.writes, name)
+		assert.Empty(t, store.Writes, name)
 	}
 }
 
 func TestWhatNobodyAskedForIsRefused(t *testing.T) {
-	for want, spoil := range map[string]func(*fakeSecret, *event){
-		"createSecret: the secret's rotation is not enabled":                       func(s *fakeSecret, _ *event) { s.enabled = new(false) },
-		"createSecret: the version to rotate to is not one of the secret's":        func(s *fakeSecret, _ *event) { delete(s.stages, "new") },
-		"createSecret: the version to rotate to is not staged as AWSPENDING":       func(s *fakeSecret, _ *event) { s.stages["new"] = nil },
-		`want createSecret, setSecret, testSecret or finishSecret, got "rollback"`: func(_ *fakeSecret, e *event) { e.Step = "rollback" },
-		"finishSecret: no version of the secret is AWSCURRENT": func(s *fakeSecret, e *event) {
+	for want, spoil := range map[string]func(*awsfake.Secret, *event){
+		"createSecret: the secret's rotation is not enabled":                       func(s *awsfake.Secret, _ *event) { s.Enabled = new(false) },
+		"createSecret: the version to rotate to is not one of the secret's":        func(s *awsfake.Secret, _ *event) { delete(s.Stages, "new") },
+		"createSecret: the version to rotate to is not staged as AWSPENDING":       func(s *awsfake.Secret, _ *event) { s.Stages["new"] = nil },
+		`want createSecret, setSecret, testSecret or finishSecret, got "rollback"`: func(_ *awsfake.Secret, e *event) { e.Step = "rollback" },
+		"finishSecret: no version of the secret is AWSCURRENT": func(s *awsfake.Secret, e *event) {
 			e.Step = "finishSecret"
-			delete(s.stages, "now")
+			delete(s.Stages, "now")
 		},
 	} {
 		secret, asked := rotating(appNow, ""), step("createSecret", "app")
 		spoil(secret, &asked)
-		h, store := newHandler(t, map[string]*fakeSecret{"app": secret})
+		h, store := newHandler(t, map[string]*awsfake.Secret{"app": secret})
 		require.ErrorContains(t, h.handle(t.Context(), asked), want)
-		assert.Empty(t, store.writes, want)
+		assert.Empty(t, store.Writes, want)
 	}
 }
 
 func TestTheAdministratorGoesNowhereElse(t *testing.T) {
 	elsewhere := strings.ReplaceAll(adminNow, "db.example", "evil.example")
-	for want, secrets := range map[string]map[string]*fakeSecret{
+	for want, secrets := range map[string]map[string]*awsfake.Secret{
 		"another host or master":                      {"admin": admin(), "app": rotating(appNow, strings.ReplaceAll(appNew, "db.example", "evil.example"))},
 		"is for another host":                         {"admin": rotating(elsewhere, ""), "app": rotating(appNow, appNew)},
 		"want the user wallet_app_clone":              {"admin": admin(), "app": rotating(appNow, backNew)},
@@ -362,13 +309,14 @@ func TestTheAdministratorGoesNowhereElse(t *testing.T) {
 	} {
 		h, store := newHandler(t, secrets)
 		require.ErrorContains(t, h.handle(t.Context(), step("setSecret", "app")), want)
-		assert.Empty(t, store.writes, want)
+		assert.Empty(t, store.Writes, want)
 	}
 }
 
 func TestARightThatSpreadsByItselfIsNotCopied(t *testing.T) {
-	h, _ := newHandler(t, map[string]*fakeSecret{"admin": admin(), "app": rotating(appNow, appNew)},
+	h, _ := newHandler(t, map[string]*awsfake.Secret{"admin": admin(), "app": rotating(appNow, appNew)},
 		session{user: "wallet_admin", password: "admin-now", script: func(mock sqlmock.Sqlmock) {
+			writes(mock)
 			mock.ExpectQuery(showGrants).WithArgs("wallet_app").WillReturnRows(grantsTo("wallet_app", " WITH GRANT OPTION"))
 		}})
 	require.ErrorContains(t, h.handle(t.Context(), step("setSecret", "app")), "read the grants of wallet_app: a grant that is not plain")
@@ -378,6 +326,7 @@ func TestARightThatSpreadsByItselfIsNotCopied(t *testing.T) {
 func failing(statement string) func(sqlmock.Sqlmock) {
 	return func(mock sqlmock.Sqlmock) {
 		refused := &mysql.MySQLError{Number: 1064, Message: "near 'generated' after 'admin-now'"}
+		writes(mock)
 		query := mock.ExpectQuery(showGrants)
 		if statement == showGrants {
 			query.WillReturnError(refused)
@@ -401,38 +350,31 @@ func TestAFailureLeavesTheCurrentVersionAndQuotesNoPassword(t *testing.T) {
 		rights + "?@'%'": "setSecret: grant to the user wallet_app_clone: MySQL error 1064",
 		alterOther:       "setSecret: change the password of wallet_app_clone: MySQL error 1064",
 	} {
-		h, store := newHandler(t, map[string]*fakeSecret{"admin": admin(), "app": rotating(appNow, appNew)},
+		h, store := newHandler(t, map[string]*awsfake.Secret{"admin": admin(), "app": rotating(appNow, appNew)},
 			session{user: "wallet_admin", password: "admin-now", script: failing(statement)})
 		require.EqualError(t, h.handle(t.Context(), step("setSecret", "app")), want)
-		assert.Empty(t, store.writes, want)
+		assert.Empty(t, store.Writes, want)
 	}
-	h, store := newHandler(t, map[string]*fakeSecret{"admin": rotating(adminNow, adminNew)},
+	h, store := newHandler(t, map[string]*awsfake.Secret{"admin": rotating(adminNow, adminNew)},
 		session{user: "wallet_admin", password: "generated", refused: true},
 		session{user: "wallet_admin", password: "admin-now", refused: true})
-	require.EqualError(t, h.handle(t.Context(), step("setSecret", "admin")),
-		"setSecret: connect to db.example as wallet_admin: MySQL error 1045")
-	assert.Empty(t, store.writes)
+	require.EqualError(t, h.handle(soon(t), step("setSecret", "admin")),
+		"setSecret: connect to db.example as wallet_admin: MySQL error 1045 (the time for it is up)")
+	assert.Empty(t, store.Writes)
 }
 
 func TestAnUnreadableSecretIsNotQuoted(t *testing.T) {
-	h, store := newHandler(t, map[string]*fakeSecret{"app": rotating(`{"password":app-now`, "")})
+	h, store := newHandler(t, map[string]*awsfake.Secret{"app": rotating(`{"password":app-now`, "")})
 	require.EqualError(t, h.handle(t.Context(), step("createSecret", "app")),
 		"createSecret: the version AWSCURRENT: want a JSON object with text fields")
-	assert.Empty(t, store.writes)
-}
-
-// unavailable is Secrets Manager on a bad day.
-type unavailable struct{ *fakeStore }
-
-func (unavailable) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
-	return nil, errors.New("throttled")
+	assert.Empty(t, store.Writes)
 }
 
 func TestAnUnansweredQuestionIsNoMissingVersion(t *testing.T) {
-	h, store := newHandler(t, map[string]*fakeSecret{"app": rotating(appNow, appNew)})
-	h.secrets = unavailable{store}
-	require.EqualError(t, h.handle(t.Context(), step("createSecret", "app")), "createSecret: read the version AWSPENDING: throttled")
-	assert.Empty(t, store.writes, "another password would be stored over the one that the database may have")
+	h, store := newHandler(t, map[string]*awsfake.Secret{"app": rotating(appNow, appNew)})
+	store.Break = awsfake.Always(awsfake.Throttled, "GetSecretValue")
+	require.ErrorContains(t, h.handle(soon(t), step("createSecret", "app")), "createSecret: read the version AWSPENDING: api error ThrottlingException")
+	assert.Empty(t, store.Writes, "another password would be stored over the one that the database may have")
 }
 
 func TestTheEventOfSecretsManagerIsUnderstood(t *testing.T) {
