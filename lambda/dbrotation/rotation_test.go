@@ -264,6 +264,10 @@ func TestAUserThatARunningTaskHoldsIsNotTaken(t *testing.T) {
 		"the current version is younger than the last rotation": func(w *world) {
 			w.store.Secrets["app"].Created["now"] = noon.Add(-time.Hour)
 		},
+		"somebody stored the current user's version once more": func(w *world) {
+			w.store.Secrets["app"].Values["old"] = appNow
+			w.here.Run("old", noon.Add(-31*24*time.Hour))
+		},
 		"the rotation was switched off and on, and its last one is forgotten": func(w *world) { w.store.Secrets["app"].Rotated = nil },
 	} {
 		w := newWorld()
@@ -336,6 +340,12 @@ func TestAnAdministratorsRotationThatWasGivenUpIsNotLostForEver(t *testing.T) {
 	secret.Values["stuck"] = strings.ReplaceAll(adminNew, "generated", "given-up")
 	secret.Values["other"] = strings.ReplaceAll(adminNew, "db.example", "evil.example")
 	w.db.passwords["wallet_admin"] = "given-up"
+	open := w.handler.open
+	w.handler.open = func(c walletdb.Credentials) (*sql.DB, error) {
+		assert.Equal(t, "db.example", c.Host, "the administrator goes nowhere else")
+		return open(c)
+	}
+	secret.Values["another"] = strings.ReplaceAll(adminNew, "wallet_admin", "root")
 	require.NoError(t, w.rotate(t.Context(), "admin"))
 	assert.True(t, w.logsIn(t, "admin", current))
 }
@@ -425,4 +435,21 @@ func TestWhereTasksHoldThePasswordIsConfigured(t *testing.T) {
 		})
 		require.Error(t, err, name)
 	}
+}
+
+// The other call moved the label between this one's look and its move.
+func TestTwoCallsOfTheLastStepMoveTheLabelOnce(t *testing.T) {
+	w := newWorld()
+	require.NoError(t, w.handle(t.Context(), step("createSecret", "app")))
+	other := newWorld()
+	other.store.Secrets = w.store.Secrets
+	w.store.Break = func(_ int, operation string) awsfake.Fault {
+		if operation == "UpdateSecretVersionStage" {
+			assert.NoError(t, other.handle(t.Context(), step("finishSecret", "app")))
+		}
+		return awsfake.None
+	}
+	require.NoError(t, w.handle(t.Context(), step("finishSecret", "app")), "an alarm for a rotation that succeeded")
+	assert.Equal(t, []string{"put new as AWSPENDING"}, w.store.Writes)
+	assert.NotEmpty(t, w.buses[0].Put)
 }

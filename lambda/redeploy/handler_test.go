@@ -98,6 +98,15 @@ func TestSeveralRotationsShareADeployment(t *testing.T) {
 	assert.Len(t, w.ecs.Updates, 1)
 }
 
+func TestTheNewestOfTwoRotationsDecides(t *testing.T) {
+	w := newWorld()
+	w.ecs.Tasks = nil
+	w.ecs.Run("between", noon.Add(10*time.Minute))
+	w.now = noon.Add(time.Hour)
+	assert.Equal(t, []string{"a", "b"}, w.kept(t, rotation("a", noon), rotation("b", noon.Add(30*time.Minute))))
+	assert.Len(t, w.ecs.Updates, 1)
+}
+
 func TestATaskThatHasTheNewPasswordStays(t *testing.T) {
 	w := newWorld()
 	w.ecs.Tasks = nil
@@ -129,6 +138,7 @@ func TestATaskThatHasStoppedHoldsNothing(t *testing.T) {
 	w = newWorld()
 	w.ecs.Tasks[0].LastStatus = nil // listed, and gone
 	assert.Empty(t, w.kept(t, rotation("a", noon)))
+	assert.Empty(t, w.failed.Messages)
 	assert.Empty(t, w.ecs.Updates)
 }
 
