@@ -103,7 +103,7 @@ drill: cdk.out/manifest.json ## lose the first region, rehearsed from the templa
 bench: node_modules/.package-lock.json ## measure builds, synthesis and tests, and rewrite docs/PERFORMANCE.md
 	go run ./cmd/bench
 
-check: lint synth test ## everything that CI demands
+check: lint synth test ## lint, synth and test; CI adds cfnlint, race and commands
 
 clean: ## remove what the other targets wrote
 	rm -rf cdk.out node_modules build

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 
@@ -147,6 +148,7 @@ func TestEveryCommandRefusesNonsenseWithOneStatusAndOneLine(t *testing.T) {
 			assert.Regexp(t, `^`+name+`: [^\n]+\n$`, out, "%s %v %v", name, command.words, arguments)
 		}
 		help, _ := command.call(t, "--help")
+		assert.Falsef(t, strings.HasPrefix(help, "Exit status:"), "%s %v: the help does not say what it does", name, command.words)
 		for _, status := range regexp.MustCompile(`(?m)^ +(\d+)  (.+)$`).FindAllStringSubmatch(help, -1) {
 			assert.Contains(t, exit.Explain(statuses()...), status[0], "%s explains a status in words of its own", name)
 		}

@@ -3,10 +3,12 @@
 # scripts/collector.sh ENV. Needs Docker with buildx, and the AWS CLI.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-if [ $# -ne 1 ] || [ "$1" = --help ]; then
-  sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}"
-  [ "${1:-}" = --help ] && exit 0 || exit 1
-fi
+usage() { sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}"; }
+case "${1:-}" in
+  -h | --help) usage; exit 0 ;;
+  "" | -*) usage >&2; exit 1 ;;
+esac
+if [ $# -ne 1 ]; then usage >&2; exit 1; fi
 facts=$(cd "$root" && go run ./cmd/pipeline --env "$1")
 fact() { sed -n "s/^$1=//p" <<<"$facts"; }
 region=$(fact region) registry=$(fact registry) repository=$(fact collector_repository) digest=$(fact collector_digest)

@@ -27,5 +27,6 @@ case "$action" in
   *) usage >&2; exit 1 ;;
 esac
 
+make --no-print-directory --silent node_modules/.package-lock.json >&2
 # cdk.json's app is the environments'; its context is read by both.
-exec npx cdk "$action" --all --app 'go run ./cmd/identity' --output build/identity -c "env=$env"
+exec npx cdk "$action" --app 'go run ./cmd/identity' --output build/identity -c "env=$env"

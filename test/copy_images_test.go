@@ -20,20 +20,30 @@ func TestImagesThatExistReachTheSecondRegion(t *testing.T) {
 	log := filepath.Join(dir, "log")
 	for name, script := range map[string]string{
 		// The migrations' image is there already; of the service's ECR knows nothing.
-		"aws":    `echo "aws $*" >> "$LOG"; case "$*" in *get-login-password*) echo a-password;; *describe-images*service*) exit 254;; esac`,
+		"aws":    `echo "aws $*" >> "$LOG"; case "$*" in *get-caller-identity*) echo "$ACCOUNT"; exit 0;; *get-login-password*) echo a-password;; *describe-images*service*) exit 254;; esac`,
 		"docker": `[ "$1" = login ] && cat > /dev/null; echo "docker $*" >> "$LOG"`,
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\nexit 0\n"), 0o755))
 	}
-	command := exec.Command("../scripts/copy-images.sh", "production", "1.2.3", "us-east-1")
-	command.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "LOG="+log)
-	output, err := command.CombinedOutput()
-	require.NoErrorf(t, err, "%s", output)
+	copyAs := func(account string) (string, error) {
+		command := exec.Command("../scripts/copy-images.sh", "production", "1.2.3", "us-east-1")
+		command.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "LOG="+log, "ACCOUNT="+account)
+		output, err := command.CombinedOutput()
+		return string(output), err
+	}
+	output, err := copyAs("999999999999")
+	require.Error(t, err, output)
+	assert.Contains(t, output, "not of the account")
 	content, err := os.ReadFile(log)
 	require.NoError(t, err)
+	assert.NotContains(t, string(content), "docker", "nobody signs in to a registry of another account")
 	account := config.Production().Site.Account
+	output, err = copyAs(account)
+	require.NoErrorf(t, err, "%s", output)
+	content, err = os.ReadFile(log)
+	require.NoError(t, err)
 	assert.Contains(t, string(content), "docker buildx imagetools create --prefer-index=false --tag "+account+".dkr.ecr.us-east-1.amazonaws.com/wallet-production/service:1.2.3 "+account+".dkr.ecr.sa-east-1.amazonaws.com/wallet-production/service:1.2.3")
 	assert.NotContains(t, string(content), "wallet-production/migrations:1.2.3 ", "a tag is immutable: what is there cannot be copied again")
-	assert.NotContains(t, string(content)+string(output), "a-password")
+	assert.NotContains(t, string(content)+output, "a-password")
 	assert.Equal(t, 2, strings.Count(string(content), "docker login"))
 }

@@ -36,7 +36,7 @@ func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure what a developer waits for, and rewrite " + document,
-		Long:  exit.Explain(exit.Done, exit.Refused),
+		Long:  "Measure what a developer waits for, and rewrite " + document + ".\n\n" + exit.Explain(exit.Done, exit.Refused),
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			switch {

@@ -22,7 +22,7 @@ func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "cost",
 		Short: "Print what synthesized templates cost in a month before anyone uses them",
-		Long:  exit.Explain(exit.Done, exit.Refused),
+		Long:  "Print what synthesized templates cost in a month before anyone uses them.\n\n" + exit.Explain(exit.Done, exit.Refused),
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return run(command.OutOrStdout(), dir)

@@ -78,10 +78,21 @@ func (f *flags) session(ctx context.Context, out io.Writer, name string) (*deliv
 	return session, nil
 }
 
-// statuses are those that these commands end with.
-var statuses = []exit.Status{
-	exit.Done, exit.Refused, exit.Broken, exit.SchemaTooNew, exit.HalfWay, exit.Locked, exit.Contract,
-	exit.MigrationFailed, exit.MigrationInvalid, exit.ReadOnly, exit.Declined, exit.Stale, exit.Failed, exit.Interrupted,
+// statuses are those that a command ends with: all of them look, most of them change
+// something, and two run the migration task.
+func statuses(command string) []exit.Status {
+	some := []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Interrupted}
+	if command != "status" {
+		some = append(some, exit.Declined, exit.Failed)
+	}
+	if command == "deploy" || command == "rollback" {
+		some = append(some, exit.Stale)
+	}
+	if command == "migrate" || command == "rollback" {
+		some = append(some, exit.SchemaTooNew, exit.HalfWay, exit.Locked, exit.Contract,
+			exit.MigrationFailed, exit.MigrationInvalid, exit.ReadOnly)
+	}
+	return some
 }
 
 // command makes one command, which takes the environment's name alone.
@@ -89,7 +100,7 @@ func (f *flags) command(use, short, long string, run func(context.Context, *deli
 	return &cobra.Command{
 		Use:   use + " ENV",
 		Short: short,
-		Long:  short + ".\n\n" + strings.TrimSpace(long) + "\n\n" + exit.Explain(statuses...),
+		Long:  short + ".\n\n" + strings.TrimSpace(long) + "\n\n" + exit.Explain(statuses(use)...),
 		Args: func(_ *cobra.Command, arguments []string) error {
 			if len(arguments) != 1 {
 				return fmt.Errorf("want the name of one environment, got %q (--help explains)", arguments)

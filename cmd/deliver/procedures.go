@@ -24,7 +24,7 @@ passwords rotate by themselves.`,
 			return session.ReplacePassword(ctx, options)
 		})
 	f.takesYes(command)
-	command.Flags().StringVar(&options.Of, "of", "", "whose password: `cache` or kafka")
+	command.Flags().StringVar(&options.Of, "of", "", "whose `password`: cache or kafka")
 	command.Flags().StringVar(&options.Region, "region", "", "only in this `region` (default: every one that has the service)")
 	return command
 }

@@ -33,7 +33,7 @@ func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "drift --env ENV",
 		Short: "Say what somebody changed by hand in what is deployed",
-		Long:  exit.Explain(exit.Done, exit.Refused, exit.Found, exit.Interrupted),
+		Long:  "Say what somebody changed by hand in what is deployed.\n\n" + exit.Explain(exit.Done, exit.Refused, exit.Found, exit.Interrupted),
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return report(command.Context(), command.OutOrStdout(), name, dir)

@@ -20,7 +20,7 @@ var errFailed = exit.With(exit.CheckFailed, "a check failed")
 func command() *cobra.Command {
 	root := &cobra.Command{
 		Use: "drill", Short: "Rehearse the loss of the primary region",
-		Long: exit.Explain(exit.Done, exit.Refused, exit.CheckFailed, exit.Failed, exit.Declined, exit.Interrupted),
+		Long: "Rehearse the loss of the primary region.\n\n" + exit.Explain(exit.Done, exit.Refused, exit.CheckFailed, exit.Failed, exit.Declined, exit.Interrupted),
 	}
 	options := &options{}
 	flags := root.PersistentFlags()

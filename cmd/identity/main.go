@@ -19,7 +19,7 @@ func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "identity",
 		Short: "Synthesize whom an AWS account trusts to deploy",
-		Long:  exit.Explain(exit.Done, exit.Refused),
+		Long:  "Synthesize whom an AWS account trusts to deploy.\n\n" + exit.Explain(exit.Done, exit.Refused),
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			defer jsii.Close()

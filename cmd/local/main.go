@@ -34,7 +34,7 @@ func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "local",
 		Short: "Take an environment through a whole life in an AWS emulator on this machine",
-		Long:  exit.Explain(exit.Done, exit.Refused, exit.CheckFailed, exit.Failed, exit.Interrupted),
+		Long:  "Take an environment through a whole life in an AWS emulator on this machine.\n\n" + exit.Explain(exit.Done, exit.Refused, exit.CheckFailed, exit.Failed, exit.Interrupted),
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			defer jsii.Close()

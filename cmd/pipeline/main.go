@@ -32,7 +32,7 @@ func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "pipeline --env ENV",
 		Short: "Print what a workflow must know of an environment",
-		Long:  exit.Explain(exit.Done, exit.Refused),
+		Long:  "Print what a workflow must know of an environment.\n\n" + exit.Explain(exit.Done, exit.Refused),
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return o.run(command.OutOrStdout())

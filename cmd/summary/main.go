@@ -34,7 +34,7 @@ func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "summary",
 		Short: "Print what a synthesis wrote, and what to run next",
-		Long:  exit.Explain(exit.Done, exit.Refused, exit.CheckFailed),
+		Long:  "Print what a synthesis wrote, and what to run next.\n\n" + exit.Explain(exit.Done, exit.Refused, exit.CheckFailed),
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if list {
