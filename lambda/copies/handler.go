@@ -11,6 +11,8 @@ import (
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"wallet-infra/lambda/internal/attempt"
 )
 
 // A replica is in progress for seconds after a rotation: it is asked for again
@@ -18,6 +20,8 @@ import (
 const (
 	attempts = 4
 	pause    = 20 * time.Second
+	// reserve is kept of the function's time to say which copy is not good.
+	reserve = 10 * time.Second
 )
 
 // handler asks for everything in each run.
@@ -47,6 +51,8 @@ type database interface {
 
 // handle reports every copy that is not good.
 func (h handler) handle(ctx context.Context) error {
+	ctx, cancel := attempt.WithReserve(ctx, reserve)
+	defer cancel()
 	var problems []error
 	for _, secret := range h.replicated {
 		problems = append(problems, h.checkReplicas(ctx, secret))
@@ -58,7 +64,7 @@ func (h handler) handle(ctx context.Context) error {
 // first copy failed: Secrets Manager removes it then ("Troubleshoot AWS Secrets
 // Manager replication").
 func (h handler) checkReplicas(ctx context.Context, secret string) error {
-	for attempt := 1; ; attempt++ {
+	for try := 1; ; try++ {
 		answer, err := h.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
 		if err != nil {
 			return fmt.Errorf("%s: %w", secret, err)
@@ -75,7 +81,7 @@ func (h handler) checkReplicas(ctx context.Context, secret string) error {
 			}
 			moving = moving || replica.Status == types.StatusTypeInProgress
 		}
-		if !moving || attempt == attempts {
+		if !moving || try == attempts {
 			return errors.Join(problems...)
 		}
 		if err := h.wait(ctx, pause); err != nil {

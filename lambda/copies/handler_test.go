@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -143,4 +144,17 @@ func TestWhatCannotBeAskedIsNotGood(t *testing.T) {
 	w := good()
 	w.denied = errors.New("AccessDeniedException")
 	assert.EqualError(t, run(w), "admin: AccessDeniedException\napp: AccessDeniedException")
+}
+
+func TestTheReportComesBeforeLambdaEndsTheFunction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		killed, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		moving := []types.ReplicationStatusType{{Region: aws.String("us-east-1"), Status: types.StatusTypeInProgress}}
+		w := &world{replicas: map[string][][]types.ReplicationStatusType{"a": {moving}, "b": {moving}}, asked: map[string]int{}}
+		h := handler{secrets: w, rds: w, replicated: []string{"a", "b"}, cluster: "cluster", oldest: time.Hour, now: time.Now, wait: wait}
+		err := h.handle(killed)
+		assert.NoError(t, killed.Err(), "Lambda killed the function, and nobody learns which copy is missing")
+		assert.ErrorContains(t, err, "b: the replica in us-east-1 is InProgress")
+	})
 }

@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"wallet-infra/lambda/internal/attempt"
 )
 
 func main() {
-	settings, err := config.LoadDefaultConfig(context.Background())
+	settings, err := attempt.Settings(context.Background())
 	if err != nil {
 		log.Fatalf("copies: the function's AWS settings: %v", err)
 	}
