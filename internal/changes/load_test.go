@@ -27,13 +27,26 @@ func TestWhatCloudFormationReturnsIsATemplate(t *testing.T) {
 
 func TestADirectoryWithoutTemplatesIsEmptyAndNoErrorYet(t *testing.T) {
 	dir := write(t, nil)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "README.txt"), []byte("x"), 0o600))
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "more.json"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".gitkeep"), nil, 0o600))
 	set, err := Load(dir)
 	require.NoError(t, err)
 	assert.Empty(t, set.Stacks())
 	_, err = Load(filepath.Join(dir, "missing"))
 	require.Error(t, err)
+}
+
+// A deployed stack that is not read would be a first deployment, and safe.
+func TestWhatIsNotReadIsNoFirstDeployment(t *testing.T) {
+	for _, name := range []string{"wallet-staging-data.yaml", "wallet-staging-data.yml", "wallet-staging-data.template", "README.txt", "more"} {
+		dir := write(t, map[string]string{"a": resources(one("A", "AWS::S3::Bucket", "", retained))})
+		if name == "more" {
+			require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o700))
+		} else {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("Resources: {}"), 0o600))
+		}
+		_, err := Load(dir)
+		assert.ErrorContains(t, err, name+": want templates in JSON and nothing beside them")
+	}
 }
 
 // Whoever mends a broken input wants to hear everything that is wrong with it.

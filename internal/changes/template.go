@@ -57,8 +57,8 @@ type resource struct {
 // Load reads the templates of a directory: a cloud assembly, or files that each
 // hold one template, such as `aws cloudformation get-template` returns, named
 // after their stacks (NAME.json or NAME.template.json). It reports everything
-// that cannot be read at once. An empty directory is an empty set: nothing is
-// deployed yet.
+// that cannot be read at once, and what is no such file. An empty directory is an
+// empty set: nothing is deployed yet.
 func Load(dir string) (Set, error) {
 	if _, err := os.Stat(filepath.Join(dir, "manifest.json")); err == nil {
 		return loadAssembly(dir)
@@ -71,10 +71,14 @@ func Load(dir string) (Set, error) {
 	var problems []error
 	for _, entry := range entries {
 		name, isJSON := strings.CutSuffix(entry.Name(), ".json")
+		path := filepath.Join(dir, entry.Name())
 		if entry.IsDir() || !isJSON {
+			// Passed over, a stack in it would count as one that is not deployed.
+			if !strings.HasPrefix(entry.Name(), ".") {
+				problems = append(problems, fmt.Errorf("%s: want templates in JSON and nothing beside them", path))
+			}
 			continue
 		}
-		path := filepath.Join(dir, entry.Name())
 		content, err := os.ReadFile(path)
 		if err != nil {
 			problems = append(problems, err)
