@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/changes"
 )
 
 // workflow is a file of .github/workflows, as far as the tests read it.
@@ -492,7 +493,7 @@ func TestWhatIsDeployedIsReadOrTheJobFails(t *testing.T) {
 		ok     bool
 		files  []string
 	}{
-		"deployed":  {`echo '{"TemplateBody":{}}'`, true, []string{"wallet-staging-compute.json"}},
+		"deployed":  {`echo '{"TemplateBody":{"Resources":{"A":{"Type":"T"}}}}'`, true, []string{"wallet-staging-compute.json"}},
 		"not there": {`echo "An error occurred (ValidationError): Stack with id x does not exist" >&2; exit 254`, true, nil},
 		"announced": {`echo "An error occurred (ValidationError): GetTemplate cannot be called on REVIEW_IN_PROGRESS stacks." >&2; exit 254`, true, nil},
 		"refused":   {`echo "An error occurred (AccessDenied)" >&2; exit 254`, false, nil},
@@ -512,6 +513,10 @@ func TestWhatIsDeployedIsReadOrTheJobFails(t *testing.T) {
 				files = append(files, filepath.Base(path))
 			}
 			assert.Equal(t, test.files, files)
+			if test.ok {
+				_, err := changes.Load(filepath.Join(dir, "deployed"))
+				assert.NoError(t, err, "what is deployed could not be compared")
+			}
 		})
 	}
 }
