@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"regexp"
+	"slices"
 )
 
 // Firewall is what the web ACLs do: the API's, and that of the static content.
@@ -98,13 +99,19 @@ func validateFirewall(p *problems, f Firewall) {
 	p.unique("Edge.Firewall.Callers", names)
 }
 
+// specialBlocks are what the internet does not carry besides the private ranges
+// (IANA IPv4 Special-Purpose Address Registry): this network, carriers' shared
+// addresses, and the reserved ones.
+var specialBlocks = []string{"0.0.0.0/8", "100.64.0.0/10", "240.0.0.0/4"}
+
 // validateCaller wants a public block of a size that somebody owns, apart from the
 // others: a caller in two lists is limited by the lower rate.
 func validateCaller(p *problems, field, cidr string, known []netip.Prefix) netip.Prefix {
 	block, err := netip.ParsePrefix(cidr)
 	address := block.Addr()
 	public := address.Is4() && address.IsGlobalUnicast() && !address.IsPrivate() && !address.IsLoopback() && !address.IsLinkLocalUnicast()
-	if err != nil || !public || block != block.Masked() || block.Bits() < 16 {
+	nobodys := slices.ContainsFunc(specialBlocks, func(cidr string) bool { return netip.MustParsePrefix(cidr).Overlaps(block) })
+	if err != nil || !public || nobodys || block != block.Masked() || block.Bits() < 16 {
 		p.add(field, cidr, "a public IPv4 block of /16 to /32 that starts at its first address")
 		return netip.Prefix{}
 	}

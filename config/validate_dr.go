@@ -39,6 +39,8 @@ func validateStandby(p *problems, e Environment) {
 	here, there := databaseMemoryMiB(e.Database.InstanceType), databaseMemoryMiB(dr.InstanceType)
 	p.check(there == 0 || there >= here, "DR.InstanceType", dr.InstanceType, "a class of at least the %d MiB of Database.InstanceType, %s", here, e.Database.InstanceType)
 	p.check(suffixPattern.MatchString(dr.ClusterSuffix), "DR.ClusterSuffix", dr.ClusterSuffix, `nothing, or a hyphen and 1 to 8 lower-case letters and digits, such as "-b"`)
+	p.check(e.DatabaseClusterName(e.Secondary) != e.RestoredClusterName(e.Secondary), "DR.ClusterSuffix", dr.ClusterSuffix,
+		"another end than that of a restored cluster, whose place the standby would take")
 	between(p, "DR.Readers", dr.Readers, 1, 16)
 	if _, known := offers[e.Primary.Name]; known { // else reported with the region's name
 		oneOf(p, "DR.ServingRegion", dr.ServingRegion, e.Primary.Name, e.Secondary.Name)

@@ -11,8 +11,7 @@ var digitsPattern = regexp.MustCompile(`^[0-9]{1,3}$`)
 
 func validateObservability(p *problems, o Observability) {
 	p.milliseconds("Observability.LatencyTarget", o.LatencyTarget, time.Millisecond, time.Minute)
-	p.check(o.TailLatencyTarget >= o.LatencyTarget, "Observability.TailLatencyTarget", o.TailLatencyTarget,
-		"at least Observability.LatencyTarget, %v", o.LatencyTarget)
+	p.milliseconds("Observability.TailLatencyTarget", o.TailLatencyTarget, max(o.LatencyTarget, time.Millisecond), time.Minute)
 	p.check(0 < o.ErrorRatePercent && o.ErrorRatePercent <= 100, "Observability.ErrorRatePercent", o.ErrorRatePercent, "more than 0, at most 100")
 	p.positive("Observability.WAFBlocksPerMinute", o.WAFBlocksPerMinute)
 	p.positive("Observability.ConsumerLagRecords", o.ConsumerLagRecords)

@@ -10,6 +10,10 @@ import (
 // was tested today, wherever it is pulled from. The tag before it is for people.
 var imagePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[0-9a-f]{64}$`)
 
+// leastContainer is the least memory of a container, in MiB (ContainerDefinition,
+// memory, in the API of ECS).
+const leastContainer = 6
+
 // mostTasks is how many tasks a service may have ("Amazon ECS endpoints and quotas").
 const mostTasks = 5000
 
@@ -48,8 +52,8 @@ func validateCollector(p *problems, s Service) {
 	p.check(imagePattern.MatchString(s.CollectorImage), "Service.CollectorImage", s.CollectorImage,
 		"an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out)")
 	p.check(0 < s.CollectorCPU && s.CollectorCPU < s.CPU, "Service.CollectorCPU", s.CollectorCPU, "more than 0 and less than Service.CPU, %d", s.CPU)
-	p.check(0 < s.CollectorMemoryMiB && s.CollectorMemoryMiB < s.MemoryMiB,
-		"Service.CollectorMemoryMiB", s.CollectorMemoryMiB, "more than 0 and less than Service.MemoryMiB, %d", s.MemoryMiB)
+	p.check(leastContainer <= s.CollectorMemoryMiB && s.CollectorMemoryMiB <= s.MemoryMiB-leastContainer, "Service.CollectorMemoryMiB", s.CollectorMemoryMiB,
+		"at least %d, and as much less than Service.MemoryMiB, %d", leastContainer, s.MemoryMiB)
 }
 
 func validateRegistry(p *problems, r Registry) {

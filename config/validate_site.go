@@ -117,6 +117,9 @@ func validateApprovers(p *problems, e Environment) {
 	role := regexp.MustCompile("^" + regexp.QuoteMeta(ARN("iam", "", e.Site.Account, "role/")) + `([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
 	for _, approver := range e.Site.RecoveryApprovers {
 		p.check(role.MatchString(approver), field, approver, "the ARN of one role of the account %s", e.Site.Account)
+		// IAM refuses a role that trusts itself before it exists, and no program approves.
+		p.check(!strings.Contains(approver, "/"+e.Prefix()+"-") && !strings.Contains(approver, ":role/aws-service-role/"), field, approver,
+			"a role that people take, and none of the environment's or of AWS's own")
 	}
 	p.check(len(e.Site.RecoveryApprovers) <= mostApprovers, field, len(e.Site.RecoveryApprovers), "at most %d roles, which a trust policy has room for", mostApprovers)
 	p.unique(field, e.Site.RecoveryApprovers)

@@ -57,6 +57,12 @@ func TestSiteThatAForkFilledInBadly(t *testing.T) {
 		"any role approves":    {func(e *Environment) { e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/*"} }, `Site.RecoveryApprovers: want the ARN of one role of the account 222222222222, got "arn:aws:iam::222222222222:role/*"`},
 		"a stranger approves":  {func(e *Environment) { e.Site.RecoveryApprovers = []string{"arn:aws:iam::999999999999:role/oncall"} }, `Site.RecoveryApprovers: want the ARN of one role of the account 222222222222, got "arn:aws:iam::999999999999:role/oncall"`},
 		"the account approves": {func(e *Environment) { e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:root"} }, `Site.RecoveryApprovers: want the ARN of one role of the account 222222222222, got "arn:aws:iam::222222222222:root"`},
+		"the role approves itself, which IAM refuses": {func(e *Environment) {
+			e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/" + e.RecoveryApprover()}
+		}, `Site.RecoveryApprovers: want a role that people take, and none of the environment's or of AWS's own, got "arn:aws:iam::222222222222:role/wallet-production-recovery-approver"`},
+		"a program approves": {func(e *Environment) {
+			e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"}
+		}, `Site.RecoveryApprovers: want a role that people take, and none of the environment's or of AWS's own, got "arn:aws:iam::222222222222:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"`},
 		"approver twice": {func(e *Environment) {
 			e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/a", "arn:aws:iam::222222222222:role/a"}
 		}, `Site.RecoveryApprovers: want each value once, got "arn:aws:iam::222222222222:role/a"`},
@@ -362,20 +368,22 @@ func TestTasksThatFargateRefuses(t *testing.T) {
 		"stop over two minutes": {func(e *Environment) { e.Service.StopTimeout = 121 * time.Second }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 2m1s`},
 		"stop by fractions": {func(e *Environment) { e.Service.StopTimeout = 1500 * time.Millisecond }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 1.5s
 Edge.DeregistrationDelay: want less than Service.StopTimeout, 1.5s, got 1m0s`},
-		"out too slowly":           {func(e *Environment) { e.Service.ScaleOutCooldown = time.Hour + time.Second }, `Service.ScaleOutCooldown: want whole seconds, 0s to 1h0m0s, got 1h0m1s`},
-		"out before now":           {func(e *Environment) { e.Service.ScaleOutCooldown = -time.Second }, `Service.ScaleOutCooldown: want whole seconds, 0s to 1h0m0s, got -1s`},
-		"in too slowly":            {func(e *Environment) { e.Service.ScaleInCooldown = time.Hour + time.Second }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got 1h0m1s`},
-		"in by fractions":          {func(e *Environment) { e.Service.ScaleInCooldown = 1500 * time.Millisecond }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got 1.5s`},
-		"in before now":            {func(e *Environment) { e.Service.ScaleInCooldown = -time.Second }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got -1s`},
-		"no connection":            {func(e *Environment) { e.Service.DatabasePoolSize = 0 }, `Service.DatabasePoolSize: want 1 to 16000, got 0`},
-		"no heap":                  {func(e *Environment) { e.Service.HeapPercent = 0 }, `Service.HeapPercent: want 1 to 90, got 0`},
-		"heap takes all":           {func(e *Environment) { e.Service.HeapPercent = 91 }, `Service.HeapPercent: want 1 to 90, got 91`},
-		"sample ratio":             {func(e *Environment) { e.Service.TraceSampleRatio = 5 }, `Service.TraceSampleRatio: want 0 to 1, got 5`},
-		"collector that moves":     {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:latest" }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "public.ecr.aws/a/b:latest"`},
-		"collector without digest": {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:v1" }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "public.ecr.aws/a/b:v1"`},
-		"collector takes CPU":      {func(e *Environment) { e.Service.CollectorCPU = 4096 }, `Service.CollectorCPU: want more than 0 and less than Service.CPU, 4096, got 4096`},
-		"collector takes all":      {func(e *Environment) { e.Service.CollectorMemoryMiB = 8192 }, `Service.CollectorMemoryMiB: want more than 0 and less than Service.MemoryMiB, 8192, got 8192`},
-		"log retention":            {func(e *Environment) { e.Service.LogRetentionDays = 4 }, `Service.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 4`},
+		"out too slowly":             {func(e *Environment) { e.Service.ScaleOutCooldown = time.Hour + time.Second }, `Service.ScaleOutCooldown: want whole seconds, 0s to 1h0m0s, got 1h0m1s`},
+		"out before now":             {func(e *Environment) { e.Service.ScaleOutCooldown = -time.Second }, `Service.ScaleOutCooldown: want whole seconds, 0s to 1h0m0s, got -1s`},
+		"in too slowly":              {func(e *Environment) { e.Service.ScaleInCooldown = time.Hour + time.Second }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got 1h0m1s`},
+		"in by fractions":            {func(e *Environment) { e.Service.ScaleInCooldown = 1500 * time.Millisecond }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got 1.5s`},
+		"in before now":              {func(e *Environment) { e.Service.ScaleInCooldown = -time.Second }, `Service.ScaleInCooldown: want whole seconds, 0s to 1h0m0s, got -1s`},
+		"no connection":              {func(e *Environment) { e.Service.DatabasePoolSize = 0 }, `Service.DatabasePoolSize: want 1 to 16000, got 0`},
+		"no heap":                    {func(e *Environment) { e.Service.HeapPercent = 0 }, `Service.HeapPercent: want 1 to 90, got 0`},
+		"heap takes all":             {func(e *Environment) { e.Service.HeapPercent = 91 }, `Service.HeapPercent: want 1 to 90, got 91`},
+		"sample ratio":               {func(e *Environment) { e.Service.TraceSampleRatio = 5 }, `Service.TraceSampleRatio: want 0 to 1, got 5`},
+		"collector that moves":       {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:latest" }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "public.ecr.aws/a/b:latest"`},
+		"collector without digest":   {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:v1" }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "public.ecr.aws/a/b:v1"`},
+		"collector takes CPU":        {func(e *Environment) { e.Service.CollectorCPU = 4096 }, `Service.CollectorCPU: want more than 0 and less than Service.CPU, 4096, got 4096`},
+		"collector takes all":        {func(e *Environment) { e.Service.CollectorMemoryMiB = 8192 }, `Service.CollectorMemoryMiB: want at least 6, and as much less than Service.MemoryMiB, 8192, got 8192`},
+		"collector that ECS refuses": {func(e *Environment) { e.Service.CollectorMemoryMiB = 5 }, `Service.CollectorMemoryMiB: want at least 6, and as much less than Service.MemoryMiB, 8192, got 5`},
+		"service that ECS refuses":   {func(e *Environment) { e.Service.CollectorMemoryMiB = 8187 }, `Service.CollectorMemoryMiB: want at least 6, and as much less than Service.MemoryMiB, 8192, got 8187`},
+		"log retention":              {func(e *Environment) { e.Service.LogRetentionDays = 4 }, `Service.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 4`},
 	})
 }
 
@@ -468,16 +476,17 @@ func TestHealthChecksThatALoadBalancerRefuses(t *testing.T) {
 
 func TestObservabilityThatSeesNothing(t *testing.T) {
 	assertRefused(t, large, map[string]refusal{
-		"latency":           {func(e *Environment) { e.Observability.LatencyTarget = 0 }, `Observability.LatencyTarget: want whole milliseconds, 1ms to 1m0s, got 0s`},
-		"tail under P95":    {func(e *Environment) { e.Observability.TailLatencyTarget = time.Millisecond }, `Observability.TailLatencyTarget: want at least Observability.LatencyTarget, 100ms, got 1ms`},
-		"log retention":     {func(e *Environment) { e.Observability.LogRetentionDays = 91 }, `Observability.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 91`},
-		"errors":            {func(e *Environment) { e.Observability.ErrorRatePercent = 0 }, `Observability.ErrorRatePercent: want more than 0, at most 100, got 0`},
-		"blocks":            {func(e *Environment) { e.Observability.WAFBlocksPerMinute = 0 }, `Observability.WAFBlocksPerMinute: want at least 1, got 0`},
-		"lag":               {func(e *Environment) { e.Observability.ConsumerLagRecords = 0 }, `Observability.ConsumerLagRecords: want at least 1, got 0`},
-		"metric retention":  {func(e *Environment) { e.Observability.MetricRetentionDays = 1096 }, `Observability.MetricRetentionDays: want 1 to 1095, got 1096`},
-		"Grafana 11":        {func(e *Environment) { e.Observability.GrafanaVersion = "11.2" }, `Observability.GrafanaVersion: want a version of Managed Grafana, such as 10.4 (9, 10, 12, 13 are documented), got "11.2"`},
-		"Grafana's patch":   {func(e *Environment) { e.Observability.GrafanaVersion = "10.4.1" }, `Observability.GrafanaVersion: want a version of Managed Grafana, such as 10.4 (9, 10, 12, 13 are documented), got "10.4.1"`},
-		"scrapes too often": {func(e *Environment) { e.Observability.ScrapeInterval = 15 * time.Second }, `Observability.ScrapeInterval: want whole seconds, 30s to 5m0s, got 15s`},
+		"latency":            {func(e *Environment) { e.Observability.LatencyTarget = 0 }, `Observability.LatencyTarget: want whole milliseconds, 1ms to 1m0s, got 0s`},
+		"tail under P95":     {func(e *Environment) { e.Observability.TailLatencyTarget = time.Millisecond }, `Observability.TailLatencyTarget: want whole milliseconds, 100ms to 1m0s, got 1ms`},
+		"tail never crossed": {func(e *Environment) { e.Observability.TailLatencyTarget = 61 * time.Second }, `Observability.TailLatencyTarget: want whole milliseconds, 100ms to 1m0s, got 1m1s`},
+		"log retention":      {func(e *Environment) { e.Observability.LogRetentionDays = 91 }, `Observability.LogRetentionDays: want a retention of CloudWatch Logs (1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653), got 91`},
+		"errors":             {func(e *Environment) { e.Observability.ErrorRatePercent = 0 }, `Observability.ErrorRatePercent: want more than 0, at most 100, got 0`},
+		"blocks":             {func(e *Environment) { e.Observability.WAFBlocksPerMinute = 0 }, `Observability.WAFBlocksPerMinute: want at least 1, got 0`},
+		"lag":                {func(e *Environment) { e.Observability.ConsumerLagRecords = 0 }, `Observability.ConsumerLagRecords: want at least 1, got 0`},
+		"metric retention":   {func(e *Environment) { e.Observability.MetricRetentionDays = 1096 }, `Observability.MetricRetentionDays: want 1 to 1095, got 1096`},
+		"Grafana 11":         {func(e *Environment) { e.Observability.GrafanaVersion = "11.2" }, `Observability.GrafanaVersion: want a version of Managed Grafana, such as 10.4 (9, 10, 12, 13 are documented), got "11.2"`},
+		"Grafana's patch":    {func(e *Environment) { e.Observability.GrafanaVersion = "10.4.1" }, `Observability.GrafanaVersion: want a version of Managed Grafana, such as 10.4 (9, 10, 12, 13 are documented), got "10.4.1"`},
+		"scrapes too often":  {func(e *Environment) { e.Observability.ScrapeInterval = 15 * time.Second }, `Observability.ScrapeInterval: want whole seconds, 30s to 5m0s, got 15s`},
 	})
 }
 
@@ -505,6 +514,7 @@ func TestDRThatTheResidencySwitchOrAWSForbids(t *testing.T) {
 		"mode unknown": {func(e *Environment) { e.DR.Mode = "active" }, `DR.Mode: want one of none, backup, standby, got "active"`},
 		"data must stay": {func(e *Environment) { e.DR.AllowDataOutsideBrazil = false },
 			`DR.Mode: want "none" while DR.AllowDataOutsideBrazil is false: give up the copies, or allow the transfer once it has a legal basis, got "standby"`},
+		"suffix of a restored cluster": {func(e *Environment) { e.DR.ClusterSuffix = "-restored" }, `DR.ClusterSuffix: want another end than that of a restored cluster, whose place the standby would take, got "-restored"`},
 		"suffix":                       {func(e *Environment) { e.DR.ClusterSuffix = "2" }, `DR.ClusterSuffix: want nothing, or a hyphen and 1 to 8 lower-case letters and digits, such as "-b", got "2"`},
 		"class unknown":                {func(e *Environment) { e.DR.InstanceType = "" }, `DR.InstanceType: want an Aurora MySQL class offered in us-east-1, without "db." (families r6g, r6i, r7g, r7i, r8g, t4g), got ""`},
 		"class burstable":              {func(e *Environment) { e.DR.InstanceType = "t4g.large" }, "DR.InstanceType: want a class that is not burstable in a global database, got \"t4g.large\"\nDR.InstanceType: want a class of at least the 65536 MiB of Database.InstanceType, r6g.2xlarge, got \"t4g.large\""},
