@@ -125,6 +125,17 @@ func (e environment) exists(region, dimension, value string) bool {
 	if dimension == "CacheClusterId" {
 		value = member.ReplaceAllString(value, "")
 	}
+	if dimension == "Rule" { // its metric's name: waf-metrics.html, as above
+		for _, acl := range e.everywhere("AWS::WAFv2::WebACL") {
+			rules, _ := acl.Properties["Rules"].([]any)
+			for _, rule := range rules {
+				if acl.stack.region == region && at(rule, "VisibilityConfig", "MetricName") == value {
+					return true
+				}
+			}
+		}
+		return false
+	}
 	source := named[dimension]
 	for _, candidate := range e.everywhere(source.resourceType) {
 		if candidate.stack.region == region && candidate.Properties[source.property] == value {
