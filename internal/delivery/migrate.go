@@ -46,6 +46,9 @@ func (o MigrateOptions) command() []string {
 // Migrate runs the migration task, follows its log, and fails with the task's
 // own exit status: [exit.SchemaTooNew] when the schema is too new for the release.
 func (s *Session) Migrate(ctx context.Context, options MigrateOptions) error {
+	if options.ImageTag == config.NoImage {
+		return exit.With(exit.Refused, "--image-tag: want the tag of a release, got %q", options.ImageTag)
+	}
 	if err := s.identify(ctx); err != nil {
 		return err
 	}

@@ -68,6 +68,11 @@ func (s *Session) ReplacePassword(ctx context.Context, options PasswordOptions) 
 	if err != nil {
 		return err
 	}
+	release, err := s.hold("password")
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := s.identify(ctx); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/config"
 	"wallet-infra/internal/exit"
 )
 
@@ -64,6 +65,9 @@ func TestTwoCommandsDoNotChangeOneEnvironmentAtOnce(t *testing.T) {
 		"destroy":  destroy(DestroyOptions{Yes: true}),
 		"rollback": rollback(RollbackOptions{Yes: true}),
 		"migrate":  migrate(MigrateOptions{Yes: true}),
+		"password": func(ctx context.Context, s *Session) error {
+			return s.ReplacePassword(ctx, PasswordOptions{Of: "cache", Yes: true})
+		},
 	} {
 		err := inside(command)
 		assert.Equal(t, exit.Refused, exit.Of(err), name)
@@ -74,6 +78,20 @@ func TestTwoCommandsDoNotChangeOneEnvironmentAtOnce(t *testing.T) {
 	require.NoError(t, inside(migrate(MigrateOptions{Status: true})))
 	_, err := w.run("", false, deploy("1.1.0"))
 	require.NoError(t, err, "the lock ends with the command")
+}
+
+// "none" names no release: it is judged before anybody is asked to sign in.
+func TestNoReleaseIsNoneToMigrateOrToReturnTo(t *testing.T) {
+	w := newWorld(t)
+	for name, command := range map[string]func(context.Context, *Session) error{
+		"--to":        rollback(RollbackOptions{To: config.NoImage, Yes: true}),
+		"--image-tag": migrate(MigrateOptions{ImageTag: config.NoImage, Yes: true}),
+	} {
+		_, err := w.run("", false, command)
+		assert.Equal(t, exit.Refused, exit.Of(err), name)
+		assert.ErrorContains(t, err, name+`: want the tag of a release, got "none"`)
+	}
+	assert.Empty(t, w.calls)
 }
 
 // What a person has read and approved stands in files that others can write.

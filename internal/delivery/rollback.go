@@ -29,6 +29,9 @@ func (s *Session) Rollback(ctx context.Context, options RollbackOptions) error {
 	if _, err := Select(s.Env.Name, options.To); err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}
+	if options.To == config.NoImage {
+		return exit.With(exit.Refused, "--to: want the tag of a release, got %q", options.To)
+	}
 	release, err := s.hold("rollback")
 	if err != nil {
 		return err
