@@ -12,10 +12,11 @@ if [ $# -ne 1 ]; then usage >&2; exit 1; fi
 facts=$(cd "$root" && go run ./cmd/pipeline --env "$1")
 fact() { sed -n "s/^$1=//p" <<<"$facts"; }
 region=$(fact region) registry=$(fact registry) repository=$(fact collector_repository) digest=$(fact collector_digest)
-aws sts get-caller-identity --query Account --output text | grep -qx "$(fact account)" || {
-  echo "collector: these credentials are not of the account $(fact account)" >&2
+account=$(aws sts get-caller-identity --query Account --output text) || exit 1
+if [ "$account" != "$(fact account)" ]; then
+  echo "collector: these credentials are of the account $account, not of $(fact account)" >&2
   exit 1
-}
+fi
 there() { aws ecr describe-images --region "$region" --repository-name "$repository" --image-ids "imageDigest=$digest" --query 'imageDetails[0].imageDigest' --output text; }
 if there 2> /dev/null; then
   echo "collector: it is there already"

@@ -25,10 +25,11 @@ fi
 facts=$(go run ./cmd/pipeline --env "$1")
 fact() { sed -n "s/^$1=//p" <<< "$facts"; }
 from=$(fact registry)
-aws sts get-caller-identity --query Account --output text | grep -qx "$(fact account)" || {
-  echo "copy-images: these credentials are not of the account $(fact account)" >&2
+account=$(aws sts get-caller-identity --query Account --output text) || exit 1
+if [ "$account" != "$(fact account)" ]; then
+  echo "copy-images: these credentials are of the account $account, not of $(fact account)" >&2
   exit 1
-}
+fi
 to="$(fact account).dkr.ecr.$3.amazonaws.com"
 aws ecr get-login-password --region "$(fact region)" | docker login --username AWS --password-stdin "$from"
 aws ecr get-login-password --region "$3" | docker login --username AWS --password-stdin "$to"

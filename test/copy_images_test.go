@@ -33,7 +33,7 @@ func TestImagesThatExistReachTheSecondRegion(t *testing.T) {
 	}
 	output, err := copyAs("999999999999")
 	require.Error(t, err, output)
-	assert.Contains(t, output, "not of the account")
+	assert.Contains(t, output, "of the account 999999999999, not of "+config.Production().Site.Account)
 	content, err := os.ReadFile(log)
 	require.NoError(t, err)
 	assert.NotContains(t, string(content), "docker", "nobody signs in to a registry of another account")

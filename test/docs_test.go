@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,4 +95,28 @@ var notInSlug = regexp.MustCompile(`[^\p{L}\p{N}\- _]`)
 func slug(heading string) string {
 	kept := notInSlug.ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), "")
 	return strings.ReplaceAll(kept, " ", "-")
+}
+
+// A document that the README does not name is found by nobody, and a file that is gone
+// sends its reader nowhere.
+func TestEveryDocumentAndFileIsFound(t *testing.T) {
+	pages := documents(t)
+	for path := range pages {
+		assert.Truef(t, path == "README.md" || slices.Contains(pages["README.md"].links, path), "the README does not link %s", path)
+	}
+	var names []string
+	require.NoError(t, fs.WalkDir(os.DirFS(".."), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && slices.Contains([]string{".git", "build", "cdk.out", "node_modules"}, path) {
+			return fs.SkipDir
+		}
+		names = append(names, "/"+path)
+		return err
+	}))
+	for path := range pages {
+		source, err := os.ReadFile(filepath.Join("..", path))
+		require.NoError(t, err)
+		for _, file := range regexp.MustCompile("`([\\w./-]+\\.(go|sh|mod|mjs))`").FindAllStringSubmatch(string(source), -1) {
+			assert.Truef(t, slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, "/"+file[1]) }), "%s: there is no %s", path, file[1])
+		}
+	}
 }
