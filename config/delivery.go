@@ -78,6 +78,10 @@ const MigrationConnections = 2
 // up after 36 hours, and refuses a service that would take more than 33.
 const MostDelivery = 33 * time.Hour
 
+// mostUpdate is when CloudFormation gives the update of a service up, its hooks
+// included.
+const mostUpdate = 36 * time.Hour
+
 // steps is the number of steps after which [Linear] waits: not after the last one.
 func (d Delivery) steps() int {
 	if d.Strategy != Linear || d.StepPercent <= 0 {

@@ -48,6 +48,7 @@ func TestDeliveryThatECSOrCloudFormationRefuses(t *testing.T) {
 	} {
 		env := large()
 		delivery.Rollback, delivery.Migration = env.Delivery.Rollback, env.Delivery.Migration
+		delivery.Migration.Timeout = time.Hour // the longest strategy leaves no time for more
 		env.Delivery = delivery
 		assert.NoError(t, env.Validate(), name)
 	}
@@ -68,9 +69,11 @@ func TestRollbackThatNeverOrAlwaysComes(t *testing.T) {
 func TestMigrationThatFargateOrADeploymentRefuses(t *testing.T) {
 	migration := func(e *Environment) *Migration { return &e.Delivery.Migration }
 	assertRefused(t, large, map[string]refusal{
-		"size":           {func(e *Environment) { migration(e).MemoryMiB = 512 }, `Delivery.Migration.MemoryMiB: want a Fargate size: 1024 to 4096 MiB in steps of 1024 for CPU 512, got 512`},
-		"start at once":  {func(e *Environment) { migration(e).StartTimeout = 0 }, `Delivery.Migration.StartTimeout: want whole seconds, 1m0s to 1h0m0s, got 0s`},
-		"end at once":    {func(e *Environment) { migration(e).Timeout = 0 }, `Delivery.Migration.Timeout: want whole seconds, 1m0s to 22h0m0s, got 0s`},
+		"size":          {func(e *Environment) { migration(e).MemoryMiB = 512 }, `Delivery.Migration.MemoryMiB: want a Fargate size: 1024 to 4096 MiB in steps of 1024 for CPU 512, got 512`},
+		"start at once": {func(e *Environment) { migration(e).StartTimeout = 0 }, `Delivery.Migration.StartTimeout: want whole seconds, 1m0s to 1h0m0s, got 0s`},
+		"end at once":   {func(e *Environment) { migration(e).Timeout = 0 }, `Delivery.Migration.Timeout: want whole seconds, 1m0s to 22h0m0s, got 0s`},
+		"update that CloudFormation gives up": {func(e *Environment) { e.Delivery.Bake, migration(e).Timeout = 20*time.Hour, 20*time.Hour },
+			`Delivery.Migration.Timeout: want so much that with the start, every wait and an hour for the tasks it is at most 36h0m0s, after which CloudFormation gives an update up, not 41h15m0s, got 20h0m0s`},
 		"over its stage": {func(e *Environment) { migration(e).Timeout = 23 * time.Hour }, `Delivery.Migration.Timeout: want whole seconds, 1m0s to 22h0m0s, got 23h0m0s`},
 	})
 }
