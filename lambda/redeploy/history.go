@@ -49,7 +49,8 @@ func (h handler) deployments(ctx context.Context, since time.Time) (history, err
 	if err != nil || len(ended) == 0 {
 		return seen, err
 	}
-	return seen, h.endedBy(ctx, ended, &seen)
+	err = h.endedBy(ctx, ended, &seen) // first: the order within a return is not specified
+	return seen, err
 }
 
 // mostDescribed is how many deployments DescribeServiceDeployments takes.
