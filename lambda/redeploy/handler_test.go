@@ -144,19 +144,23 @@ func TestATaskThatHasStoppedHoldsNothing(t *testing.T) {
 
 // An event's time has no fraction, a task's has.
 func TestATaskOfTheSameSecondIsNotTrusted(t *testing.T) {
-	w := newWorld()
-	w.ecs.Tasks = nil
-	w.ecs.Run("same", noon.Add(500*time.Millisecond))
-	assert.Equal(t, []string{"a"}, w.kept(t, rotation("a", noon)))
-	assert.Len(t, w.ecs.Updates, 1)
+	for _, after := range []time.Duration{500 * time.Millisecond, time.Second} {
+		w := newWorld()
+		w.ecs.Tasks = nil
+		w.ecs.Run("same", noon.Add(after))
+		assert.Equal(t, []string{"a"}, w.kept(t, rotation("a", noon)), after)
+		assert.Len(t, w.ecs.Updates, 1, after)
+	}
 }
 
 func TestADeploymentFromBeforeTheRotationCountsForNothing(t *testing.T) {
 	for _, status := range []types.ServiceDeploymentStatus{"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL"} {
-		w := newWorld()
-		w.ecs.Deploy("before", status, noon.Add(-time.Minute))
-		assert.Equal(t, []string{"a"}, w.kept(t, rotation("a", noon)), status)
-		assert.Len(t, w.ecs.Updates, 1, status)
+		for _, after := range []time.Duration{-time.Minute, 500 * time.Millisecond, time.Second} { // an event's time has no fraction
+			w := newWorld()
+			w.ecs.Deploy("before", status, noon.Add(after))
+			assert.Equal(t, []string{"a"}, w.kept(t, rotation("a", noon)), status)
+			assert.Len(t, w.ecs.Updates, 1, "%s %s", status, after)
+		}
 	}
 }
 
