@@ -60,6 +60,9 @@ func (e Environment) DatabaseLogGroup(r Region, log string) string {
 	return fmt.Sprintf("/aws/rds/cluster/%s/%s", e.DatabaseClusterName(r), log)
 }
 
+// Restorer is the role by which a person restores the database.
+func (e Environment) Restorer() string { return e.Prefix() + "-restorer" }
+
 // DatabaseAdminSecret and DatabaseAppSecret hold the two database users.
 func (e Environment) DatabaseAdminSecret() string { return e.Prefix() + "/database/admin" }
 

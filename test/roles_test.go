@@ -125,6 +125,17 @@ const (
 	eitherPlace = "StringEquals|aws:RequestedRegion|FIRST|SECOND"
 )
 
+// inBoth are resources of RDS in either region, whose name stands for PLACE.
+func inBoth(names ...string) string {
+	var all []string
+	for _, region := range []string{"REGION", "OTHER"} {
+		for _, name := range names {
+			all = append(all, "arn:aws:rds:"+region+":ACCOUNT:"+strings.ReplaceAll(name, "PLACE", region))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
 // roles are what each role's task needs, by the path of its construct.
 var roles = map[string][]right{
 	"WalletTaskDefinitionExecutionRole": {
@@ -244,6 +255,21 @@ var roles = map[string][]right{
 		{without: "a backup cannot be decrypted", actions: "kms:Decrypt kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo", on: "arn:aws:kms:REGION:ACCOUNT:key/*", when: []string{ownKeys, "StringEquals|kms:ViaService|rds.REGION.amazonaws.com"}, source: managedPolicy + "AWSBackupServiceRolePolicyForRestores.html"},
 		{without: "a trial does not find the backup's key", actions: "kms:DescribeKey", on: "arn:aws:kms:REGION:ACCOUNT:key/*", when: []string{ownKeys}, source: managedPolicy + "AWSBackupServiceRolePolicyForRestores.html"},
 		{without: "a restored database cannot be encrypted", actions: "kms:CreateGrant", on: "arn:aws:kms:REGION:ACCOUNT:key/*", when: []string{ownKeys, forAWS}, source: managedPolicy + "AWSBackupServiceRolePolicyForRestores.html"},
+	},
+	"BackupRestorer": {
+		{without: "nobody can take on the restore of the database", who: "account ACCOUNT", actions: "sts:AssumeRole", source: serviceRoles + "list_amazonrds.html"},
+		{without: "the database cannot be restored", actions: "rds:RestoreDBClusterFromSnapshot rds:RestoreDBClusterToPointInTime",
+			on: "arn:aws:rds:REGION:ACCOUNT:cluster:wallet-ENV-REGION arn:aws:rds:OTHER:ACCOUNT:cluster:wallet-ENV-OTHER* " + inBoth("cluster:wallet-ENV-PLACE-restored", "cluster-snapshot:awsbackup:*", "cluster-pg:*", "og:default:*", "subgrp:*", "pg:*"), source: serviceRoles + "list_amazonrds.html"},
+		{without: "a restored database answers nobody", actions: "rds:CreateDBInstance",
+			on: inBoth("cluster:wallet-ENV-PLACE-restored", "db:wallet-ENV-PLACE-restored-1", "cluster-pg:*", "og:default:*", "subgrp:*", "pg:*"), source: serviceRoles + "list_amazonrds.html"},
+		{without: "nobody knows what a restored database was made from", actions: "rds:AddTagsToResource",
+			on: inBoth("cluster:wallet-ENV-PLACE-restored", "db:wallet-ENV-PLACE-restored-1"), source: serviceRoles + "list_amazonrds.html"},
+		{without: "a restored database stays, and costs", actions: "rds:DeleteDBCluster", on: inBoth("cluster:wallet-ENV-PLACE-restored"), source: serviceRoles + "list_amazonrds.html"},
+		{without: "a restored database's instance stays, and costs", actions: "rds:DeleteDBInstance", on: inBoth("db:wallet-ENV-PLACE-restored-1"), source: serviceRoles + "list_amazonrds.html"},
+		{without: "a restore does not see when it has ended", actions: "rds:DescribeDBClusterSnapshots rds:DescribeDBClusters rds:DescribeDBInstances",
+			on: inBoth("cluster:*", "db:*", "cluster-snapshot:*"), source: serviceRoles + "list_amazonrds.html"},
+		{without: "a restore does not find the key", actions: "kms:DescribeKey", on: "arn:aws:kms:REGION:ACCOUNT:key/* arn:aws:kms:OTHER:ACCOUNT:key/*", when: []string{ownKeys}, source: "AmazonRDS/latest/AuroraUserGuide/Overview.Encryption.Keys.html"},
+		{without: "a restored database cannot be encrypted", actions: "kms:CreateGrant", on: "arn:aws:kms:REGION:ACCOUNT:key/* arn:aws:kms:OTHER:ACCOUNT:key/*", when: []string{ownKeys, forAWS}, source: "AmazonRDS/latest/AuroraUserGuide/Overview.Encryption.Keys.html"},
 	},
 	"StorageBackupsReplicationRole": {
 		{without: "no backup object is copied", who: "Service s3.amazonaws.com", actions: "sts:AssumeRole", source: replicationS3},

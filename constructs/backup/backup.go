@@ -54,6 +54,7 @@ func New(scope constructs.Construct, props Props) Backup {
 		Env: props.Env, Region: props.Env.Primary, Network: props.Network, Vault: vault, Clusters: []string{*props.Cluster.ClusterArn()},
 	})
 	newExport(own, props)
+	newRestorer(own, props.Env)
 	return Backup{Vault: vault, Watch: newWatch(own, props)}
 }
 
