@@ -1120,7 +1120,7 @@ func TestTheLimitsAreTheAgreedOnes(t *testing.T) {
 	// The memory of an r6g.large and an r6g.2xlarge ("Hardware specifications for DB
 	// instance classes for Aurora").
 	for name, memory := range map[string]int{"staging": 16 * 1024, "production": 64 * 1024} {
-		assert.Equal(t, memory, platform(t)[name].Database.MemoryMiB(), name)
+		assert.Equalf(t, memory, platform(t)[name].Database.MemoryMiB(), "%s: the memory of which the alarm takes a share, for the instance class that the seed asks for", name)
 		watch := platform(t)[name].Observability
 		assert.Equal(t, want, watch.Limits, name)
 		assert.Equal(t, 1000, watch.WAFBlocksPerMinute, name)
