@@ -4,10 +4,10 @@ import "time"
 
 // What the deployment must know of the application, read from its repository.
 
-// One task of the wallet service declares three pools of database connections. The
-// default one does all the work: Hibernate Reactive in Quarkus 3.8 knows no other
-// (quarkusio/quarkus, pull request 35493 and issue 39049). The two named ones, "write"
-// and "read", answer health checks, for which [NamedPoolSize] is plenty.
+// NamedPools are the pools of database connections that a task declares beside the
+// default one, which does all the work: Hibernate Reactive in Quarkus 3.8 knows no
+// other (quarkusio/quarkus, pull request 35493 and issue 39049). They are "write" and
+// "read", and answer health checks, for which [NamedPoolSize] is plenty.
 const NamedPools = 2
 
 // NamedPoolSize is the connections of each of them.
