@@ -31,11 +31,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 	logKey := newLogKey(stack, env, "compute-logs")
 	images := registry.New(stack, env)
 	entrance := edge.New(stack, edge.Props{
-		Env:        env,
-		Region:     env.Primary,
-		Network:    network.Network,
-		AccessLogs: data.Buckets.Logs,
-		LogKey:     logKey,
+		Env: env, Region: env.Primary, Network: network.Network, AccessLogs: data.Buckets.Logs, LogKey: logKey,
 	})
 	database, owner := databases(data)
 	wallet := service.New(stack, service.Props{

@@ -207,8 +207,8 @@ func TestReferencesStayInsideTheEnvironment(t *testing.T) {
 			}
 			for _, stack := range env.sorted() {
 				raw := string(stack.raw) // which a failure is not to print
-				assert.Falsef(t, strings.Contains(raw, platform(t)[other].Prefix()), "%s names something of %s", stack.name, other)
-				assert.Falsef(t, strings.Contains(raw, platform(t)[other].Site.Account), "%s names the account of %s: Site.Account is each environment's own", stack.name, other)
+				refuse(t, strings.Contains(raw, platform(t)[other].Prefix()), "%s names something of %s", stack.name, other)
+				refuse(t, strings.Contains(raw, platform(t)[other].Site.Account), "%s names the account of %s: Site.Account is each environment's own", stack.name, other)
 			}
 		}
 	})

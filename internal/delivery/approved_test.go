@@ -36,7 +36,7 @@ func TestCodeThatLaysInTheBucketUnderTheRightNameIsNotTakenForTheReviewed(t *tes
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.put(functionKey, body)
+			w.overwrite(body)
 			_, err := w.run("", false, func(ctx context.Context, s *Session) error { return s.Prepare(ctx, "r1", DeployOptions{}) })
 			assert.Equal(t, exit.Stale, exit.Of(err))
 			assert.ErrorContains(t, err, functionKey+" in assets is not the code that was synthesized")
@@ -50,12 +50,12 @@ func TestCodeThatLaysInTheBucketUnderTheRightNameIsNotTakenForTheReviewed(t *tes
 
 func TestCodeThatWasReplacedAfterTheReviewIsNotDeployed(t *testing.T) {
 	for name, change := range map[string]func(*world){
-		"other code":               func(w *world) { w.put(functionKey, evil) },
-		"the same code, once more": func(w *world) { w.put(functionKey, w.objects[functionKey].body) },
+		"other code":               func(w *world) { w.overwrite(evil) },
+		"the same code, once more": func(w *world) { w.overwrite(w.objects[functionKey].body) },
 		"replaced, and put back": func(w *world) {
 			good := w.objects[functionKey].body
-			w.put(functionKey, evil)
-			w.put(functionKey, good)
+			w.overwrite(evil)
+			w.overwrite(good)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestAFunctionThatRunsOtherCodeThanTheReviewedIsFound(t *testing.T) {
 	w, path := reviewed(t)
 	w.onCDK = func(arguments []string) int {
 		if arguments[1] == "Staging/Data" {
-			w.put(functionKey, evil)
+			w.overwrite(evil)
 		}
 		return 0
 	}

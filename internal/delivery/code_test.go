@@ -57,14 +57,14 @@ func writeAssets(dir string) {
 // upload plays the CLI, which leaves alone what is there already under that name.
 func (w *world) upload() {
 	if _, there := w.objects[functionKey]; !there {
-		w.put(functionKey, packed(map[string]string{"bootstrap": program}))
+		w.overwrite(packed(map[string]string{"bootstrap": program}))
 	}
 }
 
-// put writes an object, as a new version.
-func (w *world) put(key string, body []byte) {
+// overwrite writes the function's code, as a new version.
+func (w *world) overwrite(body []byte) {
 	w.versions++
-	w.objects[key] = stored{body, fmt.Sprintf("v%d", w.versions)}
+	w.objects[functionKey] = stored{body, fmt.Sprintf("v%d", w.versions)}
 }
 
 // run puts the code that lies in the bucket into the function, as CloudFormation does.

@@ -340,8 +340,8 @@ func TestAnAdministratorsRotationThatWasGivenUpIsNotLostForEver(t *testing.T) {
 	secret.Values["stuck"] = strings.ReplaceAll(adminNew, "generated", "given-up")
 	secret.Values["other"] = strings.ReplaceAll(adminNew, "db.example", "evil.example")
 	w.db.passwords["wallet_admin"] = "given-up"
-	open := w.handler.open
-	w.handler.open = func(c walletdb.Credentials) (*sql.DB, error) {
+	open := w.open
+	w.open = func(c walletdb.Credentials) (*sql.DB, error) {
 		assert.Equal(t, "db.example", c.Host, "the administrator goes nowhere else")
 		return open(c)
 	}
@@ -405,7 +405,7 @@ func TestTwoCallsOfOneStepStoreOnePassword(t *testing.T) {
 
 func TestTheFunctionSaysWhyBeforeLambdaKillsIt(t *testing.T) {
 	w := newWorld()
-	w.handler.pause = time.Hour
+	w.pause = time.Hour
 	w.store.Break = awsfake.Always(awsfake.Throttled, "DescribeSecret")
 	ctx := soon(t)
 	require.ErrorContains(t, w.handle(ctx, step("createSecret", "app")), "createSecret: describe the secret: api error ThrottlingException")

@@ -345,7 +345,7 @@ func TestInTheOtherRegionATaskMustBeYoungerThanTheCopyOfThePassword(t *testing.T
 		"the password was replaced meanwhile": {copied{stages: map[string][]string{"new": {"AWSPREVIOUS"}}}, -time.Hour, 1, false},
 	} {
 		w := newWorld()
-		w.handler.delay, w.handler.secrets = 5*time.Minute, each.copied
+		w.delay, w.secrets = 5*time.Minute, each.copied
 		w.ecs.Tasks = nil
 		w.ecs.Run("task", noon.Add(each.task))
 		w.now = noon.Add(30 * time.Minute)

@@ -440,11 +440,12 @@ func (q *queryReader) read(node parsing.ASTNode, form json.RawMessage) json.RawM
 		return form
 	case parsing.ASTLiteral, parsing.ASTExpRef:
 		return anything
+	default: // multiselects, comparisons, functions
+		for _, child := range node.Children {
+			q.read(child, form)
+		}
+		return anything
 	}
-	for _, child := range node.Children { // multiselects, comparisons, functions
-		q.read(child, form)
-	}
-	return anything
 }
 
 func listOf(form json.RawMessage) json.RawMessage {

@@ -51,6 +51,7 @@ func (c *Calls) do(operation string, happen func() error) error {
 	}
 	c.Log = append(c.Log, operation)
 	switch fault {
+	case None:
 	case Throttled:
 		return &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded"}
 	case Denied:
