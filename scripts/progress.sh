@@ -6,6 +6,6 @@ what=$1
 shift
 start=$SECONDS
 # A sleep that outlives this must not keep the output open.
-while sleep 10 < /dev/null > /dev/null 2>&1; do echo "$what: $((SECONDS - start)) s" >&2; done &
+while sleep 10 > /dev/null; do echo "$what: $((SECONDS - start)) s" >&2; done &
 trap 'kill %1' EXIT
 "$@"

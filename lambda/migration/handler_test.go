@@ -14,13 +14,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/internal/migrations"
+	"wallet-infra/lambda/internal/awsfake"
 	"wallet-infra/lambda/internal/hook"
+)
+
+// What the fake of ECS calls its parts.
+const (
+	cluster    = awsfake.MigrationCluster
+	deployment = awsfake.Deployment
+	service    = awsfake.ServiceARN
+	blue       = awsfake.Blue
+	green      = awsfake.Green
+	registry   = awsfake.Registry
 )
 
 // platform is ECS as the function sees it: the API that it calls, and the caller.
 type platform struct {
 	t *testing.T
-	*fakeECS
+	*awsfake.Migrations
 	handler handler
 	clock   time.Time
 	logged  []string
@@ -31,7 +42,7 @@ type platform struct {
 func newPlatform(t *testing.T) *platform {
 	p := &platform{t: t, clock: time.Date(2026, 11, 25, 22, 0, 0, 0, time.UTC)}
 	var api ecsAPI
-	p.fakeECS, api = newFakeECS(t, func() time.Time { return p.clock })
+	p.Migrations, api = awsfake.NewMigrations(t, func() time.Time { return p.clock })
 	p.handler = handler{
 		settings: settings{
 			cluster: cluster, taskDefinition: "migrate:7", container: "migrate",
@@ -71,9 +82,9 @@ func (p *platform) deploy(between ...func()) hook.Status {
 		if !p.forgets {
 			maps.Copy(p.event.Details, answer.Details)
 		}
-		p.lock.Lock()
+		p.Lock.Lock()
 		p.clock = p.clock.Add(time.Duration(answer.CallBackDelay) * time.Second)
-		p.lock.Unlock()
+		p.Lock.Unlock()
 		for _, then := range between {
 			then()
 		}
@@ -85,9 +96,9 @@ func (p *platform) deploy(between ...func()) hook.Status {
 func (p *platform) log() string { return strings.Join(p.logged, "\n") }
 
 // only is the one task that was made.
-func (p *platform) only() *fakeTask {
-	require.Len(p.t, p.tasks, 1, "the migration ran more than once, or never")
-	for _, task := range p.tasks {
+func (p *platform) only() *awsfake.MigrationTask {
+	require.Len(p.t, p.Tasks, 1, "the migration ran more than once, or never")
+	for _, task := range p.Tasks {
 		return task
 	}
 	return nil
@@ -100,9 +111,9 @@ func (p *platform) ages(calls, exit int) func() {
 		if task.LastStatus == "STOPPED" {
 			return
 		}
-		p.start(task)
+		p.Start(task)
 		if calls--; calls == 0 {
-			p.exit(task, exit)
+			p.Exit(task, exit)
 		}
 	}
 }
@@ -112,8 +123,8 @@ func TestADeploymentWaitsForItsMigration(t *testing.T) {
 	assert.Equal(t, hook.Succeeded, p.deploy(p.ages(4, 0)))
 	task := p.only()
 	assert.Equal(t, "migrate:7", task.Definition)
-	assert.Equal(t, 5, p.calls["DescribeTasks"], "one look at each call, none of which waits")
-	assert.Equal(t, 1, p.calls["RunTask"])
+	assert.Equal(t, 5, p.Calls["DescribeTasks"], "one look at each call, none of which waits")
+	assert.Equal(t, 1, p.Calls["RunTask"])
 	assert.Contains(t, p.log(), task.ARN)
 }
 
@@ -160,7 +171,7 @@ func TestEveryExitStatusOfTheRunnerIsExplained(t *testing.T) {
 
 func TestAMissingImageFailsTheDeploymentWithTheReason(t *testing.T) {
 	p := newPlatform(t)
-	p.started = func(task *fakeTask) {
+	p.Started = func(task *awsfake.MigrationTask) {
 		task.LastStatus, task.StopCode = "STOPPED", "TaskFailedToStart"
 		task.Reason = "CannotPullContainerError: not found"
 		task.Containers[0].Reason = "manifest unknown"
@@ -177,25 +188,25 @@ func TestAMigrationThatDoesNotEndIsStoppedAndItsEndIsTold(t *testing.T) {
 	} {
 		p := newPlatform(t)
 		begin := p.clock
-		p.onStop = func(*fakeTask) {}
+		p.OnStop = func(*awsfake.MigrationTask) {}
 		assert.Equal(t, hook.Failed, p.deploy(p.ages(-1, 0), func() {
 			if p.clock.Sub(begin) > 11*time.Minute { // the runner takes its time
-				p.exit(p.only(), exit)
+				p.Exit(p.only(), exit)
 			}
 		}))
-		assert.Positive(t, p.calls["StopTask"])
+		assert.Positive(t, p.Calls["StopTask"])
 		assert.Contains(t, p.log(), "it did not end within 10m0s; stopping it")
 		assert.Contains(t, p.log(), want)
 	}
 	p := newPlatform(t)
-	p.onStop = func(task *fakeTask) { p.exit(task, 0) }
+	p.OnStop = func(task *awsfake.MigrationTask) { p.Exit(task, 0) }
 	assert.Equal(t, hook.Succeeded, p.deploy(p.ages(-1, 0)), "it ended well before it was told")
 }
 
 func TestATaskThatDoesNotStopIsSaidToGoOn(t *testing.T) {
 	p := newPlatform(t)
 	begin := p.clock
-	p.onStop = func(*fakeTask) {}
+	p.OnStop = func(*awsfake.MigrationTask) {}
 	assert.Equal(t, hook.Failed, p.deploy(p.ages(-1, 0)))
 	assert.Equal(t, 13*time.Minute, p.clock.Sub(begin))
 	assert.Contains(t, p.log(), "It may still change the schema")
@@ -205,7 +216,7 @@ func TestATaskThatDoesNotStopIsSaidToGoOn(t *testing.T) {
 func TestATaskThatStartsWhileItIsStoppedIsNotWaitedForAnew(t *testing.T) {
 	p := newPlatform(t)
 	begin := p.clock
-	p.onStop = p.start
+	p.OnStop = p.Start
 	assert.Equal(t, hook.Failed, p.deploy())
 	assert.Equal(t, 6*time.Minute, p.clock.Sub(begin))
 }
@@ -214,7 +225,7 @@ func TestATaskThatNeverStartsIsStopped(t *testing.T) {
 	for _, status := range []string{"PROVISIONING", "PENDING", "ACTIVATING"} {
 		p := newPlatform(t)
 		begin := p.clock
-		p.onStop = func(task *fakeTask) { task.LastStatus, task.stoppedAt = "STOPPED", p.clock }
+		p.OnStop = func(task *awsfake.MigrationTask) { task.LastStatus, task.StoppedAt = "STOPPED", p.clock }
 		assert.Equal(t, hook.Failed, p.deploy(func() {
 			if p.only().LastStatus != "STOPPED" {
 				p.only().LastStatus = status
@@ -223,27 +234,27 @@ func TestATaskThatNeverStartsIsStopped(t *testing.T) {
 		assert.Equal(t, 3*time.Minute+callBack, p.clock.Sub(begin), status)
 		assert.Contains(t, p.log(), "it did not start within 3m0s; stopping it")
 		assert.Contains(t, p.log(), "stopped before it started (UserInitiated)")
-		assert.Len(t, p.tasks, 1)
+		assert.Len(t, p.Tasks, 1)
 	}
 }
 
 func TestATaskThatCannotBeStoppedYetIsStoppedLater(t *testing.T) {
 	p := newPlatform(t)
 	refusals := 2
-	p.refuse = func(operation string, w http.ResponseWriter) bool {
+	p.Refuse = func(operation string, w http.ResponseWriter) bool {
 		if operation != "StopTask" || refusals == 0 {
 			return false
 		}
 		refusals--
-		return throttle(w)
+		return awsfake.Throttle(w)
 	}
 	assert.Equal(t, hook.Failed, p.deploy(p.ages(-1, 0)))
 	assert.Equal(t, "UserInitiated", p.only().StopCode)
 
 	p = newPlatform(t)
-	p.refuse = func(operation string, w http.ResponseWriter) bool {
+	p.Refuse = func(operation string, w http.ResponseWriter) bool {
 		if operation == "StopTask" {
-			refuseWith(w, 400, "InvalidParameterException", "no such cluster")
+			awsfake.RefuseWith(w, 400, "InvalidParameterException", "no such cluster")
 			return true
 		}
 		return false
@@ -261,7 +272,7 @@ func placing(refusals *int) func(string, http.ResponseWriter) bool {
 			return false
 		}
 		*refusals--
-		answer(w, map[string]any{"tasks": []any{}, "failures": []any{map[string]any{
+		awsfake.Answer(w, map[string]any{"tasks": []any{}, "failures": []any{map[string]any{
 			"reason": "Capacity is unavailable at this time. Please try again later or in a different availability zone",
 		}}})
 		return true
@@ -271,15 +282,15 @@ func placing(refusals *int) func(string, http.ResponseWriter) bool {
 func TestMissingCapacityIsWaitedFor(t *testing.T) {
 	p := newPlatform(t)
 	refusals := 3
-	p.refuse = placing(&refusals)
+	p.Refuse = placing(&refusals)
 	task := p.ages(2, 0)
 	assert.Equal(t, hook.Succeeded, p.deploy(func() {
-		if len(p.tasks) > 0 {
+		if len(p.Tasks) > 0 {
 			task()
 		}
 	}))
-	assert.Equal(t, 4, p.calls["RunTask"])
-	for name := range p.tokens {
+	assert.Equal(t, 4, p.Calls["RunTask"])
+	for name := range p.Tokens {
 		assert.True(t, strings.HasSuffix(name, "-3"), "a token that ECS refused stands for the refusal: %s", name)
 	}
 }
@@ -287,28 +298,28 @@ func TestMissingCapacityIsWaitedFor(t *testing.T) {
 func TestMissingCapacityDoesNotHoldADeploymentForEver(t *testing.T) {
 	p := newPlatform(t)
 	refusals := -1
-	p.refuse = placing(&refusals)
+	p.Refuse = placing(&refusals)
 	begin := p.clock
 	assert.Equal(t, hook.Failed, p.deploy())
 	assert.Equal(t, 3*time.Minute, p.clock.Sub(begin))
 	assert.Contains(t, p.log(), "Capacity is unavailable")
-	assert.Empty(t, p.tasks)
+	assert.Empty(t, p.Tasks)
 }
 
 func TestThrottlingIsNoFailure(t *testing.T) {
 	for _, operation := range []string{"RunTask", "DescribeTasks"} {
 		p := newPlatform(t)
 		refusals := 3
-		p.refuse = func(asked string, w http.ResponseWriter) bool {
+		p.Refuse = func(asked string, w http.ResponseWriter) bool {
 			if asked != operation || refusals == 0 {
 				return false
 			}
 			refusals--
-			return throttle(w)
+			return awsfake.Throttle(w)
 		}
 		task := p.ages(5, 0)
 		assert.Equal(t, hook.Succeeded, p.deploy(func() {
-			if len(p.tasks) > 0 {
+			if len(p.Tasks) > 0 {
 				task()
 			}
 		}), operation)
@@ -319,11 +330,11 @@ func TestThrottlingIsNoFailure(t *testing.T) {
 func TestAnAPIThatNeverAnswersFailsTheDeploymentAtLast(t *testing.T) {
 	for from, want := range map[string]time.Duration{"RunTask": 3 * time.Minute, "DescribeTasks": 16 * time.Minute} {
 		p := newPlatform(t)
-		p.refuse = func(operation string, w http.ResponseWriter) bool {
+		p.Refuse = func(operation string, w http.ResponseWriter) bool {
 			if operation != from {
 				return false
 			}
-			refuseWith(w, 500, "ServerException", "service unavailable")
+			awsfake.RefuseWith(w, 500, "ServerException", "service unavailable")
 			return true
 		}
 		begin := p.clock
@@ -342,17 +353,17 @@ func TestWhatPassesByItselfDelaysADeploymentAndDoesNotFailIt(t *testing.T) {
 	} {
 		p := newPlatform(t)
 		refusals := 3
-		p.refuse = func(operation string, w http.ResponseWriter) bool {
+		p.Refuse = func(operation string, w http.ResponseWriter) bool {
 			if operation != "RunTask" || refusals == 0 {
 				return false
 			}
 			refusals--
-			refuseWith(w, 400, kind, message)
+			awsfake.RefuseWith(w, 400, kind, message)
 			return true
 		}
 		task := p.ages(2, 0)
 		assert.Equal(t, hook.Succeeded, p.deploy(func() {
-			if len(p.tasks) > 0 {
+			if len(p.Tasks) > 0 {
 				task()
 			}
 		}), kind)
@@ -365,25 +376,25 @@ func TestWhatPassesByItselfDelaysADeploymentAndDoesNotFailIt(t *testing.T) {
 	} {
 		p := newPlatform(t)
 		fails := 2
-		p.started = func(task *fakeTask) {
+		p.Started = func(task *awsfake.MigrationTask) {
 			if fails--; fails >= 0 {
-				task.LastStatus, task.StopCode, task.Reason, task.stoppedAt = "STOPPED", "TaskFailedToStart", reason, p.clock
+				task.LastStatus, task.StopCode, task.Reason, task.StoppedAt = "STOPPED", "TaskFailedToStart", reason, p.clock
 			}
 		}
 		assert.Equal(t, hook.Succeeded, p.deploy(func() {
-			for _, task := range p.tasks {
+			for _, task := range p.Tasks {
 				if task.LastStatus != "STOPPED" {
-					p.exit(task, 0)
+					p.Exit(task, 0)
 				}
 			}
 		}), reason)
-		assert.Len(t, p.tasks, 3)
+		assert.Len(t, p.Tasks, 3)
 
 		p = newPlatform(t)
 		fails = 1000
 		begin := p.clock
-		p.started = func(task *fakeTask) {
-			task.LastStatus, task.StopCode, task.Reason, task.stoppedAt = "STOPPED", "TaskFailedToStart", reason, p.clock
+		p.Started = func(task *awsfake.MigrationTask) {
+			task.LastStatus, task.StopCode, task.Reason, task.StoppedAt = "STOPPED", "TaskFailedToStart", reason, p.clock
 		}
 		assert.Equal(t, hook.Failed, p.deploy(), reason)
 		assert.Equal(t, 3*time.Minute, p.clock.Sub(begin), "nobody waits for ever")
@@ -398,17 +409,17 @@ func TestATaskThatRanIsNotStartedAgain(t *testing.T) {
 		p := newPlatform(t)
 		assert.Equal(t, hook.Failed, p.deploy(func() {
 			task := p.only()
-			p.start(task)
+			p.Start(task)
 			task.LastStatus, task.StopCode, task.Reason = "STOPPED", code, "Timeout"
 		}))
-		assert.Len(t, p.tasks, 1)
+		assert.Len(t, p.Tasks, 1)
 		assert.Contains(t, p.log(), "stopped without a result ("+code+")")
 	}
 }
 
 func TestARefusalThatStaysFailsAtOnce(t *testing.T) {
 	p := newPlatform(t)
-	p.inactive["migrate:7"] = true
+	p.Inactive["migrate:7"] = true
 	assert.Equal(t, hook.Failed, p.call().Status)
 	assert.Contains(t, p.log(), "TaskDefinition is inactive")
 }
@@ -427,9 +438,9 @@ func TestCallsThatKnowNothingOfEachOtherShareATask(t *testing.T) {
 		})
 	}
 	all.Wait()
-	p.exit(p.only(), 0)
+	p.Exit(p.only(), 0)
 	assert.Equal(t, hook.Succeeded, p.call().Status)
-	assert.Len(t, p.tasks, 1)
+	assert.Len(t, p.Tasks, 1)
 }
 
 func TestACallWithOtherSettingsFindsTheSameTask(t *testing.T) {
@@ -437,7 +448,7 @@ func TestACallWithOtherSettingsFindsTheSameTask(t *testing.T) {
 	p.call()
 	p.handler.subnets = []string{"subnet-3"}
 	assert.Equal(t, hook.InProgress, p.call().Status)
-	p.exit(p.only(), 0)
+	p.Exit(p.only(), 0)
 	assert.Equal(t, hook.Succeeded, p.call().Status)
 }
 
@@ -446,30 +457,30 @@ func TestEachDeploymentHasItsOwnMigration(t *testing.T) {
 	p.call()
 	p.event.ResourceARN = strings.Replace(deployment, "EZe5", "Abc1", 1)
 	p.call()
-	assert.Len(t, p.tasks, 2)
+	assert.Len(t, p.Tasks, 2)
 	p.event.ResourceARN = "arn:aws:ecs:sa-east-1:111111111111:service/wallet-test/wallet-service"
 	p.call()
 	p.event.ExecutionID = "another"
 	p.call()
-	assert.Len(t, p.tasks, 4, "an ARN that is no deployment's must not join two of them")
+	assert.Len(t, p.Tasks, 4, "an ARN that is no deployment's must not join two of them")
 }
 
 // What RunTask has made, DescribeTasks may not know yet. A second task would hide what
 // the first one does.
 func TestATaskThatECSDoesNotKnowYetIsWaitedFor(t *testing.T) {
 	p := newPlatform(t)
-	p.late = 2 * time.Minute
-	p.started = func(task *fakeTask) { p.exit(task, 0) }
+	p.Late = 2 * time.Minute
+	p.Started = func(task *awsfake.MigrationTask) { p.Exit(task, 0) }
 	assert.Equal(t, hook.Succeeded, p.deploy())
-	assert.Len(t, p.tasks, 1)
+	assert.Len(t, p.Tasks, 1)
 
 	p = newPlatform(t)
 	p.event.Details = p.call().Details
-	p.late = time.Hour
+	p.Late = time.Hour
 	begin := p.clock
 	assert.Equal(t, hook.Failed, p.deploy())
 	assert.Equal(t, visible, p.clock.Sub(begin))
-	assert.Len(t, p.tasks, 1)
+	assert.Len(t, p.Tasks, 1)
 	assert.Contains(t, p.log(), "ECS has not known the task")
 }
 
