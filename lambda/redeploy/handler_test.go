@@ -82,6 +82,18 @@ func TestARotatedPasswordReplacesTheTasks(t *testing.T) {
 	assert.Empty(t, w.failed.Messages)
 }
 
+// The message comes back after the queue's visibility timeout, and one group of a FIFO
+// queue gives it to nobody before.
+func TestADeploymentThatECSShowsLateIsNotStartedTwice(t *testing.T) {
+	w := newWorld()
+	w.ecs.Late = time.Minute
+	message := rotation("a", noon)
+	assert.Equal(t, []string{"a"}, w.kept(t, message))
+	w.now = w.now.Add(10 * time.Minute)
+	assert.Equal(t, []string{"a"}, w.kept(t, message))
+	assert.Len(t, w.ecs.Updates, 1)
+}
+
 func TestADeploymentUnderWayIsNotInterrupted(t *testing.T) {
 	for _, status := range []types.ServiceDeploymentStatus{"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"} {
 		w := newWorld()

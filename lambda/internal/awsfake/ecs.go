@@ -20,6 +20,9 @@ type ECS struct {
 	Gone        bool
 	Tasks       []types.Task
 	Deployments []types.ServiceDeployment
+	// Late is how long a new deployment stands in no list: ECS's API is eventually
+	// consistent (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html).
+	Late time.Duration
 	// Updates are the requests that started a deployment.
 	Updates []ecs.UpdateServiceInput
 }
@@ -115,6 +118,9 @@ func (f *ECS) ListServiceDeployments(_ context.Context, in *ecs.ListServiceDeplo
 		var all []types.ServiceDeploymentBrief
 		for _, each := range f.Deployments {
 			if in.CreatedAt != nil && in.CreatedAt.After != nil && each.CreatedAt.Before(*in.CreatedAt.After) {
+				continue
+			}
+			if f.Late > 0 && f.Now().Sub(*each.CreatedAt) < f.Late {
 				continue
 			}
 			if slices.Contains(in.Status, each.Status) {
