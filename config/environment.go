@@ -3,7 +3,7 @@
 //
 // An [Environment] is one deployment: the files staging.go and production.go
 // give each number once, with its reason. [Environment.Validate] refuses what
-// AWS would refuse, before anything is synthesized; naming.go holds each
+// AWS would refuse, before anything is synthesized; names.go holds each
 // physical name that must be known outside the stack which owns it. The package
 // imports no CDK, so tools and tests can read it without starting Node.
 package config
@@ -17,7 +17,7 @@ import (
 // Environment is one deployment of the whole platform in one AWS account.
 type Environment struct {
 	// Name is lower-case, such as "production". It names the stacks and, through
-	// naming.go, everything else that needs a name.
+	// names.go, everything else that needs a name.
 	Name string
 	// Site is what a fork fills in before its first deployment.
 	Site Site

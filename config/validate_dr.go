@@ -39,7 +39,7 @@ func validateStandby(p *problems, e Environment) {
 	here, there := databaseMemoryMiB(e.Database.InstanceType), databaseMemoryMiB(dr.InstanceType)
 	p.check(there == 0 || there >= here, "DR.InstanceType", dr.InstanceType, "a class of at least the %d MiB of Database.InstanceType, %s", here, e.Database.InstanceType)
 	p.check(suffixPattern.MatchString(dr.ClusterSuffix), "DR.ClusterSuffix", dr.ClusterSuffix, `nothing, or a hyphen and 1 to 8 lower-case letters and digits, such as "-b"`)
-	p.check(e.DatabaseClusterName(e.Secondary) != e.RestoredClusterName(e.Secondary), "DR.ClusterSuffix", dr.ClusterSuffix,
+	p.check(e.Names().DatabaseClusterName(e.Secondary) != e.Names().RestoredClusterName(e.Secondary), "DR.ClusterSuffix", dr.ClusterSuffix,
 		"another end than that of a restored cluster, whose place the standby would take")
 	between(p, "DR.Readers", dr.Readers, 1, 16)
 	if _, known := offers[e.Primary.Name]; known { // else reported with the region's name
@@ -97,10 +97,10 @@ func validateReplication(p *problems, e Environment) {
 	if phase != ReplicationRunning {
 		return
 	}
-	arn := regexp.MustCompile("^" + regexp.QuoteMeta(ARN("kafka", e.Primary.Name, e.Site.Account, "cluster/"+e.KafkaClusterName()+"/")) + `[0-9a-f-]{36}-[0-9]+$`)
-	p.check(arn.MatchString(source.ARN), "Site.KafkaSource.ARN", source.ARN, "the output KafkaClusterArn of the stack %s", e.StackName("messaging"))
+	arn := regexp.MustCompile("^" + regexp.QuoteMeta(ARN("kafka", e.Primary.Name, e.Site.Account, "cluster/"+e.Names().KafkaClusterName()+"/")) + `[0-9a-f-]{36}-[0-9]+$`)
+	p.check(arn.MatchString(source.ARN), "Site.KafkaSource.ARN", source.ARN, "the output KafkaClusterArn of the stack %s", e.Names().StackName("messaging"))
 	p.check(len(source.Subnets) == e.Messaging.Zones, "Site.KafkaSource.Subnets", source.Subnets,
-		"the %d subnets of the output KafkaSubnets of the stack %s", e.Messaging.Zones, e.StackName("messaging"))
+		"the %d subnets of the output KafkaSubnets of the stack %s", e.Messaging.Zones, e.Names().StackName("messaging"))
 	for _, subnet := range source.Subnets {
 		p.check(subnetPattern.MatchString(subnet), "Site.KafkaSource.Subnets", subnet, "the ID of a subnet, such as subnet-0123456789abcdef0")
 	}

@@ -103,7 +103,7 @@ func (e Environment) regionalDomains() []string {
 	if e.DR.Mode != DRStandby {
 		return nil
 	}
-	return []string{e.RegionalDomain(e.Primary), e.RegionalDomain(e.Secondary)}
+	return []string{e.Names().RegionalDomain(e.Primary), e.Names().RegionalDomain(e.Secondary)}
 }
 
 // mostApprovers keeps the role's trust policy under IAM's quota of 2,048 characters,
@@ -118,7 +118,7 @@ func validateApprovers(p *problems, e Environment) {
 	for _, approver := range e.Site.RecoveryApprovers {
 		p.check(role.MatchString(approver), field, approver, "the ARN of one role of the account %s", e.Site.Account)
 		// IAM refuses a role that trusts itself before it exists, and no program approves.
-		p.check(!strings.Contains(approver, "/"+e.Prefix()+"-") && !strings.Contains(approver, ":role/aws-service-role/"), field, approver,
+		p.check(!strings.Contains(approver, "/"+e.Names().Prefix()+"-") && !strings.Contains(approver, ":role/aws-service-role/"), field, approver,
 			"a role that people take, and none of the environment's or of AWS's own")
 	}
 	p.check(len(e.Site.RecoveryApprovers) <= mostApprovers, field, len(e.Site.RecoveryApprovers), "at most %d roles, which a trust policy has room for", mostApprovers)
@@ -218,7 +218,7 @@ func validateZones(p *problems, field string, region Region, least int) {
 // [IdentityStackName] name: policies match on "wallet-<name>".
 var reservedNames = []string{"deployment", "identity"}
 
-// validateNames holds the names of naming.go against the services' limits. Only
+// validateNames holds the names of names.go against the services' limits. Only
 // the environment's name can make one too long.
 func validateNames(p *problems, e Environment) {
 	if !namePattern.MatchString(e.Name) {
@@ -245,24 +245,24 @@ func (n limitedName) excess() int { return len(n.value) - n.limit }
 // longest of each kind.
 func (e Environment) limitedNames() []limitedName {
 	names := []limitedName{
-		{"the cache", e.CacheName(), 40},
-		{"the MSK cluster", e.KafkaClusterName(), 64},
-		{"the cache's user", e.CacheUserID("default"), 40},
-		{"the global database", e.GlobalClusterName(), 63},
-		{"the restore test", e.RestoreTestName(), 50},
-		{"the Region switch plan", e.PlanName(PlanFailover), 32},
-		{"the database's export", e.Prefix() + "-" + strings.Repeat("0", 36), 60}, // with a UUID
-		{"the approver's role", e.RecoveryApprover(), 64},
-		{"the pipeline's role", e.PipelineRole(PipelineMigrations), 64},
+		{"the cache", e.Names().CacheName(), 40},
+		{"the MSK cluster", e.Names().KafkaClusterName(), 64},
+		{"the cache's user", e.Names().CacheUserID("default"), 40},
+		{"the global database", e.Names().GlobalClusterName(), 63},
+		{"the restore test", e.Names().RestoreTestName(), 50},
+		{"the Region switch plan", e.Names().PlanName(PlanFailover), 32},
+		{"the database's export", e.Names().Prefix() + "-" + strings.Repeat("0", 36), 60}, // with a UUID
+		{"the approver's role", e.Names().RecoveryApprover(), 64},
+		{"the pipeline's role", e.Names().PipelineRole(PipelineMigrations), 64},
 	}
 	for _, region := range []Region{e.Primary, e.Secondary} {
 		names = append(names,
-			limitedName{"the database in " + region.Name, e.DatabaseClusterName(region), 63},
-			limitedName{"the backup vault in " + region.Name, e.BackupVault(region), 50},
+			limitedName{"the database in " + region.Name, e.Names().DatabaseClusterName(region), 63},
+			limitedName{"the backup vault in " + region.Name, e.Names().BackupVault(region), 50},
 		)
 	}
 	for _, purpose := range []string{"backups", "static"} {
-		names = append(names, limitedName{fmt.Sprintf("the %s bucket", purpose), e.Bucket(purpose, e.Primary), 63})
+		names = append(names, limitedName{fmt.Sprintf("the %s bucket", purpose), e.Names().Bucket(purpose, e.Primary), 63})
 	}
 	return names
 }

@@ -58,7 +58,7 @@ func TestSiteThatAForkFilledInBadly(t *testing.T) {
 		"a stranger approves":  {func(e *Environment) { e.Site.RecoveryApprovers = []string{"arn:aws:iam::999999999999:role/oncall"} }, `Site.RecoveryApprovers: want the ARN of one role of the account 222222222222, got "arn:aws:iam::999999999999:role/oncall"`},
 		"the account approves": {func(e *Environment) { e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:root"} }, `Site.RecoveryApprovers: want the ARN of one role of the account 222222222222, got "arn:aws:iam::222222222222:root"`},
 		"the role approves itself, which IAM refuses": {func(e *Environment) {
-			e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/" + e.RecoveryApprover()}
+			e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/" + e.Names().RecoveryApprover()}
 		}, `Site.RecoveryApprovers: want a role that people take, and none of the environment's or of AWS's own, got "arn:aws:iam::222222222222:role/wallet-production-recovery-approver"`},
 		"a program approves": {func(e *Environment) {
 			e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"}

@@ -55,7 +55,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 	// serves, by way of this one.
 	name := env.Site.APIDomain
 	if env.DR.Mode == config.DRStandby {
-		name = env.RegionalDomain(env.Primary)
+		name = env.Names().RegionalDomain(env.Primary)
 	}
 	entrance.Publish(name)
 	wallet.Scale()
@@ -102,7 +102,7 @@ func standby(env config.Environment) config.Region {
 // globalCluster is the name of the database that the regions share, if they do.
 func globalCluster(env config.Environment) string {
 	if env.DR.Mode == config.DRStandby {
-		return env.GlobalClusterName()
+		return env.Names().GlobalClusterName()
 	}
 	return ""
 }

@@ -46,8 +46,8 @@ func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 	backup.NewRestoreTest(constructs.NewConstruct(stack, new("Backup")), backup.RestoreProps{
 		Env: env, Region: env.Secondary, Network: dr.Network, Vault: dr.Vault, Clusters: []string{"*"},
 	})
-	dr.AppSecret = aurora.ReplicatedSecret(stack, "AppSecret", env, env.DatabaseAppSecret(), global.SecretsKey)
-	dr.AdminSecret = aurora.ReplicatedSecret(stack, "AdminSecret", env, env.DatabaseAdminSecret(), global.SecretsKey)
+	dr.AppSecret = aurora.ReplicatedSecret(stack, "AppSecret", env, env.Names().DatabaseAppSecret(), global.SecretsKey)
+	dr.AdminSecret = aurora.ReplicatedSecret(stack, "AdminSecret", env, env.Names().DatabaseAdminSecret(), global.SecretsKey)
 	dr.Cache = cache.New(stack, cache.Props{Env: env, Network: dr.Network, LogKey: logKey})
 	dr.Topics = alarms.NewTopics(stack, env)
 	return dr

@@ -56,7 +56,7 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 		Alarms: alarms.NewDeployment(stack, env, entrance.Signals()),
 		LogKey: logKey,
 	})
-	entrance.Publish(env.RegionalDomain(env.Secondary))
+	entrance.Publish(env.Names().RegionalDomain(env.Secondary))
 	wallet.Scale()
 	// While this region waits, its releases find the schema that the other one has
 	// changed, or are refused; and their test is left out.

@@ -20,7 +20,7 @@ func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr
 		WebACL:      compute.Edge.WebACL,
 		Certificate: *compute.Edge.Certificate.CertificateArn(),
 		ECSCluster:  *compute.Service.Cluster.ClusterName(),
-		ECSService:  env.ServiceName(),
+		ECSService:  env.Names().ServiceName(),
 		Aurora:      dr.Database.Name,
 		CacheNodes:  signals.CacheNodes(dr.Cache.Name, env.Cache),
 		Kafka:       messaging.Kafka.Name,

@@ -97,7 +97,7 @@ func StageName(env config.Environment) string {
 // newStack makes a stack of the environment in a region.
 func newStack(stage awscdk.Stage, env config.Environment, id string, region config.Region, description string) awscdk.Stack {
 	return awscdk.NewStack(stage, new(id), &awscdk.StackProps{
-		StackName:             new(env.StackName(strings.ToLower(id))),
+		StackName:             new(env.Names().StackName(strings.ToLower(id))),
 		Description:           new(description),
 		Env:                   &awscdk.Environment{Account: new(env.Site.Account), Region: new(region.Name)},
 		TerminationProtection: new(env.Protected),

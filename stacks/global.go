@@ -39,8 +39,8 @@ func NewGlobal(stage awscdk.Stage, env config.Environment) Global {
 	if env.DR.Mode == config.DRStandby {
 		global.Images = registry.NewCopies(stack, env)
 		key := encryption.NewKey(stack, "SecretsKey", encryption.Props{
-			Alias:   env.KeyAlias("secrets-replica"),
-			Purpose: "Encrypts the replicas of the secrets of " + env.Prefix(),
+			Alias:   env.Names().KeyAlias("secrets-replica"),
+			Purpose: "Encrypts the replicas of the secrets of " + env.Names().Prefix(),
 		})
 		encryption.AllowReplicas(key, env.Primary, env.Secondary)
 		global.SecretsKey = key

@@ -32,7 +32,7 @@ func NewNetwork(stage awscdk.Stage, env config.Environment) Network {
 // that no key policy ties two stacks together.
 func newLogKey(stack awscdk.Stack, env config.Environment, purpose string) awskms.Key {
 	key := encryption.NewKey(stack, "LogKey", encryption.Props{
-		Alias:   env.KeyAlias(purpose),
+		Alias:   env.Names().KeyAlias(purpose),
 		Purpose: "Encrypts the log groups of " + *stack.StackName(),
 	})
 	encryption.AllowLogs(key)

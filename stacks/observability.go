@@ -43,7 +43,7 @@ func watched(env config.Environment, network Network, data Data, messaging Messa
 		WebACL:      compute.Edge.WebACL,
 		Certificate: *compute.Edge.Certificate.CertificateArn(),
 		ECSCluster:  *compute.Service.Cluster.ClusterName(),
-		ECSService:  env.ServiceName(),
+		ECSService:  env.Names().ServiceName(),
 		Aurora:      *data.Database.Cluster.ClusterIdentifier(),
 		CacheNodes:  signals.CacheNodes(data.Cache.Name, env.Cache),
 		Kafka:       messaging.Kafka.Name,

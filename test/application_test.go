@@ -38,7 +38,7 @@ func (e environment) applications(t *testing.T) []map[string]any {
 	var found []map[string]any
 	for _, stack := range e.stacks {
 		if len(stack.ofType("AWS::ECS::Service")) > 0 {
-			found = append(found, stack.container(t, e.ServiceName()))
+			found = append(found, stack.container(t, e.Names().ServiceName()))
 		}
 	}
 	require.NotEmpty(t, found)

@@ -169,7 +169,7 @@ func TestAReleaseThatFailsOrIsSlowIsTakenBack(t *testing.T) {
 		}
 		var want []any
 		for _, id := range []string{"errors", "errors-blue", "errors-green", "latency-blue", "latency-green"} {
-			want = append(want, env.AlarmName("deployment-"+id))
+			want = append(want, env.Names().AlarmName("deployment-"+id))
 		}
 		assert.ElementsMatch(t, want, at(alarms, "AlarmNames"), "the release may be in either group")
 		for _, name := range want {
@@ -291,7 +291,7 @@ func TestTheMigrationIsTheReleasesOwn(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
 		task := compute.migration(t)
-		assert.Equal(t, env.MigrationFamily(), task.Properties["Family"])
+		assert.Equal(t, env.Names().MigrationFamily(), task.Properties["Family"])
 		assert.Equal(t, fmt.Sprint(env.Delivery.Migration.CPU), task.Properties["Cpu"])
 		assert.Equal(t, fmt.Sprint(env.Delivery.Migration.MemoryMiB), task.Properties["Memory"])
 		assert.Equal(t, env.Service.Architecture, at(task.Properties, "RuntimePlatform", "CpuArchitecture"))
@@ -326,7 +326,7 @@ func TestTheMigrationAloneLogsInAsTheOwnerOfTheSchema(t *testing.T) {
 		secrets := pairs(containerOf(t, compute.migration(t), "migrate")["Secrets"], "Name", "ValueFrom")
 		assert.Len(t, secrets, 2)
 		for variable, key := range map[string]string{"DATABASE_USERNAME": "username", "DATABASE_PASSWORD": "password"} {
-			assert.Regexp(t, "^<"+env.StackName("data")+" [^>]*AdminSecret[^>]*>:"+key+"::$", rendered(secrets[variable]))
+			assert.Regexp(t, "^<"+env.Names().StackName("data")+" [^>]*AdminSecret[^>]*>:"+key+"::$", rendered(secrets[variable]))
 		}
 		assert.NotContains(t, encoded(t, compute.task(t)), "AdminSecret", "the service could change the schema")
 		readers := 0
@@ -402,7 +402,7 @@ func TestARotatedPasswordLeadsToADeployment(t *testing.T) {
 		rule := ruleTo(t, compute, "Queue")
 		assert.Equal(t, []any{config.DatabaseEventSource}, at(rule, "EventPattern", "source"))
 		assert.Equal(t, []any{config.RotatedEvent}, at(rule, "EventPattern", "detail-type"))
-		assert.Regexp(t, "^<"+env.StackName("data")+" [^>]*AppSecret", rendered(at(rule, "EventPattern", "resources", 0)), "the administrator's password is held by no task")
+		assert.Regexp(t, "^<"+env.Names().StackName("data")+" [^>]*AppSecret", rendered(at(rule, "EventPattern", "resources", 0)), "the administrator's password is held by no task")
 		queue := rendered(at(rule, "Targets", 0, "Arn", "Fn::GetAtt", 0))
 		mapping := compute.only(t, "AWS::Lambda::EventSourceMapping").Properties
 		assert.Equal(t, queue, at(mapping, "EventSourceArn", "Fn::GetAtt", 0))
@@ -466,7 +466,7 @@ func TestTasksThatWaitLearnOfARotation(t *testing.T) {
 		pattern := ruleTo(t, there, "Queue")["EventPattern"]
 		assert.Equal(t, []any{config.DatabaseEventSource}, at(pattern, "source"))
 		assert.Equal(t, []any{config.RotatedEvent}, at(pattern, "detail-type"))
-		secret := fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s-", env.Primary.Name, env.Site.Account, env.DatabaseAppSecret())
+		secret := fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s-", env.Primary.Name, env.Site.Account, env.Names().DatabaseAppSecret())
 		assert.Equal(t, []any{map[string]any{"prefix": secret}}, at(pattern, "resources"), "the event names the first region's secret")
 		mapping := there.only(t, "AWS::Lambda::EventSourceMapping").Properties
 		queue := there.Resources[textAt(t, mapping, "EventSourceArn", "Fn::GetAtt", 0)].Properties
@@ -574,7 +574,7 @@ func TestTheDeliveryCommandsFindTheEnvironment(t *testing.T) {
 		}
 		for stack, region := range services {
 			compute := env.stack(t, stack)
-			assert.Equal(t, env.StackName(stack), compute.name, "the commands look for the stack by this name")
+			assert.Equal(t, env.Names().StackName(stack), compute.name, "the commands look for the stack by this name")
 			assert.Equal(t, region, compute.region)
 			for name, row := range deliveryOutputs {
 				if strings.HasPrefix(name, "OutputMigration") && stack != "compute" {

@@ -234,7 +234,7 @@ func TestTheAPIsNameLeadsToItsLoadBalancer(t *testing.T) {
 		assert.Equal(t, "A", record["Type"])
 		name := env.Site.APIDomain
 		if env.DR.Mode == config.DRStandby {
-			name = env.RegionalDomain(env.Primary) // the API's name follows the region that serves
+			name = env.Names().RegionalDomain(env.Primary) // the API's name follows the region that serves
 		}
 		assert.Equal(t, name+".", record["Name"])
 		assert.Equal(t, env.Site.HostedZone.ID, record["HostedZoneId"])

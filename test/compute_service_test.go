@@ -368,7 +368,7 @@ func TestSecretsReachTheApplicationByKeyAndNeverInTheTemplate(t *testing.T) {
 		for prefix, source := range sources {
 			for variable, key := range map[string]string{"USERNAME": "username", "PASSWORD": "password"} {
 				from := rendered(secrets[prefix+variable])
-				assert.Regexp(t, "^<"+env.StackName(source)+"[^>]*>:"+key+"::$", from, prefix+variable)
+				assert.Regexp(t, "^<"+env.Names().StackName(source)+"[^>]*>:"+key+"::$", from, prefix+variable)
 			}
 		}
 		plain := environmentOf(app)
@@ -508,7 +508,7 @@ func TestContainerInsightsLogsWhereRetentionIsSet(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
 		cluster := compute.only(t, "AWS::ECS::Cluster")
-		assert.Equal(t, env.ECSClusterName(), cluster.Properties["ClusterName"])
+		assert.Equal(t, env.Names().ECSClusterName(), cluster.Properties["ClusterName"])
 		assert.Contains(t, cluster.Properties["ClusterSettings"], map[string]any{"Name": "containerInsights", "Value": "enhanced"})
 		required, _ := cluster.DependsOn.([]any)
 		require.Len(t, required, 1, "without the group before it, the cluster makes one that never forgets")
@@ -521,7 +521,7 @@ func TestContainerInsightsLogsWhereRetentionIsSet(t *testing.T) {
 func TestPrometheusFindsTheTasks(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
-		assert.Equal(t, env.ServiceNamespace(), compute.only(t, "AWS::ServiceDiscovery::PrivateDnsNamespace").Properties["Name"])
+		assert.Equal(t, env.Names().ServiceNamespace(), compute.only(t, "AWS::ServiceDiscovery::PrivateDnsNamespace").Properties["Name"])
 		discovery := compute.only(t, "AWS::ServiceDiscovery::Service").Properties
 		assert.Equal(t, "wallet", discovery["Name"])
 		assert.Equal(t, []any{map[string]any{"TTL": float64(10), "Type": "A"}}, at(discovery, "DnsConfig", "DnsRecords"))
@@ -595,7 +595,7 @@ func TestAReleaseThatWasTestedIsTheOneThatRuns(t *testing.T) {
 			}
 			assert.EqualValues(t, env.Registry.UntaggedDays, lifecycle.Rules[0].Selection["countNumber"])
 		}
-		assert.ElementsMatch(t, []string{env.ServiceRepository(), env.MigrationsRepository(), env.CollectorRepository()}, names)
+		assert.ElementsMatch(t, []string{env.Names().ServiceRepository(), env.Names().MigrationsRepository(), env.Names().CollectorRepository()}, names)
 		image := rendered(compute.container(t, "wallet-service")["Image"])
 		assert.True(t, strings.HasSuffix(image, ":"+env.Site.ImageTag), path.Base(image))
 	})

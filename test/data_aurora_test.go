@@ -99,7 +99,7 @@ func auroraRotation(t *testing.T, env environment, name string) resource {
 // auroraRotator returns the function that rotates both secrets, with its logical ID.
 func auroraRotator(t *testing.T, env environment) (string, resource) {
 	t.Helper()
-	admin, app := auroraRotation(t, env, env.DatabaseAdminSecret()), auroraRotation(t, env, env.DatabaseAppSecret())
+	admin, app := auroraRotation(t, env, env.Names().DatabaseAdminSecret()), auroraRotation(t, env, env.Names().DatabaseAppSecret())
 	id, ok := at(admin.Properties, "RotationLambdaARN", "Fn::GetAtt", 0).(string)
 	require.True(t, ok)
 	require.Equal(t, admin.Properties["RotationLambdaARN"], app.Properties["RotationLambdaARN"])
@@ -220,7 +220,7 @@ func TestAStolenDiskSnapshotOrInsightOfTheDatabaseTellsNothing(t *testing.T) {
 		for id, instance := range auroraInstances(t, env) {
 			assert.Equal(t, key, instance.Properties["PerformanceInsightsKMSKeyId"], id)
 		}
-		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
 			_, secret := auroraSecret(t, env, name)
 			assert.Equal(t, key, secret.Properties["KmsKeyId"], name)
 		}
@@ -414,7 +414,7 @@ func TestOnlyAStandbyEnvironmentReplicatesItsDatabaseAbroad(t *testing.T) {
 		}
 		require.Len(t, globals, 1)
 		for _, global := range globals {
-			assert.Equal(t, env.GlobalClusterName(), global.Properties["GlobalClusterIdentifier"])
+			assert.Equal(t, env.Names().GlobalClusterName(), global.Properties["GlobalClusterIdentifier"])
 			assert.Equal(t, env.Protected, global.Properties["DeletionProtection"])
 			assert.Equal(t, "Retain", global.DeletionPolicy)
 			assert.Equal(t, "Retain", global.UpdateReplacePolicy)
@@ -460,7 +460,7 @@ func TestAPatchOfTheDatabaseIsNoChangeOfTheGlobalDatabase(t *testing.T) {
 
 func TestTheSecondRegionCanLogInWhenTheFirstIsGone(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
 			_, secret := auroraSecret(t, env, name)
 			if env.DR.Mode != config.DRStandby {
 				assert.Nil(t, secret.Properties["ReplicaRegions"], "%s leaves the country", name)
@@ -478,7 +478,7 @@ func TestTheSecondRegionCanLogInWhenTheFirstIsGone(t *testing.T) {
 func TestTheReplicasKeyLetsASecretBeReplicated(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
 		global := env.stack(t, "global")
-		_, alias := holder(t, global, "AWS::KMS::Alias", "alias/"+env.Prefix()+"/secrets-replica", "AliasName")
+		_, alias := holder(t, global, "AWS::KMS::Alias", "alias/"+env.Names().Prefix()+"/secrets-replica", "AliasName")
 		key, _ := at(alias.Properties, "TargetKeyId", "Fn::GetAtt", 0).(string)
 		var allowed []any
 		for _, statement := range listAt(t, global.Resources[key].Properties, "KeyPolicy", "Statement") {
@@ -496,7 +496,7 @@ func TestTheReplicasKeyLetsASecretBeReplicated(t *testing.T) {
 
 func TestNoDatabasePasswordStandsInATemplate(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		id, _ := auroraSecret(t, env, env.DatabaseAdminSecret())
+		id, _ := auroraSecret(t, env, env.Names().DatabaseAdminSecret())
 		_, cluster := auroraCluster(t, env)
 		assert.Equal(t, "wallet_admin", cluster.Properties["MasterUsername"])
 		assert.Equal(t,
@@ -504,7 +504,7 @@ func TestNoDatabasePasswordStandsInATemplate(t *testing.T) {
 			at(cluster.Properties, "MasterUserPassword", "Fn::Join", 1))
 		assert.Nil(t, cluster.Properties["ManageMasterUserPassword"], "AWS refuses it on a global database")
 		assert.Equal(t, true, cluster.Properties["EnableIAMDatabaseAuthentication"])
-		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
 			_, secret := auroraSecret(t, env, name)
 			assert.Nil(t, secret.Properties["SecretString"], name)
 			assert.Equal(t, 32.0, at(secret.Properties, "GenerateSecretString", "PasswordLength"), name)
@@ -515,8 +515,8 @@ func TestNoDatabasePasswordStandsInATemplate(t *testing.T) {
 
 func TestTheServiceIsNotTheAdministratorOfItsDatabase(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		_, admin := auroraSecret(t, env, env.DatabaseAdminSecret())
-		_, app := auroraSecret(t, env, env.DatabaseAppSecret())
+		_, admin := auroraSecret(t, env, env.Names().DatabaseAdminSecret())
+		_, app := auroraSecret(t, env, env.Names().DatabaseAppSecret())
 		adminFields := fmt.Sprint(at(admin.Properties, "GenerateSecretString", "SecretStringTemplate"))
 		appFields := fmt.Sprint(at(app.Properties, "GenerateSecretString", "SecretStringTemplate"))
 		assert.Contains(t, adminFields, `"username":"wallet_admin"`)
@@ -536,7 +536,7 @@ func TestNoPasswordBreaksTheConfigurationThatItIsExpandedInto(t *testing.T) {
 	const breaking = " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}~" // all that a URL, JSON, a shell or ${…} gives a meaning
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		var excluded []any
-		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
 			_, secret := auroraSecret(t, env, name)
 			excluded = append(excluded, at(secret.Properties, "GenerateSecretString", "ExcludeCharacters"))
 		}
@@ -554,11 +554,11 @@ func TestNoPasswordBreaksTheConfigurationThatItIsExpandedInto(t *testing.T) {
 func TestRunningTasksSurviveARotation(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		// The function alternates the user of a secret that names another one's.
-		_, admin := auroraSecret(t, env, env.DatabaseAdminSecret())
-		_, app := auroraSecret(t, env, env.DatabaseAppSecret())
+		_, admin := auroraSecret(t, env, env.Names().DatabaseAdminSecret())
+		_, app := auroraSecret(t, env, env.Names().DatabaseAppSecret())
 		assert.NotContains(t, fmt.Sprint(at(admin.Properties, "GenerateSecretString", "SecretStringTemplate")), "masterarn")
 		assert.Contains(t, fmt.Sprint(at(app.Properties, "GenerateSecretString", "SecretStringTemplate")), "masterarn", "the service's user alternates")
-		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
 			assert.Equal(t, false, auroraRotation(t, env, name).Properties["RotateImmediatelyOnUpdate"])
 		}
 	})
@@ -573,7 +573,7 @@ var rotationCron = regexp.MustCompile(`^cron\(0 (\d|1\d|2[0-3]) \? \* (SUN|MON|T
 func TestBothPasswordsAreNeverReplacedAtTheSameTime(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		days := map[string]bool{}
-		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
 			rules := auroraRotation(t, env, name).Properties["RotationRules"]
 			found := rotationCron.FindStringSubmatch(fmt.Sprint(at(rules, "ScheduleExpression")))
 			require.Len(t, found, 4, "%v", rules)
@@ -630,7 +630,7 @@ func TestNothingRotatesOrCreatesAUserBeforeItCanLogIn(t *testing.T) {
 		data := env.stack(t, "data")
 		users := slices.Collect(maps.Keys(data.ofType("Custom::DatabaseUser")))
 		require.Len(t, users, 1)
-		admin, app := auroraRotation(t, env, env.DatabaseAdminSecret()), auroraRotation(t, env, env.DatabaseAppSecret())
+		admin, app := auroraRotation(t, env, env.Names().DatabaseAdminSecret()), auroraRotation(t, env, env.Names().DatabaseAppSecret())
 		for _, schedule := range []resource{admin, app} {
 			assert.Contains(t, auroraDependencies(schedule), users[0], "there is no user to rotate yet")
 			permission, _ := holder(t, data, "AWS::Lambda::Permission", "secretsmanager.amazonaws.com", "Principal")
@@ -714,11 +714,11 @@ func TestTheDatabaseOutlivesItsStack(t *testing.T) {
 			}
 		}
 		kept["security group"] = data.Resources[textAt(t, cluster.Properties, "VpcSecurityGroupIds", 0, "Fn::GetAtt", 0)]
-		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
 			_, kept[name] = auroraSecret(t, env, name)
 		}
 		for _, log := range []string{"audit", "error", "slowquery"} {
-			_, kept[log] = auroraLogGroup(t, env, env.DatabaseLogGroup(env.Primary, log))
+			_, kept[log] = auroraLogGroup(t, env, env.Names().DatabaseLogGroup(env.Primary, log))
 		}
 		for id, r := range kept {
 			assert.Contains(t, retained, r.DeletionPolicy, id)
@@ -732,7 +732,7 @@ func TestTheDatabaseIsBilledAsConfigured(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		_, cluster := auroraCluster(t, env)
 		assert.Equal(t, string(env.Database.Storage), cluster.Properties["StorageType"])
-		assert.Equal(t, env.DatabaseClusterName(env.Primary), cluster.Properties["DBClusterIdentifier"])
+		assert.Equal(t, env.Names().DatabaseClusterName(env.Primary), cluster.Properties["DBClusterIdentifier"])
 		assert.Equal(t, config.DatabaseName, cluster.Properties["DatabaseName"])
 	})
 }

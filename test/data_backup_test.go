@@ -85,7 +85,7 @@ func TestTheVaultsLockHoldsEvenAgainstTheRootUserInProduction(t *testing.T) {
 		}
 		assert.Equal(t, want, vault.Properties["LockConfiguration"])
 		assert.Equal(t, []string{"Retain", "Retain"}, []string{vault.DeletionPolicy, vault.UpdateReplacePolicy})
-		_, alias := holder(t, env.stack(t, "data"), "AWS::KMS::Alias", "alias/"+env.Prefix()+"/backup", "AliasName")
+		_, alias := holder(t, env.stack(t, "data"), "AWS::KMS::Alias", "alias/"+env.Names().Prefix()+"/backup", "AliasName")
 		assert.Equal(t, alias.Properties["TargetKeyId"], vault.Properties["EncryptionKeyArn"])
 	})
 }
@@ -228,7 +228,7 @@ func TestALongTermBackupIsWrittenEachMonth(t *testing.T) {
 		assert.Contains(t, input["SourceArn"], "arn:aws:rds:sa-east-1:"+env.Site.Account+":cluster:")
 		bucket, _ := env.bucket(t, "backups", env.Primary)
 		assert.Contains(t, input["S3BucketName"], bucket, "elsewhere nothing ages, replicates or protects it")
-		_, alias := holder(t, env.stack(t, "data"), "AWS::KMS::Alias", "alias/"+env.Prefix()+"/storage", "AliasName")
+		_, alias := holder(t, env.stack(t, "data"), "AWS::KMS::Alias", "alias/"+env.Names().Prefix()+"/storage", "AliasName")
 		assert.Contains(t, input["KmsKeyId"], at(alias.Properties, "TargetKeyId", "Fn::GetAtt", 0), "replication decrypts with this key alone")
 	})
 }
@@ -282,7 +282,7 @@ func TestACopyThatIsNotGoodIsNoticedAndSoIsNobodyLooking(t *testing.T) {
 		theDatabase(t, env, at(policy.Properties, "PolicyDocument", "Statement", 0, "Resource"))
 		assert.Equal(t, env.DR.Mode == config.DRStandby, at(policy.Properties, "PolicyDocument", "Statement", 1, "Action") == "secretsmanager:DescribeSecret", "it may not look at the replicas")
 		replicated := rendered(at(function.Properties, "Environment", "Variables", "REPLICATED_SECRETS"))
-		for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret()} {
+		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
 			id, secret := auroraSecret(t, env, name)
 			attachment, _ := holder(t, data, "AWS::SecretsManager::SecretTargetAttachment", map[string]any{"Ref": id}, "SecretId")
 			assert.Equal(t, secret.Properties["ReplicaRegions"] != nil, strings.Contains(replicated, attachment), name)

@@ -50,7 +50,7 @@ func TestTheCacheHasTheSizeThatTheSeedAsksFor(t *testing.T) {
 		group := cacheGroup(t, env).Properties
 		assert.Equal(t, env.Cache.Engine, group["Engine"])
 		assert.Equal(t, env.Cache.EngineVersion, group["EngineVersion"])
-		assert.Equal(t, env.CacheName(), group["ReplicationGroupId"], "alarms and operators know the cache by its name")
+		assert.Equal(t, env.Names().CacheName(), group["ReplicationGroupId"], "alarms and operators know the cache by its name")
 		assert.EqualValues(t, 6379, group["Port"], "clients and the network ACL expect it")
 	})
 }
@@ -114,7 +114,7 @@ func TestNobodyReadsTheCacheFromTheWireOrTheDisk(t *testing.T) {
 		assert.Equal(t, true, group["TransitEncryptionEnabled"])
 		assert.Equal(t, "required", group["TransitEncryptionMode"])
 		assert.Equal(t, true, group["AtRestEncryptionEnabled"])
-		_, alias := holder(t, env.stack(t, "data"), "AWS::KMS::Alias", "alias/"+env.Prefix()+"/cache", "AliasName")
+		_, alias := holder(t, env.stack(t, "data"), "AWS::KMS::Alias", "alias/"+env.Names().Prefix()+"/cache", "AliasName")
 		assert.Equal(t, alias.Properties["TargetKeyId"], group["KmsKeyId"])
 	})
 }
@@ -166,13 +166,13 @@ func TestTheServiceCannotStopOrEmptyTheCache(t *testing.T) {
 func TestTheCachePasswordIsMadeByAWSAndFitsElastiCache(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		data := env.stack(t, "data")
-		id, secret := holder(t, data, "AWS::SecretsManager::Secret", env.CacheSecret(), "Name")
+		id, secret := holder(t, data, "AWS::SecretsManager::Secret", env.Names().CacheSecret(), "Name")
 		generate := secret.Properties["GenerateSecretString"]
 		assert.Equal(t, 64.0, at(generate, "PasswordLength"), "nobody types it, and ElastiCache takes up to 128")
 		assert.Equal(t, true, at(generate, "ExcludePunctuation"), "the password stands in a URL")
 		assert.Equal(t, "password", at(generate, "GenerateStringKey"))
 		assert.JSONEq(t, `{"username":"wallet"}`, textAt(t, generate, "SecretStringTemplate"))
-		_, alias := holder(t, data, "AWS::KMS::Alias", "alias/"+env.Prefix()+"/cache", "AliasName")
+		_, alias := holder(t, data, "AWS::KMS::Alias", "alias/"+env.Names().Prefix()+"/cache", "AliasName")
 		assert.Equal(t, alias.Properties["TargetKeyId"], secret.Properties["KmsKeyId"])
 		want := "Delete"
 		if env.Protected {
@@ -237,7 +237,7 @@ func TestClientsConnectToTheEndpointOfTheCachesMode(t *testing.T) {
 			vpc := network.New(stack, network.Props{Region: env.Primary, Network: env.Network, LogKey: key})
 			made := cache.New(stack, cache.Props{Env: env.Environment, Network: vpc, LogKey: key})
 			awscdk.NewCfnOutput(stack, new("Host"), &awscdk.CfnOutputProps{Value: new(made.Host)})
-			assert.Equal(t, env.CacheName(), made.Name)
+			assert.Equal(t, env.Names().CacheName(), made.Name)
 		})
 		assert.Equal(t, want, at(built.Outputs, "Host", "Value", "Fn::GetAtt", 1))
 	}

@@ -92,7 +92,7 @@ func TestBackupsLieUnderTheWalletsOwnKey(t *testing.T) {
 		for _, region := range env.regions() {
 			_, bucket := env.bucket(t, "backups", region)
 			encryption := at(bucket.Properties, "BucketEncryption", "ServerSideEncryptionConfiguration", 0)
-			_, alias := holder(t, env.bucketStack(t, region), "AWS::KMS::Alias", "alias/"+env.Prefix()+"/storage", "AliasName")
+			_, alias := holder(t, env.bucketStack(t, region), "AWS::KMS::Alias", "alias/"+env.Names().Prefix()+"/storage", "AliasName")
 			assert.Equal(t, "aws:kms", at(encryption, "ServerSideEncryptionByDefault", "SSEAlgorithm"))
 			assert.Equal(t, alias.Properties["TargetKeyId"], at(encryption, "ServerSideEncryptionByDefault", "KMSMasterKeyID"))
 			assert.Equal(t, true, at(encryption, "BucketKeyEnabled"), "else every object costs a call to KMS")
@@ -197,18 +197,18 @@ func TestBackupsReachTheSecondRegionWithinFifteenMinutes(t *testing.T) {
 	eachThatCopies(t, func(t *testing.T, env environment) {
 		_, backups := env.bucket(t, "backups", env.Primary)
 		rule := replicationRule(t, backups)
-		assert.Equal(t, "arn:aws:s3:::"+env.Bucket("backups", env.Secondary), at(rule, "Destination", "Bucket"))
+		assert.Equal(t, "arn:aws:s3:::"+env.Names().Bucket("backups", env.Secondary), at(rule, "Destination", "Bucket"))
 		fifteen := map[string]any{"Minutes": 15.0}
 		assert.Equal(t, map[string]any{"Status": "Enabled", "Time": fifteen}, at(rule, "Destination", "ReplicationTime"))
 		assert.Equal(t, map[string]any{"Status": "Enabled", "EventThreshold": fifteen}, at(rule, "Destination", "Metrics"))
 		assert.Equal(t, "Enabled", at(rule, "SourceSelectionCriteria", "SseKmsEncryptedObjects", "Status"), "else encrypted objects stay behind")
 		global := env.stack(t, "global")
-		_, alias := holder(t, global, "AWS::KMS::Alias", "alias/"+env.Prefix()+"/storage", "AliasName")
+		_, alias := holder(t, global, "AWS::KMS::Alias", "alias/"+env.Names().Prefix()+"/storage", "AliasName")
 		output, _ := at(rule, "Destination", "EncryptionConfiguration", "ReplicaKmsKeyID", "Fn::GetStackOutput", "OutputName").(string)
 		assert.Equal(t, alias.Properties["TargetKeyId"], at(global.Outputs, output, "Value"), "under the replica's own key")
 
 		_, static := env.bucket(t, "static", env.Primary)
-		assert.Equal(t, "arn:aws:s3:::"+env.Bucket("static", env.Secondary), at(replicationRule(t, static), "Destination", "Bucket"))
+		assert.Equal(t, "arn:aws:s3:::"+env.Names().Bucket("static", env.Secondary), at(replicationRule(t, static), "Destination", "Bucket"))
 	})
 }
 
@@ -224,7 +224,7 @@ func TestWhoDeletesTheBackupsHereDeletesNoneThere(t *testing.T) {
 // S3 refuses a replication to a bucket that does not exist yet.
 func TestReplicasAreMadeBeforeTheirOriginals(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		assert.Contains(t, env.stack(t, "data").requires, env.StackName("global"))
+		assert.Contains(t, env.stack(t, "data").requires, env.Names().StackName("global"))
 	})
 }
 

@@ -31,7 +31,7 @@ func TestTheSecondRegionsGroundAsksNobody(t *testing.T) {
 func TestBackupsHaveAVaultInTheSecondRegion(t *testing.T) {
 	eachThatCopies(t, func(t *testing.T, env environment) {
 		vault := env.stack(t, "dr").only(t, "AWS::Backup::BackupVault")
-		assert.Equal(t, env.BackupVault(env.Secondary), vault.Properties["BackupVaultName"])
+		assert.Equal(t, env.Names().BackupVault(env.Secondary), vault.Properties["BackupVaultName"])
 		assert.NotNil(t, vault.Properties["EncryptionKeyArn"], "a copy between regions needs the destination's own key")
 		assert.Equal(t, "Retain", vault.DeletionPolicy)
 		assert.EqualValues(t, env.Backup.LockMinDays, at(vault.Properties, "LockConfiguration", "MinRetentionDays"))
@@ -59,9 +59,9 @@ func TestBackupModePaysForNoStandby(t *testing.T) {
 func TestTheSecondaryJoinsTheGlobalDatabaseWithoutCredentials(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, dr template) {
 		cluster := dr.only(t, "AWS::RDS::DBCluster").Properties
-		assert.Equal(t, env.GlobalClusterName(), cluster["GlobalClusterIdentifier"])
-		assert.Equal(t, env.DatabaseClusterName(env.Secondary), cluster["DBClusterIdentifier"])
-		assert.NotEqual(t, env.DatabaseClusterName(env.Primary), cluster["DBClusterIdentifier"])
+		assert.Equal(t, env.Names().GlobalClusterName(), cluster["GlobalClusterIdentifier"])
+		assert.Equal(t, env.Names().DatabaseClusterName(env.Secondary), cluster["DBClusterIdentifier"])
+		assert.NotEqual(t, env.Names().DatabaseClusterName(env.Primary), cluster["DBClusterIdentifier"])
 		assert.Equal(t, "aurora-mysql", cluster["Engine"])
 		assert.Equal(t, "8.0.mysql_aurora."+env.Database.EngineVersion, cluster["EngineVersion"])
 		for _, refused := range []string{
@@ -106,7 +106,7 @@ func TestTheSecondaryIsAsSafeAsThePrimary(t *testing.T) {
 			}
 		}
 		for _, log := range []string{"audit", "error", "slowquery"} {
-			id := groups[env.DatabaseLogGroup(env.Secondary, log)]
+			id := groups[env.Names().DatabaseLogGroup(env.Secondary, log)]
 			require.NotEmptyf(t, id, "RDS would make the group of the %s log, in the clear and for ever", log)
 			assert.Contains(t, resource.DependsOn, id)
 			assert.EqualValues(t, env.Database.LogRetentionDays, dr.Resources[id].Properties["RetentionInDays"])

@@ -20,7 +20,7 @@ func drilled(t *testing.T, env environment) blueprint.Blueprint {
 	t.Helper()
 	stacks, err := assembly.Read(outdir(t))
 	require.NoError(t, err)
-	read, err := blueprint.Read(stacks, env.Prefix())
+	read, err := blueprint.Read(stacks, env.Names().Prefix())
 	require.NoError(t, err)
 	return read
 }
@@ -45,7 +45,7 @@ func TestTheSynthesizedPlansSurviveEveryRehearsal(t *testing.T) {
 		all := drill.Suite(drill.Settings{
 			Blueprint: drilled(t, env), Promised: drill.Promised{
 				Primary: env.Primary.Name, Secondary: env.Secondary.Name, Name: env.Site.APIDomain,
-				Hosts: map[string]string{env.Primary.Name: env.RegionalDomain(env.Primary), env.Secondary.Name: env.RegionalDomain(env.Secondary)},
+				Hosts: map[string]string{env.Primary.Name: env.Names().RegionalDomain(env.Primary), env.Secondary.Name: env.Names().RegionalDomain(env.Secondary)},
 			}, RPO: env.DR.Recovery.PointObjective, Directory: t.TempDir(),
 			Approve: func(context.Context, plan.Step) error { return nil },
 		})

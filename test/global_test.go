@@ -99,10 +99,10 @@ func TestStaticContentSurvivesTheLossOfThePrimaryRegion(t *testing.T) {
 		config := distribution(t, env)
 		origins := listAt(t, config, "Origins")
 		require.Len(t, origins, 2)
-		assert.Equal(t, env.Bucket("static", env.Primary)+".s3."+env.Primary.Name+".amazonaws.com", at(origins, 0, "DomainName"))
+		assert.Equal(t, env.Names().Bucket("static", env.Primary)+".s3."+env.Primary.Name+".amazonaws.com", at(origins, 0, "DomainName"))
 		replica := ""
 		for id, bucket := range global.ofType("AWS::S3::Bucket") {
-			if bucket.Properties["BucketName"] == env.Bucket("static", env.Secondary) {
+			if bucket.Properties["BucketName"] == env.Names().Bucket("static", env.Secondary) {
 				replica = id
 			}
 		}
@@ -179,7 +179,7 @@ func TestReplicasOfSecretsHaveTheirKeyOnlyInStandby(t *testing.T) {
 		}
 		found := 0
 		for _, alias := range env.stack(t, "global").ofType("AWS::KMS::Alias") {
-			if alias.Properties["AliasName"] == "alias/"+env.KeyAlias("secrets-replica") {
+			if alias.Properties["AliasName"] == "alias/"+env.Names().KeyAlias("secrets-replica") {
 				found++
 			}
 		}
@@ -194,7 +194,7 @@ func TestNothingIsCopiedWhenNothingMayLeaveBrazil(t *testing.T) {
 	assert.Empty(t, global.ofType("AWS::S3::Bucket"), "replicas")
 	assert.Empty(t, global.ofType("AWS::Backup::BackupVault"))
 	for _, alias := range global.ofType("AWS::KMS::Alias") {
-		assert.Equal(t, "alias/"+env.KeyAlias("global-logs"), alias.Properties["AliasName"])
+		assert.Equal(t, "alias/"+env.Names().KeyAlias("global-logs"), alias.Properties["AliasName"])
 	}
 	config := distribution(t, env)
 	assert.Len(t, config["Origins"], 1)

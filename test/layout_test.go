@@ -282,7 +282,7 @@ func TestPhysicalNamesAreMadeInNamingAlone(t *testing.T) {
 			}
 			key, ok := pair.Key.(*ast.Ident)
 			if ok && (strings.HasSuffix(key.Name, "Name") || key.Name == "Alias") {
-				refuse(t, joinsPrefix(pair.Value), "%s:%d: %s: name it in config/naming.go", s.path, s.line(pair), key.Name)
+				refuse(t, joinsPrefix(pair.Value), "%s:%d: %s: name it in config/names.go", s.path, s.line(pair), key.Name)
 			}
 			return true
 		})
@@ -291,7 +291,7 @@ func TestPhysicalNamesAreMadeInNamingAlone(t *testing.T) {
 
 // An ARN put together by hand is a partition, or an order of its parts, to get
 // wrong; and where a reference is possible, it is the better name.
-func TestARNsAreMadeInNamingAlone(t *testing.T) {
+func TestARNsAreMadeInNamesAlone(t *testing.T) {
 	for _, s := range sources(t) {
 		if !strings.HasPrefix(s.path, "constructs/") && !strings.HasPrefix(s.path, "stacks/") {
 			continue

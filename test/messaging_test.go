@@ -186,7 +186,7 @@ func TestAnUpgradeOfKafkaDoesNotReplaceItsConfiguration(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		configuration := env.stack(t, "messaging").only(t, "AWS::MSK::Configuration").Properties
 		assert.NotContains(t, configuration, "KafkaVersionsList")
-		assert.Equal(t, env.KafkaClusterName(), configuration["Name"])
+		assert.Equal(t, env.Names().KafkaClusterName(), configuration["Name"])
 	})
 }
 
@@ -267,7 +267,7 @@ func TestTheKafkaPasswordIsOneThatMSKAndJAASAccept(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		stack, _ := messaging(t, env)
 		secret := stack.only(t, "AWS::SecretsManager::Secret").Properties
-		assert.Equal(t, env.KafkaSecret(), secret["Name"])
+		assert.Equal(t, env.Names().KafkaSecret(), secret["Name"])
 		assert.True(t, strings.HasPrefix(textAt(t, secret, "Name"), "AmazonMSK_"), "MSK refuses other names")
 		assert.Equal(t, map[string]any{
 			"SecretStringTemplate": `{"username":"wallet-service"}`,

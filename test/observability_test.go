@@ -39,7 +39,7 @@ func (e environment) alarms() map[string]alarm {
 		for _, kind := range []string{"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"} {
 			for _, r := range stack.ofType(kind) {
 				name, _ := r.Properties["AlarmName"].(string)
-				id := strings.TrimPrefix(name, e.Prefix()+"-")
+				id := strings.TrimPrefix(name, e.Names().Prefix()+"-")
 				found[id] = alarm{resource: r, id: id}
 			}
 		}
@@ -382,11 +382,11 @@ func TestTheOutageAlarmKnowsItsParts(t *testing.T) {
 		rule, _ := env.alarms()["outage"].Properties["AlarmRule"].(string)
 		parts := regexp.MustCompile(`ALARM\("([^"]+)"\)`).FindAllStringSubmatch(rule, -1)
 		require.Len(t, parts, 3, rule)
-		named := func(id string) string { return fmt.Sprintf("ALARM(%q)", env.AlarmName(id)) }
+		named := func(id string) string { return fmt.Sprintf("ALARM(%q)", env.Names().AlarmName(id)) }
 		assert.Equal(t, named("edge-healthy-targets")+" OR ("+named("edge-errors")+" AND "+named("edge-latency")+")", rule,
 			"nothing serving is an outage by itself; errors or slowness alone are not")
 		for _, part := range parts {
-			id := strings.TrimPrefix(part[1], env.Prefix()+"-")
+			id := strings.TrimPrefix(part[1], env.Names().Prefix()+"-")
 			assert.Containsf(t, env.alarms(), id, "the outage alarm names %s", part[1])
 		}
 		assert.Len(t, env.alarms()["outage"].DependsOn, 3, "CloudWatch refuses a rule over alarms that do not exist yet")
@@ -451,7 +451,7 @@ func TestEventsThatNoMetricShowsAreReported(t *testing.T) {
 			"AWS's problem with a service that carries the wallet")
 		assert.Equal(t, []any{"SERVICE_DEPLOYMENT_FAILED"}, at(sources["aws.ecs"].Properties, "EventPattern", "detail", "eventName"))
 		prefix, _ := at(sources["aws.ecs"].Properties, "EventPattern", "resources", 0, "prefix").(string)
-		assert.True(t, strings.HasSuffix(prefix, ":service/"+env.ECSClusterName()+"/"), "other services' deployments")
+		assert.True(t, strings.HasSuffix(prefix, ":service/"+env.Names().ECSClusterName()+"/"), "other services' deployments")
 		assert.NotEmpty(t, at(sources["aws.rds"].Properties, "EventPattern", "detail", "SourceIdentifier"), "other clusters' failovers")
 		failed := []any{"FAILED", "ABORTED", "EXPIRED"}
 		assert.Equal(t, failed, at(sources["aws.backup"].Properties, "EventPattern", "detail", "$or", 0, "state"))
@@ -540,12 +540,12 @@ func TestDashboardsShowWhatExists(t *testing.T) {
 					}
 				}
 				for _, arn := range widget.Properties.Alarms {
-					assert.Contains(t, env.alarms(), arn[strings.LastIndex(arn, ":")+1+len(env.Prefix())+1:])
+					assert.Contains(t, env.alarms(), arn[strings.LastIndex(arn, ":")+1+len(env.Names().Prefix())+1:])
 				}
 			}
 		}
 		assert.Equal(t, map[string]bool{
-			env.Prefix() + "-business": true, env.Prefix() + "-technical": true, env.Prefix() + "-infrastructure": true,
+			env.Names().Prefix() + "-business": true, env.Names().Prefix() + "-technical": true, env.Names().Prefix() + "-infrastructure": true,
 		}, names)
 	})
 }
@@ -587,7 +587,7 @@ func TestNoGraphAndNoLimitDisappears(t *testing.T) {
 	got := map[string][]string{}
 	states := 0
 	for _, dashboard := range env.stack(t, "observability").ofType("AWS::CloudWatch::Dashboard") {
-		name := strings.TrimPrefix(textAt(t, dashboard.Properties, "DashboardName"), env.Prefix()+"-")
+		name := strings.TrimPrefix(textAt(t, dashboard.Properties, "DashboardName"), env.Names().Prefix()+"-")
 		var body struct{ Widgets []map[string]any }
 		require.NoError(t, json.Unmarshal([]byte(render(dashboard.Properties["DashboardBody"])), &body))
 		for _, widget := range body.Widgets {
@@ -912,11 +912,11 @@ func TestTracesAreSampledAsTheServiceSamplesThem(t *testing.T) {
 		rule := at(stack.only(t, "AWS::XRay::SamplingRule").Properties, "SamplingRule")
 		assert.InDelta(t, env.Service.TraceSampleRatio, at(rule, "FixedRate"), 0)
 		assert.InDelta(t, 0, at(rule, "ReservoirSize"), 0)
-		assert.Equal(t, env.ServiceName(), at(rule, "ServiceName"))
+		assert.Equal(t, env.Names().ServiceName(), at(rule, "ServiceName"))
 		name, _ := at(rule, "RuleName").(string)
 		assert.LessOrEqual(t, len(name), 32, "X-Ray refuses longer names")
 		group := stack.only(t, "AWS::XRay::Group")
-		assert.Equal(t, `service("`+env.ServiceName()+`")`, group.Properties["FilterExpression"])
+		assert.Equal(t, `service("`+env.Names().ServiceName()+`")`, group.Properties["FilterExpression"])
 		assert.Equal(t, true, at(group.Properties, "InsightsConfiguration", "InsightsEnabled"))
 	})
 }
@@ -1105,7 +1105,7 @@ func TestAlarmsReadTheRightMetricInTheRightWay(t *testing.T) {
 				}
 				known, ok := want[first]
 				require.Truef(t, ok, "%s: say here what it reads", id)
-				assert.Equalf(t, strings.ReplaceAll(known, "wallet-%s", env.Prefix()), a.reading(t), "%s", id)
+				assert.Equalf(t, strings.ReplaceAll(known, "wallet-%s", env.Names().Prefix()), a.reading(t), "%s", id)
 			}
 		}
 	})
@@ -1141,7 +1141,7 @@ func TestTheStandbyCallsForHelpWithoutThePrimaryRegion(t *testing.T) {
 		assert.Equal(t, env.Secondary.Name, dr.region)
 		lag := env.alarms()["standby-lag"]
 		assert.InDelta(t, 60_000, lag.Properties["Threshold"], 0, "a minute, in milliseconds: the seed allows to lose five")
-		assert.Contains(t, rendered(at(lag.Properties, "AlarmActions", 0)), env.StackName("dr"), "its topic is São Paulo's")
+		assert.Contains(t, rendered(at(lag.Properties, "AlarmActions", 0)), env.Names().StackName("dr"), "its topic is São Paulo's")
 		assert.Len(t, dr.ofType("AWS::SNS::Subscription"), len(env.Site.Alerts.Critical)+len(env.Site.Alerts.Warning))
 	})
 }

@@ -40,7 +40,7 @@ func plans(t *testing.T, env environment) map[string]resource {
 	t.Helper()
 	found := map[string]resource{}
 	for _, plan := range env.stack(t, "dr-recovery").ofType("AWS::ARCRegionSwitch::Plan") {
-		found[strings.TrimPrefix(fmt.Sprint(plan.Properties["Name"]), env.Prefix()+"-")] = plan
+		found[strings.TrimPrefix(fmt.Sprint(plan.Properties["Name"]), env.Names().Prefix()+"-")] = plan
 	}
 	require.ElementsMatch(t, config.Plans(), slices.Collect(maps.Keys(found)))
 	return found
@@ -367,18 +367,18 @@ func TestReleasesAreMigratedAndTestedInWhicheverRegionWrites(t *testing.T) {
 		container := containerOf(t, there.migration(t), "migrate")
 		variables := environmentOf(container)
 		for _, name := range []string{"DATABASE_HOST", "DATABASE_READER"} {
-			assert.Contains(t, variables[name], env.StackName("dr")+" ", "the other region's database, which may be gone")
+			assert.Contains(t, variables[name], env.Names().StackName("dr")+" ", "the other region's database, which may be gone")
 		}
 		assert.NotEqual(t, variables["DATABASE_HOST"], variables["DATABASE_READER"])
 		assert.Regexp(t, "RegistryMigrations.* Region:us-east-1 ", fmt.Sprint(container["Image"]), "the image is asked of a region that may be gone")
 		for name, from := range pairs(container["Secrets"], "Name", "ValueFrom") {
-			assert.Contains(t, rendered(from), "arn:aws:secretsmanager:us-east-1:"+env.Site.Account+":secret:"+env.DatabaseAdminSecret(), name)
+			assert.Contains(t, rendered(from), "arn:aws:secretsmanager:us-east-1:"+env.Site.Account+":secret:"+env.Names().DatabaseAdminSecret(), name)
 		}
 		for stack, other := range map[string]string{"compute": "us-east-1", "dr-compute": "sa-east-1"} {
 			_, migrator := env.stack(t, stack).function(t, "ReleaseMigration")
 			assert.Equal(t, other, at(migrator.Properties, "Environment", "Variables", "OTHER_REGION"), "a contract would break the release that waits")
 			_, tester := env.stack(t, stack).function(t, "ReleaseSmoke")
-			assert.Equal(t, env.GlobalClusterName(), at(tester.Properties, "Environment", "Variables", "GLOBAL_CLUSTER"))
+			assert.Equal(t, env.Names().GlobalClusterName(), at(tester.Properties, "Environment", "Variables", "GLOBAL_CLUSTER"))
 		}
 	})
 }
@@ -417,13 +417,13 @@ func TestTasksThatWaitNeedNothingOfTheFirstRegion(t *testing.T) {
 		task := compute.Resources[textAt(t, service, "TaskDefinition", "Ref")]
 		app := objectAt(t, task.Properties, "ContainerDefinitions", 0)
 		variables := environmentOf(app)
-		assert.Contains(t, variables["QUARKUS_DATASOURCE_WRITE_REACTIVE_URL"], env.StackName("dr")+" ")
+		assert.Contains(t, variables["QUARKUS_DATASOURCE_WRITE_REACTIVE_URL"], env.Names().StackName("dr")+" ")
 		assert.Contains(t, variables["QUARKUS_DATASOURCE_WRITE_REACTIVE_URL"], "EndpointAddress")
 		assert.Contains(t, variables["QUARKUS_DATASOURCE_READ_REACTIVE_URL"], "ReadEndpointAddress")
-		assert.Contains(t, variables["KAFKA_BOOTSTRAP_SERVERS"], env.StackName("dr-messaging"))
-		assert.Contains(t, variables["CACHE_HOST"], env.StackName("dr")+" ")
+		assert.Contains(t, variables["KAFKA_BOOTSTRAP_SERVERS"], env.Names().StackName("dr-messaging"))
+		assert.Contains(t, variables["CACHE_HOST"], env.Names().StackName("dr")+" ")
 		secrets, _ := json.Marshal(app["Secrets"])
-		assert.Contains(t, string(secrets), "secret:"+env.DatabaseAppSecret()+":username::", "the replica, by its name")
+		assert.Contains(t, string(secrets), "secret:"+env.Names().DatabaseAppSecret()+":username::", "the replica, by its name")
 		authorities := ""
 		walk(task.Properties, nil, func(_ []string, value any) {
 			if text, ok := value.(string); ok && strings.Contains(text, "BEGIN CERTIFICATE") {
@@ -455,8 +455,8 @@ func TestImagesAreCopiedIntoRepositoriesOfOurs(t *testing.T) {
 		}
 		assert.Equal(t, shape("compute"), shape("global"))
 		assert.Len(t, shape("global"), 3)
-		assert.Contains(t, env.stack(t, "data").requires, env.StackName("global"), "before the first push, the copies need a place")
-		assert.Contains(t, env.stack(t, "compute").requires, env.StackName("data"))
+		assert.Contains(t, env.stack(t, "data").requires, env.Names().StackName("global"), "before the first push, the copies need a place")
+		assert.Contains(t, env.stack(t, "compute").requires, env.Names().StackName("data"))
 	})
 }
 
@@ -518,7 +518,7 @@ func TestTheReplicatorCopiesTheWalletsTopicsUnderTheirNames(t *testing.T) {
 	}
 	alarm := env.alarms()[config.AlarmReplicator]
 	assert.EqualValues(t, env.DR.EventLag.Milliseconds(), alarm.Properties["Threshold"])
-	assert.Equal(t, env.ReplicatorName(), at(alarm.Properties, "Dimensions", 0, "Value"))
+	assert.Equal(t, env.Names().ReplicatorName(), at(alarm.Properties, "Dimensions", 0, "Value"))
 	assert.Contains(t, env.alarms(), "standby-replicator-failed")
 	assert.Equal(t, map[crossing]int{{"events", "MSK Replicator"}: 1}, difference(crossings(env), crossings(platform(t)["production"])))
 }
@@ -582,7 +582,7 @@ func TestTheRunbookDeploysEveryStackThatTheActiveRegionTouches(t *testing.T) {
 	var rows []string
 	touched := map[string][]string{} // by region
 	for _, stack := range built {
-		name, ours := strings.CutPrefix(stack.Name, env.StackName(""))
+		name, ours := strings.CutPrefix(stack.Name, env.Names().StackName(""))
 		if !ours {
 			continue
 		}

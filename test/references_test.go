@@ -76,7 +76,7 @@ func consumed(t *testing.T, stack template) []consumption {
 
 func shortName(t *testing.T, env environment, stack string) string {
 	t.Helper()
-	name := strings.TrimPrefix(stack, env.StackName(""))
+	name := strings.TrimPrefix(stack, env.Names().StackName(""))
 	_, known := env.stacks[name]
 	require.Truef(t, known, "%s refers to %s, which is no stack of %s", env.Name, stack, env.Name)
 	return name
@@ -177,7 +177,7 @@ func TestReferencesLeadNowhereDuringADisaster(t *testing.T) {
 				if stack.region == env.Secondary.Name {
 					assert.NotEqualf(t, env.Primary.Name, producer.region, "%s reads %s of %s", stack.name, used.output, used.stack)
 				} else if producer.region != stack.region {
-					assert.Equalf(t, env.StackName("global"), used.stack, "%s may read across regions from global alone", stack.name)
+					assert.Equalf(t, env.Names().StackName("global"), used.stack, "%s may read across regions from global alone", stack.name)
 				}
 			}
 		}
@@ -207,7 +207,7 @@ func TestReferencesStayInsideTheEnvironment(t *testing.T) {
 			}
 			for _, stack := range env.sorted() {
 				raw := string(stack.raw) // which a failure is not to print
-				refuse(t, strings.Contains(raw, platform(t)[other].Prefix()), "%s names something of %s", stack.name, other)
+				refuse(t, strings.Contains(raw, platform(t)[other].Names().Prefix()), "%s names something of %s", stack.name, other)
 				refuse(t, strings.Contains(raw, platform(t)[other].Site.Account), "%s names the account of %s: Site.Account is each environment's own", stack.name, other)
 			}
 		}

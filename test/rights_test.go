@@ -105,7 +105,7 @@ func (p place) name(text string) string {
 	text = strings.NewReplacer("${AWS::Partition}", "aws", "${AWS::AccountId}", p.env.Site.Account, "${AWS::Region}", p.stack.region).Replace(text)
 	text = fromOutput.ReplaceAllStringFunc(text, func(whole string) string {
 		parts := fromOutput.FindStringSubmatch(whole)
-		short := strings.TrimPrefix(parts[1], p.env.StackName(""))
+		short := strings.TrimPrefix(parts[1], p.env.Names().StackName(""))
 		value := at(p.all.stacks[short].Outputs[parts[2]], "Value")
 		if value == nil {
 			return whole

@@ -100,7 +100,7 @@ func TestTheServiceFollowsItsOwnRequestsAndTasksAndNobodyElses(t *testing.T) {
 				assert.Equal(t, "Average", at(query, "MetricStat", "Stat"))
 				require.Len(t, dimensions, 2)
 				assert.Contains(t, rendered(dimensions["ClusterName"]), "WalletEcsCluster")
-				assert.Equal(t, env.ServiceName(), dimensions["ServiceName"])
+				assert.Equal(t, env.Names().ServiceName(), dimensions["ServiceName"])
 			}
 		})
 	}

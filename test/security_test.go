@@ -275,7 +275,7 @@ func TestEveryStackIsInItsEnvironmentsAccountAndRegions(t *testing.T) {
 		for _, stack := range env.sorted() {
 			assert.Equal(t, env.Site.Account, stack.account, stack.name)
 			want := env.Primary.Name
-			if name := stack.name[len(env.StackName("")):]; name == "global" || name == "dr" || strings.HasPrefix(name, "dr-") {
+			if name := stack.name[len(env.Names().StackName("")):]; name == "global" || name == "dr" || strings.HasPrefix(name, "dr-") {
 				want = env.Secondary.Name
 			}
 			assert.Equal(t, want, stack.region, stack.name)
@@ -385,7 +385,7 @@ func namesSecret(env environment, text string) bool {
 	if dynamicSecret.MatchString(text) {
 		return true
 	}
-	for _, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret(), env.KafkaSecret(), env.CacheSecret()} {
+	for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret(), env.Names().KafkaSecret(), env.Names().CacheSecret()} {
 		arn := regexp.MustCompile(`^arn:aws:secretsmanager:[a-z0-9-]+:` + env.Site.Account + `:secret:` + regexp.QuoteMeta(name) + `(-[A-Za-z0-9]{6}|-\?{6})?(:[a-zA-Z]*:[A-Z]*:)?$`)
 		if text == name || arn.MatchString(text) {
 			return true

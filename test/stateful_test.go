@@ -216,7 +216,7 @@ func loss(resourceType, policy string) string {
 
 func policyOf(env environment, stack, id string) string {
 	name, _, _ := strings.Cut(stack, " in ")
-	return env.stacks[name[len(env.StackName("")):]].Resources[id].UpdateReplacePolicy
+	return env.stacks[name[len(env.Names().StackName("")):]].Resources[id].UpdateReplacePolicy
 }
 
 func compact(value any) string {

@@ -169,7 +169,7 @@ func trafficOf(t *testing.T, env environment, recovery template, plan resource) 
 	children := ofKind(t, plan, "ARCRegionSwitchPlan")
 	require.Len(t, children, 1)
 	child := recovery.Resources[referred(t, block(t, children[0])["Arn"])]
-	require.Equal(t, env.PlanName(config.PlanTraffic), child.Properties["Name"], "another plan than the one that moves the name")
+	require.Equal(t, env.Names().PlanName(config.PlanTraffic), child.Properties["Name"], "another plan than the one that moves the name")
 	return child
 }
 
@@ -240,7 +240,7 @@ func TestNobodyLosesDataBeforeASecondPersonAgrees(t *testing.T) {
 					approved = true
 					assert.Zero(t, i, "%s: something happens before anybody is asked", name)
 					approver := recovery.Resources[referred(t, block(t, step)["ApprovalRole"])]
-					assert.Equal(t, env.RecoveryApprover(), approver.Properties["RoleName"], name)
+					assert.Equal(t, env.Names().RecoveryApprover(), approver.Properties["RoleName"], name)
 				}
 				if at(step, "ExecutionBlockType") == "AuroraGlobalDatabase" {
 					assert.Truef(t, approved, "%s: nobody agreed before %v", name, at(step, "Name"))
@@ -383,18 +383,18 @@ func TestAPlanActsOnTheDatabaseAndTheServiceOfBothRegions(t *testing.T) {
 		var clusters, services []any
 		for _, side := range sides(env) {
 			cluster := env.stack(t, side.data).only(t, "AWS::RDS::DBCluster").Properties
-			assert.Equal(t, env.DatabaseClusterName(side.region), cluster["DBClusterIdentifier"], "the plan would promote a cluster that is not there")
-			clusters = append(clusters, env.DatabaseClusterARN(side.region))
+			assert.Equal(t, env.Names().DatabaseClusterName(side.region), cluster["DBClusterIdentifier"], "the plan would promote a cluster that is not there")
+			clusters = append(clusters, env.Names().DatabaseClusterARN(side.region))
 			compute := env.stack(t, side.compute)
-			assert.Equal(t, env.ECSClusterName(), compute.only(t, "AWS::ECS::Cluster").Properties["ClusterName"])
-			assert.Equal(t, env.ServiceName(), compute.only(t, "AWS::ECS::Service").Properties["ServiceName"])
-			services = append(services, map[string]any{"ClusterArn": env.ECSClusterARN(side.region), "ServiceArn": env.ECSServiceARN(side.region)})
+			assert.Equal(t, env.Names().ECSClusterName(), compute.only(t, "AWS::ECS::Cluster").Properties["ClusterName"])
+			assert.Equal(t, env.Names().ServiceName(), compute.only(t, "AWS::ECS::Service").Properties["ServiceName"])
+			services = append(services, map[string]any{"ClusterArn": env.Names().ECSClusterARN(side.region), "ServiceArn": env.Names().ECSServiceARN(side.region)})
 		}
-		assert.Equal(t, env.GlobalClusterName(), env.stack(t, "data").only(t, "AWS::RDS::GlobalCluster").Properties["GlobalClusterIdentifier"])
+		assert.Equal(t, env.Names().GlobalClusterName(), env.stack(t, "data").only(t, "AWS::RDS::GlobalCluster").Properties["GlobalClusterIdentifier"])
 		for _, name := range []string{config.PlanFailover, config.PlanFailback} {
 			plan := plans(t, env)[name]
 			for _, step := range ofKind(t, plan, "AuroraGlobalDatabase") {
-				assert.Equal(t, env.GlobalClusterName(), block(t, step)["GlobalClusterIdentifier"], name)
+				assert.Equal(t, env.Names().GlobalClusterName(), block(t, step)["GlobalClusterIdentifier"], name)
 				assert.Equal(t, clusters, block(t, step)["DatabaseClusterArns"], name)
 			}
 			for _, step := range ofKind(t, plan, "ECSServiceScaling") {
@@ -406,7 +406,7 @@ func TestAPlanActsOnTheDatabaseAndTheServiceOfBothRegions(t *testing.T) {
 
 func TestTheReportOfEachPlanIsKeptUnderItsName(t *testing.T) {
 	switching(t, func(t *testing.T, env environment, _ template) {
-		bucket := env.Bucket("logs", env.Secondary)
+		bucket := env.Names().Bucket("logs", env.Secondary)
 		for name, plan := range plans(t, env) {
 			output := at(plan.Properties, "ReportConfiguration", "ReportOutput", 0, "S3Configuration")
 			assert.Equal(t, map[string]any{"BucketOwner": env.Site.Account, "BucketPath": bucket + "/region-switch/" + name}, output)
@@ -430,7 +430,7 @@ func TestAStackIsDeployedAfterWhatItNeedsWithoutReadingIt(t *testing.T) {
 	} {
 		t.Run(need.stack+" after "+need.before, func(t *testing.T) {
 			standby(t, func(t *testing.T, env environment, _ template) {
-				assert.Contains(t, env.stack(t, need.stack).requires, env.StackName(need.before), need.otherwise)
+				assert.Contains(t, env.stack(t, need.stack).requires, env.Names().StackName(need.before), need.otherwise)
 			})
 		})
 	}

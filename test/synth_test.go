@@ -147,7 +147,7 @@ func load(dir string, env config.Environment) (environment, error) {
 	loaded := environment{Environment: env, stacks: map[string]template{}}
 	built, err := assembly.Read(filepath.Join(dir, "assembly-"+stacks.StageName(env)))
 	for _, stack := range built {
-		loaded.stacks[strings.TrimPrefix(stack.Name, env.StackName(""))] = read(stack)
+		loaded.stacks[strings.TrimPrefix(stack.Name, env.Names().StackName(""))] = read(stack)
 	}
 	return loaded, err
 }

@@ -79,12 +79,12 @@ func pipelineRole(t *testing.T, env config.Environment, task string) resource {
 			continue
 		}
 		for _, r := range stack.ofType("AWS::IAM::Role") {
-			if r.Properties["RoleName"] == env.PipelineRole(task) {
+			if r.Properties["RoleName"] == env.Names().PipelineRole(task) {
 				return r
 			}
 		}
 	}
-	require.Failf(t, "no such role", "%s", env.PipelineRole(task))
+	require.Failf(t, "no such role", "%s", env.Names().PipelineRole(task))
 	return resource{}
 }
 

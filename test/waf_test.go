@@ -326,7 +326,7 @@ func TestBlockedRequestsAreLoggedWhereAWSWAFMayWrite(t *testing.T) {
 	eachWebACL(t, func(t *testing.T, env environment, scope waf.Scope, built template) {
 		purpose := map[waf.Scope]string{waf.Regional: "api", waf.CloudFront: "static"}[scope]
 		group := built.only(t, "AWS::Logs::LogGroup")
-		assert.Equal(t, "aws-waf-logs-"+env.Prefix()+"-"+purpose, group.Properties["LogGroupName"])
+		assert.Equal(t, "aws-waf-logs-"+env.Names().Prefix()+"-"+purpose, group.Properties["LogGroupName"])
 		assert.EqualValues(t, env.Edge.LogRetentionDays, group.Properties["RetentionInDays"])
 		assert.NotNil(t, group.Properties["KmsKeyId"])
 

@@ -116,7 +116,7 @@ func stacksOf(env config.Environment, dir string) ([]place, error) {
 	}
 	places := []place{{config.IdentityStackName(), env.Primary.Name}}
 	for _, stack := range built {
-		if strings.HasPrefix(stack.Name, env.StackName("")) {
+		if strings.HasPrefix(stack.Name, env.Names().StackName("")) {
 			places = append(places, place{stack.Name, stack.Region})
 		}
 	}
@@ -130,7 +130,7 @@ func stacksOf(env config.Environment, dir string) ([]place, error) {
 func detector(own aws.Config, env config.Environment, region string) drift.Detector {
 	there := own.Copy()
 	there.Region = region
-	role := env.BootstrapRole(config.BootstrapLookup, config.Region{Name: region})
+	role := env.Names().BootstrapRole(config.BootstrapLookup, config.Region{Name: region})
 	there.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(there), role))
 	return drift.Detector{API: cloudformation.NewFromConfig(there), Sleep: sleep}
 }

@@ -110,7 +110,7 @@ func (o *options) settings(out io.Writer) (drill.Settings, error) {
 	if err != nil {
 		return drill.Settings{}, err
 	}
-	read, err := blueprint.Read(stacks, env.Prefix())
+	read, err := blueprint.Read(stacks, env.Names().Prefix())
 	if err != nil {
 		return drill.Settings{}, fmt.Errorf("%s: %w", o.environment, err)
 	}
@@ -132,7 +132,7 @@ func (o *options) settings(out io.Writer) (drill.Settings, error) {
 func promised(env config.Environment) drill.Promised {
 	return drill.Promised{
 		Primary: env.Primary.Name, Secondary: env.Secondary.Name, Name: env.Site.APIDomain,
-		Hosts: map[string]string{env.Primary.Name: env.RegionalDomain(env.Primary), env.Secondary.Name: env.RegionalDomain(env.Secondary)},
+		Hosts: map[string]string{env.Primary.Name: env.Names().RegionalDomain(env.Primary), env.Secondary.Name: env.Names().RegionalDomain(env.Secondary)},
 	}
 }
 

@@ -91,14 +91,14 @@ func printFacts(out io.Writer, env config.Environment, task string) error {
 	for _, fact := range []struct{ key, value string }{
 		{"account", env.Site.Account},
 		{"region", env.Primary.Name},
-		{"role", env.PipelineRoleARN(task)},
+		{"role", env.Names().PipelineRoleARN(task)},
 		{"session", fmt.Sprint(int(session.Seconds()))},
 		{"image_tag", env.Site.ImageTag},
 		{"platform", platforms[env.Service.Architecture]},
 		{"registry", registry},
-		{"service_repository", env.ServiceRepository()},
-		{"migrations_repository", env.MigrationsRepository()},
-		{"collector_repository", env.CollectorRepository()},
+		{"service_repository", env.Names().ServiceRepository()},
+		{"migrations_repository", env.Names().MigrationsRepository()},
+		{"collector_repository", env.Names().CollectorRepository()},
 		{"collector_source", env.Service.CollectorImage},
 		{"collector_digest", env.Service.CollectorDigest()},
 		{"api", env.Site.APIDomain},
@@ -121,7 +121,7 @@ func printStacks(out io.Writer, env config.Environment, dirs []string) error {
 		}
 		for _, stack := range built {
 			line := stack.Region + " " + stack.Name
-			if strings.HasPrefix(stack.Name, env.StackName("")) && !slices.Contains(lines, line) {
+			if strings.HasPrefix(stack.Name, env.Names().StackName("")) && !slices.Contains(lines, line) {
 				lines = append(lines, line)
 			}
 		}

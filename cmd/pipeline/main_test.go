@@ -45,7 +45,7 @@ func TestEveryFactThatAWorkflowReadsIsPrinted(t *testing.T) {
 		assert.NotEmpty(t, facts[match[1]], match[1])
 	}
 	env := config.Production()
-	assert.Equal(t, env.PipelineRoleARN(config.PipelineDeploy), facts["role"])
+	assert.Equal(t, env.Names().PipelineRoleARN(config.PipelineDeploy), facts["role"])
 	assert.Equal(t, "14400", facts["session"], "as long as a deployment may take")
 	assert.Equal(t, "3600", printed(t, "--env", "production", "--task", "plan")["session"])
 	assert.Equal(t, "linux/amd64", facts["platform"])

@@ -72,7 +72,7 @@ func New(scope constructs.Construct, env config.Environment, topics Topics, rows
 // incident is over is news.
 func newAlarm(scope constructs.Construct, env config.Environment, actions []any, row Row) awscloudwatch.CfnAlarm {
 	props := awscloudwatch.CfnAlarmProps{
-		AlarmName:          new(env.AlarmName(row.ID)),
+		AlarmName:          new(env.Names().AlarmName(row.ID)),
 		AlarmDescription:   new(description(row.Why, row.Runbook)),
 		ComparisonOperator: new(string(row.Compare)),
 		Threshold:          new(row.Threshold),
@@ -146,7 +146,7 @@ func queries(row Row) []*awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 // merely worse: nothing serves, or what is served is both failing and slow. It
 // comes after [New], whose alarms it is about.
 func NewOutage(scope constructs.Construct, env config.Environment, topics Topics) {
-	inAlarm := func(id string) string { return fmt.Sprintf("ALARM(%q)", env.AlarmName(id)) }
+	inAlarm := func(id string) string { return fmt.Sprintf("ALARM(%q)", env.Names().AlarmName(id)) }
 	parts := []string{edgeErrors, edgeLatency}
 	rule := inAlarm(edgeErrors) + " AND " + inAlarm(edgeLatency)
 	if env.Site.ImageTag != config.NoImage {
@@ -159,7 +159,7 @@ func NewOutage(scope constructs.Construct, env config.Environment, topics Topics
 	}
 	action := []any{*topics.Of(severity).TopicArn()}
 	outage := awscloudwatch.NewCfnCompositeAlarm(scope, new("Outage"), &awscloudwatch.CfnCompositeAlarmProps{
-		AlarmName:        new(env.AlarmName("outage")),
+		AlarmName:        new(env.Names().AlarmName("outage")),
 		AlarmDescription: new(description("The wallet is down for its users, not merely worse.", "outage")),
 		AlarmRule:        new(rule),
 		AlarmActions:     &action,

@@ -35,7 +35,7 @@ func (e event) pattern() map[string]any {
 // events is the table of the rules. Their patterns are those of each service's
 // page on EventBridge in AWS's documentation.
 func events(env config.Environment, p signals.Platform) []event {
-	service := config.ARN("ecs", p.Region, env.Site.Account, "service/"+env.ECSClusterName()+"/")
+	service := config.ARN("ecs", p.Region, env.Site.Account, "service/"+env.Names().ECSClusterName()+"/")
 	return []event{
 		{
 			id: "BackupJob", severity: Warning, runbook: "backup-failed",

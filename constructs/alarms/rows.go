@@ -428,7 +428,7 @@ func lagRows(env config.Environment, region config.Region) []Row {
 		// a switchover turns around.
 		ID: env.AlarmLag(region), Runbook: "standby-lag", Severity: Critical,
 		Why:        "This region's database is behind the one that writes: a failover to it now would lose more than promised.",
-		Expression: signals.RecoveryPointLag(env.DatabaseClusterName(region)),
+		Expression: signals.RecoveryPointLag(env.Names().DatabaseClusterName(region)),
 		// The metric is in milliseconds.
 		Compare: Above, Threshold: float64(env.DR.ReplicationLag.Milliseconds()), Periods: env.DR.LagMinutes + 1, Datapoints: env.DR.LagMinutes, Missing: missing,
 	}}

@@ -38,7 +38,7 @@ func replicatorRows(env config.Environment, p signals.Platform) []Row {
 	if env.Replication() != config.ReplicationRunning {
 		return nil
 	}
-	name := env.ReplicatorName()
+	name := env.Names().ReplicatorName()
 	return []Row{
 		{
 			ID: config.AlarmReplicator, Runbook: "standby-replicator", Severity: Warning,

@@ -84,7 +84,7 @@ func NewTopics(scope constructs.Construct, env config.Environment) Topics {
 	stack := awscdk.Stack_Of(own)
 	services := publishers(*stack.Region(), *stack.Account())
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   env.KeyAlias("alerts"),
+		Alias:   env.Names().KeyAlias("alerts"),
 		Purpose: "Encrypts the alarm topics of " + *stack.StackName(),
 	})
 	for _, service := range services {

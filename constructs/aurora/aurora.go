@@ -49,7 +49,7 @@ type Database struct {
 func New(scope constructs.Construct, props Props) Database {
 	own := constructs.NewConstruct(scope, new("Database"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   props.Env.KeyAlias("database"),
+		Alias:   props.Env.Names().KeyAlias("database"),
 		Purpose: "Encrypts the wallet's database, its snapshots, its insights and its passwords",
 	})
 	// The secrets know the key by its ARN only. Knowing the construct, each grant

@@ -58,7 +58,7 @@ func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsman
 	writer, readers := newInstances(scope, key, env)
 	made := awsrds.NewDatabaseCluster(scope, new("Cluster"), &awsrds.DatabaseClusterProps{
 		Engine:                          engine(db),
-		ClusterIdentifier:               new(env.DatabaseClusterName(env.Primary)),
+		ClusterIdentifier:               new(env.Names().DatabaseClusterName(env.Primary)),
 		DefaultDatabaseName:             new(config.DatabaseName),
 		Credentials:                     awsrds.Credentials_FromSecret(admin, new(config.DatabaseAdminUser)),
 		IamAuthentication:               new(true),
@@ -149,7 +149,7 @@ func newLogGroups(scope constructs.Construct, props Props) []constructs.IConstru
 	var groups []constructs.IConstruct
 	for _, log := range exportedLogs {
 		groups = append(groups, logging.NewGroup(scope, "Log-"+log, logging.Props{
-			Name:          env.DatabaseLogGroup(env.Primary, log),
+			Name:          env.Names().DatabaseLogGroup(env.Primary, log),
 			RetentionDays: env.Database.LogRetentionDays,
 			Key:           props.LogKey,
 			Keep:          env.Protected,

@@ -22,7 +22,7 @@ func makeGlobal(scope constructs.Construct, source awsrds.DatabaseCluster, env c
 		return
 	}
 	global := awsrds.NewCfnGlobalCluster(scope, new("Global"), &awsrds.CfnGlobalClusterProps{
-		GlobalClusterIdentifier:   new(env.GlobalClusterName()),
+		GlobalClusterIdentifier:   new(env.Names().GlobalClusterName()),
 		SourceDbClusterIdentifier: source.ClusterArn(),
 		DeletionProtection:        new(env.Protected),
 	})

@@ -44,7 +44,7 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 	own := constructs.NewConstruct(scope, new("Database"))
 	env := props.Env
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   env.KeyAlias("database"),
+		Alias:   env.Names().KeyAlias("database"),
 		Purpose: "Encrypts the replica of the wallet's database and its insights",
 	})
 	group := awsec2.NewSecurityGroup(own, new("SecurityGroup"), &awsec2.SecurityGroupProps{
@@ -56,7 +56,7 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 	cluster := newSecondaryCluster(own, key, group, props)
 	for _, log := range exportedLogs {
 		cluster.Node().AddDependency(logging.NewGroup(own, "Log-"+log, logging.Props{
-			Name:          env.DatabaseLogGroup(env.Secondary, log),
+			Name:          env.Names().DatabaseLogGroup(env.Secondary, log),
 			RetentionDays: env.Database.LogRetentionDays,
 			Key:           props.LogKey,
 			Keep:          env.Protected,
@@ -64,7 +64,7 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 	}
 	addSecondaryInstances(own, cluster, key, env)
 	return Secondary{
-		Name:          env.DatabaseClusterName(env.Secondary),
+		Name:          env.Names().DatabaseClusterName(env.Secondary),
 		Writer:        *cluster.AttrEndpointAddress(),
 		Reader:        *cluster.AttrReadEndpointAddress(),
 		SecurityGroup: group,
@@ -84,13 +84,13 @@ func newSecondaryCluster(scope constructs.Construct, key awskms.IKey, group awse
 	})
 	parameters := newParameterGroup(scope, "ClusterParameters", clusterParameters(db), env)
 	cluster := awsrds.NewCfnDBCluster(scope, new("Cluster"), &awsrds.CfnDBClusterProps{
-		GlobalClusterIdentifier: new(env.GlobalClusterName()),
+		GlobalClusterIdentifier: new(env.Names().GlobalClusterName()),
 		// RDS copies an encrypted volume to another region only if the request names
 		// the region that it comes from. It is read at creation, when a primary must
 		// be there anyway, and stays as it is whoever is the writer later: another
 		// value would replace the cluster.
 		SourceRegion:                       new(env.Primary.Name),
-		DbClusterIdentifier:                new(env.DatabaseClusterName(env.Secondary)),
+		DbClusterIdentifier:                new(env.Names().DatabaseClusterName(env.Secondary)),
 		Engine:                             new("aurora-mysql"),
 		EngineVersion:                      new(EngineVersion(db)),
 		StorageType:                        new(string(db.Storage)),

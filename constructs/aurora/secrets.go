@@ -25,7 +25,7 @@ const passwordLength = 32
 // RDS could manage this password itself, but not on a global database.
 func newAdminSecret(scope constructs.Construct, key awskms.IKey, props Props) awssecretsmanager.Secret {
 	return newSecret(scope, "AdminSecret", key, props, awssecretsmanager.SecretProps{
-		SecretName:  new(props.Env.DatabaseAdminSecret()),
+		SecretName:  new(props.Env.Names().DatabaseAdminSecret()),
 		Description: new("The owner of the wallet's schema: migrations and rotation log in with it"),
 	}, map[string]any{"username": config.DatabaseAdminUser})
 }
@@ -34,7 +34,7 @@ func newAdminSecret(scope constructs.Construct, key awskms.IKey, props Props) aw
 // administrator's secret, by which rotation makes the second user.
 func newAppSecret(scope constructs.Construct, key awskms.IKey, admin awssecretsmanager.ISecret, props Props) awssecretsmanager.Secret {
 	return newSecret(scope, "AppSecret", key, props, awssecretsmanager.SecretProps{
-		SecretName:  new(props.Env.DatabaseAppSecret()),
+		SecretName:  new(props.Env.Names().DatabaseAppSecret()),
 		Description: new("The wallet service's own database user, which reads and writes rows"),
 	}, map[string]any{"username": config.DatabaseAppUser, "masterarn": *admin.SecretArn()})
 }

@@ -66,7 +66,7 @@ func New(scope constructs.Construct, props Props) Backup {
 func newPlan(own constructs.Construct, props Props, vault awsbackup.IBackupVault) {
 	env := props.Env
 	plan := awsbackup.NewBackupPlan(own, new("Plan"), &awsbackup.BackupPlanProps{
-		BackupPlanName: new(env.BackupPlan()),
+		BackupPlanName: new(env.Names().BackupPlan()),
 	})
 	plan.AddRule(awsbackup.NewBackupPlanRule(&awsbackup.BackupPlanRuleProps{
 		RuleName:    new("Daily"),
@@ -95,7 +95,7 @@ func copies(own constructs.Construct, env config.Environment) *[]*awsbackup.Back
 		return nil
 	}
 	return &[]*awsbackup.BackupPlanCopyActionProps{{
-		DestinationBackupVault: awsbackup.BackupVault_FromBackupVaultArn(own, new("SecondVault"), new(env.BackupVaultARN(env.Secondary))),
+		DestinationBackupVault: awsbackup.BackupVault_FromBackupVaultArn(own, new("SecondVault"), new(env.Names().BackupVaultARN(env.Secondary))),
 		DeleteAfter:            days(env.Backup.RetentionDays),
 	}}
 }

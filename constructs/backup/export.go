@@ -31,7 +31,7 @@ func newExport(own constructs.Construct, props Props) {
 	writer := newExportRole(own, props)
 	input, err := json.Marshal(map[string]string{
 		// At most 60 characters; Scheduler draws another ID for each attempt.
-		"ExportTaskIdentifier": env.Prefix() + "-<aws.scheduler.execution-id>",
+		"ExportTaskIdentifier": env.Names().Prefix() + "-<aws.scheduler.execution-id>",
 		"SourceArn":            *props.Cluster.ClusterArn(),
 		"S3BucketName":         *props.Exports.BucketName(),
 		"S3Prefix":             exportPrefix,

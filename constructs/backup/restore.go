@@ -49,7 +49,7 @@ func NewRestoreTest(own constructs.Construct, props RestoreProps) {
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY, // holds nothing between two tests
 	})
 	plan := awsbackup.NewCfnRestoreTestingPlan(own, new("RestorePlan"), &awsbackup.CfnRestoreTestingPlanProps{
-		RestoreTestingPlanName: new(env.RestoreTestName()),
+		RestoreTestingPlanName: new(env.Names().RestoreTestName()),
 		ScheduleExpression:     new(restoreSchedule(env.Backup)),
 		StartWindowHours:       jsii.Number(env.Backup.StartWindow.Hours()),
 		RecoveryPointSelection: &awsbackup.CfnRestoreTestingPlan_RestoreTestingRecoveryPointSelectionProperty{

@@ -24,14 +24,14 @@ func newRestorer(own constructs.Construct, env config.Environment) {
 	}
 	var sources, restored, instances []string
 	for _, region := range regions {
-		name := env.RestoredClusterName(region)
+		name := env.Names().RestoredClusterName(region)
 		restored = append(restored, config.ARN("rds", region.Name, env.Site.Account, "cluster:"+name))
 		instances = append(instances, config.ARN("rds", region.Name, env.Site.Account, "db:"+name+"-1"))
 	}
-	sources = append(sources, env.DatabaseClusterARN(env.Primary))
+	sources = append(sources, env.Names().DatabaseClusterARN(env.Primary))
 	if env.DR.Mode.Copies() {
 		// The standby's cluster has another end of its name after an upgrade.
-		sources = append(sources, config.ARN("rds", env.Secondary.Name, env.Site.Account, "cluster:"+env.Prefix()+"-"+env.Secondary.Name+"*"))
+		sources = append(sources, config.ARN("rds", env.Secondary.Name, env.Site.Account, "cluster:"+env.Names().Prefix()+"-"+env.Secondary.Name+"*"))
 	}
 	settings := append(rdsARNs(env, regions, "cluster-pg:*"), rdsARNs(env, regions, "og:default:*")...)
 	settings = append(settings, rdsARNs(env, regions, "subgrp:*")...)
@@ -55,7 +55,7 @@ func newRestorer(own constructs.Construct, env config.Environment) {
 	acknowledge.Finding(policy, "AwsSolutions-IAM5",
 		"CloudFormation and AWS Backup draw the names of groups and snapshots; what is made and removed is named, and keys are further bound by alias to this environment", findings...)
 	awsiam.NewRole(own, new("Restorer"), &awsiam.RoleProps{
-		RoleName:        new(env.Restorer()),
+		RoleName:        new(env.Names().Restorer()),
 		Description:     new("Restores the database beside the one that runs"),
 		AssumedBy:       awsiam.NewAccountPrincipal(new(env.Site.Account)),
 		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},

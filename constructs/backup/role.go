@@ -26,7 +26,7 @@ func newBackupRole(own constructs.Construct, props Props, vault awsbackup.IBacku
 	vaults := []*string{vault.BackupVaultArn()}
 	if env.DR.Mode.Copies() {
 		regions = append(regions, env.Secondary)
-		vaults = append(vaults, new(env.BackupVaultARN(env.Secondary)))
+		vaults = append(vaults, new(env.Names().BackupVaultARN(env.Secondary)))
 	}
 	cluster := props.Cluster.ClusterArn()
 	snapshots := rdsARNs(env, regions, "cluster-snapshot:awsbackup:*")
@@ -110,7 +110,7 @@ func grantKeys(env config.Environment, regions []config.Region) awsiam.PolicySta
 }
 
 func onlyOurKeys(env config.Environment, statement awsiam.PolicyStatement) awsiam.PolicyStatement {
-	statement.AddCondition(new("ForAnyValue:StringLike"), map[string]any{"kms:ResourceAliases": "alias/" + env.KeyAlias("*")})
+	statement.AddCondition(new("ForAnyValue:StringLike"), map[string]any{"kms:ResourceAliases": "alias/" + env.Names().KeyAlias("*")})
 	return statement
 }
 

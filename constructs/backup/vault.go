@@ -17,10 +17,10 @@ import (
 func NewVault(scope constructs.Construct, env config.Environment, region config.Region) awsbackup.BackupVault {
 	own := constructs.NewConstruct(scope, new("Vault"))
 	return awsbackup.NewBackupVault(own, new("Vault"), &awsbackup.BackupVaultProps{
-		BackupVaultName: new(env.BackupVault(region)),
+		BackupVaultName: new(env.Names().BackupVault(region)),
 		EncryptionKey: encryption.NewKey(own, "Key", encryption.Props{
-			Alias:   env.KeyAlias("backup"),
-			Purpose: "Encrypts the recovery points in the vault " + env.BackupVault(region),
+			Alias:   env.Names().KeyAlias("backup"),
+			Purpose: "Encrypts the recovery points in the vault " + env.Names().BackupVault(region),
 		}),
 		LockConfiguration: lock(env.Backup),
 		AccessPolicy:      guard(own, env),

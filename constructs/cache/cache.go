@@ -44,7 +44,7 @@ type Props struct {
 func New(scope constructs.Construct, props Props) Cache {
 	own := constructs.NewConstruct(scope, new("Cache"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   props.Env.KeyAlias("cache"),
+		Alias:   props.Env.Names().KeyAlias("cache"),
 		Purpose: "Encrypts the cache, its snapshots and its user's password",
 	})
 	// Nodes answer and replicate inside the tier; they call nobody.
@@ -69,14 +69,14 @@ func New(scope constructs.Construct, props Props) Cache {
 	if props.Env.Cache.ClusterMode {
 		host = group.AttrConfigurationEndPointAddress()
 	}
-	return Cache{Name: props.Env.CacheName(), SecurityGroup: securityGroup, Host: *host, Secret: secret}
+	return Cache{Name: props.Env.Names().CacheName(), SecurityGroup: securityGroup, Host: *host, Secret: secret}
 }
 
 // groupProps are the group's own properties, without who may reach it.
 func groupProps(own constructs.Construct, props Props, key awskms.IKey) *awselasticache.CfnReplicationGroupProps {
 	cache := props.Env.Cache
 	group := &awselasticache.CfnReplicationGroupProps{
-		ReplicationGroupId:          new(props.Env.CacheName()),
+		ReplicationGroupId:          new(props.Env.Names().CacheName()),
 		ReplicationGroupDescription: new("Sessions and query results of the wallet service"),
 		Engine:                      new(cache.Engine),
 		EngineVersion:               new(cache.EngineVersion),

@@ -53,7 +53,7 @@ func newSecret(own constructs.Construct, env config.Environment, key awskms.IKey
 		removal = awscdk.RemovalPolicy_RETAIN
 	}
 	secret := awssecretsmanager.NewSecret(own, new("Secret"), &awssecretsmanager.SecretProps{
-		SecretName:    new(env.CacheSecret()),
+		SecretName:    new(env.Names().CacheSecret()),
 		Description:   new("The wallet service's cache user"),
 		EncryptionKey: byARN,
 		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
@@ -84,7 +84,7 @@ func newUsers(own constructs.Construct, env config.Environment, secret awssecret
 	newUser := func(id, userID, name, accessString string) *string {
 		return awselasticache.NewCfnUser(own, new(id), &awselasticache.CfnUserProps{
 			Engine:             new(env.Cache.Engine),
-			UserId:             new(env.CacheUserID(userID)),
+			UserId:             new(env.Names().CacheUserID(userID)),
 			UserName:           new(name),
 			AccessString:       new(accessString),
 			AuthenticationMode: password,
@@ -92,7 +92,7 @@ func newUsers(own constructs.Construct, env config.Environment, secret awssecret
 	}
 	return awselasticache.NewCfnUserGroup(own, new("Users"), &awselasticache.CfnUserGroupProps{
 		Engine:      new(env.Cache.Engine),
-		UserGroupId: new(env.CacheUserID("users")),
+		UserGroupId: new(env.Names().CacheUserID("users")),
 		UserIds: &[]*string{
 			newUser("DefaultUser", "default", "default", noAccess),
 			newUser("AppUser", "app", userName, access),

@@ -41,7 +41,7 @@ func New(scope constructs.Construct, props Props) awscloudfront.Distribution {
 		ZoneName:     new(props.Env.Site.HostedZone.Name),
 	})
 	distribution := awscloudfront.NewDistribution(own, new("Distribution"), &awscloudfront.DistributionProps{
-		Comment:     new("Static content of " + props.Env.Prefix()),
+		Comment:     new("Static content of " + props.Env.Names().Prefix()),
 		DomainNames: jsii.Strings(props.Env.Site.StaticDomain),
 		Certificate: awscertificatemanager.NewCertificate(own, new("Certificate"), &awscertificatemanager.CertificateProps{
 			DomainName: new(props.Env.Site.StaticDomain),
@@ -76,7 +76,7 @@ func New(scope constructs.Construct, props Props) awscloudfront.Distribution {
 // missing in both.
 func origin(scope constructs.Construct, props Props) awscloudfront.IOrigin {
 	access := awscloudfront.NewS3OriginAccessControl(scope, new("AccessControl"), &awscloudfront.S3OriginAccessControlProps{
-		Description: new("Signs requests to the buckets of " + props.Env.Prefix()),
+		Description: new("Signs requests to the buckets of " + props.Env.Names().Prefix()),
 		Signing:     awscloudfront.Signing_SIGV4_ALWAYS(),
 	})
 	signed := func(bucket awss3.IBucket) awscloudfront.IOrigin {
@@ -86,7 +86,7 @@ func origin(scope constructs.Construct, props Props) awscloudfront.IOrigin {
 		})
 	}
 	primary := signed(awss3.Bucket_FromBucketAttributes(scope, new("Bucket"), &awss3.BucketAttributes{
-		BucketName: new(props.Env.Bucket("static", props.Env.Primary)),
+		BucketName: new(props.Env.Names().Bucket("static", props.Env.Primary)),
 		Region:     new(props.Env.Primary.Name),
 	}))
 	awscdk.Validations_Of(scope).Acknowledge(&awscdk.Acknowledgment{

@@ -18,7 +18,7 @@ const hstsDays = 730
 // the site itself serves; the one other host is the wallet's API.
 func securityHeaders(scope constructs.Construct, env config.Environment) awscloudfront.ResponseHeadersPolicy {
 	return awscloudfront.NewResponseHeadersPolicy(scope, new("Headers"), &awscloudfront.ResponseHeadersPolicyProps{
-		Comment: new("Security headers of " + env.Prefix()),
+		Comment: new("Security headers of " + env.Names().Prefix()),
 		SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
 			StrictTransportSecurity: &awscloudfront.ResponseHeadersStrictTransportSecurity{
 				AccessControlMaxAge: awscdk.Duration_Days(jsii.Number(hstsDays)),

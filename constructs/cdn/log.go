@@ -26,7 +26,7 @@ func logAccess(scope constructs.Construct, distribution awscloudfront.Distributi
 		Key:           props.LogKey,
 		Keep:          props.Env.Protected,
 	})
-	name := props.Env.StaticLogs()
+	name := props.Env.Names().StaticLogs()
 	source := awslogs.NewCfnDeliverySource(scope, new("LogSource"), &awslogs.CfnDeliverySourceProps{
 		Name:        new(name),
 		LogType:     new("ACCESS_LOGS"),

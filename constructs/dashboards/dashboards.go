@@ -57,7 +57,7 @@ func New(scope constructs.Construct, env config.Environment, p signals.Platform,
 		{"infrastructure", infrastructure(env, p)},
 	} {
 		awscloudwatch.NewCfnDashboard(own, new(dashboard.id), &awscloudwatch.CfnDashboardProps{
-			DashboardName: new(env.DashboardName(dashboard.id)),
+			DashboardName: new(env.Names().DashboardName(dashboard.id)),
 			DashboardBody: new(body(dashboard.panels, p.Region)),
 		})
 	}
@@ -68,7 +68,7 @@ func New(scope constructs.Construct, env config.Environment, p signals.Platform,
 // name is none of the others'.
 func NewStandby(scope constructs.Construct, env config.Environment, p signals.Platform, rows []alarms.Row) {
 	awscloudwatch.NewCfnDashboard(constructs.NewConstruct(scope, new("Dashboards")), new("standby"), &awscloudwatch.CfnDashboardProps{
-		DashboardName: new(env.DashboardName("standby")),
+		DashboardName: new(env.Names().DashboardName("standby")),
 		DashboardBody: new(body(append([]panel{states(env, p, rows)}, standby(env, p)...), p.Region)),
 	})
 }
@@ -78,7 +78,7 @@ func states(env config.Environment, p signals.Platform, rows []alarms.Row) panel
 	states := panel{title: "Alarms"}
 	for _, row := range rows {
 		states.alarms = append(states.alarms,
-			config.ARN("cloudwatch", p.Region, env.Site.Account, "alarm:"+env.AlarmName(row.ID)))
+			config.ARN("cloudwatch", p.Region, env.Site.Account, "alarm:"+env.Names().AlarmName(row.ID)))
 	}
 	return states
 }

@@ -13,7 +13,7 @@ import (
 func business(env config.Environment, p signals.Platform) []panel {
 	watch := env.Observability
 	return []panel{
-		{text: "# " + env.Prefix() + ": business\n" +
+		{text: "# " + env.Names().Prefix() + ": business\n" +
 			"What users get, measured at the load balancer. Wallets, deposits, withdrawals, transfers and money " +
 			"are in Grafana's business dashboard, which reads the service's own counters from Managed Prometheus."},
 		{title: "Requests a minute", lines: []line{{label: "requests", metric: p.Edge("RequestCount", "Sum")}}},

@@ -8,7 +8,7 @@ import (
 // standby is the way out, and then what the platform that waits does.
 func standby(env config.Environment, p signals.Platform) []panel {
 	panels := []panel{
-		{text: "# " + env.Prefix() + ": second region\n" +
+		{text: "# " + env.Names().Prefix() + ": second region\n" +
 			"Whether a failover could be run now, and what it would lose. What to do is in docs/DISASTER-RECOVERY.md."},
 		{title: "Entrances as the world sees them, 1 is reached", lines: []line{
 			{label: env.Primary.Name, metric: p.Reached(env.Primary.Name)},
@@ -23,7 +23,7 @@ func standby(env config.Environment, p signals.Platform) []panel {
 	}
 	if env.Replication() == config.ReplicationRunning {
 		panels = append(panels, panel{title: "Events' delay, milliseconds", lines: []line{
-			{label: "replicator", metric: p.Replicator(env.ReplicatorName(), "ReplicationLatency", "Maximum")},
+			{label: "replicator", metric: p.Replicator(env.Names().ReplicatorName(), "ReplicationLatency", "Maximum")},
 		}, limits: []limit{{"alarm", float64(env.DR.EventLag.Milliseconds())}}})
 	}
 	return append(panels, technical(env, p)...)

@@ -13,7 +13,7 @@ import (
 
 // Props describe a key.
 type Props struct {
-	// Alias is the key's alias without "alias/", from config/naming.go.
+	// Alias is the key's alias without "alias/", from config/names.go.
 	Alias string
 	// Purpose says what the key protects; it is the key's description.
 	Purpose string

@@ -16,8 +16,8 @@ func NewTaskAgePolicy(scope constructs.Construct, env config.Environment, region
 	var clusters []any
 	var tasks, findings []string
 	for _, region := range regions {
-		clusters = append(clusters, env.ECSClusterARN(region))
-		each := config.ARN("ecs", region.Name, env.Site.Account, "task/"+env.ECSClusterName()+"/*")
+		clusters = append(clusters, env.Names().ECSClusterARN(region))
+		each := config.ARN("ecs", region.Name, env.Site.Account, "task/"+env.Names().ECSClusterName()+"/*")
 		tasks, findings = append(tasks, each), append(findings, "Resource::"+each)
 	}
 	policy := awsiam.NewManagedPolicy(scope, new("TaskAgePolicy"), &awsiam.ManagedPolicyProps{

@@ -30,7 +30,7 @@ func New(scope constructs.Construct, env config.Environment) Workspace {
 	own := constructs.NewConstruct(scope, new("Grafana"))
 	identity := env.Site.Grafana
 	workspace := awsgrafana.NewCfnWorkspace(own, new("Workspace"), &awsgrafana.CfnWorkspaceProps{
-		Name:                    new(env.Prefix()),
+		Name:                    new(env.Names().Prefix()),
 		Description:             new("Business and technical metrics of the wallet, " + env.Name),
 		AccountAccessType:       new("CURRENT_ACCOUNT"),
 		AuthenticationProviders: &[]*string{new(identity.Provider)},

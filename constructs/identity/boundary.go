@@ -34,8 +34,8 @@ func newBoundary(scope constructs.Construct, environments []config.Environment) 
 	}
 	var roles []string
 	for _, env := range environments {
-		trust = append(trust, env.PipelineRoleARN("*"))
-		roles = append(roles, iam("role/"+env.StackName("*")))
+		trust = append(trust, env.Names().PipelineRoleARN("*"))
+		roles = append(roles, iam("role/"+env.Names().StackName("*")))
 	}
 	boundary := awsiam.NewManagedPolicy(scope, new("Boundary"), &awsiam.ManagedPolicyProps{
 		ManagedPolicyName: new(config.DeploymentBoundary()),

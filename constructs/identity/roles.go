@@ -53,13 +53,13 @@ func tasks(env config.Environment) []task {
 			id: "Service", name: config.PipelineService, session: config.PipelineSession,
 			about:   "Pushes images of the wallet service",
 			subject: github.Service.Subject(main),
-			grants:  push(env, env.ServiceRepository()),
+			grants:  push(env, env.Names().ServiceRepository()),
 		},
 		{
 			id: "Migrations", name: config.PipelineMigrations, session: config.PipelineSession,
 			about:   "Pushes images that change the schema",
 			subject: github.Platform.Subject(main),
-			grants:  push(env, env.MigrationsRepository()),
+			grants:  push(env, env.Names().MigrationsRepository()),
 		},
 		{
 			id: "Prepare", name: config.PipelinePrepare, session: config.PipelineSession,
@@ -93,9 +93,9 @@ func newRole(scope constructs.Construct, env config.Environment, t task) awsiam.
 		statements = append(statements, g.statement())
 	}
 	role := awsiam.NewRole(scope, new(t.id), &awsiam.RoleProps{
-		RoleName:           new(env.PipelineRole(t.name)),
+		RoleName:           new(env.Names().PipelineRole(t.name)),
 		Description:        new(t.about),
-		AssumedBy:          awsiam.NewWebIdentityPrincipal(new(env.GitHubProviderARN()), &map[string]any{"StringEquals": asked}),
+		AssumedBy:          awsiam.NewWebIdentityPrincipal(new(env.Names().GitHubProviderARN()), &map[string]any{"StringEquals": asked}),
 		MaxSessionDuration: awscdk.Duration_Hours(jsii.Number(t.session.Hours())),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			t.id: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
@@ -127,7 +127,7 @@ func take(env config.Environment, roles ...string) grant {
 	g := grant{actions: []string{"sts:AssumeRole"}}
 	for _, region := range []config.Region{env.Primary, env.Secondary} {
 		for _, role := range roles {
-			g.resources = append(g.resources, env.BootstrapRole(role, region))
+			g.resources = append(g.resources, env.Names().BootstrapRole(role, region))
 		}
 	}
 	return g
@@ -140,8 +140,8 @@ func inStacks(env config.Environment, actions ...string) grant {
 		why:     "CloudFormation draws the last part of a stack's ID, and an environment's stacks are the ones whose names begin like it",
 	}
 	for _, region := range []config.Region{env.Primary, env.Secondary} {
-		g.resources = append(g.resources, env.StackID(region))
-		g.wildcards = append(g.wildcards, "Resource::"+env.StackID(region))
+		g.resources = append(g.resources, env.Names().StackID(region))
+		g.wildcards = append(g.wildcards, "Resource::"+env.Names().StackID(region))
 	}
 	return g
 }
@@ -154,7 +154,7 @@ func stopRelease(env config.Environment) grant {
 		why:     "ECS draws the last part of a deployment's ID; cluster and service are the environment's own",
 	}
 	for _, region := range []config.Region{env.Primary, env.Secondary} {
-		deployments := config.ARN("ecs", region.Name, env.Site.Account, "service-deployment/"+env.ECSClusterName()+"/"+env.ServiceName()+"/*")
+		deployments := config.ARN("ecs", region.Name, env.Site.Account, "service-deployment/"+env.Names().ECSClusterName()+"/"+env.Names().ServiceName()+"/*")
 		g.resources = append(g.resources, deployments)
 		g.wildcards = append(g.wildcards, "Resource::"+deployments)
 	}
@@ -176,9 +176,9 @@ func prepare(env config.Environment) []grant {
 	version := grant{actions: []string{"ssm:GetParameter"}}
 	assets := grant{actions: []string{"s3:GetObject"}, why: "CloudFormation reads the uploaded templates with the caller's rights; their names are hashes"}
 	for _, region := range []config.Region{env.Primary, env.Secondary} {
-		execute.resources = append(execute.resources, env.BootstrapRole(config.BootstrapExecute, region))
-		version.resources = append(version.resources, env.BootstrapVersionARN(region))
-		objects := config.ARN("s3", "", "", env.BootstrapAssets(region)+"/*")
+		execute.resources = append(execute.resources, env.Names().BootstrapRole(config.BootstrapExecute, region))
+		version.resources = append(version.resources, env.Names().BootstrapVersionARN(region))
+		objects := config.ARN("s3", "", "", env.Names().BootstrapAssets(region)+"/*")
 		assets.resources = append(assets.resources, objects)
 		assets.wildcards = append(assets.wildcards, "Resource::"+objects)
 	}
@@ -203,7 +203,7 @@ func push(env config.Environment, repository string) []grant {
 				"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
 				"ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
 			},
-			resources: []string{env.RepositoryARN(repository)},
+			resources: []string{env.Names().RepositoryARN(repository)},
 		},
 	}
 }

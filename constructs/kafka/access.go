@@ -40,11 +40,11 @@ func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, env config.E
 	}
 	// Not the volumes' key: who may read the password may not read the brokers.
 	key := encryption.NewKey(scope, "SecretKey", encryption.Props{
-		Alias:   env.KeyAlias("kafka-secret"),
+		Alias:   env.Names().KeyAlias("kafka-secret"),
 		Purpose: "Encrypts the Kafka credentials of " + env.Name,
 	})
 	secret := awssecretsmanager.NewSecret(scope, new("Secret"), &awssecretsmanager.SecretProps{
-		SecretName:  new(env.KafkaSecret()),
+		SecretName:  new(env.Names().KafkaSecret()),
 		Description: new("The SASL/SCRAM user of the wallet service"),
 		// By ARN: CDK would write each reader of the secret into the key's policy,
 		// and so make this stack depend on its consumers.

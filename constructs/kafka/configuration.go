@@ -17,8 +17,8 @@ import (
 // retained, because MSK does not delete one that a cluster uses.
 func newConfiguration(scope constructs.Construct, env config.Environment) awsmsk.CfnConfiguration {
 	configuration := awsmsk.NewCfnConfiguration(scope, new("Configuration"), &awsmsk.CfnConfigurationProps{
-		Name:             new(env.KafkaClusterName()),
-		Description:      new("Server properties of " + env.KafkaClusterName()),
+		Name:             new(env.Names().KafkaClusterName()),
+		Description:      new("Server properties of " + env.Names().KafkaClusterName()),
 		ServerProperties: new(serverProperties(env)),
 	})
 	configuration.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)

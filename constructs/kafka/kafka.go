@@ -74,7 +74,7 @@ func New(scope constructs.Construct, props Props) Cluster {
 		access.Node().AddDependency(topic)
 	}
 	return Cluster{
-		Name:          env.KafkaClusterName(),
+		Name:          env.Names().KafkaClusterName(),
 		Arn:           *cluster.AttrArn(),
 		SecurityGroup: group,
 		Bootstrap:     *access.GetAttString(new(attributeBootstrap)),
@@ -91,13 +91,13 @@ func New(scope constructs.Construct, props Props) Cluster {
 func newBrokers(scope constructs.Construct, props Props, group awsec2.ISecurityGroup) awsmsk.CfnCluster {
 	env, messaging := props.Env, props.Env.Messaging
 	key := encryption.NewKey(scope, "Key", encryption.Props{
-		Alias:   env.KeyAlias("kafka"),
+		Alias:   env.Names().KeyAlias("kafka"),
 		Purpose: "Encrypts the volumes of the Kafka brokers of " + env.Name,
 	})
 	configuration := newConfiguration(scope, env)
 	logging, delivery := newLogging(scope, props)
 	cluster := awsmsk.NewCfnCluster(scope, new("Cluster"), &awsmsk.CfnClusterProps{
-		ClusterName:         new(env.KafkaClusterName()),
+		ClusterName:         new(env.Names().KafkaClusterName()),
 		KafkaVersion:        new(messaging.KafkaVersion),
 		NumberOfBrokerNodes: jsii.Number(messaging.Brokers),
 		BrokerNodeGroupInfo: brokerNodes(props, group),

@@ -85,7 +85,7 @@ func NewReplicator(scope constructs.Construct, props ReplicatorProps) {
 	delivery := logging.AllowDelivery(own, logs, "", "*")
 	role, policy := replicatorRole(own, props)
 	replicator := awsmsk.NewCfnReplicator(own, new("Events"), &awsmsk.CfnReplicatorProps{
-		ReplicatorName:          new(env.ReplicatorName()),
+		ReplicatorName:          new(env.Names().ReplicatorName()),
 		Description:             new("Copies the wallet's events to the second region"),
 		ServiceExecutionRoleArn: role.RoleArn(),
 		KafkaClusters: &[]any{
@@ -186,7 +186,7 @@ func replicatorRole(own constructs.Construct, props ReplicatorProps) (awsiam.Rol
 // inside are the topics or groups of a region's cluster whose names begin with a
 // prefix. Between the cluster's name and theirs stands an ID that MSK chooses.
 func inside(region config.Region, env config.Environment, kind, prefix string) []string {
-	return []string{config.ARN("kafka", region.Name, env.Site.Account, kind+"/"+env.KafkaClusterName()+"/*/"+prefix+"*")}
+	return []string{config.ARN("kafka", region.Name, env.Site.Account, kind+"/"+env.Names().KafkaClusterName()+"/*/"+prefix+"*")}
 }
 
 func texts(values []string) *[]*string { return jsii.Strings(values...) }

@@ -37,7 +37,7 @@ func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWor
 	// AWS asks for two subnets in different zones; these are all of the tier's.
 	subnets := props.Network.Vpc.SelectSubnets(props.Network.Private()).SubnetIds
 	scraper := awsaps.NewCfnScraper(scope, new("Scraper"), &awsaps.CfnScraperProps{
-		Alias:       new(props.Env.Prefix()),
+		Alias:       new(props.Env.Names().Prefix()),
 		Destination: &awsaps.CfnScraper_DestinationProperty{AmpConfiguration: &awsaps.CfnScraper_AmpConfigurationProperty{WorkspaceArn: workspace.AttrArn()}},
 		Source: &awsaps.CfnScraper_SourceProperty{VpcConfiguration: &awsaps.CfnScraper_VpcConfigurationProperty{
 			SecurityGroupIds: &[]*string{group.SecurityGroupId()},

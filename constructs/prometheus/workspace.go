@@ -39,11 +39,11 @@ func New(scope constructs.Construct, props Props) {
 	own := constructs.NewConstruct(scope, new("Prometheus"))
 	env := props.Env
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   env.KeyAlias("metrics"),
+		Alias:   env.Names().KeyAlias("metrics"),
 		Purpose: "Encrypts the metrics of the wallet service",
 	})
 	workspace := awsaps.NewCfnWorkspace(own, new("Workspace"), &awsaps.CfnWorkspaceProps{
-		Alias:                new(env.Prefix()),
+		Alias:                new(env.Names().Prefix()),
 		KmsKeyArn:            key.KeyArn(),
 		LoggingConfiguration: &awsaps.CfnWorkspace_LoggingConfigurationProperty{LogGroupArn: newLogs(own, "Logs", "rules", props)},
 		WorkspaceConfiguration: &awsaps.CfnWorkspace_WorkspaceConfigurationProperty{
@@ -54,7 +54,7 @@ func New(scope constructs.Construct, props Props) {
 	// The history of the business is not rebuilt from anywhere.
 	workspace.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 	awsaps.NewCfnRuleGroupsNamespace(own, new("Rules"), &awsaps.CfnRuleGroupsNamespaceProps{
-		Name:      new(env.Prefix()),
+		Name:      new(env.Names().Prefix()),
 		Workspace: workspace.AttrArn(),
 		Data:      new(rules(env)),
 	})
@@ -65,7 +65,7 @@ func New(scope constructs.Construct, props Props) {
 // as Prometheus asks.
 func newLogs(scope constructs.Construct, id, source string, props Props) *string {
 	return logging.NewGroup(scope, id, logging.Props{
-		Name:          props.Env.PrometheusLogGroup(source),
+		Name:          props.Env.Names().PrometheusLogGroup(source),
 		RetentionDays: props.Env.Observability.LogRetentionDays,
 		Key:           props.LogKey,
 	}).LogGroupArn()
@@ -80,7 +80,7 @@ func routes(env config.Environment, topics alarms.Topics) string {
 			"sns_configs": []object{{
 				"topic_arn": *topics.Of(severity).TopicArn(),
 				"sigv4":     object{"region": env.Primary.Name},
-				"subject":   env.Prefix() + " {{ .Status }}: {{ .GroupLabels.alertname }}",
+				"subject":   env.Names().Prefix() + " {{ .Status }}: {{ .GroupLabels.alertname }}",
 				"message":   "{{ range .Alerts }}{{ .Annotations.summary }} Runbook: {{ .Annotations.runbook }}\n{{ end }}",
 			}},
 		}

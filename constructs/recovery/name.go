@@ -26,7 +26,7 @@ func publish(scope constructs.Construct, env config.Environment, traffic awsarcr
 			Failover:      new(role),
 			HealthCheckId: healthOf(traffic, region),
 			AliasTarget: &awsroute53.CfnRecordSetGroup_AliasTargetProperty{
-				DnsName:              new(env.RegionalDomain(region) + "."),
+				DnsName:              new(env.Names().RegionalDomain(region) + "."),
 				HostedZoneId:         new(env.Site.HostedZone.ID),
 				EvaluateTargetHealth: new(false),
 			},
@@ -61,7 +61,7 @@ func newProbes(scope constructs.Construct, env config.Environment) map[string]st
 		check := awsroute53.NewCfnHealthCheck(scope, new("Probe-"+region.Name), &awsroute53.CfnHealthCheckProps{
 			HealthCheckConfig: &awsroute53.CfnHealthCheck_HealthCheckConfigProperty{
 				Type:                     new("TCP"),
-				FullyQualifiedDomainName: new(env.RegionalDomain(region)),
+				FullyQualifiedDomainName: new(env.Names().RegionalDomain(region)),
 				Port:                     jsii.Number(config.HTTPSPort),
 				RequestInterval:          jsii.Number(probe.Interval.Seconds()),
 				FailureThreshold:         jsii.Number(probe.Failures),

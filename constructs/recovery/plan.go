@@ -17,7 +17,7 @@ func newPlan(scope constructs.Construct, props Props, plan plan) awsarcregionswi
 	own := constructs.NewConstruct(scope, new(plan.name))
 	role, policy := newRole(own, props, plan)
 	made := awsarcregionswitch.NewCfnPlan(own, new("Plan"), &awsarcregionswitch.CfnPlanProps{
-		Name:                         new(env.PlanName(plan.name)),
+		Name:                         new(env.Names().PlanName(plan.name)),
 		Description:                  new(plan.purpose),
 		RecoveryApproach:             new("activePassive"),
 		PrimaryRegion:                new(env.Primary.Name),
@@ -49,7 +49,7 @@ func newPlan(scope constructs.Construct, props Props, plan plan) awsarcregionswi
 // reportPath is the bucket and the prefix of a plan's reports. The bucket goes by
 // its name, which Region switch wants in one text with the prefix.
 func reportPath(env config.Environment, plan string) string {
-	return env.Bucket("logs", env.Secondary) + "/" + ReportPrefix + "/" + plan
+	return env.Names().Bucket("logs", env.Secondary) + "/" + ReportPrefix + "/" + plan
 }
 
 // health are the alarms by which Region switch measures how long a recovery
@@ -60,7 +60,7 @@ func health(env config.Environment) map[string]any {
 	for _, region := range regions(env) {
 		alarms[config.AlarmEntrance(region)] = &awsarcregionswitch.CfnPlan_AssociatedAlarmProperty{
 			AlarmType:          new("applicationHealth"),
-			ResourceIdentifier: new(env.AlarmARN(env.Secondary, config.AlarmEntrance(region))),
+			ResourceIdentifier: new(env.Names().AlarmARN(env.Secondary, config.AlarmEntrance(region))),
 		}
 	}
 	return alarms
@@ -109,13 +109,13 @@ func approveStep(approver awsiam.IRole, timeout time.Duration, purpose string) *
 func databaseStep(env config.Environment) *awsarcregionswitch.CfnPlan_StepProperty {
 	var clusters []*string
 	for _, region := range regions(env) {
-		clusters = append(clusters, new(env.DatabaseClusterARN(region)))
+		clusters = append(clusters, new(env.Names().DatabaseClusterARN(region)))
 	}
 	return step(config.StepDatabase, "AuroraGlobalDatabase", "The activated region's cluster becomes the writer",
 		awsarcregionswitch.CfnPlan_ExecutionBlockConfigurationProperty{
 			GlobalAuroraConfig: &awsarcregionswitch.CfnPlan_GlobalAuroraConfigurationProperty{
 				Behavior:                new("switchoverOnly"),
-				GlobalClusterIdentifier: new(env.GlobalClusterName()),
+				GlobalClusterIdentifier: new(env.Names().GlobalClusterName()),
 				DatabaseClusterArns:     &clusters,
 				TimeoutMinutes:          minutes(env.DR.Recovery.Database),
 			},
@@ -133,7 +133,7 @@ func serviceStep(env config.Environment) *awsarcregionswitch.CfnPlan_StepPropert
 	var services []any
 	for _, region := range regions(env) {
 		services = append(services, &awsarcregionswitch.CfnPlan_ServiceProperty{
-			ClusterArn: new(env.ECSClusterARN(region)), ServiceArn: new(env.ECSServiceARN(region)),
+			ClusterArn: new(env.Names().ECSClusterARN(region)), ServiceArn: new(env.Names().ECSServiceARN(region)),
 		})
 	}
 	return step(config.StepService, "ECSServiceScaling", "The activated region runs as many tasks as the other one did",

@@ -19,7 +19,7 @@ import (
 func newRole(scope constructs.Construct, props Props, plan plan) (awsiam.Role, awsiam.ManagedPolicy) {
 	env := props.Env
 	role := awsiam.NewRole(scope, new("Role"), &awsiam.RoleProps{
-		Description: new("Executes the plan " + env.PlanName(plan.name)),
+		Description: new("Executes the plan " + env.Names().PlanName(plan.name)),
 		AssumedBy:   awsiam.NewServicePrincipal(new("arc-region-switch.amazonaws.com"), nil),
 	})
 	statements := append([]awsiam.PolicyStatement{
@@ -46,11 +46,11 @@ func failoverStatements(env config.Environment, traffic awsarcregionswitch.CfnPl
 func failbackStatements(env config.Environment, traffic awsarcregionswitch.CfnPlan) []awsiam.PolicyStatement {
 	var services, clusters []*string
 	for _, region := range regions(env) {
-		services = append(services, new(env.ECSServiceARN(region)))
-		clusters = append(clusters, new(env.ECSClusterARN(region)))
+		services = append(services, new(env.Names().ECSServiceARN(region)))
+		clusters = append(clusters, new(env.Names().ECSClusterARN(region)))
 	}
 	scale := allow("ScaleService", services, "ecs:UpdateService")
-	scale.AddConditions(env.KeepsService())
+	scale.AddConditions(env.Service.KeepsService())
 	return []awsiam.PolicyStatement{
 		allow("FindDatabase", anything(), "rds:DescribeGlobalClusters", "rds:DescribeDBClusters"),
 		allow("SwitchDatabase", globalDatabase(env), "rds:SwitchoverGlobalCluster"),
@@ -74,9 +74,9 @@ func trafficStatements(env config.Environment) []awsiam.PolicyStatement {
 
 // globalDatabase is the global cluster, which has no region, and its members.
 func globalDatabase(env config.Environment) []*string {
-	arns := []*string{new(config.ARN("rds", "", env.Site.Account, "global-cluster:"+env.GlobalClusterName()))}
+	arns := []*string{new(config.ARN("rds", "", env.Site.Account, "global-cluster:"+env.Names().GlobalClusterName()))}
 	for _, region := range regions(env) {
-		arns = append(arns, new(env.DatabaseClusterARN(region)))
+		arns = append(arns, new(env.Names().DatabaseClusterARN(region)))
 	}
 	return arns
 }
@@ -94,7 +94,7 @@ func scalableTargets(env config.Environment) []*string {
 func alarms(env config.Environment) []*string {
 	var arns []*string
 	for _, region := range regions(env) {
-		arns = append(arns, new(env.AlarmARN(env.Secondary, config.AlarmEntrance(region))))
+		arns = append(arns, new(env.Names().AlarmARN(env.Secondary, config.AlarmEntrance(region))))
 	}
 	return arns
 }
@@ -103,7 +103,7 @@ func alarms(env config.Environment) []*string {
 // assume it is IAM's decision, outside this platform.
 func newApprover(scope constructs.Construct, env config.Environment) awsiam.Role {
 	return awsiam.NewRole(scope, new("Approver"), &awsiam.RoleProps{
-		RoleName:    new(env.RecoveryApprover()),
+		RoleName:    new(env.Names().RecoveryApprover()),
 		Description: new("Approves or denies the steps of the plans of recovery"),
 		AssumedBy:   awsiam.NewAccountPrincipal(new(env.Site.Account)),
 	})

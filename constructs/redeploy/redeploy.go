@@ -67,13 +67,13 @@ const (
 func New(scope constructs.Construct, props Props) string {
 	own := constructs.NewConstruct(scope, new("Redeploy"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   props.Env.KeyAlias("redeploy"),
-		Purpose: "Encrypts the messages that a password of " + props.Env.Prefix() + " was rotated",
+		Alias:   props.Env.Names().KeyAlias("redeploy"),
+		Purpose: "Encrypts the messages that a password of " + props.Env.Names().Prefix() + " was rotated",
 	})
 	allowEvents(key)
-	failed := newQueue(own, "Failed", awssqs.QueueProps{QueueName: new(props.Env.FailedRotationQueue()), EncryptionMasterKey: key})
+	failed := newQueue(own, "Failed", awssqs.QueueProps{QueueName: new(props.Env.Names().FailedRotationQueue()), EncryptionMasterKey: key})
 	waiting := awssqs.QueueProps{
-		QueueName:           new(props.Env.RotationQueue()),
+		QueueName:           new(props.Env.Names().RotationQueue()),
 		EncryptionMasterKey: key,
 		// EventBridge sends an event more than once, and gives no ID of its own.
 		ContentBasedDeduplication: new(true),
@@ -98,7 +98,7 @@ func (p Props) isCopy() bool { return p.Region.Name != p.Env.Primary.Name }
 func (p Props) pattern() map[string]any {
 	resources := []any{*p.Secret.SecretArn()}
 	if p.isCopy() {
-		secret := config.ARN("secretsmanager", p.Env.Primary.Name, p.Env.Site.Account, "secret:"+p.Env.DatabaseAppSecret()+"-")
+		secret := config.ARN("secretsmanager", p.Env.Primary.Name, p.Env.Site.Account, "secret:"+p.Env.Names().DatabaseAppSecret()+"-")
 		resources = []any{map[string]any{"prefix": secret}}
 	}
 	return map[string]any{
@@ -186,9 +186,9 @@ func newFunction(scope constructs.Construct, queue, failed awssqs.Queue, key aws
 		SecurityGroup: group,
 		Environment: map[string]string{
 			// By name: the function works for a service that fails to be created, too.
-			"CLUSTER":               env.ECSClusterName(),
-			"SERVICE":               env.ServiceName(),
-			"SECRET":                env.DatabaseAppSecret(),
+			"CLUSTER":               env.Names().ECSClusterName(),
+			"SERVICE":               env.Names().ServiceName(),
+			"SECRET":                env.Names().DatabaseAppSecret(),
 			"FAILED_QUEUE":          *failed.QueueUrl(),
 			"REPLICA_DELAY_SECONDS": strconv.Itoa(int(delay.Seconds())),
 		},
@@ -202,15 +202,15 @@ func newFunction(scope constructs.Construct, queue, failed awssqs.Queue, key aws
 // the ones before.
 func newPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy {
 	env, region := props.Env, props.Region
-	deployments := config.ARN("ecs", region.Name, env.Site.Account, "service-deployment/"+env.ECSClusterName()+"/"+env.ServiceName()+"/*")
+	deployments := config.ARN("ecs", region.Name, env.Site.Account, "service-deployment/"+env.Names().ECSClusterName()+"/"+env.Names().ServiceName()+"/*")
 	policy := awsiam.NewManagedPolicy(scope, new("Policy"), &awsiam.ManagedPolicyProps{
 		Statements: &[]awsiam.PolicyStatement{
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("Look"), Actions: jsii.Strings("ecs:ListServiceDeployments"), Resources: jsii.Strings(env.ECSServiceARN(region)),
+				Sid: new("Look"), Actions: jsii.Strings("ecs:ListServiceDeployments"), Resources: jsii.Strings(env.Names().ECSServiceARN(region)),
 			}),
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("Redeploy"), Actions: jsii.Strings("ecs:UpdateService"), Resources: jsii.Strings(env.ECSServiceARN(region)),
-				Conditions: env.KeepsService(),
+				Sid: new("Redeploy"), Actions: jsii.Strings("ecs:UpdateService"), Resources: jsii.Strings(env.Names().ECSServiceARN(region)),
+				Conditions: env.Service.KeepsService(),
 			}),
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Sid: new("LookAtDeployments"), Actions: jsii.Strings("ecs:DescribeServiceDeployments"), Resources: jsii.Strings(deployments),

@@ -42,13 +42,13 @@ func newRepositories(own constructs.Construct, env config.Environment) Registry 
 	// One key of our own for all: ECR can never change a repository's encryption
 	// later, and pulling needs no permission on the key, since ECR holds a grant.
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   env.KeyAlias("registry"),
-		Purpose: "Encrypts the images of " + env.Prefix(),
+		Alias:   env.Names().KeyAlias("registry"),
+		Purpose: "Encrypts the images of " + env.Names().Prefix(),
 	})
 	return Registry{
-		Service:    newRepository(own, "Service", env.ServiceRepository(), key, env.Registry),
-		Migrations: newRepository(own, "Migrations", env.MigrationsRepository(), key, env.Registry),
-		Collector:  newRepository(own, "Collector", env.CollectorRepository(), key, env.Registry),
+		Service:    newRepository(own, "Service", env.Names().ServiceRepository(), key, env.Registry),
+		Migrations: newRepository(own, "Migrations", env.Names().MigrationsRepository(), key, env.Registry),
+		Collector:  newRepository(own, "Collector", env.Names().CollectorRepository(), key, env.Registry),
 	}
 }
 
@@ -89,7 +89,7 @@ func replicate(scope constructs.Construct, env config.Environment) {
 					RegistryId: new(env.Site.Account),
 				}},
 				RepositoryFilters: &[]any{&awsecr.CfnReplicationConfiguration_RepositoryFilterProperty{
-					Filter:     new(env.Prefix()),
+					Filter:     new(env.Names().Prefix()),
 					FilterType: new("PREFIX_MATCH"),
 				}},
 			}},

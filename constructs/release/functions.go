@@ -33,7 +33,7 @@ func newMigrator(scope constructs.Construct, migration Migration, props Props) a
 		"CLUSTER":               *props.Service.Cluster.ClusterName(),
 		"TASK_DEFINITION":       *migration.Task.TaskDefinitionArn(),
 		"CONTAINER":             config.MigrationContainer,
-		"SERVICE_CONTAINER":     props.Env.ServiceName(),
+		"SERVICE_CONTAINER":     props.Env.Names().ServiceName(),
 		"SUBNETS":               strings.Join(migration.Subnets, ","),
 		"SECURITY_GROUPS":       *migration.SecurityGroup.SecurityGroupId(),
 		"START_TIMEOUT_SECONDS": seconds(limits.StartTimeout),
@@ -41,8 +41,8 @@ func newMigrator(scope constructs.Construct, migration Migration, props Props) a
 	}
 	if props.Other.Name != "" {
 		environment["OTHER_REGION"] = props.Other.Name
-		environment["OTHER_CLUSTER"] = props.Env.ECSClusterName()
-		environment["OTHER_SERVICE"] = props.Env.ServiceName()
+		environment["OTHER_CLUSTER"] = props.Env.Names().ECSClusterName()
+		environment["OTHER_SERVICE"] = props.Env.Names().ServiceName()
 	}
 	return function.New(scope, "MigrationFunction", function.Props{
 		Command:          "migration",
@@ -65,8 +65,8 @@ func newMigrator(scope constructs.Construct, migration Migration, props Props) a
 func newMigratorPolicy(scope constructs.Construct, migration Migration, props Props) awsiam.ManagedPolicy {
 	stack := awscdk.Stack_Of(scope)
 	region, account := *stack.Region(), *stack.Account()
-	families := config.ARN("ecs", region, account, "task-definition/"+props.Env.MigrationFamily()+":*")
-	tasks := config.ARN("ecs", region, account, "task/"+props.Env.ECSClusterName()+"/*")
+	families := config.ARN("ecs", region, account, "task-definition/"+props.Env.Names().MigrationFamily()+":*")
+	tasks := config.ARN("ecs", region, account, "task/"+props.Env.Names().ECSClusterName()+"/*")
 	inCluster := &map[string]any{"ArnEquals": map[string]any{"ecs:cluster": *props.Service.Cluster.ClusterArn()}}
 	services, read := readableServices(props)
 	policy := awsiam.NewManagedPolicy(scope, new("MigrationFunctionPolicy"), &awsiam.ManagedPolicyProps{
@@ -109,9 +109,9 @@ func readableServices(props Props) (arns, wide []string) {
 		if region.Name == "" {
 			continue
 		}
-		arns = append(arns, props.Env.ECSServiceARN(region))
+		arns = append(arns, props.Env.Names().ECSServiceARN(region))
 		for _, kind := range []string{"service-deployment", "service-revision"} {
-			each := config.ARN("ecs", region.Name, props.Env.Site.Account, kind+"/"+props.Env.ECSClusterName()+"/"+props.Env.ServiceName()+"/*")
+			each := config.ARN("ecs", region.Name, props.Env.Site.Account, kind+"/"+props.Env.Names().ECSClusterName()+"/"+props.Env.Names().ServiceName()+"/*")
 			arns, wide = append(arns, each), append(wide, "Resource::"+each)
 		}
 	}

@@ -34,7 +34,7 @@ func newMigration(scope constructs.Construct, props Props) Migration {
 	env := props.Env
 	own := constructs.NewConstruct(scope, new("Migration"))
 	task := awsecs.NewFargateTaskDefinition(own, new("Definition"), &awsecs.FargateTaskDefinitionProps{
-		Family:         new(env.MigrationFamily()),
+		Family:         new(env.Names().MigrationFamily()),
 		Cpu:            jsii.Number(env.Delivery.Migration.CPU),
 		MemoryLimitMiB: jsii.Number(env.Delivery.Migration.MemoryMiB),
 		RuntimePlatform: &awsecs.RuntimePlatform{

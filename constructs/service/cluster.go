@@ -16,12 +16,12 @@ func newCluster(scope constructs.Construct, sessions awslogs.LogGroup, props Pro
 	// Container Insights makes this group by itself, unencrypted and kept forever,
 	// unless it is there before the cluster.
 	insights := logging.NewGroup(own, "Insights", logging.Props{
-		Name:          env.ContainerInsightsLogGroup(),
+		Name:          env.Names().ContainerInsightsLogGroup(),
 		RetentionDays: env.Service.LogRetentionDays,
 		Key:           props.LogKey,
 	})
 	cluster := awsecs.NewCluster(own, new("Cluster"), &awsecs.ClusterProps{
-		ClusterName:                 new(env.ECSClusterName()),
+		ClusterName:                 new(env.Names().ECSClusterName()),
 		Vpc:                         props.Network.Vpc,
 		ContainerInsightsV2:         awsecs.ContainerInsights_ENHANCED,
 		ExecuteCommandConfiguration: recordSessions(sessions),

@@ -146,10 +146,10 @@ func kafkaEnvironment(props Props) map[string]string {
 func telemetryEnvironment(env config.Environment) map[string]string {
 	return map[string]string{
 		"QUARKUS_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": fmt.Sprintf("http://localhost:%d", otlpPort),
-		"QUARKUS_OTEL_SERVICE_NAME":                  env.ServiceName(),
+		"QUARKUS_OTEL_SERVICE_NAME":                  env.Names().ServiceName(),
 		"QUARKUS_OTEL_TRACES_SAMPLER_ARG":            strconv.FormatFloat(env.Service.TraceSampleRatio, 'f', -1, 64),
 		"QUARKUS_OTEL_RESOURCE_ATTRIBUTES": fmt.Sprintf("service.name=%s,service.version=%s,deployment.environment=%s",
-			env.ServiceName(), env.Site.ImageTag, env.Name),
+			env.Names().ServiceName(), env.Site.ImageTag, env.Name),
 	}
 }
 

@@ -25,7 +25,7 @@ func (s Service) Scale() {
 		MinCapacity: jsii.Number(s.env.MinTasks(s.region)),
 		MaxCapacity: jsii.Number(service.MaxTasks),
 	})
-	platform := signals.Platform{Entrance: s.entrance, ECSCluster: *s.Cluster.ClusterName(), ECSService: s.env.ServiceName()}
+	platform := signals.Platform{Entrance: s.entrance, ECSCluster: *s.Cluster.ClusterName(), ECSService: s.env.Names().ServiceName()}
 	s.hold(count, target{
 		id: "Cpu", policy: "cpu", label: "CPU of each task that is wanted, percent", value: service.CPUTargetPercent,
 		expression: signals.CPUPerTask, inputs: platform.CPUPerTaskInputs(),
@@ -63,7 +63,7 @@ func (s Service) hold(count awsecs.ScalableTaskCount, t target) {
 	}
 	seconds := func(d time.Duration) *float64 { return jsii.Number(d.Seconds()) }
 	awsapplicationautoscaling.NewCfnScalingPolicy(scalable, new(t.id), &awsapplicationautoscaling.CfnScalingPolicyProps{
-		PolicyName:      new(s.env.ScalingPolicy(t.policy)),
+		PolicyName:      new(s.env.Names().ScalingPolicy(t.policy)),
 		PolicyType:      new("TargetTrackingScaling"),
 		ScalingTargetId: scalable.ScalableTargetId(),
 		TargetTrackingScalingPolicyConfiguration: &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingScalingPolicyConfigurationProperty{

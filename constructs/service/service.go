@@ -121,7 +121,7 @@ func New(scope constructs.Construct, props Props) Service {
 // service, so that what reads it stands before the first one.
 func newDiscovery(scope constructs.Construct, props Props) awsservicediscovery.IService {
 	namespace := awsservicediscovery.NewPrivateDnsNamespace(scope, new("Namespace"), &awsservicediscovery.PrivateDnsNamespaceProps{
-		Name:        new(props.Env.ServiceNamespace()),
+		Name:        new(props.Env.Names().ServiceNamespace()),
 		Description: new("Where Prometheus finds the tasks whose metrics it reads"),
 		Vpc:         props.Network.Vpc,
 	})
@@ -142,7 +142,7 @@ func newDiscovery(scope constructs.Construct, props Props) awsservicediscovery.I
 func newFargate(scope constructs.Construct, in Service, task awsecs.TaskDefinition, props Props) awsecs.FargateService {
 	env := props.Env
 	fargate := awsecs.NewFargateService(scope, new("Service"), &awsecs.FargateServiceProps{
-		ServiceName:     new(env.ServiceName()),
+		ServiceName:     new(env.Names().ServiceName()),
 		Cluster:         in.Cluster,
 		TaskDefinition:  task,
 		PlatformVersion: platformVersion,

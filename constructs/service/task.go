@@ -40,7 +40,7 @@ func newTask(scope constructs.Construct, props Props) awsecs.ContainerDefinition
 		},
 	})
 	app := task.AddContainer(new("App"), &awsecs.ContainerDefinitionOptions{
-		ContainerName:          new(env.ServiceName()),
+		ContainerName:          new(env.Names().ServiceName()),
 		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Repository, new(env.Site.ImageTag)),
 		Cpu:                    jsii.Number(env.Service.AppCPU()),
 		MemoryLimitMiB:         jsii.Number(env.Service.AppMemoryMiB()),

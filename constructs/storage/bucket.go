@@ -12,7 +12,7 @@ import (
 	"wallet-infra/constructs/acknowledge"
 )
 
-// What the buckets of both regions are for, as config/naming.go names them.
+// What the buckets of both regions are for, as config/names.go names them.
 const (
 	purposeBackups = "backups"
 	purposeLogs    = "logs"
@@ -42,7 +42,7 @@ type spec struct {
 // versioned, and kept when its stack goes.
 func (s site) bucket(id string, spec spec) awss3.Bucket {
 	props := awss3.BucketProps{
-		BucketName:        new(s.env.Bucket(spec.purpose, s.region)),
+		BucketName:        new(s.env.Names().Bucket(spec.purpose, s.region)),
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		EnforceSSL:        new(true),

@@ -27,7 +27,7 @@ func New(scope constructs.Construct, props Props) Buckets {
 	own := constructs.NewConstruct(scope, new("Storage"))
 	at := site{scope: own, env: props.Env, region: props.Env.Primary}
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   props.Env.KeyAlias("storage"),
+		Alias:   props.Env.Names().KeyAlias("storage"),
 		Purpose: "Encrypts the backups bucket",
 	})
 	logs := at.logs("Logs")

@@ -19,7 +19,7 @@ func NewCopies(scope constructs.Construct, env config.Environment) Copies {
 	own := constructs.NewConstruct(scope, new("Copies"))
 	at := site{scope: own, env: env, region: env.Secondary}
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   env.KeyAlias("storage"),
+		Alias:   env.Names().KeyAlias("storage"),
 		Purpose: "Encrypts the replica of the backups bucket",
 	})
 	logs := at.logs("Logs")

@@ -58,7 +58,7 @@ func (s site) replicate(from awss3.Bucket, purpose string, stream stream) {
 // replicationRole may read one bucket and write one replica, nothing else. It
 // names the original, not asks it, because the bucket is made after its role.
 func (s site) replicationRole(from awss3.Bucket, purpose string, stream stream) awsiam.Role {
-	original := config.ARN("s3", "", "", s.env.Bucket(purpose, s.region))
+	original := config.ARN("s3", "", "", s.env.Names().Bucket(purpose, s.region))
 	replica := *stream.to.BucketArn()
 	write := jsii.Strings("s3:ReplicateObject", "s3:ReplicateTags")
 	if stream.deletions {
@@ -80,7 +80,7 @@ func (s site) replicationRole(from awss3.Bucket, purpose string, stream stream) 
 	own := constructs.NewConstruct(from, new("Replication"))
 	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{Statements: &statements})
 	acknowledge.Finding(policy, "AwsSolutions-IAM5", "Replication carries every object of the one bucket to its one replica",
-		"Resource::"+original+"/*", "Resource::"+config.ARN("s3", "", "", s.env.Bucket(purpose, s.env.Secondary))+"/*")
+		"Resource::"+original+"/*", "Resource::"+config.ARN("s3", "", "", s.env.Names().Bucket(purpose, s.env.Secondary))+"/*")
 	return awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
 		AssumedBy:       awsiam.NewServicePrincipal(new("s3.amazonaws.com"), nil),
 		Description:     new("Replicates the bucket to the second region"),

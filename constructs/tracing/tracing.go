@@ -17,8 +17,8 @@ import (
 func New(scope constructs.Construct, env config.Environment) {
 	own := constructs.NewConstruct(scope, new("Tracing"))
 	awsxray.NewCfnGroup(own, new("Group"), &awsxray.CfnGroupProps{
-		GroupName:        new(env.TraceGroup()),
-		FilterExpression: new(`service("` + env.ServiceName() + `")`),
+		GroupName:        new(env.Names().TraceGroup()),
+		FilterExpression: new(`service("` + env.Names().ServiceName() + `")`),
 		InsightsConfiguration: &awsxray.CfnGroup_InsightsConfigurationProperty{
 			InsightsEnabled: new(true),
 			// The alarms already report what an insight would.
@@ -28,9 +28,9 @@ func New(scope constructs.Construct, env config.Environment) {
 	anything := new("*")
 	awsxray.NewCfnSamplingRule(own, new("Sampling"), &awsxray.CfnSamplingRuleProps{
 		SamplingRule: &awsxray.CfnSamplingRule_SamplingRuleProperty{
-			RuleName:      new(env.TraceGroup()),
+			RuleName:      new(env.Names().TraceGroup()),
 			Priority:      jsii.Number(1000),
-			ServiceName:   new(env.ServiceName()),
+			ServiceName:   new(env.Names().ServiceName()),
 			FixedRate:     jsii.Number(env.Service.TraceSampleRatio),
 			ReservoirSize: jsii.Number(0), // a fixed number a second would skew the ratio
 			Host:          anything, HttpMethod: anything, UrlPath: anything,

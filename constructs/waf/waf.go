@@ -52,7 +52,7 @@ var secretHeaders = []string{"authorization", "cookie"}
 // New makes a web ACL that allows what no rule blocks, and its log.
 func New(scope constructs.Construct, id string, props Props) ACL {
 	own := constructs.NewConstruct(scope, new(id))
-	name := props.Env.WebACL(props.Scope.purpose())
+	name := props.Env.Names().WebACL(props.Scope.purpose())
 	var rules []any
 	for priority, rule := range table(props.Env.Edge.Firewall, props.Scope, newCallers(own, props)) {
 		rules = append(rules, rule.property(priority))
@@ -115,7 +115,7 @@ func hideSecrets() *awswafv2.CfnWebACL_DataProtectionConfigProperty {
 // 500 requests a second these logs alone would be 2 TB a month.
 func logRequests(scope constructs.Construct, acl awswafv2.CfnWebACL, props Props) {
 	group := logging.NewGroup(scope, "Logs", logging.Props{
-		Name:          props.Env.WAFLogGroup(props.Scope.purpose()),
+		Name:          props.Env.Names().WAFLogGroup(props.Scope.purpose()),
 		RetentionDays: props.Env.Edge.LogRetentionDays,
 		Key:           props.LogKey,
 		Keep:          props.Env.Protected,
@@ -147,7 +147,7 @@ func logRequests(scope constructs.Construct, acl awswafv2.CfnWebACL, props Props
 			}},
 		},
 	})
-	configuration.Node().AddDependency(logging.AllowDelivery(scope, group, props.Env.WAFLogGroup(props.Scope.purpose()), "*"))
+	configuration.Node().AddDependency(logging.AllowDelivery(scope, group, props.Env.Names().WAFLogGroup(props.Scope.purpose()), "*"))
 }
 
 // onAction is the condition that a rule took the action.

@@ -80,7 +80,7 @@ func (a *account) reading(region string) aws.Config {
 // as is the configuration with one of the bootstrap's roles of a region.
 func (a *account) as(role, region string) aws.Config {
 	own := a.writing(region)
-	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(own), a.env.BootstrapRole(role, config.Region{Name: region}), func(o *stscreds.AssumeRoleOptions) {
+	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(own), a.env.Names().BootstrapRole(role, config.Region{Name: region}), func(o *stscreds.AssumeRoleOptions) {
 		o.RoleSessionName = "wallet-deliver"
 	})
 	own.Credentials = aws.NewCredentialsCache(provider)

@@ -49,7 +49,7 @@ func (s *Session) checkAccount(ctx context.Context, ready readied, regions []str
 // has none.
 func (s *Session) checkPatch(ctx context.Context, want string, f *findings) {
 	has := func(region config.Region) (string, error) {
-		name := s.Env.DatabaseClusterName(region)
+		name := s.Env.Names().DatabaseClusterName(region)
 		answer, err := rds.NewFromConfig(s.account.reading(region.Name)).DescribeDBClusters(ctx, &rds.DescribeDBClustersInput{DBClusterIdentifier: &name})
 		if code(err) == "DBClusterNotFoundFault" || err == nil && len(answer.DBClusters) == 0 {
 			return want, nil
@@ -91,7 +91,7 @@ func (s *Session) checkReplication(ctx context.Context, stack assembly.Stack, _ 
 	}
 	for _, rule := range answer.ReplicationConfiguration.Rules {
 		foreign := slices.ContainsFunc(rule.RepositoryFilters, func(filter types.RepositoryFilter) bool {
-			return aws.ToString(filter.Filter) != s.Env.Prefix()
+			return aws.ToString(filter.Filter) != s.Env.Names().Prefix()
 		})
 		if !exists || foreign || len(rule.RepositoryFilters) == 0 {
 			f.problem("ECR replicates images of %s already by a configuration that %s did not make, and an account has one for each region: "+
@@ -128,7 +128,7 @@ func (s *Session) checkGrafana(ctx context.Context, stack assembly.Stack, worksp
 // starts without it: a failed pull is the task's end, although the container is not
 // essential.
 func (s *Session) checkCollector(ctx context.Context, region string, f *findings) {
-	repository, digest := s.Env.CollectorRepository(), s.Env.Service.CollectorDigest()
+	repository, digest := s.Env.Names().CollectorRepository(), s.Env.Service.CollectorDigest()
 	_, err := ecr.NewFromConfig(s.account.reading(region)).DescribeImages(ctx, &ecr.DescribeImagesInput{
 		RepositoryName: &repository, ImageIds: []types.ImageIdentifier{{ImageDigest: &digest}},
 	})

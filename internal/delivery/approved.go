@@ -215,7 +215,9 @@ func movedImages(now, then []PreparedImage, sameRegion bool, when string) []stri
 
 // otherImage says whether a service runs another image than the reviewed one.
 func (s *Session) otherImage(ctx context.Context, at place, reviewed []PreparedImage) (why string, err error) {
-	index := slices.IndexFunc(reviewed, func(i PreparedImage) bool { return i.Region == at.region && i.Repository == s.Env.ServiceRepository() })
+	index := slices.IndexFunc(reviewed, func(i PreparedImage) bool {
+		return i.Region == at.region && i.Repository == s.Env.Names().ServiceRepository()
+	})
 	if index < 0 {
 		return "", nil
 	}
@@ -236,8 +238,8 @@ func (s *Session) otherImage(ctx context.Context, at place, reviewed []PreparedI
 	for _, revision := range answer.ServiceRevisions {
 		for _, image := range revision.ContainerImages {
 			digest := aws.ToString(image.ImageDigest)
-			if aws.ToString(image.ContainerName) == s.Env.ServiceName() && digest != reviewed[index].Digest && !slices.Contains(reviewed[index].Parts, digest) {
-				return fmt.Sprintf("%s runs the image %s, and %s was reviewed", s.Env.ServiceName(), digest, reviewed[index].Digest), nil
+			if aws.ToString(image.ContainerName) == s.Env.Names().ServiceName() && digest != reviewed[index].Digest && !slices.Contains(reviewed[index].Parts, digest) {
+				return fmt.Sprintf("%s runs the image %s, and %s was reviewed", s.Env.Names().ServiceName(), digest, reviewed[index].Digest), nil
 			}
 		}
 	}

@@ -35,11 +35,11 @@ func (s *Session) checkImages(ctx context.Context, ready readied, regions []stri
 		switch {
 		case !slices.Contains(regions, at.region):
 		case at.region == s.Env.Primary.Name:
-			check(at.region, s.Env.ServiceRepository())
-			check(at.region, s.Env.MigrationsRepository())
+			check(at.region, s.Env.Names().ServiceRepository())
+			check(at.region, s.Env.Names().MigrationsRepository())
 			s.checkCollector(ctx, at.region, f)
 		case slices.ContainsFunc(ready.selected, func(stack assembly.Stack) bool { return stack.Name == at.stack }):
-			check(at.region, s.Env.ServiceRepository())
+			check(at.region, s.Env.Names().ServiceRepository())
 			s.checkCollector(ctx, at.region, f)
 		}
 	}

@@ -52,7 +52,7 @@ func (s *Session) Migrate(ctx context.Context, options MigrateOptions) error {
 	if err := s.identify(ctx); err != nil {
 		return err
 	}
-	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.StackName(computeStack))
+	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.Names().StackName(computeStack))
 	if err != nil {
 		return refused(err)
 	}
@@ -139,7 +139,7 @@ func (s *Session) migrationTask(ctx context.Context, deployed, tag string) (type
 		return definition, false, nil
 	}
 	var found findings
-	s.checkImage(ctx, s.Env.Primary.Name, s.Env.MigrationsRepository(), tag, &found)
+	s.checkImage(ctx, s.Env.Primary.Name, s.Env.Names().MigrationsRepository(), tag, &found)
 	if len(found.problems) > 0 {
 		return types.TaskDefinition{}, false, exit.With(exit.Refused, "%s", strings.Join(found.problems, "\n"))
 	}

@@ -116,7 +116,7 @@ func (s *Session) passwordPlaces(options PasswordOptions) ([]place, error) {
 // checkIdle refuses beside a deployment: the one that this makes would replace it.
 func (s *Session) checkIdle(ctx context.Context, at place) error {
 	underWay, err := s.deployments(ctx, at.region, map[string]string{
-		config.OutputCluster: s.Env.ECSClusterName(), config.OutputService: s.Env.ServiceName(),
+		config.OutputCluster: s.Env.Names().ECSClusterName(), config.OutputService: s.Env.Names().ServiceName(),
 	}, deploymentsUnderWay)
 	if err != nil {
 		return refused(err)
@@ -130,12 +130,12 @@ func (s *Session) checkIdle(ctx context.Context, at place) error {
 func (s *Session) passwordChange(at place, of string) passwordChange {
 	own := s.account.writing(at.region)
 	change := passwordChange{
-		secrets: secretsmanager.NewFromConfig(own), secret: s.Env.KafkaSecret(),
+		secrets: secretsmanager.NewFromConfig(own), secret: s.Env.Names().KafkaSecret(),
 		redeploy: func(ctx context.Context) error { return s.redeploy(ctx, at) },
 		say:      func(format string, arguments ...any) { s.Console.say("  "+format, arguments...) }, sleep: s.Sleep,
 	}
 	if of == "cache" {
-		change.cache, change.secret, change.user = elasticache.NewFromConfig(own), s.Env.CacheSecret(), s.Env.CacheUserID("app")
+		change.cache, change.secret, change.user = elasticache.NewFromConfig(own), s.Env.Names().CacheSecret(), s.Env.Names().CacheUserID("app")
 	}
 	return change
 }
@@ -300,7 +300,7 @@ func (s *Session) redeploy(ctx context.Context, at place) error {
 		return nil
 	}
 	if _, err := ecs.NewFromConfig(s.account.writing(at.region)).UpdateService(ctx, &ecs.UpdateServiceInput{
-		Cluster: new(s.Env.ECSClusterName()), Service: new(s.Env.ServiceName()), ForceNewDeployment: true,
+		Cluster: new(s.Env.Names().ECSClusterName()), Service: new(s.Env.Names().ServiceName()), ForceNewDeployment: true,
 	}); err != nil {
 		return err
 	}

@@ -188,7 +188,7 @@ func (s *Session) checkQuota(ctx context.Context, regions []string, f *findings)
 // checkAlarms refuses to change what is down for its users: a deployment's own
 // alarms would take it back, and a change hides what happened.
 func (s *Session) checkAlarms(ctx context.Context, despite bool, f *findings) {
-	name := s.Env.AlarmName("outage")
+	name := s.Env.Names().AlarmName("outage")
 	answer, err := cloudwatch.NewFromConfig(s.account.reading(s.Env.Primary.Name)).DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{
 		AlarmNames: []string{name},
 		AlarmTypes: []cwtypes.AlarmType{cwtypes.AlarmTypeCompositeAlarm, cwtypes.AlarmTypeMetricAlarm},

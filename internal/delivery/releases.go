@@ -60,7 +60,7 @@ func (s *Session) releases(ctx context.Context, outputs map[string]string, in []
 // serviceTag is the tag of the application's image in a revision.
 func (s *Session) serviceTag(revision types.ServiceRevision) string {
 	for _, image := range revision.ContainerImages {
-		if aws.ToString(image.ContainerName) == s.Env.ServiceName() {
+		if aws.ToString(image.ContainerName) == s.Env.Names().ServiceName() {
 			return tagOf(aws.ToString(image.Image))
 		}
 	}

@@ -71,7 +71,7 @@ func (s *Session) Restore(ctx context.Context, options RestoreOptions) error {
 	}
 	made := restore{
 		database: rds.NewFromConfig(s.account.writing(region.Name)), env: s.Env, options: options, region: region,
-		name: s.Env.RestoredClusterName(region), say: s.Console.say, sleep: s.Sleep,
+		name: s.Env.Names().RestoredClusterName(region), say: s.Console.say, sleep: s.Sleep,
 	}
 	source, err := made.prepare(ctx)
 	if errors.As(err, new(exit.Failure)) {
@@ -132,7 +132,7 @@ func (r restore) prepare(ctx context.Context) (origin, error) {
 	if r.options.SecurityGroup != "" {
 		made.groups = []string{r.options.SecurityGroup}
 	}
-	running, err := r.cluster(ctx, r.env.DatabaseClusterName(r.region))
+	running, err := r.cluster(ctx, r.env.Names().DatabaseClusterName(r.region))
 	if err != nil {
 		return made, err
 	}
@@ -200,8 +200,8 @@ func (r restore) point(ctx context.Context, made origin) (origin, error) {
 			return made, err
 		}
 		for _, snapshot := range page.DBClusterSnapshots {
-			ours := aws.ToString(snapshot.DBClusterIdentifier) == r.env.DatabaseClusterName(r.env.Primary) ||
-				aws.ToString(snapshot.DBClusterIdentifier) == r.env.DatabaseClusterName(r.env.Secondary)
+			ours := aws.ToString(snapshot.DBClusterIdentifier) == r.env.Names().DatabaseClusterName(r.env.Primary) ||
+				aws.ToString(snapshot.DBClusterIdentifier) == r.env.Names().DatabaseClusterName(r.env.Secondary)
 			wanted := slices.Contains([]string{"latest", aws.ToString(snapshot.DBClusterSnapshotArn), aws.ToString(snapshot.DBClusterSnapshotIdentifier)}, r.options.Snapshot)
 			if aws.ToString(snapshot.Status) == "available" && ours && wanted {
 				found = append(found, snapshot)
@@ -248,7 +248,7 @@ func (r restore) run(ctx context.Context, from origin) error {
 	if err := r.addInstance(ctx, from, aws.ToString(ready.Engine)); err != nil {
 		return err
 	}
-	r.say("%s answers at %s, to whom %s did. It has the users and passwords of its day (docs/DEPLOYMENT.md#passwords).", r.name, aws.ToString(ready.Endpoint), r.env.DatabaseClusterName(r.region))
+	r.say("%s answers at %s, to whom %s did. It has the users and passwords of its day (docs/DEPLOYMENT.md#passwords).", r.name, aws.ToString(ready.Endpoint), r.env.Names().DatabaseClusterName(r.region))
 	r.say("When it is no longer needed:\n  aws rds delete-db-instance --region %[1]s --db-instance-identifier %[2]s\n  aws rds delete-db-cluster --region %[1]s --db-cluster-identifier %[3]s --skip-final-snapshot", r.region.Name, r.instanceName(), r.name)
 	return nil
 }
@@ -275,7 +275,7 @@ func (r restore) begin(ctx context.Context, from origin) error {
 	tags := []types.Tag{{Key: aws.String(tagRestored), Value: new(from.mark())}, {Key: aws.String("Environment"), Value: &r.env.Name}}
 	if from.snapshot == "" {
 		_, err := r.database.RestoreDBClusterToPointInTime(ctx, &rds.RestoreDBClusterToPointInTimeInput{
-			SourceDBClusterIdentifier: new(r.env.DatabaseClusterName(r.region)), DBClusterIdentifier: &r.name, RestoreToTime: &from.at,
+			SourceDBClusterIdentifier: new(r.env.Names().DatabaseClusterName(r.region)), DBClusterIdentifier: &r.name, RestoreToTime: &from.at,
 			DBSubnetGroupName: &from.subnets, VpcSecurityGroupIds: from.groups, DBClusterParameterGroupName: from.clusterParameters,
 			EnableIAMDatabaseAuthentication: aws.Bool(true), Tags: tags,
 		})

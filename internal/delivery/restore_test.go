@@ -153,7 +153,7 @@ func (s *shelf) restore(options RestoreOptions) (string, error) {
 	}
 	var said []string
 	made := restore{
-		database: s, env: env, options: options, region: region, name: env.RestoredClusterName(region),
+		database: s, env: env, options: options, region: region, name: env.Names().RestoredClusterName(region),
 		say:   func(format string, arguments ...any) { said = append(said, fmt.Sprintf(format, arguments...)) },
 		sleep: func(context.Context, time.Duration) error { return nil },
 	}

@@ -40,7 +40,7 @@ func (s *Session) Rollback(ctx context.Context, options RollbackOptions) error {
 	if err := s.identify(ctx); err != nil {
 		return err
 	}
-	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.StackName(computeStack))
+	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.Names().StackName(computeStack))
 	if err != nil {
 		return refused(err)
 	}

@@ -13,15 +13,15 @@ func (s *Session) Status(ctx context.Context) error {
 	if err := s.identify(ctx); err != nil {
 		return err
 	}
-	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.StackName(computeStack))
+	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.Names().StackName(computeStack))
 	if err != nil {
 		return refused(err)
 	}
 	if !compute.exists() {
-		s.Console.say("%s does not exist", s.Env.StackName(computeStack))
+		s.Console.say("%s does not exist", s.Env.Names().StackName(computeStack))
 		return nil
 	}
-	s.Console.say("%s is %s since %s %s", s.Env.StackName(computeStack), compute.Status, compute.Updated.UTC().Format(time.RFC3339), compute.Reason)
+	s.Console.say("%s is %s since %s %s", s.Env.Names().StackName(computeStack), compute.Status, compute.Updated.UTC().Format(time.RFC3339), compute.Reason)
 	if !hasTraffic(compute) {
 		s.Console.say("it has no service yet")
 		return nil

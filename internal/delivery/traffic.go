@@ -150,9 +150,9 @@ type place struct{ region, stack string }
 
 // services are the environment's services: the one that serves, and its standby.
 func (s *Session) services() []place {
-	all := []place{{s.Env.Primary.Name, s.Env.StackName(computeStack)}}
+	all := []place{{s.Env.Primary.Name, s.Env.Names().StackName(computeStack)}}
 	if s.Env.DR.Mode == config.DRStandby {
-		all = append(all, place{s.Env.Secondary.Name, s.Env.StackName(standbyStack)})
+		all = append(all, place{s.Env.Secondary.Name, s.Env.Names().StackName(standbyStack)})
 	}
 	return all
 }

@@ -84,7 +84,7 @@ func (w *watch) remember(ctx context.Context) error {
 // service is the service as ECS has it, or nil.
 func (w *watch) service(ctx context.Context) (*types.Service, error) {
 	answer, err := w.ecs(w.at.region).DescribeServices(ctx, &ecs.DescribeServicesInput{
-		Cluster: new(w.Env.ECSClusterName()), Services: []string{w.Env.ServiceName()},
+		Cluster: new(w.Env.Names().ECSClusterName()), Services: []string{w.Env.Names().ServiceName()},
 	})
 	if code(err) == "ClusterNotFoundException" {
 		return nil, nil
@@ -103,7 +103,7 @@ func (w *watch) service(ctx context.Context) (*types.Service, error) {
 // list is every deployment of the service, newest first.
 func (w *watch) list(ctx context.Context) ([]types.ServiceDeploymentBrief, error) {
 	all, err := w.deployments(ctx, w.at.region, map[string]string{
-		config.OutputCluster: w.Env.ECSClusterName(), config.OutputService: w.Env.ServiceName(),
+		config.OutputCluster: w.Env.Names().ECSClusterName(), config.OutputService: w.Env.Names().ServiceName(),
 	}, nil)
 	if code(err) == "ClusterNotFoundException" || code(err) == "ServiceNotFoundException" {
 		return nil, nil
@@ -161,7 +161,7 @@ func (w *watch) count(ctx context.Context, deployment types.ServiceDeployment) e
 		return err
 	}
 	pages := ecs.NewListTasksPaginator(w.ecs(w.at.region), &ecs.ListTasksInput{
-		Cluster: new(w.Env.ECSClusterName()), ServiceName: new(w.Env.ServiceName()), DesiredStatus: types.DesiredStatusStopped,
+		Cluster: new(w.Env.Names().ECSClusterName()), ServiceName: new(w.Env.Names().ServiceName()), DesiredStatus: types.DesiredStatusStopped,
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -171,7 +171,7 @@ func (w *watch) count(ctx context.Context, deployment types.ServiceDeployment) e
 		if len(page.TaskArns) == 0 {
 			continue
 		}
-		answer, err := w.ecs(w.at.region).DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: new(w.Env.ECSClusterName()), Tasks: page.TaskArns})
+		answer, err := w.ecs(w.at.region).DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: new(w.Env.Names().ECSClusterName()), Tasks: page.TaskArns})
 		if err != nil {
 			return err
 		}
@@ -294,7 +294,7 @@ func (w *watch) rolledOut(ctx context.Context) error {
 		return fmt.Errorf("the service cannot be seen: %s", explain(err))
 	}
 	if service == nil {
-		return fmt.Errorf("CloudFormation has ended well, and ECS has no service %s", w.Env.ServiceName())
+		return fmt.Errorf("CloudFormation has ended well, and ECS has no service %s", w.Env.Names().ServiceName())
 	}
 	for _, deployment := range service.Deployments {
 		if deployment.RolloutState == types.DeploymentRolloutStateFailed {

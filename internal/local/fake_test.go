@@ -39,22 +39,22 @@ func platformOf(env config.Environment) []stackFixture {
 	for i, cidr := range slices.Concat(env.Network.Public, env.Network.Private, env.Network.Database) {
 		network["Subnet"+strconv.Itoa(i)] = resource("AWS::EC2::Subnet", "cidr", cidr)
 	}
-	instance := []any{"cluster", env.DatabaseClusterName(env.Primary), "class", "db." + env.Database.InstanceType}
+	instance := []any{"cluster", env.Names().DatabaseClusterName(env.Primary), "class", "db." + env.Database.InstanceType}
 	data := map[string]any{
-		"Cluster": resource("AWS::RDS::DBCluster", "name", env.DatabaseClusterName(env.Primary), "protected", "false",
+		"Cluster": resource("AWS::RDS::DBCluster", "name", env.Names().DatabaseClusterName(env.Primary), "protected", "false",
 			"days", strconv.Itoa(env.Database.BackupRetentionDays), "version", "8.0.mysql_aurora."+env.Database.EngineVersion),
 		"Writer":     resource("AWS::RDS::DBInstance", instance...),
 		"Reader":     resource("AWS::RDS::DBInstance", instance...),
-		"Log":        resource("AWS::Logs::LogGroup", "name", env.DatabaseLogGroup(env.Primary, "error"), "days", strconv.Itoa(env.Database.LogRetentionDays)),
+		"Log":        resource("AWS::Logs::LogGroup", "name", env.Names().DatabaseLogGroup(env.Primary, "error"), "days", strconv.Itoa(env.Database.LogRetentionDays)),
 		"Task":       resource("AWS::ECS::TaskDefinition", "cpu", strconv.Itoa(env.Service.CPU), "memory", strconv.Itoa(env.Service.MemoryMiB)),
 		"Cache":      resource("AWS::ElastiCache::ReplicationGroup", "type", env.Cache.NodeType, "nodes", strconv.Itoa(env.Cache.Nodes())),
 		"Brokers":    resource("AWS::MSK::Cluster", "type", env.Messaging.BrokerType, "brokers", strconv.Itoa(env.Messaging.Brokers)),
-		"Service":    resource("AWS::ECR::Repository", "name", env.ServiceRepository()),
-		"Migrations": resource("AWS::ECR::Repository", "name", env.MigrationsRepository()),
+		"Service":    resource("AWS::ECR::Repository", "name", env.Names().ServiceRepository()),
+		"Migrations": resource("AWS::ECR::Repository", "name", env.Names().MigrationsRepository()),
 		"Near":       resource("AWS::KMS::Alias", "text", output("wallet-staging-network", "sa-east-1", "VpcId")),
 		"Remote":     resource("AWS::KMS::Alias", "text", output("wallet-staging-global", "us-east-1", "TopicArn")),
 	}
-	for i, name := range []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret(), env.KafkaSecret(), env.CacheSecret()} {
+	for i, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret(), env.Names().KafkaSecret(), env.Names().CacheSecret()} {
 		data["Secret"+strconv.Itoa(i)] = resource("AWS::SecretsManager::Secret", "name", name)
 	}
 	data["Cluster"].(map[string]any)["DeletionPolicy"] = "Retain"

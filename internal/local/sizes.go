@@ -46,8 +46,8 @@ type size struct {
 // sizes are the numbers and names of an environment that a live resource shows.
 func sizes(env config.Environment) []size {
 	primary, secondary := env.Primary.Name, env.Secondary.Name
-	cluster := Facts{"name": env.DatabaseClusterName(env.Primary)}
-	members := Facts{"cluster": env.DatabaseClusterName(env.Primary)}
+	cluster := Facts{"name": env.Names().DatabaseClusterName(env.Primary)}
+	members := Facts{"cluster": env.Names().DatabaseClusterName(env.Primary)}
 	all := networkSizes(env.Network, primary)
 	if env.DR.Mode == config.DRStandby {
 		all = append(all, networkSizes(env.DR.Network, secondary)...)
@@ -76,11 +76,11 @@ func sizes(env config.Environment) []size {
 		size{subject: "task memory", region: primary, resourceType: "AWS::ECS::TaskDefinition", among: true,
 			fact: "memory", want: []string{strconv.Itoa(env.Service.MemoryMiB)}},
 		size{subject: "repositories", region: primary, resourceType: "AWS::ECR::Repository", among: true,
-			fact: "name", want: []string{env.ServiceRepository(), env.MigrationsRepository()}},
+			fact: "name", want: []string{env.Names().ServiceRepository(), env.Names().MigrationsRepository()}},
 		size{subject: "secrets", region: primary, resourceType: "AWS::SecretsManager::Secret", among: true, fact: "name",
-			want: []string{env.DatabaseAdminSecret(), env.DatabaseAppSecret(), env.KafkaSecret(), env.CacheSecret()}},
+			want: []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret(), env.Names().KafkaSecret(), env.Names().CacheSecret()}},
 		size{subject: "days of the database's error log", region: primary, resourceType: "AWS::Logs::LogGroup",
-			of:   Facts{"name": env.DatabaseLogGroup(env.Primary, "error")},
+			of:   Facts{"name": env.Names().DatabaseLogGroup(env.Primary, "error")},
 			fact: "days", want: []string{strconv.Itoa(env.Database.LogRetentionDays)}},
 	)
 }
