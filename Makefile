@@ -11,7 +11,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 # The linters of workflows stand apart: both sets pin the same YAML library.
 WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/deliver help synth test race deploy-local lint preflight cfnlint lock update commands changes identity drill cost bench check clean
+.PHONY: build/deliver help synth test race engines deploy-local lint preflight cfnlint lock update commands changes identity drill cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ test: node_modules/.package-lock.json ## run every test: configuration, template
 
 race: ## the same under the race detector, of every package that starts no jsii
 	go test -race -shuffle=on -timeout=30m $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep '\.test ' | grep -v /jsii-runtime-go | sed 's/\.test .*//')
+
+engines: ## judge what is not AWS by real programs (ENGINE=mysql for one); scripts/engines.sh install brings them
+	ENGINES=1 go test -count=1 -timeout=30m ./test/engines/$(if $(ENGINE),$(ENGINE)/)...
 
 deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)
 	go run ./cmd/local $(if $(ENV),--env $(ENV))
