@@ -6,15 +6,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/cost"
 	"wallet-infra/stacks"
 )
 
 // priced is what the synthesized templates cost.
-func priced(t *testing.T) ([]assembly.Stack, cost.Bill) {
+func priced(t *testing.T) ([]cfn.Stack, cost.Bill) {
 	t.Helper()
-	built, err := assembly.Read(outdir(t))
+	built, err := cfn.Read(outdir(t))
 	require.NoError(t, err)
 	prices, err := cost.LoadPrices()
 	require.NoError(t, err)

@@ -18,12 +18,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/cost"
 )
 
 func TestTheDocumentedCostIsTheTemplates(t *testing.T) {
-	stacks, err := assembly.Read(outdir(t))
+	stacks, err := cfn.Read(outdir(t))
 	require.NoError(t, err)
 	prices, err := cost.LoadPrices()
 	require.NoError(t, err)

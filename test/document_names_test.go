@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/test/commands"
 )
 
@@ -63,7 +63,7 @@ func isBuilt(built map[string]string, written string) bool {
 // The CDK CLI and --stack select by the construct's name; one that is not there deploys
 // nothing, or everything.
 func TestEveryStackInACommandExists(t *testing.T) {
-	built, err := assembly.Read(outdir(t))
+	built, err := cfn.Read(outdir(t))
 	require.NoError(t, err)
 	var known []string
 	for _, stack := range built {

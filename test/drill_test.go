@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/drill"
 	"wallet-infra/internal/drill/blueprint"
 	"wallet-infra/internal/drill/plan"
@@ -18,7 +18,7 @@ import (
 // drilled is the blueprint of an environment in standby, from its templates.
 func drilled(t *testing.T, env environment) blueprint.Blueprint {
 	t.Helper()
-	stacks, err := assembly.Read(outdir(t))
+	stacks, err := cfn.Read(outdir(t))
 	require.NoError(t, err)
 	read, err := blueprint.Read(stacks, env.Names().Prefix())
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // inspect lets cdk-nag look at everything that the app builds. Its findings, and
@@ -36,10 +36,10 @@ func TestCloudFormationValidateAcceptsEveryTemplate(t *testing.T) {
 	if os.Getenv("CDK_VALIDATION") == "false" {
 		t.Skip("CDK_VALIDATION=false switches AWS's validator off")
 	}
-	findings, err := assembly.Findings(outdir(t))
+	findings, err := cfn.Findings(outdir(t))
 	require.NoError(t, err)
 	for _, found := range findings {
-		if found.Source != assembly.Annotations { // those have tests of their own below
+		if found.Source != cfn.Annotations { // those have tests of their own below
 			t.Errorf("%s %s: %s: %s: %s", found.Source, found.Severity, found.Rule, found.Construct, found.Description)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/changes"
 )
 
@@ -577,7 +577,7 @@ func TestTheRunbookDeploysEveryStackThatTheActiveRegionTouches(t *testing.T) {
 	env := config.Production()
 	env.DR.ServingRegion = env.Secondary.Name
 	moved, before := altered(t, env), platform(t)["production"]
-	built, err := assembly.Read(outdir(t))
+	built, err := cfn.Read(outdir(t))
 	require.NoError(t, err)
 	var rows []string
 	touched := map[string][]string{} // by region

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/synthesis"
 	"wallet-infra/stacks"
 )
@@ -52,7 +52,7 @@ func TestAMisspeltOrMissingPropertyOfAnyStackFailsTheSynthesis(t *testing.T) {
 	assert.NotContains(t, err.Error(), "goroutine")
 	assert.NotRegexp(t, `\n\s+at `, err.Error())
 
-	findings, err := assembly.Findings(dir)
+	findings, err := cfn.Findings(dir)
 	require.NoError(t, err)
 	objections := map[string][]string{}
 	for _, finding := range findings {

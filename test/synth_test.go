@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/synthesis"
 	"wallet-infra/stacks"
 )
@@ -59,19 +59,19 @@ type environment struct {
 
 // template is one synthesized CloudFormation template.
 type template struct {
-	assembly.Template
+	cfn.Template
 	name      string // the stack's full name
 	region    string
 	account   string
 	protected bool // against termination
 	tags      map[string]string
-	requires  []string        // the full names of the stacks that must be deployed before
-	notes     []assembly.Note // what constructs and cdk-nag say about it
+	requires  []string   // the full names of the stacks that must be deployed before
+	notes     []cfn.Note // what constructs and cdk-nag say about it
 	raw       []byte
 }
 
 // resource is one resource of a template.
-type resource = assembly.Resource
+type resource = cfn.Resource
 
 func TestMain(m *testing.M) {
 	code, err := runAll(m)
@@ -145,7 +145,7 @@ func synthesize(outdir string) (map[string]environment, error) {
 // load reads an environment's templates from a cloud assembly.
 func load(dir string, env config.Environment) (environment, error) {
 	loaded := environment{Environment: env, stacks: map[string]template{}}
-	built, err := assembly.Read(filepath.Join(dir, "assembly-"+stacks.StageName(env)))
+	built, err := cfn.Read(filepath.Join(dir, "assembly-"+stacks.StageName(env)))
 	for _, stack := range built {
 		loaded.stacks[strings.TrimPrefix(stack.Name, env.Names().StackName(""))] = read(stack)
 	}
@@ -153,7 +153,7 @@ func load(dir string, env config.Environment) (environment, error) {
 }
 
 // read takes from a stack of an assembly what the tests ask for.
-func read(stack assembly.Stack) template {
+func read(stack cfn.Stack) template {
 	return template{
 		Template: stack.Template, name: stack.Name, region: stack.Region, account: stack.Account,
 		protected: stack.TerminationProtection, tags: stack.Tags, requires: stack.DependsOn,

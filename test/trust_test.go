@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/stacks"
 )
 
@@ -49,7 +49,7 @@ func synthesizeIdentity(environments []config.Environment) (identities, error) {
 	}); err != nil {
 		return identities{}, err
 	}
-	built, err := assembly.Read(dir)
+	built, err := cfn.Read(dir)
 	if err != nil {
 		return identities{}, err
 	}

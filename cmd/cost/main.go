@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/cost"
 	"wallet-infra/internal/exit"
@@ -33,7 +33,7 @@ func newCommand() *cobra.Command {
 }
 
 func run(out io.Writer, dir string) error {
-	stacks, err := assembly.Read(dir)
+	stacks, err := cfn.Read(dir)
 	if err != nil {
 		return err
 	}

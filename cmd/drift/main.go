@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/drift"
 	"wallet-infra/internal/exit"
@@ -110,7 +110,7 @@ func run(ctx context.Context, name, dir string) (results []drift.Result, absent 
 
 // stacksOf are the environment's stacks and that of the account's trust.
 func stacksOf(env config.Environment, dir string) ([]place, error) {
-	built, err := assembly.Read(dir)
+	built, err := cfn.Read(dir)
 	if err != nil {
 		return nil, err
 	}

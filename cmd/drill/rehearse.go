@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/drill"
 	"wallet-infra/internal/drill/blueprint"
@@ -106,7 +106,7 @@ func (o *options) settings(out io.Writer) (drill.Settings, error) {
 		return drill.Settings{}, fmt.Errorf("--environment: no environment %q", o.environment)
 	}
 	env := all[at]
-	stacks, err := assembly.Read(o.assembly)
+	stacks, err := cfn.Read(o.assembly)
 	if err != nil {
 		return drill.Settings{}, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/exit"
 )
@@ -115,7 +115,7 @@ func printFacts(out io.Writer, env config.Environment, task string) error {
 func printStacks(out io.Writer, env config.Environment, dirs []string) error {
 	var lines []string
 	for _, dir := range dirs {
-		built, err := assembly.Read(dir)
+		built, err := cfn.Read(dir)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/exit"
 )
@@ -51,7 +51,7 @@ func newCommand() *cobra.Command {
 // summarize writes the summary. It fails when there is no stack, when a stack is
 // over a limit of CloudFormation, or when the validator has an open finding.
 func summarize(out io.Writer, dir string) error {
-	stacks, err := assembly.Read(dir)
+	stacks, err := cfn.Read(dir)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func summarize(out io.Writer, dir string) error {
 
 // listTemplates prints a line for each template: its region and its path.
 func listTemplates(out io.Writer, dir string) error {
-	stacks, err := assembly.Read(dir)
+	stacks, err := cfn.Read(dir)
 	for _, stack := range stacks {
 		fmt.Fprintln(out, stack.Region, stack.Path)
 	}
@@ -114,7 +114,7 @@ func firstToDeploy(stages []string) string {
 
 // openFindings renders the validator's findings, one line each.
 func openFindings(dir string) ([]string, error) {
-	findings, err := assembly.Findings(dir)
+	findings, err := cfn.Findings(dir)
 	if err != nil {
 		return nil, err
 	}

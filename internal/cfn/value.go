@@ -1,5 +1,7 @@
-// Package cfn reads the values of CloudFormation templates: what a literal or a
-// call of an intrinsic function stands for, as far as a template alone says it.
+// Package cfn is the one model of CloudFormation templates: it reads a synthesized
+// cloud assembly (the stacks, their templates, the findings that CloudFormation
+// Validate wrote beside them) and says what a literal or a call of an intrinsic
+// function stands for, as far as templates alone say it.
 package cfn
 
 import (

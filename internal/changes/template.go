@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"wallet-infra/internal/assembly"
 	"wallet-infra/internal/cfn"
 )
 
@@ -94,7 +93,7 @@ func Load(dir string) (Set, error) {
 }
 
 func loadAssembly(dir string) (Set, error) {
-	stacks, err := assembly.Read(dir)
+	stacks, err := cfn.Read(dir)
 	if err != nil {
 		return Set{}, err
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // Assumed is what the templates do not say: how much is stored.
@@ -26,13 +26,13 @@ type Line struct {
 // pricer prices one resource: its component, its fixed USD a month at the least
 // and the most, and the unit that a reader can check; no unit means that it is
 // free.
-type pricer func(c context, r assembly.Resource) (component string, low, high float64, unit string, err error)
+type pricer func(c context, r cfn.Resource) (component string, low, high float64, unit string, err error)
 
 // context is what a resource's price depends on beyond itself.
 type context struct {
 	region string
 	id     string // its logical ID
-	stack  assembly.Stack
+	stack  cfn.Stack
 	prices *Prices
 	// dashboards counts those of an account so far: its first ones are free.
 	dashboards map[string]int
@@ -78,7 +78,7 @@ type Bill struct {
 // Calculate prices every stack, component by component. Each resource is priced,
 // free, billed by use, or unpriced, and the bill says which: nothing counts as 0 in
 // silence. It fails where a resource that has a price cannot be read.
-func Calculate(stacks []assembly.Stack, prices *Prices) (Bill, error) {
+func Calculate(stacks []cfn.Stack, prices *Prices) (Bill, error) {
 	bill := Bill{ByUse: map[string]int{}, Unpriced: map[string]int{}}
 	lines, counts, dashboards := map[string]*Line{}, map[string]map[string]int{}, map[string]int{}
 	for _, stack := range stacks {
@@ -144,7 +144,7 @@ func units(counts map[string]int) []string {
 }
 
 func hourly(component, service, item, unit string) pricer {
-	return func(c context, _ assembly.Resource) (string, float64, float64, string, error) {
+	return func(c context, _ cfn.Resource) (string, float64, float64, string, error) {
 		usd, err := c.prices.of(c.region, service, item)
 		return component, usd * hoursPerMonth, usd * hoursPerMonth, unit, err
 	}
@@ -152,14 +152,14 @@ func hourly(component, service, item, unit string) pricer {
 
 // everywhere prices by the month what costs the same in every region.
 func everywhere(component, service, item, unit string) pricer {
-	return func(c context, _ assembly.Resource) (string, float64, float64, string, error) {
+	return func(c context, _ cfn.Resource) (string, float64, float64, string, error) {
 		usd, err := c.prices.of("global", service, item)
 		return component, usd, usd, unit, err
 	}
 }
 
 func monthly(component, service, item, unit string) pricer {
-	return func(c context, _ assembly.Resource) (string, float64, float64, string, error) {
+	return func(c context, _ cfn.Resource) (string, float64, float64, string, error) {
 		usd, err := c.prices.of(c.region, service, item)
 		return component, usd, usd, unit, err
 	}

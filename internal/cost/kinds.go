@@ -1,6 +1,6 @@
 package cost
 
-import "wallet-infra/internal/assembly"
+import "wallet-infra/internal/cfn"
 
 // byUse says what AWS bills a type by, where its being there alone costs nothing.
 var byUse = map[string]string{
@@ -65,7 +65,7 @@ func set(types ...string) map[string]bool {
 }
 
 // extras are what AWS charges for a priced resource beyond its price here.
-func extras(stack assembly.Stack, r assembly.Resource) []string {
+func extras(stack cfn.Stack, r cfn.Resource) []string {
 	switch r.Type {
 	case "AWS::RDS::DBInstance":
 		cluster := stack.Template.Resources[reference(r.Properties["DBClusterIdentifier"])]

@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // priceService prices Fargate tasks between the bounds of autoscaling.
-func priceService(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceService(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	const component = "Compute"
 	task, ok := c.stack.Template.Resources[reference(r.Properties["TaskDefinition"])]
 	if !ok {
@@ -46,8 +46,8 @@ func priceService(c context, r assembly.Resource) (string, float64, float64, str
 
 // taskCount is how many tasks a service has: between the bounds of its own
 // autoscaling, or as many as it says. It fails where neither stands in the stack.
-func taskCount(c context, r assembly.Resource) (low, high float64, err error) {
-	var own []assembly.Resource
+func taskCount(c context, r cfn.Resource) (low, high float64, err error) {
+	var own []cfn.Resource
 	for _, target := range c.stack.Template.OfType("AWS::ApplicationAutoScaling::ScalableTarget") {
 		if target.Properties["ServiceNamespace"] == "ecs" && mentions(target.Properties["ResourceId"], c.id) {
 			own = append(own, target)
@@ -70,7 +70,7 @@ func taskCount(c context, r assembly.Resource) (low, high float64, err error) {
 
 // priceGrowth prices what autoscaling may add to what the templates name: readers
 // of a database, and broker storage. The tasks of a service are its own price.
-func priceGrowth(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceGrowth(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	most, err := number(r.Properties["MaxCapacity"])
 	if err != nil {
 		return "", 0, 0, "", err
@@ -88,8 +88,8 @@ func priceGrowth(c context, r assembly.Resource) (string, float64, float64, stri
 
 // priceReaders prices the readers that autoscaling may add, each of the cluster's
 // instance class.
-func priceReaders(c context, r assembly.Resource, most float64) (string, float64, float64, string, error) {
-	readers, instance := -1.0, assembly.Resource{} // one of the instances writes
+func priceReaders(c context, r cfn.Resource, most float64) (string, float64, float64, string, error) {
+	readers, instance := -1.0, cfn.Resource{} // one of the instances writes
 	for _, one := range c.stack.Template.OfType("AWS::RDS::DBInstance") {
 		if mentions(r.Properties["ResourceId"], reference(one.Properties["DBClusterIdentifier"])) {
 			readers, instance = readers+1, one
@@ -104,7 +104,7 @@ func priceReaders(c context, r assembly.Resource, most float64) (string, float64
 }
 
 // priceStorage prices the gigabytes that each broker may grow by.
-func priceStorage(c context, r assembly.Resource, most float64) (string, float64, float64, string, error) {
+func priceStorage(c context, r cfn.Resource, most float64) (string, float64, float64, string, error) {
 	for id, cluster := range c.stack.Template.OfType("AWS::MSK::Cluster") {
 		if !mentions(r.Properties["ResourceId"], id) {
 			continue
@@ -118,7 +118,7 @@ func priceStorage(c context, r assembly.Resource, most float64) (string, float64
 	return "Messaging", 0, 0, "", errors.New("the brokers that it scales are not in the stack")
 }
 
-func priceInstance(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceInstance(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	class, _ := r.Properties["DBInstanceClass"].(string)
 	storage := "Standard"
 	for _, cluster := range c.stack.Template.OfType("AWS::RDS::DBCluster") {
@@ -130,7 +130,7 @@ func priceInstance(c context, r assembly.Resource) (string, float64, float64, st
 	return "Database", usd * hoursPerMonth, usd * hoursPerMonth, class, err
 }
 
-func priceVolume(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceVolume(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	item := "cluster storage, Standard"
 	if r.Properties["StorageType"] == "aurora-iopt1" {
 		item = "cluster storage, I/O-Optimized"
@@ -140,7 +140,7 @@ func priceVolume(c context, r assembly.Resource) (string, float64, float64, stri
 	return "Database", month, month, fmt.Sprintf("%g GB of storage (assumed)", Assumed.DatabaseGB), err
 }
 
-func priceCache(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceCache(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	nodes, _ := number(r.Properties["NumCacheClusters"])
 	if groups, err := number(r.Properties["NumNodeGroups"]); err == nil {
 		replicas, err := number(r.Properties["ReplicasPerNodeGroup"])
@@ -159,7 +159,7 @@ func priceCache(c context, r assembly.Resource) (string, float64, float64, strin
 	return "Cache", month, month, fmt.Sprintf("%g × %s", nodes, class), err
 }
 
-func priceBrokers(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceBrokers(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	const component = "Messaging"
 	brokers, err := number(r.Properties["NumberOfBrokerNodes"])
 	if err != nil {
@@ -181,7 +181,7 @@ func priceBrokers(c context, r assembly.Resource) (string, float64, float64, str
 
 // priceLoadBalancer prices the load balancer and, where the internet reaches it,
 // the public address that it has in each of its zones.
-func priceLoadBalancer(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceLoadBalancer(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	const component = "Networking"
 	hour, err := c.prices.of(c.region, "ALB", "load balancer")
 	if err != nil || r.Properties["Scheme"] != "internet-facing" {
@@ -195,7 +195,7 @@ func priceLoadBalancer(c context, r assembly.Resource) (string, float64, float64
 
 // priceSecret prices a secret and its replicas, each of which is billed as a
 // secret at the same price.
-func priceSecret(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceSecret(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	replicas, _ := r.Properties["ReplicaRegions"].([]any)
 	usd, err := c.prices.of(c.region, "Secrets Manager", "secret")
 	month := float64(1+len(replicas)) * usd
@@ -207,7 +207,7 @@ func priceSecret(c context, r assembly.Resource) (string, float64, float64, stri
 }
 
 // priceAlarm prices an alarm, which is billed for each metric that it reads.
-func priceAlarm(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceAlarm(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	read := 0
 	queries, _ := r.Properties["Metrics"].([]any)
 	for _, query := range queries {
@@ -224,7 +224,7 @@ func priceAlarm(c context, r assembly.Resource) (string, float64, float64, strin
 // https://aws.amazon.com/cloudwatch/pricing/
 const freeDashboards = 3
 
-func priceDashboard(c context, _ assembly.Resource) (string, float64, float64, string, error) {
+func priceDashboard(c context, _ cfn.Resource) (string, float64, float64, string, error) {
 	c.dashboards[c.stack.Account]++
 	if c.dashboards[c.stack.Account] <= freeDashboards {
 		return "Monitoring", 0, 0, "", nil
@@ -235,7 +235,7 @@ func priceDashboard(c context, _ assembly.Resource) (string, float64, float64, s
 
 // priceEndpoint prices an interface endpoint in each of its zones; gateway
 // endpoints are free.
-func priceEndpoint(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceEndpoint(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	if r.Properties["VpcEndpointType"] != "Interface" {
 		return "Networking", 0, 0, "", nil
 	}
@@ -247,7 +247,7 @@ func priceEndpoint(c context, r assembly.Resource) (string, float64, float64, st
 
 // priceWebACL prices the list and its rules. CloudFront's lists are priced in
 // us-east-1, where they live.
-func priceWebACL(c context, r assembly.Resource) (string, float64, float64, string, error) {
+func priceWebACL(c context, r cfn.Resource) (string, float64, float64, string, error) {
 	rules, _ := r.Properties["Rules"].([]any)
 	list, err := c.prices.of(c.region, "WAF", "web ACL")
 	if err != nil {

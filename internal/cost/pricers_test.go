@@ -8,19 +8,19 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // stack makes a stack of production in a region from its resources, as JSON.
-func stack(t *testing.T, id, region, resources string) assembly.Stack {
+func stack(t *testing.T, id, region, resources string) cfn.Stack {
 	t.Helper()
-	made := assembly.Stack{ID: "Production/" + id, Region: region}
+	made := cfn.Stack{ID: "Production/" + id, Region: region}
 	require.NoError(t, json.Unmarshal([]byte(`{"Resources": {`+resources+`}}`), &made.Template))
 	return made
 }
 
 // lines prices stacks with the embedded list.
-func lines(t *testing.T, stacks ...assembly.Stack) []Line {
+func lines(t *testing.T, stacks ...cfn.Stack) []Line {
 	t.Helper()
 	prices, err := LoadPrices()
 	require.NoError(t, err)
@@ -188,13 +188,13 @@ func TestAnUnknownPriceIsAnErrorAndNotNothing(t *testing.T) {
 		`"A": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Elsewhere"}}}`:                                                                                     "its task definition is not in the stack",
 		`"A": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}}, "T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": {}}}`:                       "want a number",
 	} {
-		_, err := Calculate([]assembly.Stack{stack(t, "Data", "sa-east-1", resources)}, prices)
+		_, err := Calculate([]cfn.Stack{stack(t, "Data", "sa-east-1", resources)}, prices)
 		require.ErrorContains(t, err, want)
 		assert.ErrorContains(t, err, "Production/Data, A: ", "where to look")
-		_, err = Report([]assembly.Stack{stack(t, "Data", "sa-east-1", resources)}, prices)
+		_, err = Report([]cfn.Stack{stack(t, "Data", "sa-east-1", resources)}, prices)
 		assert.Error(t, err)
 	}
-	_, err = Calculate([]assembly.Stack{stack(t, "Network", "eu-west-1", `"A": {"Type": "AWS::EC2::NatGateway"}, "B": {"Type": "AWS::KMS::Key"}`)}, prices)
+	_, err = Calculate([]cfn.Stack{stack(t, "Network", "eu-west-1", `"A": {"Type": "AWS::EC2::NatGateway"}, "B": {"Type": "AWS::KMS::Key"}`)}, prices)
 	assert.ErrorContains(t, err, "in eu-west-1")
 }
 
@@ -203,7 +203,7 @@ func TestAnUnknownPriceIsAnErrorAndNotNothing(t *testing.T) {
 func TestWhatHasNoPriceIsSaid(t *testing.T) {
 	prices, err := LoadPrices()
 	require.NoError(t, err)
-	report, err := Report([]assembly.Stack{stack(t, "Data", "sa-east-1", `
+	report, err := Report([]cfn.Stack{stack(t, "Data", "sa-east-1", `
 		"A": {"Type": "AWS::DynamoDB::Table"}, "B": {"Type": "AWS::DynamoDB::Table"}, "F": {"Type": "AWS::Lambda::Function"},
 		"R": {"Type": "AWS::IAM::Role"}, "U": {"Type": "Custom::DatabaseUser"},
 		"C": {"Type": "AWS::RDS::DBCluster", "Properties": {"DatabaseInsightsMode": "advanced"}},
@@ -254,7 +254,7 @@ func TestEveryPriceIsANumberWithASourceAndStandsOnce(t *testing.T) {
 func TestTheReportAddsUpAndNamesItsWeakPrices(t *testing.T) {
 	prices, err := LoadPrices()
 	require.NoError(t, err)
-	report, err := Report([]assembly.Stack{
+	report, err := Report([]cfn.Stack{
 		stack(t, "Compute", "sa-east-1", `"S": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}},
 			"T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": "4096", "Memory": "8192"}},
 			"C": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "ecs", "ResourceId": {"Fn::Join": ["", ["service/", {"Fn::GetAtt": ["S", "Name"]}]]}, "MinCapacity": 6, "MaxCapacity": 20}}`),

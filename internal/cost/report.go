@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // budget is the seed's own estimate for production, USD a month. It is shown
@@ -17,7 +17,7 @@ var budget = map[string]string{
 }
 
 // Report renders the fixed monthly cost of every environment as Markdown.
-func Report(stacks []assembly.Stack, prices *Prices) (string, error) {
+func Report(stacks []cfn.Stack, prices *Prices) (string, error) {
 	bill, err := Calculate(stacks, prices)
 	if err != nil {
 		return "", err

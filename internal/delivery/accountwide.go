@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // This file asks for what a template cannot say and CloudFormation finds out late:
@@ -80,7 +80,7 @@ func (s *Session) checkPatch(ctx context.Context, want string, f *findings) {
 // (docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecr-replicationconfiguration.html).
 // One that copies this environment's repositories alone is its own, unless the stack is
 // still to be made.
-func (s *Session) checkReplication(ctx context.Context, stack assembly.Stack, _ assembly.Resource, exists bool, f *findings) {
+func (s *Session) checkReplication(ctx context.Context, stack cfn.Stack, _ cfn.Resource, exists bool, f *findings) {
 	answer, err := ecr.NewFromConfig(s.account.reading(stack.Region)).DescribeRegistry(ctx, &ecr.DescribeRegistryInput{})
 	if err != nil {
 		f.problem("the replication of images in %s: %s", stack.Region, explain(err))
@@ -103,7 +103,7 @@ func (s *Session) checkReplication(ctx context.Context, stack assembly.Stack, _ 
 
 // checkGrafana looks whether AWS offers the version: the strings come from ListVersions
 // alone. A workspace that runs one that is no longer offered goes on.
-func (s *Session) checkGrafana(ctx context.Context, stack assembly.Stack, workspace assembly.Resource, exists bool, f *findings) {
+func (s *Session) checkGrafana(ctx context.Context, stack cfn.Stack, workspace cfn.Resource, exists bool, f *findings) {
 	want := fmt.Sprint(workspace.Properties["GrafanaVersion"])
 	pages := grafana.NewListVersionsPaginator(grafana.NewFromConfig(s.account.reading(stack.Region)), &grafana.ListVersionsInput{})
 	var offered []string

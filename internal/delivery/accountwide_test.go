@@ -8,17 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // look runs the checks of an account for a stack with one resource.
-func (w *world) look(region string, resource assembly.Resource, exists bool) findings {
+func (w *world) look(region string, resource cfn.Resource, exists bool) findings {
 	w.t.Helper()
 	var found findings
 	_, err := w.run("", false, func(ctx context.Context, s *Session) error {
 		require.NoError(w.t, s.identify(ctx))
-		stack := assembly.Stack{Name: "wallet-staging-some", Region: region, Template: assembly.Template{Resources: map[string]assembly.Resource{"A": resource}}}
-		ready := readied{selected: []assembly.Stack{stack}, seen: map[string]live{}}
+		stack := cfn.Stack{Name: "wallet-staging-some", Region: region, Template: cfn.Template{Resources: map[string]cfn.Resource{"A": resource}}}
+		ready := readied{selected: []cfn.Stack{stack}, seen: map[string]live{}}
 		if exists {
 			ready.seen[stack.Name] = live{Status: "UPDATE_COMPLETE"}
 		}
@@ -49,7 +49,7 @@ func TestAnAccountThatReplicatesItsImagesAlreadyIsNotGivenASecondConfiguration(t
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.replication = test.rules
-			found := w.look("sa-east-1", assembly.Resource{Type: "AWS::ECR::ReplicationConfiguration"}, test.exists)
+			found := w.look("sa-east-1", cfn.Resource{Type: "AWS::ECR::ReplicationConfiguration"}, test.exists)
 			if !test.refused {
 				assert.Empty(t, found.problems)
 				return
@@ -60,12 +60,12 @@ func TestAnAccountThatReplicatesItsImagesAlreadyIsNotGivenASecondConfiguration(t
 	}
 	w := newWorld(t)
 	w.errors["ecr DescribeRegistry"] = "AccessDeniedException"
-	found := w.look("sa-east-1", assembly.Resource{Type: "AWS::ECR::ReplicationConfiguration"}, true)
+	found := w.look("sa-east-1", cfn.Resource{Type: "AWS::ECR::ReplicationConfiguration"}, true)
 	assert.Len(t, found.problems, 1, "what cannot be asked is not good")
 }
 
 func TestAVersionOfGrafanaThatAWSDoesNotOfferIsKnownBeforeADeployment(t *testing.T) {
-	workspace := assembly.Resource{Type: "AWS::Grafana::Workspace", Properties: map[string]any{"GrafanaVersion": "10.4"}}
+	workspace := cfn.Resource{Type: "AWS::Grafana::Workspace", Properties: map[string]any{"GrafanaVersion": "10.4"}}
 	w := newWorld(t)
 	w.grafana = array{"10.4", "12.4"}
 	assert.Empty(t, w.look("us-east-1", workspace, false))
@@ -103,7 +103,7 @@ func TestATaskThatWouldNotFindItsCollectorIsNotDeployed(t *testing.T) {
 
 // RDS wants the secondary first, and would take the stack back in the middle.
 func TestThePrimaryIsNotPatchedBeforeTheStandby(t *testing.T) {
-	cluster := assembly.Resource{Type: "AWS::RDS::DBCluster", Properties: map[string]any{"EngineVersion": "new"}}
+	cluster := cfn.Resource{Type: "AWS::RDS::DBCluster", Properties: map[string]any{"EngineVersion": "new"}}
 	for name, test := range map[string]struct {
 		primary, secondary string // the versions that run; empty for no cluster
 		refused            bool
@@ -122,8 +122,8 @@ func TestThePrimaryIsNotPatchedBeforeTheStandby(t *testing.T) {
 			env.DR.Mode = config.DRStandby
 			var found findings
 			_, err := w.runIn(context.Background(), env, "", false, func(ctx context.Context, s *Session) error {
-				stack := assembly.Stack{Name: "data", Region: "sa-east-1", Template: assembly.Template{Resources: map[string]assembly.Resource{"A": cluster}}}
-				s.checkAccount(ctx, readied{selected: []assembly.Stack{stack}, seen: map[string]live{"data": {Status: "UPDATE_COMPLETE"}}}, []string{"sa-east-1", "us-east-1"}, &found)
+				stack := cfn.Stack{Name: "data", Region: "sa-east-1", Template: cfn.Template{Resources: map[string]cfn.Resource{"A": cluster}}}
+				s.checkAccount(ctx, readied{selected: []cfn.Stack{stack}, seen: map[string]live{"data": {Status: "UPDATE_COMPLETE"}}}, []string{"sa-east-1", "us-east-1"}, &found)
 				return nil
 			})
 			require.NoError(t, err)

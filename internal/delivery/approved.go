@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -52,7 +52,7 @@ const maxCode = 250 << 20
 // uploadedCode reads back the code that a stack's functions would get, and fails where
 // it is not what was synthesized: the CLI leaves an object alone that has the right
 // name, whatever is in it.
-func (s *Session) uploadedCode(ctx context.Context, stack assembly.Stack) ([]PreparedCode, error) {
+func (s *Session) uploadedCode(ctx context.Context, stack cfn.Stack) ([]PreparedCode, error) {
 	var all []PreparedCode
 	for _, asset := range stack.Assets {
 		if asset.Path == stack.Path { // the change set's own template is compared
@@ -85,7 +85,7 @@ func (s *Session) bucket(region string) *s3.Client {
 }
 
 // sameCode compares an uploaded body with the asset on disk, file by file.
-func sameCode(asset assembly.Asset, body []byte) error {
+func sameCode(asset cfn.Asset, body []byte) error {
 	if !asset.Zip {
 		content, err := os.ReadFile(asset.Path)
 		if err == nil && !bytes.Equal(content, body) {
@@ -162,7 +162,7 @@ func (s *Session) replacedCode(ctx context.Context, prepared PreparedStack) (why
 
 // otherCode says which deployed function of a stack does not run the reviewed code. A
 // body that was replaced for a moment shows here.
-func (s *Session) otherCode(ctx context.Context, stack assembly.Stack, reviewed []PreparedCode) (why string, err error) {
+func (s *Session) otherCode(ctx context.Context, stack cfn.Stack, reviewed []PreparedCode) (why string, err error) {
 	want := map[string]string{} // by logical ID
 	for id, function := range stack.Template.OfType("AWS::Lambda::Function") {
 		code, _ := function.Properties["Code"].(map[string]any)

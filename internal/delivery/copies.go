@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // checkCopies looks at the copies of secrets in other regions.
@@ -32,7 +32,7 @@ func (s *Session) checkCopies(ctx context.Context, ready readied, despite bool, 
 }
 
 // replicatedSecrets are the logical IDs of the secrets with a copy in another region.
-func replicatedSecrets(stack assembly.Stack) []string {
+func replicatedSecrets(stack cfn.Stack) []string {
 	var ids []string
 	for id, secret := range stack.Template.OfType("AWS::SecretsManager::Secret") {
 		if replicas, _ := secret.Properties["ReplicaRegions"].([]any); len(replicas) > 0 {
@@ -44,7 +44,7 @@ func replicatedSecrets(stack assembly.Stack) []string {
 
 // checkSecret refuses to go on while a copy of a secret is out of date: the standby's
 // password is then dead. A deployment may be the remedy, and is told so.
-func (s *Session) checkSecret(ctx context.Context, stack assembly.Stack, secret string, despite bool, f *findings) {
+func (s *Session) checkSecret(ctx context.Context, stack cfn.Stack, secret string, despite bool, f *findings) {
 	answer, err := secretsmanager.NewFromConfig(s.account.reading(stack.Region)).DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
 	if err != nil {
 		f.problem("the copies of secret %s: %s", secret, explain(err))

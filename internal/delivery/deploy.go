@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/changes"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/progress"
@@ -115,7 +115,7 @@ func (s *Session) sameImages(ready readied, given string) error {
 // readied is what a look before the change found.
 type readied struct {
 	Assembly
-	selected []assembly.Stack
+	selected []cfn.Stack
 	seen     map[string]live // the selected stacks, by name
 	report   changes.Report  // what the templates do to what is deployed
 	images   []PreparedImage // of the release
@@ -134,7 +134,7 @@ func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) 
 		return ready, err
 	}
 	if options.onlyRelease {
-		selected = slices.DeleteFunc(slices.Clone(selected), func(stack assembly.Stack) bool { return !s.holdsRelease(stack) })
+		selected = slices.DeleteFunc(slices.Clone(selected), func(stack cfn.Stack) bool { return !s.holdsRelease(stack) })
 	}
 	ready.selected = selected
 	if err := s.identify(ctx); err != nil {
@@ -195,7 +195,7 @@ func (s *Session) checkAssembly(ready readied, f *findings) {
 
 // holdsRelease says that a stack's template names the release's image; without an
 // image it says that the template starts no task.
-func (s *Session) holdsRelease(stack assembly.Stack) bool {
+func (s *Session) holdsRelease(stack cfn.Stack) bool {
 	if s.Env.Site.ImageTag == config.NoImage {
 		return len(stack.Template.OfType("AWS::ECS::TaskDefinition")) == 0
 	}
@@ -264,7 +264,7 @@ func (s *Session) deployAll(ctx context.Context, ready readied, force bool) erro
 }
 
 // halted tells where a deployment ended before it touched a stack.
-func (s *Session) halted(left []assembly.Stack, done []string, cause error) error {
+func (s *Session) halted(left []cfn.Stack, done []string, cause error) error {
 	s.Console.list("deployed:", done)
 	var rest []string
 	for _, stack := range left {
@@ -277,13 +277,13 @@ func (s *Session) halted(left []assembly.Stack, done []string, cause error) erro
 // goesFirst says that the stack never stood whole: what stands is then kept when
 // something fails, because retained resources with fixed names would stop the
 // second attempt after a rollback.
-func (s *Session) goesFirst(ctx context.Context, stack assembly.Stack, found live) (bool, error) {
+func (s *Session) goesFirst(ctx context.Context, stack cfn.Stack, found live) (bool, error) {
 	verdict, _, err := s.judge(ctx, stack, found)
 	return verdict == goOnFirst, err
 }
 
 // stopped tells where a deployment ended early and how it goes on.
-func (s *Session) stopped(ctx context.Context, left []assembly.Stack, done []string, cause error) error {
+func (s *Session) stopped(ctx context.Context, left []cfn.Stack, done []string, cause error) error {
 	looking, cancel := afterwards(ctx)
 	defer cancel()
 	at := left[0]
@@ -316,7 +316,7 @@ func (s *Session) stopped(ctx context.Context, left []assembly.Stack, done []str
 }
 
 // failures are the latest failed events of a stack, oldest first.
-func (s *Session) failures(ctx context.Context, stack assembly.Stack) []string {
+func (s *Session) failures(ctx context.Context, stack cfn.Stack) []string {
 	answer, err := s.cloudFormation(stack.Region).DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &stack.Name})
 	if err != nil {
 		return []string{explain(err)}
@@ -333,7 +333,7 @@ func (s *Session) failures(ctx context.Context, stack assembly.Stack) []string {
 }
 
 // printOutputs shows what the stacks say of themselves, which holds no secret.
-func (s *Session) printOutputs(ctx context.Context, stacks []assembly.Stack) {
+func (s *Session) printOutputs(ctx context.Context, stacks []cfn.Stack) {
 	for _, stack := range stacks {
 		found, err := s.describe(ctx, stack.Region, stack.Name)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -24,7 +24,7 @@ type DestroyOptions struct {
 
 // removal is one stack that is to go.
 type removal struct {
-	stack assembly.Stack
+	stack cfn.Stack
 	found live
 	// kept and lost are the stateful resources that stay behind and that go, and
 	// others the number of the rest that go.
@@ -122,7 +122,7 @@ func (s *Session) planRemoval(ctx context.Context, synthesis Assembly, choices [
 	return plan, nil
 }
 
-func (s *Session) planOne(ctx context.Context, stack assembly.Stack, f *findings) (removal, error) {
+func (s *Session) planOne(ctx context.Context, stack cfn.Stack, f *findings) (removal, error) {
 	found, err := s.settled(ctx, stack)
 	one := removal{stack: stack, found: found}
 	if err != nil || found.Status == "" || status(found) == types.StackStatusReviewInProgress { // the latter holds nothing
@@ -154,7 +154,7 @@ func (s *Session) planOne(ctx context.Context, stack assembly.Stack, f *findings
 }
 
 // add sorts one resource under what happens to it.
-func (r *removal) add(declared assembly.Resource, resource types.StackResourceSummary) {
+func (r *removal) add(declared cfn.Resource, resource types.StackResourceSummary) {
 	line := fmt.Sprintf("%s %s (%s)", aws.ToString(resource.ResourceType), aws.ToString(resource.LogicalResourceId), aws.ToString(resource.PhysicalResourceId))
 	switch {
 	case strings.HasPrefix(declared.DeletionPolicy, "Retain"):
@@ -213,7 +213,7 @@ func holdNetworks(plan []removal) {
 func holdsType(r removal, kind string) bool { return len(r.stack.Template.OfType(kind)) > 0 }
 
 // checkConsumers refuses to remove a stack from under one that needs it.
-func (s *Session) checkConsumers(ctx context.Context, synthesis Assembly, selected []assembly.Stack, f *findings) {
+func (s *Session) checkConsumers(ctx context.Context, synthesis Assembly, selected []cfn.Stack, f *findings) {
 	going := map[string]bool{}
 	for _, stack := range selected {
 		going[stack.Name] = true
@@ -291,7 +291,7 @@ func (s *Session) removeAll(ctx context.Context, synthesis Assembly, plan []remo
 }
 
 // gone fails unless the stack has left: the CLI's word is not enough.
-func (s *Session) gone(ctx context.Context, stack assembly.Stack) error {
+func (s *Session) gone(ctx context.Context, stack cfn.Stack) error {
 	found, err := s.describe(ctx, stack.Region, stack.Name)
 	if err == nil && found.Status != "" && status(found) != types.StackStatusDeleteComplete {
 		err = fmt.Errorf("the CDK CLI has ended and %s is %s", stack.Name, found.Status)
@@ -300,7 +300,7 @@ func (s *Session) gone(ctx context.Context, stack assembly.Stack) error {
 }
 
 // notRemoved says where a removal ended early.
-func (s *Session) notRemoved(ctx context.Context, stack assembly.Stack, cause error) error {
+func (s *Session) notRemoved(ctx context.Context, stack cfn.Stack, cause error) error {
 	looking, cancel := afterwards(ctx)
 	defer cancel()
 	if found, err := s.describe(looking, stack.Region, stack.Name); err == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -127,7 +127,7 @@ func TestADryRemovalChangesNothing(t *testing.T) {
 func TestTheCLIsWordForARemovalIsNotEnough(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.run("", false, func(ctx context.Context, s *Session) error {
-		return s.gone(ctx, assembly.Stack{Name: "wallet-staging-data", Region: "sa-east-1"})
+		return s.gone(ctx, cfn.Stack{Name: "wallet-staging-data", Region: "sa-east-1"})
 	})
 	require.ErrorContains(t, err, "the CDK CLI has ended and wallet-staging-data is UPDATE_COMPLETE")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -180,7 +180,7 @@ func (s *Session) executeAll(ctx context.Context, manifest Manifest, ready readi
 }
 
 // runsReviewed fails where what runs after an execution is not what was reviewed.
-func (s *Session) runsReviewed(ctx context.Context, manifest Manifest, prepared PreparedStack, stack assembly.Stack) error {
+func (s *Session) runsReviewed(ctx context.Context, manifest Manifest, prepared PreparedStack, stack cfn.Stack) error {
 	var why string
 	var err error
 	for range looksAfter { // AWS's answers may be some time behind
@@ -202,7 +202,7 @@ func (s *Session) runsReviewed(ctx context.Context, manifest Manifest, prepared 
 }
 
 // otherThanReviewed says what of a stack runs something that was not reviewed.
-func (s *Session) otherThanReviewed(ctx context.Context, manifest Manifest, prepared PreparedStack, stack assembly.Stack) (why string, err error) {
+func (s *Session) otherThanReviewed(ctx context.Context, manifest Manifest, prepared PreparedStack, stack cfn.Stack) (why string, err error) {
 	why, err = s.otherCode(ctx, stack, prepared.Code)
 	for _, at := range s.services() {
 		if err == nil && why == "" && at.stack == stack.Name {
@@ -214,7 +214,7 @@ func (s *Session) otherThanReviewed(ctx context.Context, manifest Manifest, prep
 
 // changedOutputs names the outputs that the stack reads and that are not those
 // of the manifest.
-func (s *Session) changedOutputs(ctx context.Context, manifest Manifest, stack assembly.Stack) ([]string, error) {
+func (s *Session) changedOutputs(ctx context.Context, manifest Manifest, stack cfn.Stack) ([]string, error) {
 	var changed []string
 	needed := reads(stack)
 	for _, prepared := range manifest.Stacks {
@@ -236,8 +236,8 @@ func (s *Session) changedOutputs(ctx context.Context, manifest Manifest, stack a
 }
 
 // stacksOf are the assembly's stacks of some entries, in their order.
-func stacksOf(synthesis Assembly, entries []PreparedStack) []assembly.Stack {
-	var found []assembly.Stack
+func stacksOf(synthesis Assembly, entries []PreparedStack) []cfn.Stack {
+	var found []cfn.Stack
 	for _, entry := range entries {
 		if stack, known := synthesis.find(entry.Name); known {
 			found = append(found, stack)

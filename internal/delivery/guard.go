@@ -11,7 +11,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // guard is a resource that refuses its own deletion.
@@ -21,7 +21,7 @@ type guard struct{ resourceType, id string }
 const balancerProtection = "deletion_protection.enabled"
 
 // protected says that a template protects a resource against deletion.
-func protected(declared assembly.Resource) bool {
+func protected(declared cfn.Resource) bool {
 	if on, _ := declared.Properties["DeletionProtection"].(bool); on {
 		return true
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // checkImages looks for the release's images wherever tasks would pull them,
@@ -38,7 +38,7 @@ func (s *Session) checkImages(ctx context.Context, ready readied, regions []stri
 			check(at.region, s.Env.Names().ServiceRepository())
 			check(at.region, s.Env.Names().MigrationsRepository())
 			s.checkCollector(ctx, at.region, f)
-		case slices.ContainsFunc(ready.selected, func(stack assembly.Stack) bool { return stack.Name == at.stack }):
+		case slices.ContainsFunc(ready.selected, func(stack cfn.Stack) bool { return stack.Name == at.stack }):
 			check(at.region, s.Env.Names().ServiceRepository())
 			s.checkCollector(ctx, at.region, f)
 		}

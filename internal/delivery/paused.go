@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -25,7 +25,7 @@ func paused(found live) bool {
 // replacements names what the CLI's own change set would replace in a paused stack.
 // CloudFormation replaces nothing there, and the CLI then asks at a terminal whether to
 // roll back first; it recognizes a replacement by its policy action, as this does.
-func (s *Session) replacements(ctx context.Context, stack assembly.Stack) ([]string, error) {
+func (s *Session) replacements(ctx context.Context, stack cfn.Stack) ([]string, error) {
 	pages := cloudformation.NewDescribeChangeSetPaginator(s.cloudFormation(stack.Region), &cloudformation.DescribeChangeSetInput{
 		StackName: &stack.Name, ChangeSetName: new(deployChangeSet),
 	})
@@ -48,7 +48,7 @@ func (s *Session) replacements(ctx context.Context, stack assembly.Stack) ([]str
 // replaces something, or returns nil where that is not the reason. What rollback-stack
 // does, and that it takes a stack away that never stood whole:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html
-func (s *Session) outOfPause(ctx context.Context, stack assembly.Stack, found live) error {
+func (s *Session) outOfPause(ctx context.Context, stack cfn.Stack, found live) error {
 	if !paused(found) {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -92,7 +92,7 @@ func (a *Assembly) seal() error {
 }
 
 // intact fails where the files of a stack are not those that were judged and shown.
-func (a Assembly) intact(stack assembly.Stack) error {
+func (a Assembly) intact(stack cfn.Stack) error {
 	sum, err := stack.Seal()
 	if err == nil && sum != a.seals[stack.Name] {
 		err = errors.New("they are others now")

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/progress"
 )
 
@@ -88,7 +88,7 @@ func requiredBootstrap(a Assembly, region string) int {
 // checkStacks looks at the state of each stack to be deployed, and waits for
 // those at which CloudFormation works where that was asked for. It returns what
 // it saw.
-func (s *Session) checkStacks(ctx context.Context, selected []assembly.Stack, f *findings) map[string]live {
+func (s *Session) checkStacks(ctx context.Context, selected []cfn.Stack, f *findings) map[string]live {
 	seen := map[string]live{}
 	for _, stack := range selected {
 		found, err := s.settled(ctx, stack)
@@ -119,7 +119,7 @@ const pollStacks = 15 * time.Second
 
 // settled describes a stack, after waiting for what CloudFormation does with it
 // for at most s.Wait.
-func (s *Session) settled(ctx context.Context, stack assembly.Stack) (live, error) {
+func (s *Session) settled(ctx context.Context, stack cfn.Stack) (live, error) {
 	waited := time.Duration(0)
 	for {
 		found, err := s.describe(ctx, stack.Region, stack.Name)
@@ -138,11 +138,11 @@ func (s *Session) settled(ctx context.Context, stack assembly.Stack) (live, erro
 }
 
 // checkNeeds refuses to deploy a single stack before those that it reads.
-func (s *Session) checkNeeds(ctx context.Context, a Assembly, selected []assembly.Stack, f *findings) {
+func (s *Session) checkNeeds(ctx context.Context, a Assembly, selected []cfn.Stack, f *findings) {
 	for _, stack := range selected {
 		for _, name := range stack.DependsOn {
 			needed, known := a.find(name)
-			if !known || slices.ContainsFunc(selected, func(other assembly.Stack) bool { return other.Name == name }) {
+			if !known || slices.ContainsFunc(selected, func(other cfn.Stack) bool { return other.Name == name }) {
 				continue
 			}
 			found, err := s.describe(ctx, needed.Region, name)

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -119,7 +119,7 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 }
 
 // unprepared says why a change set could not be made.
-func (s *Session) unprepared(ctx context.Context, stack assembly.Stack, cause error) error {
+func (s *Session) unprepared(ctx context.Context, stack cfn.Stack, cause error) error {
 	if interrupted(ctx) {
 		return exit.With(exit.Interrupted, "interrupted while preparing: change sets may have been made, nothing was executed; run the same command again")
 	}
@@ -130,7 +130,7 @@ func (s *Session) unprepared(ctx context.Context, stack assembly.Stack, cause er
 }
 
 // prepared reads back the change set that the CLI made.
-func (s *Session) prepared(ctx context.Context, stack assembly.Stack, name string) (PreparedStack, error) {
+func (s *Session) prepared(ctx context.Context, stack cfn.Stack, name string) (PreparedStack, error) {
 	set, changes, err := s.changeSet(ctx, stack.Region, stack.Name, name)
 	if err != nil {
 		return PreparedStack{}, err

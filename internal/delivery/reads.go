@@ -3,13 +3,13 @@ package delivery
 import (
 	"encoding/json"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // reads are the outputs of other stacks that a stack's template refers to
 // (Fn::GetStackOutput), by those stacks' names. CloudFormation resolves them
 // when a change set is made, and does not notice when they change later.
-func reads(stack assembly.Stack) map[string][]string {
+func reads(stack cfn.Stack) map[string][]string {
 	found := map[string][]string{}
 	var template any
 	if json.Unmarshal(stack.Raw, &template) == nil {
@@ -39,7 +39,7 @@ func collectReads(node any, found map[string][]string) {
 
 // readsChanged says that one of the outputs a stack reads differs between two
 // looks at the stacks that have them.
-func readsChanged(stack assembly.Stack, before, after map[string]live) bool {
+func readsChanged(stack cfn.Stack, before, after map[string]live) bool {
 	for name, outputs := range reads(stack) {
 		for _, output := range outputs {
 			if later, looked := after[name]; looked && later.Outputs[output] != before[name].Outputs[output] {

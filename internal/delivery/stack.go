@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -82,14 +82,14 @@ func (s *Session) deployedBody(ctx context.Context, region, name string) ([]byte
 }
 
 // deployedTemplate is the template that was last deployed.
-func (s *Session) deployedTemplate(ctx context.Context, region, name string) (assembly.Template, error) {
+func (s *Session) deployedTemplate(ctx context.Context, region, name string) (cfn.Template, error) {
 	body, err := s.deployedBody(ctx, region, name)
 	if err != nil {
-		return assembly.Template{}, err
+		return cfn.Template{}, err
 	}
-	var template assembly.Template
+	var template cfn.Template
 	if err := json.Unmarshal(body, &template); err != nil {
-		return assembly.Template{}, fmt.Errorf("the deployed template of %s is not JSON: %w", name, err)
+		return cfn.Template{}, fmt.Errorf("the deployed template of %s is not JSON: %w", name, err)
 	}
 	return template, nil
 }
@@ -109,7 +109,7 @@ func (s *Session) resources(ctx context.Context, region, name string) ([]types.S
 }
 
 // short is a stack's ID without its environment's.
-func short(stack assembly.Stack) string {
+func short(stack cfn.Stack) string {
 	_, id, found := strings.Cut(stack.ID, "/")
 	if !found {
 		return stack.ID
@@ -119,7 +119,7 @@ func short(stack assembly.Stack) string {
 
 // pick chooses the stacks that were asked for by ID, "Environment/ID" or name, in
 // any case of letters, and leaves them in their order; no choice is every stack.
-func pick(stacks []assembly.Stack, choices []string) ([]assembly.Stack, error) {
+func pick(stacks []cfn.Stack, choices []string) ([]cfn.Stack, error) {
 	if len(choices) == 0 {
 		return stacks, nil
 	}
@@ -127,7 +127,7 @@ func pick(stacks []assembly.Stack, choices []string) ([]assembly.Stack, error) {
 	for _, choice := range choices {
 		wanted[strings.ToLower(choice)] = true
 	}
-	var picked []assembly.Stack
+	var picked []cfn.Stack
 	var known []string
 	for _, stack := range stacks {
 		known = append(known, short(stack))

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // verdict is what a stack's state means for a deployment.
@@ -64,7 +64,7 @@ var states = map[types.StackStatus]struct {
 }
 
 // judge says what may be done with a stack, and the advice where nothing may.
-func (s *Session) judge(ctx context.Context, stack assembly.Stack, found live) (verdict, string, error) {
+func (s *Session) judge(ctx context.Context, stack cfn.Stack, found live) (verdict, string, error) {
 	if found.Status == "" {
 		return goOnFirst, "", nil
 	}
@@ -89,7 +89,7 @@ func (s *Session) judge(ctx context.Context, stack assembly.Stack, found live) (
 // judgeRolledBack lets CDK delete and re-create a stack whose creation was rolled
 // back, unless something of it stayed behind: with its fixed name it would stop
 // the second creation.
-func (s *Session) judgeRolledBack(ctx context.Context, stack assembly.Stack, guarded bool) (verdict, string, error) {
+func (s *Session) judgeRolledBack(ctx context.Context, stack cfn.Stack, guarded bool) (verdict, string, error) {
 	kept, err := s.leftBehind(ctx, stack)
 	if err != nil {
 		return refuse, "", err
@@ -109,20 +109,20 @@ func (s *Session) judgeRolledBack(ctx context.Context, stack assembly.Stack, gua
 }
 
 // leftBehind names the resources that a rolled back creation did not delete.
-func (s *Session) leftBehind(ctx context.Context, stack assembly.Stack) ([]string, error) {
+func (s *Session) leftBehind(ctx context.Context, stack cfn.Stack) ([]string, error) {
 	return s.resourcesWhere(ctx, stack, func(r types.StackResourceSummary) bool {
 		return r.PhysicalResourceId != nil && *r.PhysicalResourceId != "" && r.ResourceStatus != types.ResourceStatusDeleteComplete
 	})
 }
 
 // failedResources names the resources that keep a stack in its state.
-func (s *Session) failedResources(ctx context.Context, stack assembly.Stack) ([]string, error) {
+func (s *Session) failedResources(ctx context.Context, stack cfn.Stack) ([]string, error) {
 	return s.resourcesWhere(ctx, stack, func(r types.StackResourceSummary) bool {
 		return strings.HasSuffix(string(r.ResourceStatus), "FAILED")
 	})
 }
 
-func (s *Session) resourcesWhere(ctx context.Context, stack assembly.Stack, holds func(types.StackResourceSummary) bool) ([]string, error) {
+func (s *Session) resourcesWhere(ctx context.Context, stack cfn.Stack, holds func(types.StackResourceSummary) bool) ([]string, error) {
 	all, err := s.resources(ctx, stack.Region, stack.Name)
 	if err != nil {
 		return nil, err
@@ -138,6 +138,6 @@ func (s *Session) resourcesWhere(ctx context.Context, stack assembly.Stack, hold
 }
 
 // fill puts a stack's names into an advice.
-func (s *Session) fill(advice string, stack assembly.Stack) string {
+func (s *Session) fill(advice string, stack cfn.Stack) string {
 	return strings.NewReplacer("STACK", stack.Name, "REGION", stack.Region, "rollback ID", "rollback "+stack.ID, "ENV", s.Env.Name).Replace(advice)
 }

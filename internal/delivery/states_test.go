@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -46,7 +46,7 @@ func TestTheAdviceForAStateIsOneThatAWSTakesInIt(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.run("", false, func(ctx context.Context, s *Session) error {
 		w.stacks["wallet-staging-messaging"].sets[deployChangeSet] = &setState{changes: []string{"Kafka"}, replaces: true}
-		stack := assembly.Stack{ID: "Staging/Messaging", Name: "wallet-staging-messaging", Region: "sa-east-1"}
+		stack := cfn.Stack{ID: "Staging/Messaging", Name: "wallet-staging-messaging", Region: "sa-east-1"}
 		advice += s.outOfPause(ctx, stack, live{Status: "CREATE_FAILED"}).Error()
 		return nil
 	})

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -13,7 +13,7 @@ import (
 // deployed.
 type Assembly struct {
 	Dir    string
-	Stacks []assembly.Stack // in the order of their deployment
+	Stacks []cfn.Stack // in the order of their deployment
 
 	seals     map[string]string // of the stacks, by name
 	temporary bool              // it goes with the run
@@ -42,24 +42,24 @@ func (s *Session) synthesize(ctx context.Context, given, output, imageTag string
 }
 
 func (s *Session) readAssembly(made *Assembly) error {
-	stacks, err := assembly.Read(made.Dir)
+	stacks, err := cfn.Read(made.Dir)
 	if err != nil {
 		return err
 	}
-	stacks = slices.DeleteFunc(stacks, func(stack assembly.Stack) bool {
+	stacks = slices.DeleteFunc(stacks, func(stack cfn.Stack) bool {
 		return !s.owns(stack)
 	})
 	if len(stacks) == 0 {
 		return fmt.Errorf("no stack of %s in account %s in %s", s.Env.Name, s.Env.Site.Account, made.Dir)
 	}
-	if made.Stacks, err = assembly.InOrder(stacks); err != nil {
+	if made.Stacks, err = cfn.InOrder(stacks); err != nil {
 		return err
 	}
 	return made.seal()
 }
 
 // owns says that a stack is the environment's: an assembly may hold others.
-func (s *Session) owns(stack assembly.Stack) bool {
+func (s *Session) owns(stack cfn.Stack) bool {
 	return stack.Account == s.Env.Site.Account && stack.Tags["Environment"] == s.Env.Name
 }
 
@@ -82,17 +82,17 @@ func (s *Session) writeTemplates(ctx context.Context, dir, imageTag string) erro
 }
 
 // find is the stack with a physical name.
-func (a Assembly) find(name string) (assembly.Stack, bool) {
+func (a Assembly) find(name string) (cfn.Stack, bool) {
 	for _, stack := range a.Stacks {
 		if stack.Name == name {
 			return stack, true
 		}
 	}
-	return assembly.Stack{}, false
+	return cfn.Stack{}, false
 }
 
 // outputTarget is the logical ID of the resource that an output refers to.
-func outputTarget(template assembly.Template, output string) string {
+func outputTarget(template cfn.Template, output string) string {
 	found, _ := template.Outputs[output].(map[string]any)
 	value, _ := found["Value"].(map[string]any)
 	id, _ := value["Ref"].(string)

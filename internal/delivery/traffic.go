@@ -14,7 +14,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/changes"
 )
 
@@ -222,7 +222,7 @@ func checkPendingRule(at place, ready readied, seen traffic, f *findings) {
 }
 
 // templateWeights are the weights by colour that a template gives to a rule.
-func templateWeights(template assembly.Template, rule string) map[string]int {
+func templateWeights(template cfn.Template, rule string) map[string]int {
 	weights := map[string]int{}
 	actions, _ := template.Resources[rule].Properties["Actions"].([]any)
 	for _, action := range actions {

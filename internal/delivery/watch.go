@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
 
@@ -38,7 +38,7 @@ const pollService = 20 * time.Second
 // runWatched runs one command of the CLI that deploys a stack and, where the service
 // is in it, watches ECS's deployment: it stops a hopeless one, and believes no success
 // that ECS does not confirm.
-func (s *Session) runWatched(ctx context.Context, stack assembly.Stack, arguments []string) error {
+func (s *Session) runWatched(ctx context.Context, stack cfn.Stack, arguments []string) error {
 	index := slices.IndexFunc(s.services(), func(at place) bool { return at.stack == stack.Name })
 	if index < 0 || len(stack.Template.OfType("AWS::ECS::Service")) == 0 {
 		return s.runCDK(ctx, arguments...)

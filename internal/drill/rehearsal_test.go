@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/drill/blueprint"
 	"wallet-infra/internal/drill/clock"
 	"wallet-infra/internal/drill/cloud"
@@ -26,7 +26,7 @@ const objective = 5 * time.Minute
 // settings are a rehearsal of the plans in testdata, which were synthesized.
 func settings(t *testing.T, mode plan.Mode) Settings {
 	t.Helper()
-	stacks, err := assembly.Read("testdata/assembly")
+	stacks, err := cfn.Read("testdata/assembly")
 	require.NoError(t, err)
 	read, err := blueprint.Read(stacks, "wallet-production")
 	require.NoError(t, err)

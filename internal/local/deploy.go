@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // producer finds the stacks that a template reads outputs of.
@@ -114,7 +114,7 @@ func replaced(before, after []found) []string {
 // deployAll deploys the stacks in their order, with as few starts of the CLI as it
 // can: a stack that reads another region waits until the stacks before it stand.
 func (r *run) deployAll(ctx context.Context, step *Step, p plan) error {
-	var batch []assembly.Stack
+	var batch []cfn.Stack
 	for _, stack := range p.ordered {
 		if readsOtherRegion(stack) {
 			if err := r.deployBatch(ctx, step, p, batch); err != nil {
@@ -128,7 +128,7 @@ func (r *run) deployAll(ctx context.Context, step *Step, p plan) error {
 }
 
 // readsOtherRegion says that a template reads outputs of another region.
-func readsOtherRegion(stack assembly.Stack) bool {
+func readsOtherRegion(stack cfn.Stack) bool {
 	for _, match := range readRegion.FindAllStringSubmatch(string(stack.Raw), -1) {
 		if match[1] != stack.Region {
 			return true
@@ -139,7 +139,7 @@ func readsOtherRegion(stack assembly.Stack) bool {
 
 // deployBatch deploys stacks with one start of the CLI, with the arguments that the
 // pipeline gives it, and counts what changed.
-func (r *run) deployBatch(ctx context.Context, step *Step, p plan, batch []assembly.Stack) error {
+func (r *run) deployBatch(ctx context.Context, step *Step, p plan, batch []cfn.Stack) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -197,7 +197,7 @@ func (s *Step) compare(before, after map[string]Resource, old, latest []byte) er
 }
 
 // failuresOf puts the emulator's own words beside those of the CLI.
-func (r *run) failuresOf(ctx context.Context, stacks []assembly.Stack) error {
+func (r *run) failuresOf(ctx context.Context, stacks []cfn.Stack) error {
 	standing, err := r.standing(context.WithoutCancel(ctx))
 	problems := []error{err}
 	for _, stack := range stacks {
@@ -233,7 +233,7 @@ func updated(old, latest []byte) (map[string]bool, error) {
 
 // prepare writes a stack's template into the copy: without what the emulator lacks,
 // and with the outputs of other regions filled in, which it does not look up.
-func (r *run) prepare(ctx context.Context, p plan, stack assembly.Stack) ([]byte, error) {
+func (r *run) prepare(ctx context.Context, p plan, stack cfn.Stack) ([]byte, error) {
 	missing := map[string]Gap{}
 	for _, gap := range r.limits.Gaps {
 		if gap.Stack == stack.ID {
@@ -322,7 +322,7 @@ func (r *run) lacks(stack, id string) bool {
 }
 
 // ask asks the service of one resource about it.
-func (r *run) ask(ctx context.Context, stack assembly.Stack, id string, resource Resource, count *tally) error {
+func (r *run) ask(ctx context.Context, stack cfn.Stack, id string, resource Resource, count *tally) error {
 	count.want++
 	if resource.ID == "" {
 		count.gone = append(count.gone, stack.ID+"/"+id)

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // stackFixture is one stack of a small platform.
@@ -191,7 +191,7 @@ func (f *fake) cdk(ctx context.Context, arguments ...string) (string, error) {
 }
 
 func (f *fake) deployStack(dir, id, name string) error {
-	stacks, err := assembly.Read(dir)
+	stacks, err := cfn.Read(dir)
 	require.NoError(f.t, err)
 	for _, stack := range stacks {
 		if stack.Name != name {
@@ -212,7 +212,7 @@ func (f *fake) deployStack(dir, id, name string) error {
 }
 
 // make creates or updates a stack, and refuses what it cannot do.
-func (f *fake) make(stack assembly.Stack, template map[string]any) error {
+func (f *fake) make(stack cfn.Stack, template map[string]any) error {
 	made := fakeStack{region: stack.Region, status: "CREATE_COMPLETE", events: f.stacks[stack.Name].events + 1,
 		resources: map[string]Resource{}, template: template, outputs: map[string]string{}}
 	for id, one := range stack.Template.Resources {
@@ -234,7 +234,7 @@ func (f *fake) make(stack assembly.Stack, template map[string]any) error {
 }
 
 // factsOf are what the fake services say of a resource.
-func (f *fake) factsOf(id string, one assembly.Resource) Facts {
+func (f *fake) factsOf(id string, one cfn.Resource) Facts {
 	facts := Facts{"id": id}
 	for key, value := range one.Properties {
 		facts[key] = fmt.Sprint(value)
@@ -305,7 +305,7 @@ func (f *fake) Read(_ context.Context, _, kind, id string) (Facts, error) {
 }
 
 func (f *fake) Try(_ context.Context, _, template string) ([]Failure, map[string]Resource, error) {
-	var content assembly.Template
+	var content cfn.Template
 	if err := json.Unmarshal([]byte(template), &content); err != nil {
 		return nil, nil, err
 	}

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // Options say what is deployed and with what.
@@ -53,7 +53,7 @@ type run struct {
 // plan is an assembly that is deployed stack by stack.
 type plan struct {
 	workspace
-	ordered []assembly.Stack
+	ordered []cfn.Stack
 }
 
 // cleanupTime bounds the removal after a failure or an interruption.
@@ -155,7 +155,7 @@ func (r *run) planned(env config.Environment, name string) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	ordered, err := assembly.InOrder(copied.stacks)
+	ordered, err := cfn.InOrder(copied.stacks)
 	if len(ordered) == 0 && err == nil {
 		err = errors.New("no stack in the assembly")
 	}

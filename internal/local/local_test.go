@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // failedChecks are the subjects of what failed.
@@ -86,8 +86,8 @@ func TestLeftOutTypesAreCountedAndTheirSizesNotPassed(t *testing.T) {
 
 // A custom resource would keep the emulator waiting for an hour.
 func TestCustomResourcesAreLeftOutByName(t *testing.T) {
-	stack := assembly.Stack{ID: "Staging/Data", Template: assembly.Template{Resources: map[string]assembly.Resource{"User": {Type: "Custom::DatabaseUser"}}}}
-	gaps, err := findGaps(context.Background(), newFake(t), []assembly.Stack{stack})
+	stack := cfn.Stack{ID: "Staging/Data", Template: cfn.Template{Resources: map[string]cfn.Resource{"User": {Type: "Custom::DatabaseUser"}}}}
+	gaps, err := findGaps(context.Background(), newFake(t), []cfn.Stack{stack})
 	require.NoError(t, err)
 	assert.Equal(t, []Gap{{Stack: "Staging/Data", LogicalID: "User", Type: "Custom::DatabaseUser", Why: noFunctions}}, gaps)
 }

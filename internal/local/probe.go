@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // Limits is what this emulator does not do, found by trying it, so that a newer
@@ -42,7 +42,7 @@ type prober struct {
 
 // findGaps tries every kind of resource of the stacks, a type with the same
 // properties being a kind, with stand-ins for what it refers to.
-func findGaps(ctx context.Context, cloud Cloud, stacks []assembly.Stack) ([]Gap, error) {
+func findGaps(ctx context.Context, cloud Cloud, stacks []cfn.Stack) ([]Gap, error) {
 	p := prober{cloud: cloud, types: map[string]string{}, kinds: map[string]string{}}
 	var gaps []Gap
 	for _, stack := range stacks {
@@ -61,7 +61,7 @@ func findGaps(ctx context.Context, cloud Cloud, stacks []assembly.Stack) ([]Gap,
 }
 
 // lacks says why the emulator cannot make a resource, or nothing.
-func (p prober) lacks(ctx context.Context, stack assembly.Stack, id string) (string, error) {
+func (p prober) lacks(ctx context.Context, stack cfn.Stack, id string) (string, error) {
 	resourceType := stack.Template.Resources[id].Type
 	if strings.HasPrefix(resourceType, "Custom::") || resourceType == "AWS::CloudFormation::CustomResource" {
 		return noFunctions, nil
@@ -96,7 +96,7 @@ func (p prober) lacks(ctx context.Context, stack assembly.Stack, id string) (str
 }
 
 // isolate is a template of one resource.
-func isolate(stack assembly.Stack, id string) ([]byte, error) {
+func isolate(stack cfn.Stack, id string) ([]byte, error) {
 	others := map[string]Gap{}
 	for other, resource := range stack.Template.Resources {
 		if other != id {

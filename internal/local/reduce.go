@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // Gap is a resource of the templates that the emulator cannot make: it is left out
@@ -26,7 +26,7 @@ type Gap struct {
 
 // references replaces what refers to left-out resources in one template.
 type references struct {
-	stack   assembly.Stack
+	stack   cfn.Stack
 	missing map[string]Gap // by logical ID
 	// output answers Fn::GetStackOutput of another region, with false for what the
 	// emulator resolves by itself.
@@ -157,7 +157,7 @@ func (r references) standIn(id, attribute string) (any, bool) {
 // workspace is the copy of a cloud assembly that is deployed.
 type workspace struct {
 	source, copy string // directories
-	stacks       []assembly.Stack
+	stacks       []cfn.Stack
 }
 
 // newWorkspace copies an assembly.
@@ -168,13 +168,13 @@ func newWorkspace(source, target string) (workspace, error) {
 	if err := os.CopyFS(target, os.DirFS(source)); err != nil {
 		return workspace{}, err
 	}
-	stacks, err := assembly.Read(source)
+	stacks, err := cfn.Read(source)
 	return workspace{source: source, copy: target, stacks: stacks}, err
 }
 
 // write puts the template that is to be deployed into the copy, under a name of
 // its own in the asset manifest, since the CLI does not upload an object again.
-func (w workspace) write(stack assembly.Stack, template []byte, limits Limits) error {
+func (w workspace) write(stack cfn.Stack, template []byte, limits Limits) error {
 	path, err := w.pathOf(stack)
 	if err != nil {
 		return err
@@ -197,7 +197,7 @@ func (w workspace) write(stack assembly.Stack, template []byte, limits Limits) e
 }
 
 // pathOf is where the copy has a stack's template.
-func (w workspace) pathOf(stack assembly.Stack) (string, error) {
+func (w workspace) pathOf(stack cfn.Stack) (string, error) {
 	relative, err := filepath.Rel(w.source, stack.Path)
 	return filepath.Join(w.copy, relative), err
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // A reference to a resource that was left out would fail the whole stack.
@@ -31,7 +31,7 @@ func TestNothingRefersToALeftOutResource(t *testing.T) {
 	 },
 	 "Outputs": {"Name": {"Value": {"Ref": "Cache"}}}
 	}`
-	stack := assembly.Stack{ID: "Staging/Data", Account: "111111111111", Region: "sa-east-1"}
+	stack := cfn.Stack{ID: "Staging/Data", Account: "111111111111", Region: "sa-east-1"}
 	missing := map[string]Gap{"Cache": {LogicalID: "Cache", Type: "AWS::ElastiCache::ReplicationGroup"}}
 	reduced, err := references{stack: stack, missing: missing}.reduce([]byte(template))
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func TestNothingRefersToALeftOutResource(t *testing.T) {
 
 // A second run must find the same template, or it would seem to change something.
 func TestAReducedTemplateIsTheSameEveryTime(t *testing.T) {
-	stack := assembly.Stack{ID: "S", Account: "1", Region: "r"}
+	stack := cfn.Stack{ID: "S", Account: "1", Region: "r"}
 	template := []byte(`{"Resources": {"B": {"Type": "X", "Properties": {"N": {"Ref": "A"}}}, "A": {"Type": "Y::Z"}, "C": {"Type": "X"}}}`)
 	missing := map[string]Gap{"A": {Type: "Y::Z"}}
 	first, err := references{stack: stack, missing: missing}.reduce(template)
@@ -95,7 +95,7 @@ func TestAChangedTemplateIsUploadedUnderItsOwnKey(t *testing.T) {
 
 // keyOf is the key under which the copy uploads a template, which the stack must
 // name too.
-func keyOf(t *testing.T, dir string, stack assembly.Stack) string {
+func keyOf(t *testing.T, dir string, stack cfn.Stack) string {
 	t.Helper()
 	var assets struct {
 		Files map[string]struct {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/drill/plan"
 )
 
@@ -100,8 +100,8 @@ const aliasTTL = 60 * time.Second
 // Read finds the plans in the stacks whose name starts with the prefix, and
 // everything that they touch. It fails where there is no plan, and lists all that
 // plans name and no template makes.
-func Read(stacks []assembly.Stack, prefix string) (Blueprint, error) {
-	var own []assembly.Stack
+func Read(stacks []cfn.Stack, prefix string) (Blueprint, error) {
+	var own []cfn.Stack
 	for _, stack := range stacks {
 		if strings.HasPrefix(stack.Name, prefix+"-") {
 			own = append(own, stack)
@@ -131,7 +131,7 @@ func Read(stacks []assembly.Stack, prefix string) (Blueprint, error) {
 type reader struct {
 	resolver
 	Blueprint
-	stacks   []assembly.Stack
+	stacks   []cfn.Stack
 	problems []error
 }
 
@@ -140,7 +140,7 @@ func (r *reader) problem(format string, arguments ...any) {
 }
 
 // each visits every resource of a type, in the order of stacks and IDs.
-func (r *reader) each(resourceType string, visit func(stack assembly.Stack, id string, resource assembly.Resource)) {
+func (r *reader) each(resourceType string, visit func(stack cfn.Stack, id string, resource cfn.Resource)) {
 	for _, stack := range r.stacks {
 		found := stack.Template.OfType(resourceType)
 		ids := make([]string, 0, len(found))
@@ -156,7 +156,7 @@ func (r *reader) each(resourceType string, visit func(stack assembly.Stack, id s
 
 func (r *reader) plans() error {
 	var problems []error
-	r.each(typePlan, func(stack assembly.Stack, id string, resource assembly.Resource) {
+	r.each(typePlan, func(stack cfn.Stack, id string, resource cfn.Resource) {
 		p, err := plan.Parse(stack.Name, id, r.value(stack, resource.Properties))
 		if err != nil {
 			problems = append(problems, err)

@@ -9,12 +9,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
-func stacks(t *testing.T) []assembly.Stack {
+func stacks(t *testing.T) []cfn.Stack {
 	t.Helper()
-	read, err := assembly.Read("../testdata/assembly")
+	read, err := cfn.Read("../testdata/assembly")
 	require.NoError(t, err)
 	return read
 }
@@ -68,7 +68,7 @@ func TestWhatAPlanNamesMustBeMade(t *testing.T) {
 			for i := range all {
 				text := string(all[i].Raw)
 				changed = changed || strings.Contains(text, c.from)
-				var template assembly.Template
+				var template cfn.Template
 				require.NoError(t, json.Unmarshal([]byte(strings.ReplaceAll(text, c.from, c.to)), &template))
 				all[i].Template = template
 			}
@@ -80,15 +80,15 @@ func TestWhatAPlanNamesMustBeMade(t *testing.T) {
 }
 
 func TestIntrinsicFunctionsAreResolved(t *testing.T) {
-	var template assembly.Template
+	var template cfn.Template
 	require.NoError(t, json.Unmarshal([]byte(`{"Resources": {
 		"Db": {"Type": "AWS::RDS::DBCluster", "Properties": {"DBClusterIdentifier": {"Fn::Sub": "wallet-${AWS::Region}"}}},
 		"Cluster": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": "c"}},
 		"Service": {"Type": "AWS::ECS::Service", "Properties": {"ServiceName": "s", "Cluster": {"Ref": "Cluster"}}}},
 		"Outputs": {"O": {"Value": {"Fn::GetAtt": ["Db", "DBClusterArn"]}}}}`), &template))
-	here := assembly.Stack{Name: "here", Account: "1", Region: "sa-east-1", Template: template}
-	there := assembly.Stack{Name: "there", Account: "1", Region: "us-east-1"}
-	r := newResolver([]assembly.Stack{here, there})
+	here := cfn.Stack{Name: "here", Account: "1", Region: "sa-east-1", Template: template}
+	there := cfn.Stack{Name: "there", Account: "1", Region: "us-east-1"}
+	r := newResolver([]cfn.Stack{here, there})
 	for text, want := range map[string]string{
 		`{"Ref": "AWS::AccountId"}`:                        "1",
 		`{"Fn::GetAtt": ["Db", "DBClusterArn"]}`:           "arn:aws:rds:sa-east-1:1:cluster:wallet-sa-east-1",

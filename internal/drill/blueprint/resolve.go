@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 )
 
 // resolver turns the intrinsic functions of a template into the values that
@@ -13,11 +13,11 @@ import (
 // ARNs are exact where the template names the resource, and stand-ins derived
 // from the logical ID where CloudFormation would make a name up.
 type resolver struct {
-	stacks map[string]assembly.Stack // by region and name
+	stacks map[string]cfn.Stack // by region and name
 }
 
-func newResolver(stacks []assembly.Stack) resolver {
-	r := resolver{stacks: map[string]assembly.Stack{}}
+func newResolver(stacks []cfn.Stack) resolver {
+	r := resolver{stacks: map[string]cfn.Stack{}}
 	for _, stack := range stacks {
 		r.stacks[stack.Region+"/"+stack.Name] = stack
 	}
@@ -25,7 +25,7 @@ func newResolver(stacks []assembly.Stack) resolver {
 }
 
 // value resolves a part of a stack's template, depth first.
-func (r resolver) value(stack assembly.Stack, v any) any {
+func (r resolver) value(stack cfn.Stack, v any) any {
 	switch v := v.(type) {
 	case []any:
 		all := make([]any, 0, len(v))
@@ -51,7 +51,7 @@ func (r resolver) value(stack assembly.Stack, v any) any {
 }
 
 // text resolves a value and writes it as text.
-func (r resolver) text(stack assembly.Stack, v any) string {
+func (r resolver) text(stack cfn.Stack, v any) string {
 	switch v := r.value(stack, v).(type) {
 	case nil:
 		return ""
@@ -64,7 +64,7 @@ func (r resolver) text(stack assembly.Stack, v any) string {
 	}
 }
 
-func (r resolver) function(stack assembly.Stack, name string, argument any) any {
+func (r resolver) function(stack cfn.Stack, name string, argument any) any {
 	list, _ := argument.([]any)
 	switch name {
 	case "Ref":
@@ -98,7 +98,7 @@ func (r resolver) function(stack assembly.Stack, name string, argument any) any 
 	return fmt.Sprintf("${%s %v}", name, argument)
 }
 
-func (r resolver) join(stack assembly.Stack, separator string, items any) string {
+func (r resolver) join(stack cfn.Stack, separator string, items any) string {
 	list, _ := items.([]any)
 	parts := make([]string, 0, len(list))
 	for _, item := range list {
@@ -115,7 +115,7 @@ func split(text, separator string) []any {
 	return parts
 }
 
-func (r resolver) substitute(stack assembly.Stack, argument any) any {
+func (r resolver) substitute(stack cfn.Stack, argument any) any {
 	text, ok := argument.(string)
 	if !ok {
 		return fmt.Sprintf("${Fn::Sub %v}", argument)
@@ -139,7 +139,7 @@ func (r resolver) substitute(stack assembly.Stack, argument any) any {
 
 // output reads another stack's output, which is how stacks refer to each other
 // here (weak references).
-func (r resolver) output(stack assembly.Stack, argument any) any {
+func (r resolver) output(stack cfn.Stack, argument any) any {
 	fields, _ := argument.(map[string]any)
 	region := r.text(stack, fields["Region"])
 	if region == "" {
@@ -153,7 +153,7 @@ func (r resolver) output(stack assembly.Stack, argument any) any {
 	return r.value(from, output["Value"])
 }
 
-func (r resolver) ref(stack assembly.Stack, name string) any {
+func (r resolver) ref(stack cfn.Stack, name string) any {
 	switch name {
 	case "AWS::Region":
 		return stack.Region
@@ -188,7 +188,7 @@ var named = map[string]string{
 }
 
 // name is the physical name of a resource.
-func (r resolver) name(stack assembly.Stack, id string) string {
+func (r resolver) name(stack cfn.Stack, id string) string {
 	resource := stack.Template.Resources[id]
 	if property := resource.Properties[named[resource.Type]]; property != nil {
 		return r.text(stack, property)
@@ -196,7 +196,7 @@ func (r resolver) name(stack assembly.Stack, id string) string {
 	return strings.ToLower(id)
 }
 
-func (r resolver) attribute(stack assembly.Stack, id, attribute string) any {
+func (r resolver) attribute(stack cfn.Stack, id, attribute string) any {
 	name := r.name(stack, id)
 	arn := func(service, region, resource string) string {
 		return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, stack.Account, resource)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"wallet-infra/internal/assembly"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/drill/plan"
 )
 
@@ -40,7 +40,7 @@ func (r *reader) database(step string, config plan.AuroraConfig) {
 		return
 	}
 	found := false
-	r.each(typeGlobal, func(stack assembly.Stack, id string, _ assembly.Resource) {
+	r.each(typeGlobal, func(stack cfn.Stack, id string, _ cfn.Resource) {
 		if r.name(stack, id) == config.GlobalClusterIdentifier {
 			found = true
 			r.Database.ID = config.GlobalClusterIdentifier
@@ -60,7 +60,7 @@ func (r *reader) cluster(step, arn string) {
 		return
 	}
 	found := false
-	r.each(typeCluster, func(stack assembly.Stack, id string, resource assembly.Resource) {
+	r.each(typeCluster, func(stack cfn.Stack, id string, resource cfn.Resource) {
 		if r.text(stack, r.attribute(stack, id, "DBClusterArn")) != arn {
 			return
 		}
@@ -69,7 +69,7 @@ func (r *reader) cluster(step, arn string) {
 		r.Database.Version = r.text(stack, resource.Properties["EngineVersion"])
 		r.Database.Encrypted, _ = resource.Properties["StorageEncrypted"].(bool)
 		cluster := Cluster{ID: r.name(stack, id), ARN: arn, Region: stack.Region}
-		r.each(typeInstance, func(of assembly.Stack, instance string, resource assembly.Resource) {
+		r.each(typeInstance, func(of cfn.Stack, instance string, resource cfn.Resource) {
 			if of.Name == stack.Name && r.text(of, resource.Properties["DBClusterIdentifier"]) == cluster.ID {
 				cluster.Instances = append(cluster.Instances, Instance{
 					ID: r.name(of, instance), Class: r.text(of, resource.Properties["DBInstanceClass"]),
@@ -91,7 +91,7 @@ func (r *reader) service(step, arn, clusterARN string) {
 		return
 	}
 	found := false
-	r.each(typeService, func(stack assembly.Stack, id string, resource assembly.Resource) {
+	r.each(typeService, func(stack cfn.Stack, id string, resource cfn.Resource) {
 		if r.text(stack, r.attribute(stack, id, "ServiceArn")) != arn {
 			return
 		}
@@ -114,7 +114,7 @@ func (r *reader) service(step, arn, clusterARN string) {
 	}
 }
 
-func (r *reader) scaling(stack assembly.Stack, service *Service) {
+func (r *reader) scaling(stack cfn.Stack, service *Service) {
 	for _, target := range stack.Template.OfType(typeScaling) {
 		if r.text(stack, target.Properties["ResourceId"]) != "service/"+service.ClusterName+"/"+service.Name {
 			continue
@@ -159,10 +159,10 @@ func (r *reader) records(step string, config plan.HealthCheckConfig) {
 // allRecords are those of record sets and of groups of them.
 func (r *reader) allRecords() []Record {
 	var all []Record
-	r.each(typeRecord, func(stack assembly.Stack, _ string, resource assembly.Resource) {
+	r.each(typeRecord, func(stack cfn.Stack, _ string, resource cfn.Resource) {
 		all = append(all, r.record(stack, resource.Properties["HostedZoneId"], resource.Properties))
 	})
-	r.each(typeGroup, func(stack assembly.Stack, _ string, resource assembly.Resource) {
+	r.each(typeGroup, func(stack cfn.Stack, _ string, resource cfn.Resource) {
 		sets, _ := resource.Properties["RecordSets"].([]any)
 		for _, set := range sets {
 			if properties, ok := set.(map[string]any); ok {
@@ -182,7 +182,7 @@ func (r *reader) entrance(alias Record) {
 	}
 }
 
-func (r *reader) record(stack assembly.Stack, zone any, properties map[string]any) Record {
+func (r *reader) record(stack cfn.Stack, zone any, properties map[string]any) Record {
 	record := Record{
 		Zone:     r.text(stack, zone),
 		Name:     strings.TrimSuffix(r.text(stack, properties["Name"]), "."),
@@ -212,7 +212,7 @@ func (r *reader) alarm(watched plan.Alarm) {
 		return
 	}
 	found := false
-	r.each(typeAlarm, func(stack assembly.Stack, id string, resource assembly.Resource) {
+	r.each(typeAlarm, func(stack cfn.Stack, id string, resource cfn.Resource) {
 		if r.text(stack, r.attribute(stack, id, "Arn")) != watched.ResourceIdentifier {
 			return
 		}
@@ -229,7 +229,7 @@ func (r *reader) alarm(watched plan.Alarm) {
 
 // detection is the period of the alarm's metrics, as often as the alarm wants to
 // see it.
-func (r *reader) detection(stack assembly.Stack, properties map[string]any) time.Duration {
+func (r *reader) detection(stack cfn.Stack, properties map[string]any) time.Duration {
 	number := func(v any) int { n, _ := strconv.Atoi(r.text(stack, v)); return n }
 	period := number(properties["Period"])
 	metrics, _ := properties["Metrics"].([]any)

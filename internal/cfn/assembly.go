@@ -1,6 +1,4 @@
-// Package assembly reads a synthesized cloud assembly: the stacks, their
-// templates and the findings that CloudFormation Validate wrote beside them.
-package assembly
+package cfn
 
 import (
 	"cmp"
