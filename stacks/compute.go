@@ -12,6 +12,7 @@ import (
 	"wallet-infra/constructs/registry"
 	"wallet-infra/constructs/release"
 	"wallet-infra/constructs/service"
+	"wallet-infra/constructs/signals"
 )
 
 // Compute holds the service, its entrance, and what takes part in its deployments.
@@ -48,7 +49,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 			Secret:        messaging.Kafka.Secret,
 		},
 		Edge:   entrance,
-		Alarms: alarms.NewDeployment(stack, env, entrance.Signals()),
+		Alarms: alarms.NewDeployment(stack, env.Names(), signals.DeploymentRows(env, entrance.Signals())),
 		LogKey: logKey,
 	})
 	// In standby the API's name belongs to the recovery: it follows the region that

@@ -49,6 +49,6 @@ func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 	dr.AppSecret = aurora.ReplicatedSecret(stack, "AppSecret", env, env.Names().DatabaseAppSecret(), global.SecretsKey)
 	dr.AdminSecret = aurora.ReplicatedSecret(stack, "AdminSecret", env, env.Names().DatabaseAdminSecret(), global.SecretsKey)
 	dr.Cache = cache.New(stack, cache.Props{Env: env, Network: dr.Network, LogKey: logKey})
-	dr.Topics = alarms.NewTopics(stack, env)
+	dr.Topics = alarms.NewTopics(stack, env.Names(), env.Site.Alerts)
 	return dr
 }

@@ -9,6 +9,7 @@ import (
 	"wallet-infra/constructs/redeploy"
 	"wallet-infra/constructs/release"
 	"wallet-infra/constructs/service"
+	"wallet-infra/constructs/signals"
 )
 
 // DRCompute holds the second region's service and its entrance.
@@ -53,7 +54,7 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 			Secret:        messaging.Kafka.Secret,
 		},
 		Edge:   entrance,
-		Alarms: alarms.NewDeployment(stack, env, entrance.Signals()),
+		Alarms: alarms.NewDeployment(stack, env.Names(), signals.DeploymentRows(env, entrance.Signals())),
 		LogKey: logKey,
 	})
 	entrance.Publish(env.Names().RegionalDomain(env.Secondary))

@@ -22,7 +22,6 @@ func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr
 		ECSCluster:  *compute.Service.Cluster.ClusterName(),
 		ECSService:  env.Names().ServiceName(),
 		Aurora:      dr.Database.Name,
-		CacheNodes:  signals.CacheNodes(dr.Cache.Name, env.Cache),
 		Kafka:       messaging.Kafka.Name,
 		Brokers:     env.Messaging.Brokers,
 		NATGateways: dr.Network.NATGateways,
@@ -31,9 +30,9 @@ func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr
 
 		FailedRotations: compute.FailedRotations,
 	}
-	rows := alarms.StandbyRows(env, platform)
-	alarms.New(stack, env, dr.Topics, rows)
-	alarms.NewEvents(stack, env, dr.Topics, platform)
+	rows := signals.StandbyRows(env, platform, dr.Cache.Alarms(env.Observability.Limits))
+	alarms.New(stack, env.Names(), dr.Topics, rows)
+	alarms.NewEvents(stack, dr.Topics, signals.Events(env, platform))
 	dashboards.NewStandby(stack, env, platform, rows)
 	return stack
 }

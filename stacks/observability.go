@@ -15,13 +15,13 @@ import (
 // nothing may depend on it, so it can be replaced while the wallet runs.
 func NewObservability(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging, compute Compute) {
 	stack := newStack(stage, env, "Observability", env.Primary, "Alarms, dashboards, Prometheus and tracing of the wallet")
-	topics := alarms.NewTopics(stack, env)
+	topics := alarms.NewTopics(stack, env.Names(), env.Site.Alerts)
 	platform := watched(env, network, data, messaging, compute)
-	rows := alarms.Rows(env, platform)
-	alarms.New(stack, env, topics, rows)
-	alarms.NewOutage(stack, env, topics)
-	alarms.NewEvents(stack, env, topics, platform)
-	dashboards.New(stack, env, platform, rows)
+	rows := signals.Rows(env, platform, data.Cache.Alarms(env.Observability.Limits))
+	made := alarms.New(stack, env.Names(), topics, rows)
+	alarms.NewOutage(stack, env.Names(), topics, signals.Outage(env), made)
+	alarms.NewEvents(stack, topics, signals.Events(env, platform))
+	dashboards.New(stack, env, platform, data.Cache.Metrics(), rows)
 	discovery := compute.Service.Discovery
 	prometheus.New(stack, prometheus.Props{
 		Env:         env,
@@ -45,7 +45,6 @@ func watched(env config.Environment, network Network, data Data, messaging Messa
 		ECSCluster:  *compute.Service.Cluster.ClusterName(),
 		ECSService:  env.Names().ServiceName(),
 		Aurora:      *data.Database.Cluster.ClusterIdentifier(),
-		CacheNodes:  signals.CacheNodes(data.Cache.Name, env.Cache),
 		Kafka:       messaging.Kafka.Name,
 		Brokers:     env.Messaging.Brokers,
 		NATGateways: network.NATGateways,

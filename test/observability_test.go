@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"wallet-infra/config"
-	"wallet-infra/constructs/alarms"
+	"wallet-infra/constructs/cache"
 	"wallet-infra/constructs/signals"
 )
 
@@ -195,8 +195,8 @@ func everyNodeHasItsAlarm(t *testing.T, env environment, gateways int, here func
 
 func TestCacheNodesAreNamedAsElastiCacheNamesThem(t *testing.T) {
 	assert.Equal(t, []string{"wallet-0001-001", "wallet-0001-002", "wallet-0002-001", "wallet-0002-002"},
-		signals.CacheNodes("wallet", config.Cache{ClusterMode: true, Shards: 2, Replicas: 1}))
-	assert.Equal(t, []string{"wallet-001"}, signals.CacheNodes("wallet", config.Cache{Shards: 1}))
+		cache.Nodes("wallet", config.Cache{ClusterMode: true, Shards: 2, Replicas: 1}))
+	assert.Equal(t, []string{"wallet-001"}, cache.Nodes("wallet", config.Cache{Shards: 1}))
 }
 
 func TestAlarmsBeginWhereThePromisesEnd(t *testing.T) {
@@ -361,7 +361,7 @@ func TestEveryRunbookEntryBelongsToAnAlarm(t *testing.T) {
 			}
 		}
 	}
-	for _, row := range alarms.StandbyRows(replicating(t), signals.Platform{}) {
+	for _, row := range signals.StandbyRows(replicating(t), signals.Platform{}, nil) {
 		used[row.Runbook] = true // some alarms come with the last phase of the replicator's rollout
 	}
 	content, err := os.ReadFile(filepath.Join("..", monitoringPage))

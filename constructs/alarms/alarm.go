@@ -1,7 +1,6 @@
 package alarms
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -9,7 +8,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
-	"wallet-infra/constructs/signals"
 )
 
 // Runbook is where a person reads what to do.
@@ -28,12 +26,12 @@ const (
 // Missing says what an alarm makes of a period without a measurement.
 type Missing string
 
-// The treatments. Quiet: no measurement is good news, because the metric only
-// exists when something happens. Broken: the metric always exists, so its
+// The treatments. NotBreaching: no measurement is good news, because the metric
+// only exists when something happens. Breaching: the metric always exists, so its
 // absence is a failure of its own.
 const (
-	Quiet  Missing = "notBreaching"
-	Broken Missing = "breaching"
+	NotBreaching Missing = "notBreaching"
+	Breaching    Missing = "breaching"
 )
 
 // Row is one alarm.
@@ -46,33 +44,44 @@ type Row struct {
 	Severity Severity
 	// Why says in a sentence what the alarm means for the wallet.
 	Why string
-	// Metric is what is compared, unless Expression is set.
-	Metric signals.Metric
-	// Expression is metric math over Inputs, or a Metrics Insights query; its
-	// period is Metric's.
-	Expression string
-	Inputs     map[string]signals.Metric
-	Compare    Comparison
-	Threshold  float64
+	// Metric is what is compared.
+	Metric    Metric
+	Compare   Comparison
+	Threshold float64
 	// Alarm when Datapoints of the last Periods periods compare so.
 	Periods, Datapoints int
 	Missing             Missing
 }
 
-// New makes the alarms of a table.
-func New(scope constructs.Construct, env config.Environment, topics Topics, rows []Row) {
+// New makes the alarms of a table and returns them by their IDs.
+func New(scope constructs.Construct, names config.Names, topics Topics, rows []Row) map[string]awscloudwatch.CfnAlarm {
 	own := constructs.NewConstruct(scope, new("Alarms"))
+	made := map[string]awscloudwatch.CfnAlarm{}
 	for _, row := range rows {
-		newAlarm(own, env, []any{*topics.Of(row.Severity).TopicArn()}, row)
+		made[row.ID] = newAlarm(own, names, []any{topics[row.Severity]}, row)
 	}
+	return made
+}
+
+// NewDeployment makes the alarms that take a new release back, beside the service
+// and not among the others: ECS must find them before it deploys anything, and
+// nothing may depend on the stack that watches. They write to nobody, because ECS
+// acts on them and what it did is reported as an event.
+func NewDeployment(scope constructs.Construct, names config.Names, rows []Row) []awscloudwatch.CfnAlarm {
+	own := constructs.NewConstruct(scope, new("DeploymentAlarms"))
+	var made []awscloudwatch.CfnAlarm
+	for _, row := range rows {
+		made = append(made, newAlarm(own, names, nil, row))
+	}
+	return made
 }
 
 // newAlarm uses the resource itself: one call for each alarm, and no wrapper
 // that second-guesses statistics. The actions are taken at the end too: that an
 // incident is over is news.
-func newAlarm(scope constructs.Construct, env config.Environment, actions []any, row Row) awscloudwatch.CfnAlarm {
+func newAlarm(scope constructs.Construct, names config.Names, actions []any, row Row) awscloudwatch.CfnAlarm {
 	props := awscloudwatch.CfnAlarmProps{
-		AlarmName:          new(env.Names().AlarmName(row.ID)),
+		AlarmName:          new(names.AlarmName(row.ID)),
 		AlarmDescription:   new(description(row.Why, row.Runbook)),
 		ComparisonOperator: new(string(row.Compare)),
 		Threshold:          new(row.Threshold),
@@ -84,7 +93,7 @@ func newAlarm(scope constructs.Construct, env config.Environment, actions []any,
 		props.AlarmActions, props.OkActions = &actions, &actions
 	}
 	switch {
-	case row.Expression != "":
+	case row.Metric.Expression != "":
 		props.Metrics = queries(row)
 	case strings.HasPrefix(row.Metric.Statistic, "p"):
 		props.ExtendedStatistic = new(row.Metric.Statistic)
@@ -100,14 +109,14 @@ func newAlarm(scope constructs.Construct, env config.Environment, actions []any,
 
 func description(why, anchor string) string { return why + " Runbook: " + Runbook(anchor) }
 
-func setMetric(props *awscloudwatch.CfnAlarmProps, metric signals.Metric) {
+func setMetric(props *awscloudwatch.CfnAlarmProps, metric Metric) {
 	props.Namespace = new(metric.Namespace)
 	props.MetricName = new(metric.Name)
 	props.Period = jsii.Number(metric.Seconds())
 	props.Dimensions = dimensions(metric)
 }
 
-func dimensions(metric signals.Metric) []*awscloudwatch.CfnAlarm_DimensionProperty {
+func dimensions(metric Metric) []*awscloudwatch.CfnAlarm_DimensionProperty {
 	var list []*awscloudwatch.CfnAlarm_DimensionProperty
 	for _, name := range metric.SortedDimensions() {
 		list = append(list, &awscloudwatch.CfnAlarm_DimensionProperty{
@@ -121,14 +130,14 @@ func dimensions(metric signals.Metric) []*awscloudwatch.CfnAlarm_DimensionProper
 // after it.
 func queries(row Row) []*awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 	result := &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
-		Id: new("result"), Expression: new(row.Expression), Label: new(row.ID), ReturnData: new(true),
+		Id: new("result"), Expression: new(row.Metric.Expression), Label: new(row.ID), ReturnData: new(true),
 	}
-	if len(row.Inputs) == 0 {
+	if len(row.Metric.Inputs) == 0 {
 		result.Period = jsii.Number(row.Metric.Seconds()) // a query has no input to take it from
 	}
 	list := []*awscloudwatch.CfnAlarm_MetricDataQueryProperty{result}
-	for _, id := range sortedKeys(row.Inputs) {
-		metric := row.Inputs[id]
+	for _, id := range row.Metric.SortedInputs() {
+		metric := row.Metric.Inputs[id]
 		list = append(list, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
 			Id: new(id), ReturnData: new(false),
 			MetricStat: &awscloudwatch.CfnAlarm_MetricStatProperty{
@@ -140,34 +149,4 @@ func queries(row Row) []*awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 		})
 	}
 	return list
-}
-
-// NewOutage makes the alarm that says the wallet is down for its users, and not
-// merely worse: nothing serves, or what is served is both failing and slow. It
-// comes after [New], whose alarms it is about.
-func NewOutage(scope constructs.Construct, env config.Environment, topics Topics) {
-	inAlarm := func(id string) string { return fmt.Sprintf("ALARM(%q)", env.Names().AlarmName(id)) }
-	parts := []string{edgeErrors, edgeLatency}
-	rule := inAlarm(edgeErrors) + " AND " + inAlarm(edgeLatency)
-	if env.Site.ImageTag != config.NoImage {
-		parts = append(parts, edgeHealthy)
-		rule = inAlarm(edgeHealthy) + " OR (" + rule + ")"
-	}
-	severity := Critical
-	if !env.Serves(env.Primary) {
-		severity = Warning // its users are in the other region
-	}
-	action := []any{*topics.Of(severity).TopicArn()}
-	outage := awscloudwatch.NewCfnCompositeAlarm(scope, new("Outage"), &awscloudwatch.CfnCompositeAlarmProps{
-		AlarmName:        new(env.Names().AlarmName("outage")),
-		AlarmDescription: new(description("The wallet is down for its users, not merely worse.", "outage")),
-		AlarmRule:        new(rule),
-		AlarmActions:     &action,
-		OkActions:        &action,
-	})
-	for _, id := range parts {
-		// The rule names the alarms as text, and CloudWatch refuses a name that does
-		// not exist yet.
-		outage.Node().AddDependency(scope.Node().FindChild(new("Alarms")).Node().FindChild(new(id)))
-	}
 }

@@ -25,18 +25,8 @@ const (
 	Warning  Severity = "warning"
 )
 
-// Topics are one topic for each severity.
-type Topics struct {
-	Critical, Warning awssns.Topic
-}
-
-// Of is the topic of a severity.
-func (t Topics) Of(severity Severity) awssns.Topic {
-	if severity == Critical {
-		return t.Critical
-	}
-	return t.Warning
-}
+// Topics are the ARNs of one topic for each severity.
+type Topics map[Severity]string
 
 // publisher is an AWS service that writes to the topics.
 type publisher struct {
@@ -79,25 +69,23 @@ func publishers(region, account string) []publisher {
 
 // NewTopics makes the topics of the scope's region with their key, and
 // subscribes the environment's addresses. Each address gets one mail to confirm.
-func NewTopics(scope constructs.Construct, env config.Environment) Topics {
+func NewTopics(scope constructs.Construct, names config.Names, alerts config.Alerts) Topics {
 	own := constructs.NewConstruct(scope, new("Alerts"))
 	stack := awscdk.Stack_Of(own)
-	services := publishers(*stack.Region(), *stack.Account())
+	account := *stack.Account()
+	services := publishers(*stack.Region(), account)
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   env.Names().KeyAlias("alerts"),
+		Alias:   names.KeyAlias("alerts"),
 		Purpose: "Encrypts the alarm topics of " + *stack.StackName(),
 	})
 	for _, service := range services {
-		allowEncryption(key, service, *stack.Account())
+		allowEncryption(key, service, account)
 	}
-	topics := Topics{
-		Critical: newTopic(own, "Critical", key, env.Site.Alerts.Critical),
-		Warning:  newTopic(own, "Warning", key, env.Site.Alerts.Warning),
-	}
-	for _, topic := range []awssns.Topic{topics.Critical, topics.Warning} {
-		for _, service := range services {
-			allowPublishing(topic, service, *stack.Account())
-		}
+	critical, warning := newTopic(own, "Critical", key, alerts.Critical), newTopic(own, "Warning", key, alerts.Warning)
+	topics := Topics{Critical: *critical.TopicArn(), Warning: *warning.TopicArn()}
+	for _, service := range services {
+		allowPublishing(critical, topics[Critical], service, account)
+		allowPublishing(warning, topics[Warning], service, account)
 	}
 	return topics
 }
@@ -130,12 +118,12 @@ func allowEncryption(key awskms.Key, service publisher, account string) {
 }
 
 // allowPublishing lets the account's own alarms and workspaces publish, and rules.
-func allowPublishing(topic awssns.Topic, service publisher, account string) {
+func allowPublishing(topic awssns.Topic, arn string, service publisher, account string) {
 	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        new(service.sid),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new(service.service), nil)},
 		Actions:    jsii.Strings(service.actions...),
-		Resources:  &[]*string{topic.TopicArn()},
+		Resources:  &[]*string{new(arn)},
 		Conditions: service.scope(account, true),
 	}))
 }

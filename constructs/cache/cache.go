@@ -19,8 +19,7 @@ import (
 
 // Cache is the replication group, as its clients and alarms need it.
 type Cache struct {
-	// Name is the replication group's ID. Nodes are named after it, with suffixes
-	// "-001" (cluster mode off) or "-0001-001" (cluster mode on).
+	// Name is the replication group's ID, after which [Nodes] are named.
 	Name          string
 	SecurityGroup awsec2.ISecurityGroup
 	// Host is the endpoint that the service connects to: the configuration
@@ -28,6 +27,8 @@ type Cache struct {
 	Host string
 	// Secret holds "username" and "password" of the service's cache user.
 	Secret awssecretsmanager.ISecret
+
+	config config.Cache
 }
 
 // Props describe a cache.
@@ -69,7 +70,7 @@ func New(scope constructs.Construct, props Props) Cache {
 	if props.Env.Cache.ClusterMode {
 		host = group.AttrConfigurationEndPointAddress()
 	}
-	return Cache{Name: props.Env.Names().CacheName(), SecurityGroup: securityGroup, Host: *host, Secret: secret}
+	return Cache{Name: props.Env.Names().CacheName(), SecurityGroup: securityGroup, Host: *host, Secret: secret, config: props.Env.Cache}
 }
 
 // groupProps are the group's own properties, without who may reach it.

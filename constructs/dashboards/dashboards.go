@@ -17,6 +17,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/alarms"
+	"wallet-infra/constructs/cache"
 	"wallet-infra/constructs/signals"
 )
 
@@ -29,13 +30,10 @@ type panel struct {
 	alarms []string // ARNs, over the whole width
 }
 
-// line is a metric, or metric math over the other lines by their id.
+// line is a metric with its label.
 type line struct {
-	label      string
-	metric     signals.Metric
-	expression string
-	id         string // needed only to be named in an expression
-	hidden     bool
+	label  string
+	metric alarms.Metric
 }
 
 // limit is a horizontal line where an alarm begins.
@@ -46,7 +44,7 @@ type limit struct {
 
 // New makes the three dashboards. The rows are those of the alarms, so that the
 // technical dashboard begins with their state.
-func New(scope constructs.Construct, env config.Environment, p signals.Platform, rows []alarms.Row) {
+func New(scope constructs.Construct, env config.Environment, p signals.Platform, c cache.Metrics, rows []alarms.Row) {
 	own := constructs.NewConstruct(scope, new("Dashboards"))
 	for _, dashboard := range []struct {
 		id     string
@@ -54,7 +52,7 @@ func New(scope constructs.Construct, env config.Environment, p signals.Platform,
 	}{
 		{"business", business(env, p)},
 		{"technical", append([]panel{states(env, p, rows)}, technical(env, p)...)},
-		{"infrastructure", infrastructure(env, p)},
+		{"infrastructure", infrastructure(env, p, c)},
 	} {
 		awscloudwatch.NewCfnDashboard(own, new(dashboard.id), &awscloudwatch.CfnDashboardProps{
 			DashboardName: new(env.Names().DashboardName(dashboard.id)),
@@ -130,7 +128,7 @@ func body(panels []panel, region string) string {
 func graph(p panel, region string) map[string]any {
 	var metrics []any
 	for _, l := range p.lines {
-		metrics = append(metrics, encode(l))
+		metrics = append(metrics, encode(l)...)
 	}
 	properties := map[string]any{
 		"title": p.title, "region": region, "view": "timeSeries", "period": 60, "metrics": metrics,
@@ -146,26 +144,28 @@ func graph(p panel, region string) map[string]any {
 	return properties
 }
 
-// encode gives CloudWatch's list form: namespace, name, dimensions, options.
+// encode gives CloudWatch's list form of a line: namespace, name, dimensions and
+// options, or the options of an expression and its inputs, which are not drawn.
 func encode(l line) []any {
-	options := map[string]any{"label": l.label}
-	if l.id != "" {
-		options["id"] = l.id
+	if l.metric.Expression == "" {
+		return []any{reading(l.metric, map[string]any{"label": l.label})}
 	}
-	if l.hidden {
-		options["visible"] = false
+	encoded := []any{[]any{map[string]any{"label": l.label, "expression": l.metric.Expression}}}
+	for _, id := range l.metric.SortedInputs() {
+		encoded = append(encoded, reading(l.metric.Inputs[id], map[string]any{"label": id, "id": id, "visible": false}))
 	}
-	if l.expression != "" {
-		options["expression"] = l.expression
-		return []any{options}
+	return encoded
+}
+
+// reading is one metric with its options.
+func reading(metric alarms.Metric, options map[string]any) []any {
+	options["stat"] = metric.Statistic
+	if metric.Period != 0 {
+		options["period"] = metric.Seconds()
 	}
-	options["stat"] = l.metric.Statistic
-	if l.metric.Period != 0 {
-		options["period"] = l.metric.Seconds()
-	}
-	encoded := []any{l.metric.Namespace, l.metric.Name}
-	for _, name := range l.metric.SortedDimensions() {
-		encoded = append(encoded, name, l.metric.Dimensions[name])
+	encoded := []any{metric.Namespace, metric.Name}
+	for _, name := range metric.SortedDimensions() {
+		encoded = append(encoded, name, metric.Dimensions[name])
 	}
 	return append(encoded, options)
 }

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"wallet-infra/config"
+	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/signals"
 )
 
@@ -11,11 +12,11 @@ func standby(env config.Environment, p signals.Platform) []panel {
 		{text: "# " + env.Names().Prefix() + ": second region\n" +
 			"Whether a failover could be run now, and what it would lose. What to do is in docs/DISASTER-RECOVERY.md."},
 		{title: "Entrances as the world sees them, 1 is reached", lines: []line{
-			{label: env.Primary.Name, metric: p.Reached(env.Primary.Name)},
-			{label: env.Secondary.Name, metric: p.Reached(env.Secondary.Name)},
+			{env.Primary.Name, p.Reached(env.Primary.Name)},
+			{env.Secondary.Name, p.Reached(env.Secondary.Name)},
 		}},
 		{title: "Work that a failover would lose, milliseconds", lines: []line{{
-			label: "lag", expression: signals.RecoveryPointLag(p.Aurora),
+			"lag", alarms.Metric{Expression: signals.RecoveryPointLag(p.Aurora)},
 		}}, limits: []limit{
 			{"alarm", float64(env.DR.ReplicationLag.Milliseconds())},
 			{"promise", float64(env.DR.Recovery.PointObjective.Milliseconds())},
@@ -23,7 +24,7 @@ func standby(env config.Environment, p signals.Platform) []panel {
 	}
 	if env.Replication() == config.ReplicationRunning {
 		panels = append(panels, panel{title: "Events' delay, milliseconds", lines: []line{
-			{label: "replicator", metric: p.Replicator(env.Names().ReplicatorName(), "ReplicationLatency", "Maximum")},
+			{"replicator", p.Replicator(env.Names().ReplicatorName(), "ReplicationLatency", "Maximum")},
 		}, limits: []limit{{"alarm", float64(env.DR.EventLag.Milliseconds())}}})
 	}
 	return append(panels, technical(env, p)...)

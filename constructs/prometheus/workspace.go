@@ -78,7 +78,7 @@ func routes(env config.Environment, topics alarms.Topics) string {
 		return object{
 			"name": string(severity),
 			"sns_configs": []object{{
-				"topic_arn": *topics.Of(severity).TopicArn(),
+				"topic_arn": topics[severity],
 				"sigv4":     object{"region": env.Primary.Name},
 				"subject":   env.Names().Prefix() + " {{ .Status }}: {{ .GroupLabels.alertname }}",
 				"message":   "{{ range .Alerts }}{{ .Annotations.summary }} Runbook: {{ .Annotations.runbook }}\n{{ end }}",

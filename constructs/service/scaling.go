@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/jsii-runtime-go"
 
+	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/signals"
 )
 
@@ -49,7 +50,7 @@ type target struct {
 	id, policy, label string
 	value             int
 	expression        string
-	inputs            map[string]signals.Metric
+	inputs            map[string]alarms.Metric
 }
 
 // hold lets the number of tasks follow a target.
@@ -78,7 +79,7 @@ func (s Service) hold(count awsecs.ScalableTaskCount, t target) {
 }
 
 // query is a metric as an input of metric math; its period is a minute.
-func query(id string, metric signals.Metric) *awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDataQueryProperty {
+func query(id string, metric alarms.Metric) *awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDataQueryProperty {
 	var dimensions []any
 	for _, name := range metric.SortedDimensions() {
 		dimensions = append(dimensions, &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDimensionProperty{

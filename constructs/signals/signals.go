@@ -7,11 +7,9 @@ package signals
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
-	"wallet-infra/config"
+	"wallet-infra/constructs/alarms"
 )
 
 // Platform says which resources the signals belong to. The fields are values of
@@ -23,7 +21,6 @@ type Platform struct {
 	ECSCluster  string
 	ECSService  string
 	Aurora      string // cluster identifier
-	CacheNodes  []string
 	Kafka       string // cluster name
 	Brokers     int    // their IDs are 1 to Brokers
 	NATGateways []string
@@ -48,8 +45,8 @@ type Entrance struct {
 
 // Reached is 1 while the world reaches a region's entrance. Route 53 publishes it
 // in us-east-1 alone.
-func (p Platform) Reached(region string) Metric {
-	return Metric{
+func (p Platform) Reached(region string) alarms.Metric {
+	return alarms.Metric{
 		Namespace: "AWS/Route53", Name: "HealthCheckStatus", Statistic: "Minimum",
 		Dimensions: map[string]string{"HealthCheckId": p.Probes[region]},
 	}
@@ -63,48 +60,16 @@ func RecoveryPointLag(cluster string) string {
 }
 
 // Replicator is a metric of an MSK Replicator, which publishes in its own region.
-func (p Platform) Replicator(replicator, name, statistic string) Metric {
-	return Metric{
+func (p Platform) Replicator(replicator, name, statistic string) alarms.Metric {
+	return alarms.Metric{
 		Namespace: "AWS/Kafka", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"ReplicatorName": replicator},
 	}
 }
 
-// Metric is one CloudWatch metric with the way to read it.
-type Metric struct {
-	Namespace, Name string
-	Dimensions      map[string]string
-	Statistic       string        // "Average", "Sum", "Minimum", "Maximum" or "p95"
-	Period          time.Duration // 0 means a minute
-}
-
-// Seconds is the metric's period.
-func (m Metric) Seconds() int {
-	if m.Period == 0 {
-		return 60
-	}
-	return int(m.Period.Seconds())
-}
-
-// CacheNodes are the IDs of the cache's nodes. ElastiCache forms them from the
-// replication group's ID: with cluster mode, shard and node; without, the node.
-func CacheNodes(name string, cache config.Cache) []string {
-	var nodes []string
-	for shard := 1; shard <= cache.Shards; shard++ {
-		for node := 1; node <= 1+cache.Replicas; node++ {
-			if cache.ClusterMode {
-				nodes = append(nodes, fmt.Sprintf("%s-%04d-%03d", name, shard, node))
-			} else {
-				nodes = append(nodes, fmt.Sprintf("%s-%03d", name, node))
-			}
-		}
-	}
-	return nodes
-}
-
 // Edge is a metric of the load balancer as a whole.
-func (e Entrance) Edge(name, statistic string) Metric {
-	return Metric{
+func (e Entrance) Edge(name, statistic string) alarms.Metric {
+	return alarms.Metric{
 		Namespace: "AWS/ApplicationELB", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"LoadBalancer": e.LoadBalancer},
 	}
@@ -130,8 +95,8 @@ func Errors(least int) string {
 }
 
 // ErrorRateInputs are the metrics in [ErrorRate], by their names in it.
-func (e Entrance) ErrorRateInputs() map[string]Metric {
-	return map[string]Metric{
+func (e Entrance) ErrorRateInputs() map[string]alarms.Metric {
+	return map[string]alarms.Metric{
 		"balancer": e.Edge("HTTPCode_ELB_5XX_Count", "Sum"),
 		"service":  e.Edge("HTTPCode_Target_5XX_Count", "Sum"),
 		"requests": e.Edge("RequestCount", "Sum"),
@@ -144,11 +109,11 @@ const BothGroups = "FILL(blue, 0) + FILL(green, 0) + 0 * FILL(blue, green)"
 
 // Targets is a metric of the service behind the load balancer, by the group that
 // it comes from.
-func (e Entrance) Targets(name, statistic string) map[string]Metric {
-	return map[string]Metric{"blue": e.group(e.Blue, name, statistic), "green": e.group(e.Green, name, statistic)}
+func (e Entrance) Targets(name, statistic string) map[string]alarms.Metric {
+	return map[string]alarms.Metric{"blue": e.group(e.Blue, name, statistic), "green": e.group(e.Green, name, statistic)}
 }
 
-func (e Entrance) group(group, name, statistic string) Metric {
+func (e Entrance) group(group, name, statistic string) alarms.Metric {
 	m := e.Edge(name, statistic)
 	m.Dimensions["TargetGroup"] = group
 	return m
@@ -169,8 +134,8 @@ func GroupErrors(least int) string {
 
 // GroupErrorsInputs are the metrics in [GroupErrors]: answers of the application
 // that are its fault, and connections that it did not take.
-func (e Entrance) GroupErrorsInputs(group string) map[string]Metric {
-	return map[string]Metric{
+func (e Entrance) GroupErrorsInputs(group string) map[string]alarms.Metric {
+	return map[string]alarms.Metric{
 		"failed":   e.group(group, "HTTPCode_Target_5XX_Count", "Sum"),
 		"lost":     e.group(group, "TargetConnectionErrorCount", "Sum"),
 		"requests": e.group(group, "RequestCount", "Sum"),
@@ -184,16 +149,16 @@ func GroupLatency(least int) string {
 }
 
 // GroupLatencyInputs are the metrics in [GroupLatency].
-func (e Entrance) GroupLatencyInputs(group string) map[string]Metric {
-	return map[string]Metric{
+func (e Entrance) GroupLatencyInputs(group string) map[string]alarms.Metric {
+	return map[string]alarms.Metric{
 		"latency":  e.group(group, "TargetResponseTime", "p95"),
 		"requests": e.group(group, "RequestCount", "Sum"),
 	}
 }
 
 // Firewall is a metric of one of the web ACL's rules, or of "ALL".
-func (p Platform) Firewall(rule, name string) Metric {
-	return Metric{
+func (p Platform) Firewall(rule, name string) alarms.Metric {
+	return alarms.Metric{
 		Namespace: "AWS/WAFV2", Name: name, Statistic: "Sum",
 		Dimensions: map[string]string{"WebACL": p.WebACL, "Region": p.Region, "Rule": rule},
 	}
@@ -201,8 +166,8 @@ func (p Platform) Firewall(rule, name string) Metric {
 
 // CertificateDays is the number of days until the API's certificate expires.
 // ACM publishes it once a day.
-func (p Platform) CertificateDays() Metric {
-	return Metric{
+func (p Platform) CertificateDays() alarms.Metric {
+	return alarms.Metric{
 		Namespace: "AWS/CertificateManager", Name: "DaysToExpiry", Statistic: "Minimum",
 		Dimensions: map[string]string{"CertificateArn": p.Certificate}, Period: 24 * time.Hour,
 	}
@@ -210,15 +175,15 @@ func (p Platform) CertificateDays() Metric {
 
 // Service is a metric that ECS itself measures: utilization in percent of what
 // the tasks have.
-func (p Platform) Service(name, statistic string) Metric {
-	return Metric{
+func (p Platform) Service(name, statistic string) alarms.Metric {
+	return alarms.Metric{
 		Namespace: "AWS/ECS", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"ClusterName": p.ECSCluster, "ServiceName": p.ECSService},
 	}
 }
 
 // Tasks is a metric of Container Insights.
-func (p Platform) Tasks(name, statistic string) Metric {
+func (p Platform) Tasks(name, statistic string) alarms.Metric {
 	m := p.Service(name, statistic)
 	m.Namespace = "ECS/ContainerInsights"
 	return m
@@ -238,13 +203,13 @@ const (
 
 // RequestsPerTaskInputs are the metrics in [RequestsPerTask]. The load balancer's
 // count is that of both target groups, and of no request that it answers itself.
-func (p Platform) RequestsPerTaskInputs() map[string]Metric {
-	return map[string]Metric{"requests": p.Edge("RequestCount", "Sum"), "desired": p.Tasks("DesiredTaskCount", "Average")}
+func (p Platform) RequestsPerTaskInputs() map[string]alarms.Metric {
+	return map[string]alarms.Metric{"requests": p.Edge("RequestCount", "Sum"), "desired": p.Tasks("DesiredTaskCount", "Average")}
 }
 
 // CPUPerTaskInputs are the metrics in [CPUPerTask].
-func (p Platform) CPUPerTaskInputs() map[string]Metric {
-	return map[string]Metric{
+func (p Platform) CPUPerTaskInputs() map[string]alarms.Metric {
+	return map[string]alarms.Metric{
 		"cpu":     p.Service("CPUUtilization", "Average"),
 		"running": p.Tasks("RunningTaskCount", "Average"),
 		"desired": p.Tasks("DesiredTaskCount", "Average"),
@@ -259,31 +224,23 @@ const (
 )
 
 // Database is a metric over the instances of a role.
-func (p Platform) Database(role, name, statistic string) Metric {
+func (p Platform) Database(role, name, statistic string) alarms.Metric {
 	m := p.Volume(name, statistic)
 	m.Dimensions["Role"] = role
 	return m
 }
 
 // Volume is a metric of the cluster, or over all of its instances.
-func (p Platform) Volume(name, statistic string) Metric {
-	return Metric{
+func (p Platform) Volume(name, statistic string) alarms.Metric {
+	return alarms.Metric{
 		Namespace: "AWS/RDS", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"DBClusterIdentifier": p.Aurora},
 	}
 }
 
-// Cache is a metric of one cache node.
-func (p Platform) Cache(node, name, statistic string) Metric {
-	return Metric{
-		Namespace: "AWS/ElastiCache", Name: name, Statistic: statistic,
-		Dimensions: map[string]string{"CacheClusterId": node},
-	}
-}
-
 // KafkaCluster is a metric of the MSK cluster.
-func (p Platform) KafkaCluster(name, statistic string) Metric {
-	return Metric{
+func (p Platform) KafkaCluster(name, statistic string) alarms.Metric {
+	return alarms.Metric{
 		Namespace: "AWS/Kafka", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"Cluster Name": p.Kafka},
 	}
@@ -304,23 +261,23 @@ func (p Platform) ConsumerLag() string {
 
 // Broker is a metric of one broker. Each that the platform uses exists at MSK's
 // free monitoring level, DEFAULT.
-func (p Platform) Broker(id int, name, statistic string) Metric {
+func (p Platform) Broker(id int, name, statistic string) alarms.Metric {
 	m := p.KafkaCluster(name, statistic)
 	m.Dimensions["Broker ID"] = fmt.Sprint(id)
 	return m
 }
 
 // NAT is a metric of one NAT gateway.
-func (p Platform) NAT(gateway, name, statistic string) Metric {
-	return Metric{
+func (p Platform) NAT(gateway, name, statistic string) alarms.Metric {
+	return alarms.Metric{
 		Namespace: "AWS/NATGateway", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"NatGatewayId": gateway},
 	}
 }
 
 // Queue is a metric of an SQS queue.
-func (p Platform) Queue(queue, name, statistic string) Metric {
-	return Metric{
+func (p Platform) Queue(queue, name, statistic string) alarms.Metric {
+	return alarms.Metric{
 		Namespace: "AWS/SQS", Name: name, Statistic: statistic,
 		Dimensions: map[string]string{"QueueName": queue},
 	}
@@ -331,16 +288,12 @@ func (p Platform) Queue(queue, name, statistic string) Metric {
 const WatchSucceeded = "invocations - errors"
 
 // WatchInputs are the metrics in [WatchSucceeded], over an hour.
-func (p Platform) WatchInputs() map[string]Metric {
-	calls := func(name string) Metric {
-		return Metric{
+func (p Platform) WatchInputs() map[string]alarms.Metric {
+	calls := func(name string) alarms.Metric {
+		return alarms.Metric{
 			Namespace: "AWS/Lambda", Name: name, Statistic: "Sum", Period: time.Hour,
 			Dimensions: map[string]string{"FunctionName": p.CopiesWatch},
 		}
 	}
-	return map[string]Metric{"invocations": calls("Invocations"), "errors": calls("Errors")}
+	return map[string]alarms.Metric{"invocations": calls("Invocations"), "errors": calls("Errors")}
 }
-
-// SortedDimensions are the names of the metric's dimensions in a fixed order,
-// without which two runs would give two templates.
-func (m Metric) SortedDimensions() []string { return slices.Sorted(maps.Keys(m.Dimensions)) }
