@@ -560,7 +560,7 @@ type DR struct {
 	Network Network
 	// ClusterSuffix ends the secondary cluster's name, such as "-b". Another one
 	// makes another cluster in its place, which is how the standby comes back after it
-	// was detached (docs/DISASTER-RECOVERY.md#another-minor-version). Empty at first.
+	// was detached (docs/DEPLOYMENT.md#another-minor-version). Empty at first.
 	ClusterSuffix string
 	// InstanceType is the class of the secondary cluster's reader, without "db.".
 	// It must carry the whole load after a failover.

@@ -122,7 +122,7 @@ func productionMessaging() Messaging {
 		Topics:              walletTopics(productionPartitions),
 		LogRetentionDays:    90,
 		// The only phase that a new cluster takes; the next ones are changes of a
-		// running environment (docs/DISASTER-RECOVERY.md#the-replicator-of-events).
+		// running environment (docs/DEPLOYMENT.md#the-replicator-of-events).
 		Replication: ReplicationNone,
 	}
 }

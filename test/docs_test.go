@@ -41,6 +41,52 @@ func TestEveryLinkInTheDocumentsLeadsSomewhere(t *testing.T) {
 	}
 }
 
+// referenceToDocument is a document, and mostly its heading, as code and messages write it.
+var referenceToDocument = regexp.MustCompile(`docs/[\w/-]+\.md(?:#([a-z0-9-]+))?`)
+
+// A message that sends its reader to a heading that is gone fails him at night.
+func TestEveryDocumentThatTheCodeNamesExists(t *testing.T) {
+	pages, found := documents(t), 0
+	for _, path := range namesOfSources(t) {
+		content, err := os.ReadFile(filepath.Join("..", path))
+		require.NoError(t, err)
+		for _, match := range referenceToDocument.FindAllStringSubmatch(string(content), -1) {
+			found++
+			name, _, _ := strings.Cut(match[0], "#")
+			_, err := os.Stat(filepath.Join("..", name))
+			assert.NoErrorf(t, err, "%s names %s", path, match[0])
+			assert.Truef(t, match[1] == "" || pages[name].anchors[match[1]], "%s: there is no heading %s", path, match[0])
+		}
+	}
+	assert.Greater(t, found, 30, "the references were not found")
+}
+
+// namesOfSources are the files of the repository that are no documents, by path from the root.
+func namesOfSources(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	for _, path := range filesOfTheRepository(t) {
+		if slices.Contains([]string{".go", ".sh", ".yaml", ".yml", ".py", ".sql"}, filepath.Ext(path)) || path == "Makefile" {
+			found = append(found, path)
+		}
+	}
+	return found
+}
+
+// filesOfTheRepository are those of the repository, by path from the root.
+func filesOfTheRepository(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	require.NoError(t, fs.WalkDir(os.DirFS(".."), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && slices.Contains([]string{".git", "build", "cdk.out", "node_modules"}, path) {
+			return fs.SkipDir
+		}
+		found = append(found, path)
+		return err
+	}))
+	return found
+}
+
 // page is what the tests need of a Markdown file.
 type page struct {
 	links   []string
@@ -54,9 +100,12 @@ func documents(t *testing.T) map[string]page {
 	root := os.DirFS("..")
 	paths, err := fs.Glob(root, "*.md")
 	require.NoError(t, err)
-	inDocs, err := fs.Glob(root, "docs/*.md")
-	require.NoError(t, err)
-	for _, path := range append(paths, inDocs...) {
+	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md"} {
+		below, err := fs.Glob(root, pattern)
+		require.NoError(t, err)
+		paths = append(paths, below...)
+	}
+	for _, path := range paths {
 		source, err := fs.ReadFile(root, path)
 		require.NoError(t, err)
 		pages[path] = readPage(source)
@@ -104,19 +153,12 @@ func TestEveryDocumentAndFileIsFound(t *testing.T) {
 	for path := range pages {
 		assert.Truef(t, path == "README.md" || slices.Contains(pages["README.md"].links, path), "the README does not link %s", path)
 	}
-	var names []string
-	require.NoError(t, fs.WalkDir(os.DirFS(".."), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && slices.Contains([]string{".git", "build", "cdk.out", "node_modules"}, path) {
-			return fs.SkipDir
-		}
-		names = append(names, "/"+path)
-		return err
-	}))
+	names := filesOfTheRepository(t)
 	for path := range pages {
 		source, err := os.ReadFile(filepath.Join("..", path))
 		require.NoError(t, err)
 		for _, file := range regexp.MustCompile("`([\\w./-]+\\.(go|sh|mod|mjs))`").FindAllStringSubmatch(string(source), -1) {
-			assert.Truef(t, slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, "/"+file[1]) }), "%s: there is no %s", path, file[1])
+			assert.Truef(t, slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix("/"+name, "/"+file[1]) }), "%s: there is no %s", path, file[1])
 		}
 	}
 }

@@ -21,10 +21,10 @@ import (
 	"wallet-infra/constructs/signals"
 )
 
-const monitoringPage = "docs/MONITORING.md"
+const runbookPage = "docs/RUNBOOK.md"
 
 // anchorOf finds the runbook entry that a text sends its reader to.
-var anchorOf = regexp.MustCompile(regexp.QuoteMeta(monitoringPage) + `#([a-z0-9-]+)`)
+var anchorOf = regexp.MustCompile(regexp.QuoteMeta(runbookPage) + `#([a-z0-9-]+)`)
 
 // alarm is a CloudWatch alarm as the tests need it.
 type alarm struct {
@@ -306,7 +306,7 @@ func TestAlarmsDoNotSleepThroughSilence(t *testing.T) {
 }
 
 func TestEveryAlarmReachesAPersonWhoFindsWhatToDo(t *testing.T) {
-	anchors := documents(t)[monitoringPage].anchors
+	anchors := documents(t)[runbookPage].anchors
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		require.NotEmpty(t, env.alarms())
 		for id, a := range env.alarms() {
@@ -317,7 +317,7 @@ func TestEveryAlarmReachesAPersonWhoFindsWhatToDo(t *testing.T) {
 			description, _ := a.Properties["AlarmDescription"].(string)
 			found := anchorOf.FindStringSubmatch(description)
 			if assert.NotNilf(t, found, "%s: the description names no runbook entry", id) {
-				assert.Truef(t, anchors[found[1]], "%s: %s has no heading %q", id, monitoringPage, found[1])
+				assert.Truef(t, anchors[found[1]], "%s: %s has no heading %q", id, runbookPage, found[1])
 				assert.Greaterf(t, strings.Index(description, ". Runbook"), 20, "%s: no reason", id)
 			}
 		}
@@ -364,16 +364,37 @@ func TestEveryRunbookEntryBelongsToAnAlarm(t *testing.T) {
 	for _, row := range signals.StandbyRows(replicating(t), signals.Platform{}, nil) {
 		used[row.Runbook] = true // some alarms come with the last phase of the replicator's rollout
 	}
-	content, err := os.ReadFile(filepath.Join("..", monitoringPage))
+	content, err := os.ReadFile(filepath.Join("..", runbookPage))
 	require.NoError(t, err)
-	_, entries, ok := strings.Cut(string(content), "\n## Runbook\n")
-	require.True(t, ok, "no runbook")
+	_, entries, ok := strings.Cut(string(content), "\n## Alarms\n")
+	require.True(t, ok, "no alarms")
 	for _, heading := range regexp.MustCompile(`(?m)^### (.+)$`).FindAllStringSubmatch(entries, -1) {
 		assert.Truef(t, used[slug(heading[1])], "no alarm leads to %q", heading[1])
 	}
-	anchors := documents(t)[monitoringPage].anchors
+	anchors := documents(t)[runbookPage].anchors
 	for anchor := range used {
-		assert.Truef(t, anchors[anchor], "%s has no heading %q", monitoringPage, anchor)
+		assert.Truef(t, anchors[anchor], "%s has no heading %q", runbookPage, anchor)
+	}
+}
+
+// Who is woken reads four lines: what customers feel, where to look, what to do, and what
+// comes then.
+func TestEachAlarmHasItsFourLines(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", runbookPage))
+	require.NoError(t, err)
+	_, entries, ok := strings.Cut(string(content), "\n## Alarms\n")
+	require.True(t, ok, "no alarms")
+	for _, entry := range strings.Split(entries, "\n### ")[1:] {
+		heading, lines, _ := strings.Cut(entry, "\n")
+		line := regexp.MustCompile(`^- \*\*(\w+)\*\*,? \S.*$`)
+		var begin []string
+		for text := range strings.Lines(strings.TrimSpace(lines)) {
+			found := line.FindStringSubmatch(strings.TrimSpace(text))
+			if assert.NotNilf(t, found, "%s: %q is none of the four lines", heading, text) {
+				begin = append(begin, found[1])
+			}
+		}
+		assert.Equalf(t, []string{"Customers", "Look", "Do", "Then"}, begin, "%s", heading)
 	}
 }
 

@@ -599,7 +599,7 @@ func TestTheRunbookDeploysEveryStackThatTheActiveRegionTouches(t *testing.T) {
 	slices.Sort(touched[env.Secondary.Name])
 	commands := fmt.Sprintf("```bash\nnpx cdk deploy Production/%s --exclusively -c env=production\nscripts/deploy.sh production --stack %s --despite-outage\n```",
 		strings.Join(touched[env.Secondary.Name], " Production/"), strings.Join(touched[env.Primary.Name], " --stack "))
-	documented(t, filepath.Join("..", recoveryPage), "active-region", table+"\n\n"+commands)
+	documented(t, filepath.Join("..", runbookPage), "active-region", table+"\n\n"+commands)
 }
 
 // changedProperties are the properties in which two syntheses of a stack differ, with
@@ -827,7 +827,7 @@ func TestTheStandbyIsTurnedOnInAnOrderThatWorks(t *testing.T) {
 			outputs[stack.name+"/"+name] = true
 		}
 	}
-	content, err := os.ReadFile(filepath.Join("..", recoveryPage))
+	content, err := os.ReadFile("../docs/DEPLOYMENT.md")
 	require.NoError(t, err)
 	_, section, found := strings.Cut(string(content), "## Turning the standby on")
 	require.True(t, found)

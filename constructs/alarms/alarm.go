@@ -11,7 +11,7 @@ import (
 )
 
 // Runbook is where a person reads what to do.
-func Runbook(anchor string) string { return "docs/MONITORING.md#" + anchor }
+func Runbook(anchor string) string { return "docs/RUNBOOK.md#" + anchor }
 
 // Comparison is how a value must stand to the threshold to alarm.
 type Comparison string
@@ -38,7 +38,7 @@ const (
 type Row struct {
 	// ID names the alarm after the environment's prefix.
 	ID string
-	// Runbook is the anchor of the entry in docs/MONITORING.md; alarms on several
+	// Runbook is the anchor of the entry in docs/RUNBOOK.md; alarms on several
 	// nodes of a kind share one.
 	Runbook  string
 	Severity Severity

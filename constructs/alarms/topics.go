@@ -1,6 +1,6 @@
 // Package alarms makes the topics that reach people, and the alarms and event
 // rules that write to them. The alarms are one table (rows.go): each has a
-// threshold, a reason and an entry in the runbook, docs/MONITORING.md.
+// threshold, a reason and an entry in the runbook, docs/RUNBOOK.md.
 package alarms
 
 import (

@@ -10,7 +10,7 @@ import (
 func standby(env config.Environment, p signals.Platform) []panel {
 	panels := []panel{
 		{text: "# " + env.Names().Prefix() + ": second region\n" +
-			"Whether a failover could be run now, and what it would lose. What to do is in docs/DISASTER-RECOVERY.md."},
+			"Whether a failover could be run now, and what it would lose. What to do is in docs/RUNBOOK.md."},
 		{title: "Entrances as the world sees them, 1 is reached", lines: []line{
 			{env.Primary.Name, p.Reached(env.Primary.Name)},
 			{env.Secondary.Name, p.Reached(env.Secondary.Name)},

@@ -71,7 +71,7 @@ func (s *Session) checkPatch(ctx context.Context, want string, f *findings) {
 	case err != nil:
 		f.problem("the versions of the database: %s", explain(err))
 	case secondary != want:
-		f.problem("the primary database would get %s while the standby has %s, and RDS wants the standby first: docs/DISASTER-RECOVERY.md#upgrades-of-aurora", want, secondary)
+		f.problem("the primary database would get %s while the standby has %s, and RDS wants the standby first: docs/DEPLOYMENT.md#upgrades-of-aurora", want, secondary)
 	}
 }
 

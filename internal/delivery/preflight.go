@@ -205,6 +205,6 @@ func (s *Session) checkAlarms(ctx context.Context, despite bool, f *findings) {
 			f.note("the alarm %s is in ALARM", name)
 			continue
 		}
-		f.problem("the alarm %s is in ALARM: see docs/MONITORING.md; if this deployment is the remedy, add --despite-outage", name)
+		f.problem("the alarm %s is in ALARM: see docs/RUNBOOK.md#outage; if this deployment is the remedy, add --despite-outage", name)
 	}
 }

@@ -192,7 +192,7 @@ func (s *Session) judgeTraffic(at place, seen traffic, despite bool, f *findings
 	}
 	switch {
 	case seen.live() == "":
-		f.problem("%s: the production rule's weights are %s: exactly one colour must carry all the traffic. A deployment is shifting it, or one ended badly: %s, or put the weights right by hand (docs/DEPLOYMENT.md#traffic-in-the-wrong-place)", at.stack, seen, stop)
+		f.problem("%s: the production rule's weights are %s: exactly one colour must carry all the traffic. A deployment is shifting it, or one ended badly: %s, or put the weights right by hand (docs/RUNBOOK.md#traffic-in-the-wrong-place)", at.stack, seen, stop)
 	case seen.healthy == 0 && seen.desired > 0 && despite:
 		f.note("%s: %s carries all the traffic and has no healthy target", at.stack, seen.live())
 	case seen.healthy == 0 && seen.desired > 0:

@@ -35,7 +35,7 @@ func pages(t *testing.T) map[string]Document {
 		found[page], err = Read(files, page, programs)
 		require.NoError(t, err)
 	}
-	require.NotEmpty(t, found["docs/DISASTER-RECOVERY.md"].Calls, "no command was found at all")
+	require.NotEmpty(t, found["docs/RUNBOOK.md"].Calls, "no command was found at all")
 	return found
 }
 
