@@ -11,7 +11,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 # The linters of workflows stand apart: both sets pin the same YAML library.
 WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/deliver help synth test race engines deploy-local lint preflight cfnlint lock update commands changes identity drill cost bench check clean
+.PHONY: build/wallet help synth test race engines deploy-local lint preflight cfnlint lock update commands changes identity drill cost bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -91,8 +91,8 @@ changes: ## say what the last synth destroys, replaces, opens and moves in BASE,
 
 # Go itself knows whether it is up to date. A program and not `go run`, which
 # hides exit statuses and signals.
-build/deliver: node_modules/.package-lock.json
-	@scripts/progress.sh "building" go build -o $@ ./cmd/deliver
+build/wallet: node_modules/.package-lock.json
+	@scripts/progress.sh "building" go build -o $@ ./cmd/wallet
 
 identity: node_modules/.package-lock.json ## show what would change in whom an account trusts (ENV=staging); never run by the pipeline
 	scripts/identity.sh $(or $(ENV),$(error name the environment, such as ENV=staging))

@@ -2,6 +2,8 @@ module wallet-infra
 
 go 1.26.0
 
+tool wallet-infra/cmd/wallet
+
 require (
 	github.com/DATA-DOG/go-sqlmock v1.5.2
 	github.com/aws/aws-cdk-go/awscdk/v2 v2.276.0

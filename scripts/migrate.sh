@@ -1,6 +1,2 @@
 #!/usr/bin/env bash
-# Runs the migrations of a release: scripts/migrate.sh --help
-set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-make --no-print-directory --silent --directory "$root" build/deliver >&2
-exec "$root/build/deliver" --root "$root" migrate "$@"
+exec "$(dirname "${BASH_SOURCE[0]}")/wallet.sh" migrate "$@"

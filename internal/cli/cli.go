@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,21 +43,46 @@ func Run(ctx context.Context, root *cobra.Command, arguments []string, out, errs
 	return exit.Of(err)
 }
 
-// Execute runs a command. A flag that is given without a value, or twice, is refused
-// before the command does anything: `--prepare "$NAME"` with an unset variable must
-// not mean the same as no --prepare.
+// Execute runs a command. All that is wrong with its flags is told at once, before the
+// command does anything: a flag that is given without a value (`--prepare "$NAME"` with
+// an unset variable must not mean the same as no --prepare), or twice, or with a value
+// of another kind, and what the command's own PreRunE refuses.
 func Execute(ctx context.Context, root *cobra.Command, arguments []string) error {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	judged := &judgement{}
 	judged.watch(root)
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return errors.Join(judged.problems...) }
+	root.InitDefaultHelpCmd()
+	root.PersistentPreRunE = func(command *cobra.Command, words []string) error {
+		problems := judged.problems
+		if command.PreRunE != nil && len(problems) == 0 {
+			problems = append(problems, command.PreRunE(command, words))
+		}
+		return errors.Join(problems...)
+	}
 	root.SetArgs(append([]string{}, arguments...)) // nil would be the process's own
+	if found, words, err := root.Find(arguments); err == nil && found.HasSubCommands() && len(words) > 0 && !strings.HasPrefix(words[0], "-") {
+		return found.ValidateArgs(words) // before its flags, which nobody knows
+	}
 	err := root.ExecuteContext(ctx)
 	if all := errors.Join(judged.problems...); all != nil && (err == nil || err.Error() != all.Error()) {
 		return errors.Join(all, err)
 	}
 	return err
+}
+
+// Exclusive fails where more than one of some flags is given.
+func Exclusive(command *cobra.Command, names ...string) error {
+	var given []string
+	for _, name := range names {
+		if command.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	if len(given) > 1 {
+		return fmt.Errorf("%s: want at most one of them", strings.Join(given, ", "))
+	}
+	return nil
 }
 
 // judgement collects what is wrong with the flags, so that all of it is told at once.
@@ -73,6 +99,9 @@ func (j *judgement) watch(command *cobra.Command) {
 		}
 		f.Value = &flag{Value: f.Value, name: f.Name, judgement: j}
 	})
+	if command.HasSubCommands() && !command.Runnable() { // cobra would show the help for any word, and call it done
+		command.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+	}
 	for _, below := range command.Commands() {
 		j.watch(below)
 	}
@@ -104,5 +133,9 @@ func (f *flag) Set(text string) error {
 		return nil
 	}
 	f.given = true
-	return f.Value.Set(text)
+	if err := f.Value.Set(text); err != nil {
+		want := map[string]string{"duration": "a duration such as 90s or 1h", "int": "a whole number", "bool": "true or false"}[f.Type()]
+		f.problems = append(f.problems, fmt.Errorf("--%s: want %s, got %q", f.name, cmp.Or(want, f.Type()), text))
+	}
+	return nil
 }

@@ -42,7 +42,7 @@ var Table = []struct {
 }{
 	{Done, "done, or there was nothing to do or to find"},
 	{Refused, "refused: the input, the account, a check before the change, or the synthesis; nothing was changed"},
-	{Broken, "the program broke, or could not be built; `scripts/status.sh ENV` says what stands"},
+	{Broken, "the program broke, or could not be built; `go tool wallet ENV status` says what stands"},
 	{SchemaTooNew, "migrations: the schema no longer has what this release needs"},
 	{HalfWay, "migrations: nobody knows what became of one, and a person must look"},
 	{Locked, "migrations: another run held the lock all the time"},

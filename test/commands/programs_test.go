@@ -125,42 +125,50 @@ func helpOf(t *testing.T, words ...string) help {
 	return found
 }
 
-// sub are the programs with commands of their own.
-var sub = map[string]bool{"deliver": true, "drill": true, "migrate": true}
+// lists says that a help lists commands, and listed is one of them.
+const lists = "\nAvailable Commands:\n"
 
-// checkProgram holds a call of one of our programs against its --help.
+func (h help) listed(word string) bool {
+	_, commands, _ := strings.Cut(h.text, lists)
+	commands, _, _ = strings.Cut(commands, "\n\n")
+	return regexp.MustCompile(`(?m)^  ` + regexp.QuoteMeta(word) + `\b`).MatchString(commands)
+}
+
+// checkProgram holds a call of one of our programs against its --help: the words choose
+// a command, the rest are its options.
 func checkProgram(t *testing.T, call Call) {
 	t.Helper()
-	name := strings.TrimPrefix(call.Words[0], "cmd/")
-	rest := call.Words[1:]
-	asked := []string{name}
-	if sub[name] {
-		for i, word := range rest { // options of the program may come first
-			if strings.HasPrefix(word, "-") || (i > 0 && strings.HasPrefix(rest[i-1], "-")) {
-				continue
-			}
-			overall := helpOf(t, name)
-			if !assert.Regexpf(t, `(?m)^\s+`+regexp.QuoteMeta(word)+`\b`, overall.text, "%s: %s has no command %s", call.At(), name, word) {
-				return
-			}
-			asked = append(asked, word)
-			rest = slices.Delete(slices.Clone(rest), i, i+1)
-			break
-		}
+	asked := []string{strings.TrimPrefix(call.Words[0], "cmd/")}
+	if asked[0] == "wallet" && len(call.Words) > 1 && environment(call.Words[1]) {
+		asked = append(asked, "ENV")
+		call.Words = slices.Delete(slices.Clone(call.Words), 1, 2)
 	}
 	known := helpOf(t, asked...)
-	for _, word := range rest {
-		if !strings.HasPrefix(word, "-") {
+	for i, word := range call.Words[1:] {
+		if strings.HasPrefix(word, "-") {
+			option, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+			_, ok := known.flags[option]
+			assert.Truef(t, ok || option == "help", "%s: %s has no option %s", call.At(), strings.Join(asked, " "), word)
 			continue
 		}
-		option, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
-		_, ok := known.flags[option]
-		assert.Truef(t, ok || option == "help", "%s: %s has no option %s", call.At(), strings.Join(asked, " "), word)
+		if !strings.Contains(known.text, lists) || (i > 0 && strings.HasPrefix(call.Words[i], "-")) {
+			continue // an argument, or an option's value
+		}
+		if !assert.Truef(t, known.listed(word), "%s: %s has no command %s", call.At(), strings.Join(asked, " "), word) {
+			return
+		}
+		asked = append(asked, word)
+		known = helpOf(t, asked...)
 	}
 }
 
-// behind is the command of cmd/deliver that a script runs.
-var behind = regexp.MustCompile(`build/deliver" --root "\$root" ([a-z-]+) `)
+// environment says that a word is an environment's name, or stands for one.
+func environment(word string) bool {
+	return slices.Contains(append([]string{"ENV", "$ENVIRONMENT"}, environments()...), word)
+}
+
+// door is the verb that a script hands to the wallet command.
+var door = regexp.MustCompile(`/wallet\.sh" ([a-z-]+) `)
 
 func TestEveryScriptTakesWhatItIsGiven(t *testing.T) {
 	found := 0
@@ -178,10 +186,10 @@ func TestEveryScriptTakesWhatItIsGiven(t *testing.T) {
 				continue
 			}
 			if assert.Greaterf(t, len(call.Words), 1, "%s: %s needs an environment", call.At(), call.Words[0]) {
-				assert.Containsf(t, append([]string{"ENV", "$ENVIRONMENT"}, environments()...), call.Words[1], "%s: there is no such environment", call.At())
+				assert.Truef(t, environment(call.Words[1]), "%s: there is no such environment", call.At())
 			}
-			if match := behind.FindStringSubmatch(string(source)); match != nil {
-				checkProgram(t, Call{Snippet: call.Snippet, Words: append([]string{"cmd/deliver", match[1]}, call.Words[2:]...), Quoted: call.Quoted})
+			if match := door.FindStringSubmatch(string(source)); match != nil {
+				checkProgram(t, Call{Snippet: call.Snippet, Words: append([]string{"cmd/wallet", call.Words[1], match[1]}, call.Words[2:]...), Quoted: call.Quoted})
 			}
 		}
 	}
@@ -199,6 +207,12 @@ func environments() []string {
 func TestEveryProgramOfOursTakesWhatItIsGiven(t *testing.T) {
 	for _, call := range calls(t, "go") {
 		if len(call.Words) < 2 {
+			continue
+		}
+		if call.Words[1] == "tool" && len(call.Words) > 2 {
+			if assert.Equalf(t, "wallet", call.Words[2], "%s: go.mod has no such tool", call.At()) {
+				checkProgram(t, Call{Snippet: call.Snippet, Words: append([]string{"cmd/wallet"}, call.Words[3:]...), Quoted: call.Quoted})
+			}
 			continue
 		}
 		paths := slices.IndexFunc(call.Words, func(word string) bool { return strings.HasPrefix(word, "./") || word == "." })

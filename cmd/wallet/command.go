@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"wallet-infra/config"
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/delivery"
+	"wallet-infra/internal/exit"
+)
+
+// program is what all commands share.
+type program struct {
+	in       io.Reader
+	terminal bool // somebody can answer at in
+	root     string
+}
+
+// verbs are the commands that act on one environment.
+var verbs = []func(*scope) *cobra.Command{
+	newDeploy, newStatus, newMigrate, newRollback, newDestroy, newRestore, newPassword,
+}
+
+// anyEnvironment is the word in place of an environment's name in the help of a verb.
+const anyEnvironment = "ENV"
+
+// newCommand makes the command line: the environment, and then what to do with it.
+func newCommand(in io.Reader, terminal bool) *cobra.Command {
+	p := &program{in: in, terminal: terminal}
+	cobra.EnableCommandSorting = false
+	names := environments()
+	some := p.environment(anyEnvironment)
+	some.Hidden = true
+	root := &cobra.Command{
+		Use:   "wallet",
+		Short: "Deploy, watch and remove the environments of the wallet platform",
+		Args: noWord(func(word string) error {
+			if verb, _, err := some.Find([]string{word}); err == nil && verb != some {
+				return fmt.Errorf("want the environment first: wallet %s %s", names[0], word)
+			}
+			return unknownEnvironment(word)
+		}),
+	}
+	root.Long = root.Short + ".\n\nThe environment comes first: wallet " + names[0] + " deploy. What can be done with one:\n\n" + list(some)
+	root.PersistentFlags().StringVar(&p.root, "root", "", "the repository's root `directory` (default: the one around the working directory)")
+	for _, name := range names {
+		root.AddCommand(p.environment(name))
+	}
+	root.AddCommand(some)
+	return root
+}
+
+// environments are their names, in config's order.
+func environments() []string {
+	var names []string
+	for _, env := range config.All() {
+		names = append(names, env.Name)
+	}
+	return names
+}
+
+func unknownEnvironment(name string) error {
+	return fmt.Errorf("unknown environment %q (known: %s)", name, strings.Join(environments(), ", "))
+}
+
+// noWord refuses a word that chooses no command.
+func noWord(refuse func(word string) error) cobra.PositionalArgs {
+	return func(_ *cobra.Command, words []string) error {
+		if len(words) == 0 {
+			return nil
+		}
+		return refuse(words[0])
+	}
+}
+
+// list are the commands below one, for a help text.
+func list(command *cobra.Command) string {
+	var lines []string
+	for _, below := range command.Commands() {
+		lines = append(lines, fmt.Sprintf("  %-11s %s", below.Name(), below.Short))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// environment makes the commands of one environment.
+func (p *program) environment(name string) *cobra.Command {
+	command := &cobra.Command{
+		Use: name, Short: "What can be done with " + name,
+		Args: noWord(func(word string) error {
+			return fmt.Errorf("unknown command %q (wallet %s --help lists them)", word, name)
+		}),
+	}
+	for _, verb := range verbs {
+		command.AddCommand(verb(&scope{program: p, name: name}))
+	}
+	return command
+}
+
+// directory is the repository's root.
+func (p *program) directory() (string, error) {
+	if p.root != "" {
+		return filepath.Abs(p.root)
+	}
+	at, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := at; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "cdk.json")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("--root: no repository around %s: want the directory that holds cdk.json", at)
+		}
+	}
+}
+
+// scope is one environment, and the flags that several verbs have.
+type scope struct {
+	*program
+	name          string
+	cdk, imageTag string
+	asCaller, yes bool
+	dryRun        bool
+	wait          time.Duration
+	stacks        []string
+}
+
+// task is a verb: how it is called, what its help says, and how it may end.
+type task struct {
+	use, short, long string
+	statuses         []exit.Status
+	// judge says all that is wrong with the flags, before anything is asked or read.
+	judge func() error
+	// unasked says that a run puts no question to anybody.
+	unasked func() bool
+}
+
+// command makes a verb of a task.
+func (s *scope) command(t task, run func(context.Context, *delivery.Session) error) *cobra.Command {
+	command := &cobra.Command{
+		Use: t.use, Short: t.short, Args: cobra.NoArgs,
+		Long: t.short + ".\n\n" + strings.TrimSpace(t.long) + "\n\n" + exit.Explain(t.statuses...),
+	}
+	command.PreRunE = func(*cobra.Command, []string) error {
+		problems := []error{s.judge(command, t)}
+		if t.judge != nil {
+			problems = append(problems, t.judge())
+		}
+		return errors.Join(problems...)
+	}
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		session, err := s.session(command.Context(), command.OutOrStdout())
+		if err != nil {
+			return err
+		}
+		return run(command.Context(), session)
+	}
+	command.Flags().StringVar(&s.cdk, "cdk", "", "the CDK CLI's `path` (default: the pinned one in node_modules)")
+	command.Flags().BoolVar(&s.asCaller, "as-caller", false, "read with your own permissions, not through the bootstrap's lookup role")
+	return command
+}
+
+// judge says what is wrong with the environment and with the shared flags.
+func (s *scope) judge(command *cobra.Command, t task) error {
+	_, err := delivery.Select(s.name, s.imageTag)
+	if !slices.Contains(environments(), s.name) {
+		err = unknownEnvironment(s.name)
+	}
+	problems := []error{err}
+	if s.wait < 0 {
+		problems = append(problems, fmt.Errorf("--wait: want 0s or more, got %s", s.wait))
+	}
+	if command.Flag("yes") != nil && !s.terminal && !s.yes && !s.dryRun && (t.unasked == nil || !t.unasked()) {
+		problems = append(problems, errors.New("nobody can be asked without a terminal: add --yes"))
+	}
+	return errors.Join(problems...)
+}
+
+// session opens the environment.
+func (s *scope) session(ctx context.Context, out io.Writer) (*delivery.Session, error) {
+	env, err := delivery.Select(s.name, s.imageTag)
+	if err != nil {
+		return nil, err
+	}
+	root, err := s.directory()
+	if err != nil {
+		return nil, err
+	}
+	cdk := s.cdk
+	if cdk == "" {
+		cdk = filepath.Join(root, "node_modules", ".bin", "cdk")
+	}
+	session, err := delivery.NewSession(ctx, env,
+		delivery.Console{Out: out, In: bufio.NewReader(s.in), Terminal: s.terminal},
+		delivery.CDK{Path: cdk, Dir: root, Out: out}, s.asCaller)
+	if err != nil {
+		return nil, err
+	}
+	session.Wait = s.wait
+	return session, nil
+}
+
+// The flags that several verbs have.
+
+func (s *scope) takesImageTag(command *cobra.Command) {
+	command.Flags().StringVar(&s.imageTag, "image-tag", "", "the release's `tag` (default: Site.ImageTag)")
+}
+
+func (s *scope) takesYes(command *cobra.Command) {
+	command.Flags().BoolVar(&s.yes, "yes", false, "do not ask")
+}
+
+func (s *scope) takesDryRun(command *cobra.Command) {
+	command.Flags().BoolVar(&s.dryRun, "dry-run", false, "look, show what would be done, and change nothing")
+}
+
+func (s *scope) takesWait(command *cobra.Command) {
+	command.Flags().DurationVar(&s.wait, "wait", 0, "how long to wait for what CloudFormation does already, such as 1h")
+}
+
+func (s *scope) takesStacks(command *cobra.Command) {
+	command.Flags().StringSliceVar(&s.stacks, "stack", nil, "only this `stack`; may be repeated")
+}
+
+// absolute makes paths independent of the working directory: the CDK CLI runs in the
+// repository's root, wherever this was called.
+func absolute(paths ...*string) error {
+	for _, path := range paths {
+		if *path == "" {
+			continue
+		}
+		made, err := filepath.Abs(*path)
+		if err != nil {
+			return err
+		}
+		*path = made
+	}
+	return nil
+}
+
+// exclusive is [cli.Exclusive] of several groups of flags.
+func exclusive(command *cobra.Command, groups ...[]string) error {
+	var problems []error
+	for _, names := range groups {
+		problems = append(problems, cli.Exclusive(command, names...))
+	}
+	return errors.Join(problems...)
+}

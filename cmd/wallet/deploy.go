@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"wallet-infra/internal/delivery"
+	"wallet-infra/internal/exit"
+)
+
+const deployHelp = `
+Looks first, at everything: the account, the bootstrap of both regions, the
+release's images, the state of each stack, the traffic, the alarm of an outage
+and the Fargate quota; and tells all problems at once. Then it synthesizes once,
+shows the difference, asks, and deploys stack by stack in the order of their
+references, from that one synthesis.
+
+A first deployment runs with --image-tag none, which makes everything but the
+tasks; then push the release's images and deploy with their tag.
+
+For a review: --prepare NAME makes a change set of that name for each stack, and
+a manifest; --execute MANIFEST executes exactly those, or refuses. --output DIR keeps
+the synthesis, and --assembly DIR deploys it as it is.
+
+It may be run again after any interruption and goes on where it was.`
+
+func newDeploy(s *scope) *cobra.Command {
+	var options delivery.DeployOptions
+	var prepare, execute, tested string
+	var command *cobra.Command
+	command = s.command(task{
+		use: "deploy", short: "Deploy an environment", long: deployHelp,
+		statuses: []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Stale, exit.Failed, exit.Interrupted},
+		judge: func() error {
+			problem := exclusive(command, []string{"prepare", "execute", "dry-run"}, []string{"execute", "image-tag"},
+				[]string{"execute", "stack"}, []string{"execute", "output", "assembly"})
+			if prepare != "" {
+				problem = errors.Join(problem, delivery.CheckChangeSetName(prepare))
+			}
+			return problem
+		},
+	}, func(ctx context.Context, session *delivery.Session) error {
+		options.ImageTag, options.Yes, options.DryRun, options.Stacks = s.imageTag, s.yes, s.dryRun, s.stacks
+		if err := absolute(&options.Assembly, &options.Output, &execute); err != nil {
+			return err
+		}
+		if tested != "" {
+			var err error
+			if options.Tested, err = delivery.ReadImages(tested); err != nil {
+				return fmt.Errorf("--tested: %w", err)
+			}
+		}
+		switch {
+		case execute != "":
+			return session.Execute(ctx, execute, options)
+		case prepare != "":
+			return session.Prepare(ctx, prepare, options)
+		}
+		return session.Deploy(ctx, options)
+	})
+	s.takesImageTag(command)
+	s.takesYes(command)
+	s.takesDryRun(command)
+	s.takesWait(command)
+	s.takesStacks(command)
+	flags := command.Flags()
+	flags.StringVar(&options.Assembly, "assembly", "", "deploy the synthesis in this `directory` as it is")
+	flags.StringVar(&options.Output, "output", "", "keep the synthesis in this new `directory`")
+	flags.StringVar(&tested, "tested", "", "refuse images other than those of this `file`, images.json of another environment's --output")
+	flags.BoolVar(&options.Force, "force", false, "ask CloudFormation also where a template did not change")
+	flags.BoolVar(&options.DespiteOutage, "despite-outage", false, "deploy although the wallet, or a secret's copy, is down: this deployment is the remedy")
+	flags.StringVar(&prepare, "prepare", "", "only make change sets of this `name`, and a manifest")
+	flags.StringVar(&execute, "execute", "", "execute the change sets of this `manifest`")
+	return command
+}
+
+func newDestroy(s *scope) *cobra.Command {
+	command := s.command(task{
+		use: "destroy", short: "Remove an environment", long: `
+Lists what stays and what is lost, asks, and removes the stacks last one first.
+A protected environment needs a person at a terminal who confirms twice; its
+protections are switched off stack by stack, just before each goes. Nothing is
+emptied: what keeps its data is named, and yours to remove.`,
+		statuses: []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Failed, exit.Interrupted},
+		judge: func() error {
+			if env, err := delivery.Select(s.name, ""); err == nil && env.Protected && !s.terminal && !s.dryRun {
+				return fmt.Errorf("%s is protected: it is removed by a person at a terminal alone, who confirms twice (--yes is not enough)", s.name)
+			}
+			return nil
+		},
+	}, func(ctx context.Context, session *delivery.Session) error {
+		return session.Destroy(ctx, delivery.DestroyOptions{Yes: s.yes, DryRun: s.dryRun, Stacks: s.stacks})
+	})
+	s.takesYes(command)
+	s.takesDryRun(command)
+	s.takesWait(command)
+	s.takesStacks(command)
+	return command
+}
