@@ -16,6 +16,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/cli"
+	"wallet-infra/internal/console"
 	"wallet-infra/internal/delivery"
 	"wallet-infra/internal/exit"
 )
@@ -203,7 +204,7 @@ func (s *scope) session(ctx context.Context, out io.Writer) (*delivery.Session, 
 		cdk = filepath.Join(root, "node_modules", ".bin", "cdk")
 	}
 	session, err := delivery.NewSession(ctx, env,
-		delivery.Console{Out: out, In: bufio.NewReader(s.in), Terminal: s.terminal},
+		console.Console{Out: out, In: bufio.NewReader(s.in), Terminal: s.terminal},
 		delivery.CDK{Path: cdk, Dir: root, Out: out}, s.asCaller)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/console"
 )
 
 // This file asks for what a template cannot say and CloudFormation finds out late:
@@ -22,12 +24,12 @@ import (
 
 // checkAccount asks for those of the stacks that are to be deployed, in the regions
 // that may be asked.
-func (s *Session) checkAccount(ctx context.Context, ready readied, regions []string, f *findings) {
+func (s *Session) checkAccount(ctx context.Context, ready readied, regions []string, f *console.Findings) {
 	for _, stack := range ready.selected {
 		if !slices.Contains(regions, stack.Region) {
 			continue
 		}
-		if stack.Region == s.Env.Primary.Name && s.Env.DR.Mode == config.DRStandby && ready.seen[stack.Name].exists() {
+		if stack.Region == s.Env.Primary.Name && s.Env.DR.Mode == config.DRStandby && ready.seen[stack.Name].Exists() {
 			for _, resource := range stack.Template.OfType("AWS::RDS::DBCluster") {
 				if version, pinned := resource.Properties["EngineVersion"].(string); pinned {
 					s.checkPatch(ctx, version, f)
@@ -35,10 +37,10 @@ func (s *Session) checkAccount(ctx context.Context, ready readied, regions []str
 			}
 		}
 		for _, resource := range stack.Template.OfType("AWS::ECR::ReplicationConfiguration") {
-			s.checkReplication(ctx, stack, resource, ready.seen[stack.Name].exists(), f)
+			s.checkReplication(ctx, stack, resource, ready.seen[stack.Name].Exists(), f)
 		}
 		for _, resource := range stack.Template.OfType("AWS::Grafana::Workspace") {
-			s.checkGrafana(ctx, stack, resource, ready.seen[stack.Name].exists(), f)
+			s.checkGrafana(ctx, stack, resource, ready.seen[stack.Name].Exists(), f)
 		}
 	}
 }
@@ -47,11 +49,11 @@ func (s *Session) checkAccount(ctx context.Context, ready readied, regions []str
 // secondary does not have yet: RDS wants the secondary first ("Upgrading an Amazon Aurora
 // global database"), and the stack would be rolled back. A secondary that is detached
 // has none.
-func (s *Session) checkPatch(ctx context.Context, want string, f *findings) {
+func (s *Session) checkPatch(ctx context.Context, want string, f *console.Findings) {
 	has := func(region config.Region) (string, error) {
 		name := s.Env.Names().DatabaseClusterName(region)
-		answer, err := rds.NewFromConfig(s.account.reading(region.Name)).DescribeDBClusters(ctx, &rds.DescribeDBClustersInput{DBClusterIdentifier: &name})
-		if code(err) == "DBClusterNotFoundFault" || err == nil && len(answer.DBClusters) == 0 {
+		answer, err := rds.NewFromConfig(s.account.Reading(region.Name)).DescribeDBClusters(ctx, &rds.DescribeDBClustersInput{DBClusterIdentifier: &name})
+		if account.Code(err) == "DBClusterNotFoundFault" || err == nil && len(answer.DBClusters) == 0 {
 			return want, nil
 		}
 		if err != nil {
@@ -69,9 +71,9 @@ func (s *Session) checkPatch(ctx context.Context, want string, f *findings) {
 	}
 	switch {
 	case err != nil:
-		f.problem("the versions of the database: %s", explain(err))
+		f.Problem("the versions of the database: %s", account.Explain(err))
 	case secondary != want:
-		f.problem("the primary database would get %s while the standby has %s, and RDS wants the standby first: docs/DEPLOYMENT.md#upgrades-of-aurora", want, secondary)
+		f.Problem("the primary database would get %s while the standby has %s, and RDS wants the standby first: docs/DEPLOYMENT.md#upgrades-of-aurora", want, secondary)
 	}
 }
 
@@ -80,10 +82,10 @@ func (s *Session) checkPatch(ctx context.Context, want string, f *findings) {
 // (docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecr-replicationconfiguration.html).
 // One that copies this environment's repositories alone is its own, unless the stack is
 // still to be made.
-func (s *Session) checkReplication(ctx context.Context, stack cfn.Stack, _ cfn.Resource, exists bool, f *findings) {
-	answer, err := ecr.NewFromConfig(s.account.reading(stack.Region)).DescribeRegistry(ctx, &ecr.DescribeRegistryInput{})
+func (s *Session) checkReplication(ctx context.Context, stack cfn.Stack, _ cfn.Resource, exists bool, f *console.Findings) {
+	answer, err := ecr.NewFromConfig(s.account.Reading(stack.Region)).DescribeRegistry(ctx, &ecr.DescribeRegistryInput{})
 	if err != nil {
-		f.problem("the replication of images in %s: %s", stack.Region, explain(err))
+		f.Problem("the replication of images in %s: %s", stack.Region, account.Explain(err))
 		return
 	}
 	if answer.ReplicationConfiguration == nil {
@@ -94,7 +96,7 @@ func (s *Session) checkReplication(ctx context.Context, stack cfn.Stack, _ cfn.R
 			return aws.ToString(filter.Filter) != s.Env.Names().Prefix()
 		})
 		if !exists || foreign || len(rule.RepositoryFilters) == 0 {
-			f.problem("ECR replicates images of %s already by a configuration that %s did not make, and an account has one for each region: "+
+			f.Problem("ECR replicates images of %s already by a configuration that %s did not make, and an account has one for each region: "+
 				"see aws ecr describe-registry --region %s, and remove it there or give this environment an account of its own", stack.Region, stack.Name, stack.Region)
 			return
 		}
@@ -103,14 +105,14 @@ func (s *Session) checkReplication(ctx context.Context, stack cfn.Stack, _ cfn.R
 
 // checkGrafana looks whether AWS offers the version: the strings come from ListVersions
 // alone. A workspace that runs one that is no longer offered goes on.
-func (s *Session) checkGrafana(ctx context.Context, stack cfn.Stack, workspace cfn.Resource, exists bool, f *findings) {
+func (s *Session) checkGrafana(ctx context.Context, stack cfn.Stack, workspace cfn.Resource, exists bool, f *console.Findings) {
 	want := fmt.Sprint(workspace.Properties["GrafanaVersion"])
-	pages := grafana.NewListVersionsPaginator(grafana.NewFromConfig(s.account.reading(stack.Region)), &grafana.ListVersionsInput{})
+	pages := grafana.NewListVersionsPaginator(grafana.NewFromConfig(s.account.Reading(stack.Region)), &grafana.ListVersionsInput{})
 	var offered []string
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			f.problem("the versions of Managed Grafana in %s: %s", stack.Region, explain(err))
+			f.Problem("the versions of Managed Grafana in %s: %s", stack.Region, account.Explain(err))
 			return
 		}
 		offered = append(offered, page.GrafanaVersions...)
@@ -118,30 +120,30 @@ func (s *Session) checkGrafana(ctx context.Context, stack cfn.Stack, workspace c
 	switch {
 	case slices.Contains(offered, want):
 	case exists:
-		f.note("Managed Grafana no longer offers version %s in %s (it offers %s); the workspace goes on if it has it", want, stack.Region, strings.Join(offered, ", "))
+		f.Note("Managed Grafana no longer offers version %s in %s (it offers %s); the workspace goes on if it has it", want, stack.Region, strings.Join(offered, ", "))
 	default:
-		f.problem("Managed Grafana does not offer version %s in %s: set Observability.GrafanaVersion to one of %s", want, stack.Region, strings.Join(offered, ", "))
+		f.Problem("Managed Grafana does not offer version %s in %s: set Observability.GrafanaVersion to one of %s", want, stack.Region, strings.Join(offered, ", "))
 	}
 }
 
 // checkCollector looks for the telemetry collector in a region's own registry. No task
 // starts without it: a failed pull is the task's end, although the container is not
 // essential.
-func (s *Session) checkCollector(ctx context.Context, region string, f *findings) {
+func (s *Session) checkCollector(ctx context.Context, region string, f *console.Findings) {
 	repository, digest := s.Env.Names().CollectorRepository(), s.Env.Service.CollectorDigest()
-	_, err := ecr.NewFromConfig(s.account.reading(region)).DescribeImages(ctx, &ecr.DescribeImagesInput{
+	_, err := ecr.NewFromConfig(s.account.Reading(region)).DescribeImages(ctx, &ecr.DescribeImagesInput{
 		RepositoryName: &repository, ImageIds: []types.ImageIdentifier{{ImageDigest: &digest}},
 	})
 	switch {
 	case err == nil:
-	case code(err) == "ImageNotFoundException" && region != s.Env.Primary.Name:
-		f.problem("%s has no image %s in %s: ECR copies only what is pushed after the copy was set up; wait some minutes after scripts/collector.sh, or delete it in %s and run it again",
+	case account.Code(err) == "ImageNotFoundException" && region != s.Env.Primary.Name:
+		f.Problem("%s has no image %s in %s: ECR copies only what is pushed after the copy was set up; wait some minutes after scripts/collector.sh, or delete it in %s and run it again",
 			repository, digest, region, s.Env.Primary.Name)
-	case code(err) == "ImageNotFoundException":
-		f.problem("%s has no image %s in %s: scripts/collector.sh %s", repository, digest, region, s.Env.Name)
-	case code(err) == "RepositoryNotFoundException":
-		f.problem("the repository %s does not exist in %s: deploy without an image first (scripts/deploy.sh %s --image-tag none), and then run scripts/collector.sh %s", repository, region, s.Env.Name, s.Env.Name)
+	case account.Code(err) == "ImageNotFoundException":
+		f.Problem("%s has no image %s in %s: scripts/collector.sh %s", repository, digest, region, s.Env.Name)
+	case account.Code(err) == "RepositoryNotFoundException":
+		f.Problem("the repository %s does not exist in %s: deploy without an image first (scripts/deploy.sh %s --image-tag none), and then run scripts/collector.sh %s", repository, region, s.Env.Name, s.Env.Name)
 	default:
-		f.problem("image %s@%s in %s: %s", repository, digest, region, explain(err))
+		f.Problem("image %s@%s in %s: %s", repository, digest, region, account.Explain(err))
 	}
 }

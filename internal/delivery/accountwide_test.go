@@ -9,18 +9,20 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/console"
+	"wallet-infra/internal/stacks"
 )
 
 // look runs the checks of an account for a stack with one resource.
-func (w *world) look(region string, resource cfn.Resource, exists bool) findings {
+func (w *world) look(region string, resource cfn.Resource, exists bool) console.Findings {
 	w.t.Helper()
-	var found findings
+	var found console.Findings
 	_, err := w.run("", false, func(ctx context.Context, s *Session) error {
 		require.NoError(w.t, s.identify(ctx))
 		stack := cfn.Stack{Name: "wallet-staging-some", Region: region, Template: cfn.Template{Resources: map[string]cfn.Resource{"A": resource}}}
-		ready := readied{selected: []cfn.Stack{stack}, seen: map[string]live{}}
+		ready := readied{selected: []cfn.Stack{stack}, seen: map[string]stacks.Live{}}
 		if exists {
-			ready.seen[stack.Name] = live{Status: "UPDATE_COMPLETE"}
+			ready.seen[stack.Name] = stacks.Live{Status: "UPDATE_COMPLETE"}
 		}
 		s.checkAccount(ctx, ready, []string{"sa-east-1", "us-east-1"}, &found)
 		return nil
@@ -51,17 +53,17 @@ func TestAnAccountThatReplicatesItsImagesAlreadyIsNotGivenASecondConfiguration(t
 			w.replication = test.rules
 			found := w.look("sa-east-1", cfn.Resource{Type: "AWS::ECR::ReplicationConfiguration"}, test.exists)
 			if !test.refused {
-				assert.Empty(t, found.problems)
+				assert.Empty(t, found.Problems)
 				return
 			}
-			require.Len(t, found.problems, 1)
-			assert.Contains(t, found.problems[0], "aws ecr describe-registry --region sa-east-1")
+			require.Len(t, found.Problems, 1)
+			assert.Contains(t, found.Problems[0], "aws ecr describe-registry --region sa-east-1")
 		})
 	}
 	w := newWorld(t)
 	w.errors["ecr DescribeRegistry"] = "AccessDeniedException"
 	found := w.look("sa-east-1", cfn.Resource{Type: "AWS::ECR::ReplicationConfiguration"}, true)
-	assert.Len(t, found.problems, 1, "what cannot be asked is not good")
+	assert.Len(t, found.Problems, 1, "what cannot be asked is not good")
 }
 
 func TestAVersionOfGrafanaThatAWSDoesNotOfferIsKnownBeforeADeployment(t *testing.T) {
@@ -72,14 +74,14 @@ func TestAVersionOfGrafanaThatAWSDoesNotOfferIsKnownBeforeADeployment(t *testing
 
 	w.grafana = array{"12.4", "13.0"}
 	found := w.look("us-east-1", workspace, false)
-	assert.Equal(t, []string{"Managed Grafana does not offer version 10.4 in us-east-1: set Observability.GrafanaVersion to one of 12.4, 13.0"}, found.problems)
+	assert.Equal(t, []string{"Managed Grafana does not offer version 10.4 in us-east-1: set Observability.GrafanaVersion to one of 12.4, 13.0"}, found.Problems)
 
 	found = w.look("us-east-1", workspace, true)
-	assert.Empty(t, found.problems, "a workspace outlives the offer of its version")
-	assert.Len(t, found.notes, 1)
+	assert.Empty(t, found.Problems, "a workspace outlives the offer of its version")
+	assert.Len(t, found.Notes, 1)
 
 	w.errors["grafana ListVersions"] = "AccessDeniedException"
-	assert.Len(t, w.look("us-east-1", workspace, false).problems, 1, "what cannot be asked is not good")
+	assert.Len(t, w.look("us-east-1", workspace, false).Problems, 1, "what cannot be asked is not good")
 }
 
 // A failed pull ends the task, although the collector is not essential.
@@ -120,14 +122,14 @@ func TestThePrimaryIsNotPatchedBeforeTheStandby(t *testing.T) {
 			w.engines = map[string]string{"sa-east-1": test.primary, "us-east-1": test.secondary}
 			env := config.Staging()
 			env.DR.Mode = config.DRStandby
-			var found findings
+			var found console.Findings
 			_, err := w.runIn(context.Background(), env, "", false, func(ctx context.Context, s *Session) error {
 				stack := cfn.Stack{Name: "data", Region: "sa-east-1", Template: cfn.Template{Resources: map[string]cfn.Resource{"A": cluster}}}
-				s.checkAccount(ctx, readied{selected: []cfn.Stack{stack}, seen: map[string]live{"data": {Status: "UPDATE_COMPLETE"}}}, []string{"sa-east-1", "us-east-1"}, &found)
+				s.checkAccount(ctx, readied{selected: []cfn.Stack{stack}, seen: map[string]stacks.Live{"data": {Status: "UPDATE_COMPLETE"}}}, []string{"sa-east-1", "us-east-1"}, &found)
 				return nil
 			})
 			require.NoError(t, err)
-			assert.Equal(t, test.refused, len(found.problems) == 1, found.problems)
+			assert.Equal(t, test.refused, len(found.Problems) == 1, found.Problems)
 		})
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
 )
@@ -60,7 +61,7 @@ func (s *Session) uploadedCode(ctx context.Context, stack cfn.Stack) ([]Prepared
 		}
 		answer, err := s.bucket(stack.Region).GetObject(ctx, &s3.GetObjectInput{Bucket: &asset.Bucket, Key: &asset.Key})
 		if err != nil {
-			return nil, fmt.Errorf("code %s: %s", asset.Key, explain(err))
+			return nil, fmt.Errorf("code %s: %s", asset.Key, account.Explain(err))
 		}
 		body, err := io.ReadAll(io.LimitReader(answer.Body, maxCode+1))
 		if err = errors.Join(err, answer.Body.Close()); err != nil {
@@ -81,7 +82,7 @@ func (s *Session) uploadedCode(ctx context.Context, stack cfn.Stack) ([]Prepared
 
 // bucket reads the bootstrap's bucket in a region.
 func (s *Session) bucket(region string) *s3.Client {
-	return s3.NewFromConfig(s.account.publishing(region), func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })
+	return s3.NewFromConfig(s.account.Publishing(region), func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })
 }
 
 // sameCode compares an uploaded body with the asset on disk, file by file.
@@ -175,7 +176,7 @@ func (s *Session) otherCode(ctx context.Context, stack cfn.Stack, reviewed []Pre
 	if len(want) == 0 {
 		return "", nil
 	}
-	resources, err := s.resources(ctx, stack.Region, stack.Name)
+	resources, err := s.stacks.Resources(ctx, stack.Region, stack.Name)
 	if err != nil {
 		return "", err
 	}
@@ -184,7 +185,7 @@ func (s *Session) otherCode(ctx context.Context, stack cfn.Stack, reviewed []Pre
 		if !known {
 			continue
 		}
-		answer, err := lambda.NewFromConfig(s.account.reading(stack.Region)).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: resource.PhysicalResourceId})
+		answer, err := lambda.NewFromConfig(s.account.Reading(stack.Region)).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: resource.PhysicalResourceId})
 		if err != nil {
 			return "", err
 		}
@@ -221,7 +222,7 @@ func (s *Session) otherImage(ctx context.Context, at place, reviewed []PreparedI
 	if index < 0 {
 		return "", nil
 	}
-	compute, err := s.describe(ctx, at.region, at.stack)
+	compute, err := s.stacks.Describe(ctx, at.region, at.stack)
 	if err != nil {
 		return "", err
 	}

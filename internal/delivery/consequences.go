@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/changes"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/schema"
@@ -31,12 +32,12 @@ func (s *Session) consequences(ctx context.Context, ready readied) (changes.Repo
 		if err := os.WriteFile(filepath.Join(after, stack.Name+".json"), stack.Raw, 0o600); err != nil {
 			return changes.Report{}, err
 		}
-		if !ready.seen[stack.Name].exists() {
+		if !ready.seen[stack.Name].Exists() {
 			continue
 		}
-		deployed, err := s.deployedBody(ctx, stack.Region, stack.Name)
+		deployed, err := s.stacks.Template(ctx, stack.Region, stack.Name, "")
 		if err != nil {
-			return changes.Report{}, fmt.Errorf("%s: %s", stack.Name, explain(err))
+			return changes.Report{}, fmt.Errorf("%s: %s", stack.Name, account.Explain(err))
 		}
 		if err := os.WriteFile(filepath.Join(before, stack.Name+".json"), deployed, 0o600); err != nil {
 			return changes.Report{}, err
@@ -79,11 +80,11 @@ func grave(report changes.Report) []string {
 
 // showConsequences says what the deployment does to what is deployed.
 func (s *Session) showConsequences(report changes.Report) error {
-	s.Console.say("what this does to what is deployed:")
+	s.Console.Say("what this does to what is deployed:")
 	if err := report.Text(s.Console.Out); err != nil {
 		return err
 	}
-	s.Console.list("not without a person, or an entry in "+changes.AcknowledgedFile+":", grave(report))
+	s.Console.List("not without a person, or an entry in "+changes.AcknowledgedFile+":", grave(report))
 	return nil
 }
 
@@ -93,10 +94,10 @@ func (s *Session) showConsequences(report changes.Report) error {
 func (s *Session) consent(ctx context.Context, question string, report changes.Report, yes bool) error {
 	count := len(grave(report))
 	if count == 0 {
-		return s.Console.approve(ctx, question, yes)
+		return s.Console.Approve(ctx, question, yes)
 	}
 	if !s.Console.Terminal {
 		return exit.With(exit.Refused, "%d changes, listed above, replace, leave behind or destroy what is deployed, or cannot be judged, and nobody acknowledged them: put them into %s with a reason and have that reviewed, or let a person deploy at a terminal (--yes is not enough); nothing was changed", count, changes.AcknowledgedFile)
 	}
-	return s.Console.confirm(ctx, fmt.Sprintf("%s\n%d changes, listed above, replace, leave behind or destroy what is deployed, or cannot be judged.", question, count), s.Env.Name)
+	return s.Console.Confirm(ctx, fmt.Sprintf("%s\n%d changes, listed above, replace, leave behind or destroy what is deployed, or cannot be judged.", question, count), s.Env.Name)
 }

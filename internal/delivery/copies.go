@@ -8,19 +8,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/console"
 )
 
 // checkCopies looks at the copies of secrets in other regions.
-func (s *Session) checkCopies(ctx context.Context, ready readied, despite bool, f *findings) {
+func (s *Session) checkCopies(ctx context.Context, ready readied, despite bool, f *console.Findings) {
 	for _, stack := range ready.selected {
 		secrets := replicatedSecrets(stack)
-		if len(secrets) == 0 || !ready.seen[stack.Name].exists() {
+		if len(secrets) == 0 || !ready.seen[stack.Name].Exists() {
 			continue
 		}
-		deployed, err := s.resources(ctx, stack.Region, stack.Name)
+		deployed, err := s.stacks.Resources(ctx, stack.Region, stack.Name)
 		if err != nil {
-			f.problem("%s: %s", stack.Name, explain(err))
+			f.Problem("%s: %s", stack.Name, account.Explain(err))
 			continue
 		}
 		for _, resource := range deployed {
@@ -44,21 +46,21 @@ func replicatedSecrets(stack cfn.Stack) []string {
 
 // checkSecret refuses to go on while a copy of a secret is out of date: the standby's
 // password is then dead. A deployment may be the remedy, and is told so.
-func (s *Session) checkSecret(ctx context.Context, stack cfn.Stack, secret string, despite bool, f *findings) {
-	answer, err := secretsmanager.NewFromConfig(s.account.reading(stack.Region)).DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
+func (s *Session) checkSecret(ctx context.Context, stack cfn.Stack, secret string, despite bool, f *console.Findings) {
+	answer, err := secretsmanager.NewFromConfig(s.account.Reading(stack.Region)).DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret})
 	if err != nil {
-		f.problem("the copies of secret %s: %s", secret, explain(err))
+		f.Problem("the copies of secret %s: %s", secret, account.Explain(err))
 		return
 	}
 	for _, copied := range answer.ReplicationStatus {
 		switch {
 		case copied.Status == types.StatusTypeInSync:
 		case copied.Status == types.StatusTypeInProgress:
-			f.note("the copy of secret %s in %s is being made", secret, aws.ToString(copied.Region))
+			f.Note("the copy of secret %s in %s is being made", secret, aws.ToString(copied.Region))
 		case despite:
-			f.note("the copy of secret %s in %s is %s: %s", secret, aws.ToString(copied.Region), copied.Status, aws.ToString(copied.StatusMessage))
+			f.Note("the copy of secret %s in %s is %s: %s", secret, aws.ToString(copied.Region), copied.Status, aws.ToString(copied.StatusMessage))
 		default:
-			f.problem("the copy of secret %s in %s is %s (%s): the standby could not sign in. When the cause is mended: aws secretsmanager replicate-secret-to-regions --region %s --secret-id %s --force-overwrite-replica-secret --add-replica-regions Region=%s,KmsKeyId=KEY; if this deployment is the remedy, add --despite-outage",
+			f.Problem("the copy of secret %s in %s is %s (%s): the standby could not sign in. When the cause is mended: aws secretsmanager replicate-secret-to-regions --region %s --secret-id %s --force-overwrite-replica-secret --add-replica-regions Region=%s,KmsKeyId=KEY; if this deployment is the remedy, add --despite-outage",
 				secret, aws.ToString(copied.Region), copied.Status, aws.ToString(copied.StatusMessage), stack.Region, secret, aws.ToString(copied.Region))
 		}
 	}

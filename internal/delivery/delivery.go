@@ -13,46 +13,23 @@ import (
 	"time"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/exit"
+	"wallet-infra/internal/account"
+	"wallet-infra/internal/console"
+	"wallet-infra/internal/stacks"
 )
-
-// refused is a Failure of AWS's before anything was changed.
-func refused(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return exit.With(exit.Interrupted, "interrupted: nothing was changed")
-	}
-	return exit.With(exit.Refused, "%s", explain(err))
-}
 
 // Session is one command's view of one environment.
 type Session struct {
 	Env     config.Environment
-	Console Console
+	Console console.Console
 	CDK     CDK
 	// Wait is how long an operation of somebody else on a stack is waited for.
-	Wait time.Duration
-	// Sleep waits, or ends early with the context's error.
-	Sleep func(context.Context, time.Duration) error
-
-	// Now is the time.
-	Now func() time.Time
-
-	account *account
+	Wait    time.Duration
+	account *account.Account
+	stacks  stacks.Reader
 	held    bool // this command has the environment's lock
 	// runCDK runs a command of CDK, the real one outside of tests.
 	runCDK func(ctx context.Context, arguments ...string) error
-}
-
-// Sleep waits for a while, or until the context ends.
-func Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // Select is the environment of that name with the image tag in place of its
@@ -75,4 +52,24 @@ func interrupted(ctx context.Context) bool { return ctx.Err() != nil }
 // the command's own, and not for long.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+}
+
+// NewSession opens an environment's account, without asking it anything yet.
+// asCaller reads with the caller's own permissions and not through the lookup
+// role.
+func NewSession(ctx context.Context, env config.Environment, to console.Console, cdk CDK, asCaller bool) (*Session, error) {
+	opened, err := account.Open(ctx, env, asCaller)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{Env: env, Console: to, CDK: cdk, account: opened, stacks: stacks.NewReader(opened), runCDK: cdk.run}, nil
+}
+
+// identify signs in, and says who did.
+func (s *Session) identify(ctx context.Context) error {
+	who, err := s.account.SignIn(ctx)
+	if err == nil {
+		s.Console.Say("account %s, as %s", s.Env.Site.Account, who)
+	}
+	return err
 }

@@ -11,14 +11,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/changes"
+	"wallet-infra/internal/console"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/progress"
+	"wallet-infra/internal/stacks"
 )
 
 // DeployOptions are the choices of one deployment.
@@ -68,7 +68,7 @@ func (s *Session) Deploy(ctx context.Context, options DeployOptions) error {
 		return err
 	}
 	if options.DryRun {
-		s.Console.say("dry run: nothing was changed")
+		s.Console.Say("dry run: nothing was changed")
 		if options.Output == "" {
 			return nil
 		}
@@ -99,14 +99,14 @@ func (s *Session) sameImages(ready readied, given string) error {
 	path := filepath.Join(given, imagesName)
 	seen, err := ReadImages(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		s.Console.say("%s is not there: whether the images are those of the review is not known", path)
+		s.Console.Say("%s is not there: whether the images are those of the review is not known", path)
 		return nil
 	}
 	if err != nil {
 		return exit.With(exit.Refused, "%w", err)
 	}
 	if moved := movedImages(ready.images, seen, true, "in the review"); len(moved) > 0 {
-		s.Console.list("other images than in the review:", moved)
+		s.Console.List("other images than in the review:", moved)
 		return exit.With(exit.Stale, "%d images are others than in the review; nothing was changed", len(moved))
 	}
 	return nil
@@ -116,9 +116,9 @@ func (s *Session) sameImages(ready readied, given string) error {
 type readied struct {
 	Assembly
 	selected []cfn.Stack
-	seen     map[string]live // the selected stacks, by name
-	report   changes.Report  // what the templates do to what is deployed
-	images   []PreparedImage // of the release
+	seen     map[string]stacks.Live // the selected stacks, by name
+	report   changes.Report         // what the templates do to what is deployed
+	images   []PreparedImage        // of the release
 }
 
 // prepareDeployment does all that comes before a change: synthesis, credentials,
@@ -129,7 +129,7 @@ func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) 
 	if err != nil {
 		return ready, err
 	}
-	selected, err := pick(synthesis.Stacks, options.Stacks)
+	selected, err := stacks.Pick(synthesis.Stacks, options.Stacks)
 	if err != nil {
 		return ready, err
 	}
@@ -141,7 +141,7 @@ func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) 
 		return ready, err
 	}
 	defer progress.Doing(ctx, "looking at account %s", s.Env.Site.Account)()
-	var found findings
+	var found console.Findings
 	s.checkAssembly(ready, &found)
 	usable := s.checkBootstrap(ctx, synthesis, &found)
 	if len(usable) == len(s.regions()) {
@@ -149,7 +149,7 @@ func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) 
 		s.checkNeeds(ctx, synthesis, selected, &found)
 		s.checkCopies(ctx, ready, options.DespiteOutage, &found)
 		if ready.report, err = s.consequences(ctx, ready); err != nil {
-			found.problem("what changes could not be judged: %s", err)
+			found.Problem("what changes could not be judged: %s", err)
 		}
 		for _, place := range s.services() {
 			s.checkTraffic(ctx, place, ready, options.DespiteOutage, &found)
@@ -161,33 +161,19 @@ func (s *Session) prepareDeployment(ctx context.Context, options DeployOptions) 
 	ready.images = s.checkImages(ctx, ready, usable, &found)
 	if options.Tested != nil {
 		for _, moved := range movedImages(ready.images, options.Tested, false, "where it was tested") {
-			found.problem("not the image that was tested: %s", moved)
+			found.Problem("not the image that was tested: %s", moved)
 		}
 	}
 	s.checkAccount(ctx, ready, usable, &found)
 	s.checkQuota(ctx, usable, &found)
-	return ready, s.conclude(ctx, found)
-}
-
-// conclude prints the notes, and fails with every problem at once.
-func (s *Session) conclude(ctx context.Context, found findings) error {
-	if interrupted(ctx) {
-		return exit.With(exit.Interrupted, "interrupted while looking: nothing was changed")
-	}
-	s.Console.list("noticed:", found.notes)
-	if len(found.problems) > 0 {
-		s.Console.list("problems:", found.problems)
-		return exit.With(exit.Refused, "%d problems, all listed above; nothing was changed", len(found.problems))
-	}
-	s.Console.say("checks passed")
-	return nil
+	return ready, s.Console.Conclude(ctx, found)
 }
 
 // checkAssembly refuses a given synthesis of another release.
-func (s *Session) checkAssembly(ready readied, f *findings) {
+func (s *Session) checkAssembly(ready readied, f *console.Findings) {
 	for _, place := range s.services() {
 		if compute, known := ready.find(place.stack); known && !s.holdsRelease(compute) {
-			f.problem("%s was not synthesized with image tag %s", ready.Dir, s.Env.Site.ImageTag)
+			f.Problem("%s was not synthesized with image tag %s", ready.Dir, s.Env.Site.ImageTag)
 			return
 		}
 	}
@@ -231,10 +217,10 @@ func (s *Session) broken(ctx context.Context, what string, err error) error {
 // deployAll deploys one stack after the other from the one synthesis.
 func (s *Session) deployAll(ctx context.Context, ready readied, force bool) error {
 	var done []string
-	after := map[string]live{} // the stacks that this run deployed
+	after := map[string]stacks.Live{} // the stacks that this run deployed
 	for i, stack := range ready.selected {
-		at := fmt.Sprintf("[%d/%d] %s (%s, %s)", i+1, len(ready.selected), short(stack), stack.Name, stack.Region)
-		s.Console.say("%s: begins", at)
+		at := fmt.Sprintf("[%d/%d] %s (%s, %s)", i+1, len(ready.selected), stacks.Short(stack), stack.Name, stack.Region)
+		s.Console.Say("%s: begins", at)
 		if err := ready.intact(stack); err != nil {
 			return s.halted(ready.selected[i:], done, err)
 		}
@@ -254,32 +240,32 @@ func (s *Session) deployAll(ctx context.Context, ready readied, force bool) erro
 		if err := s.runWatched(ctx, stack, arguments); err != nil {
 			return s.stopped(ctx, ready.selected[i:], done, err)
 		}
-		if after[stack.Name], err = s.describe(ctx, stack.Region, stack.Name); err != nil {
+		if after[stack.Name], err = s.stacks.Describe(ctx, stack.Region, stack.Name); err != nil {
 			return s.stopped(ctx, ready.selected[i:], done, err)
 		}
-		s.Console.say("%s: %s after %s", at, after[stack.Name].Status, time.Since(started).Round(time.Second))
-		done = append(done, short(stack))
+		s.Console.Say("%s: %s after %s", at, after[stack.Name].Status, time.Since(started).Round(time.Second))
+		done = append(done, stacks.Short(stack))
 	}
 	return nil
 }
 
 // halted tells where a deployment ended before it touched a stack.
 func (s *Session) halted(left []cfn.Stack, done []string, cause error) error {
-	s.Console.list("deployed:", done)
+	s.Console.List("deployed:", done)
 	var rest []string
 	for _, stack := range left {
-		rest = append(rest, short(stack))
+		rest = append(rest, stacks.Short(stack))
 	}
-	s.Console.list("not begun:", rest)
+	s.Console.List("not begun:", rest)
 	return cause
 }
 
 // goesFirst says that the stack never stood whole: what stands is then kept when
 // something fails, because retained resources with fixed names would stop the
 // second attempt after a rollback.
-func (s *Session) goesFirst(ctx context.Context, stack cfn.Stack, found live) (bool, error) {
-	verdict, _, err := s.judge(ctx, stack, found)
-	return verdict == goOnFirst, err
+func (s *Session) goesFirst(ctx context.Context, stack cfn.Stack, found stacks.Live) (bool, error) {
+	verdict, _, err := s.stacks.Judge(ctx, stack, found)
+	return verdict == stacks.Create, err
 }
 
 // stopped tells where a deployment ended early and how it goes on.
@@ -287,57 +273,40 @@ func (s *Session) stopped(ctx context.Context, left []cfn.Stack, done []string, 
 	looking, cancel := afterwards(ctx)
 	defer cancel()
 	at := left[0]
-	s.Console.list("deployed:", done)
+	s.Console.List("deployed:", done)
 	var rest []string
 	for _, stack := range left[1:] {
-		rest = append(rest, short(stack))
+		rest = append(rest, stacks.Short(stack))
 	}
-	s.Console.list("not begun:", rest)
-	found, err := s.describe(looking, at.Region, at.Name)
+	s.Console.List("not begun:", rest)
+	found, err := s.stacks.Describe(looking, at.Region, at.Name)
 	switch {
 	case err != nil:
-		s.Console.say("%s could not be looked at: %s", at.Name, explain(err))
+		s.Console.Say("%s could not be looked at: %s", at.Name, account.Explain(err))
 	case found.Status == "":
-		s.Console.say("%s does not exist", at.Name)
+		s.Console.Say("%s does not exist", at.Name)
 	default:
-		s.Console.say("%s is %s %s", at.Name, found.Status, found.Reason)
-		s.Console.list("its events:", s.failures(looking, at))
-		if verdict, advice, err := s.judge(looking, at, found); err == nil && verdict != goOn && advice != "" {
-			s.Console.say("%s", advice)
+		s.Console.Say("%s is %s %s", at.Name, found.Status, found.Reason)
+		s.Console.List("its events:", s.stacks.Failures(looking, at))
+		if verdict, advice, err := s.stacks.Judge(looking, at, found); err == nil && verdict != stacks.Update && advice != "" {
+			s.Console.Say("%s", advice)
 		}
 	}
 	if why := s.outOfPause(looking, at, found); why != nil && !interrupted(ctx) {
 		return why
 	}
 	if interrupted(ctx) {
-		return exit.With(exit.Interrupted, "interrupted at %s: CloudFormation ends by itself what it began there. The same command goes on from there (with --wait 1h it waits for that first)", short(at))
+		return exit.With(exit.Interrupted, "interrupted at %s: CloudFormation ends by itself what it began there. The same command goes on from there (with --wait 1h it waits for that first)", stacks.Short(at))
 	}
-	return exit.With(exit.Failed, "%s failed (%w). Correct the cause and run the same command: it goes on from there", short(at), cause)
-}
-
-// failures are the latest failed events of a stack, oldest first.
-func (s *Session) failures(ctx context.Context, stack cfn.Stack) []string {
-	answer, err := s.cloudFormation(stack.Region).DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &stack.Name})
-	if err != nil {
-		return []string{explain(err)}
-	}
-	const most = 5
-	var found []string
-	for _, event := range answer.StackEvents {
-		if strings.HasSuffix(string(event.ResourceStatus), "_FAILED") && len(found) < most {
-			found = append(found, fmt.Sprintf("%s %s: %s", event.ResourceStatus, aws.ToString(event.LogicalResourceId), aws.ToString(event.ResourceStatusReason)))
-		}
-	}
-	slices.Reverse(found)
-	return found
+	return exit.With(exit.Failed, "%s failed (%w). Correct the cause and run the same command: it goes on from there", stacks.Short(at), cause)
 }
 
 // printOutputs shows what the stacks say of themselves, which holds no secret.
-func (s *Session) printOutputs(ctx context.Context, stacks []cfn.Stack) {
-	for _, stack := range stacks {
-		found, err := s.describe(ctx, stack.Region, stack.Name)
+func (s *Session) printOutputs(ctx context.Context, of []cfn.Stack) {
+	for _, stack := range of {
+		found, err := s.stacks.Describe(ctx, stack.Region, stack.Name)
 		if err != nil {
-			s.Console.say("%s: %s", stack.Name, explain(err))
+			s.Console.Say("%s: %s", stack.Name, account.Explain(err))
 			continue
 		}
 		var lines []string
@@ -346,6 +315,6 @@ func (s *Session) printOutputs(ctx context.Context, stacks []cfn.Stack) {
 				lines = append(lines, key+" = "+found.Outputs[key])
 			}
 		}
-		s.Console.list(short(stack)+":", lines)
+		s.Console.List(stacks.Short(stack)+":", lines)
 	}
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,8 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/console"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/stacks"
 )
 
 // DestroyOptions are the choices of a removal.
@@ -25,7 +29,7 @@ type DestroyOptions struct {
 // removal is one stack that is to go.
 type removal struct {
 	stack cfn.Stack
-	found live
+	found stacks.Live
 	// kept and lost are the stateful resources that stay behind and that go, and
 	// others the number of the rest that go.
 	kept, lost []string
@@ -54,7 +58,7 @@ func (s *Session) Destroy(ctx context.Context, options DestroyOptions) error {
 	if err != nil {
 		return err
 	}
-	if _, err := pick(synthesis.Stacks, options.Stacks); err != nil {
+	if _, err := stacks.Pick(synthesis.Stacks, options.Stacks); err != nil {
 		return err
 	}
 	if err := s.identify(ctx); err != nil {
@@ -65,12 +69,12 @@ func (s *Session) Destroy(ctx context.Context, options DestroyOptions) error {
 		return err
 	}
 	if len(plan) == 0 {
-		s.Console.say("nothing of %s is deployed", s.Env.Name)
+		s.Console.Say("nothing of %s is deployed", s.Env.Name)
 		return nil
 	}
 	s.showRemoval(plan)
 	if options.DryRun {
-		s.Console.say("dry run: nothing was changed")
+		s.Console.Say("dry run: nothing was changed")
 		return nil
 	}
 	if err := s.confirmRemoval(ctx, options.Yes); err != nil {
@@ -82,32 +86,32 @@ func (s *Session) Destroy(ctx context.Context, options DestroyOptions) error {
 // confirmRemoval asks as often as the environment's protection demands.
 func (s *Session) confirmRemoval(ctx context.Context, yes bool) error {
 	if !s.Env.Protected {
-		return s.Console.approve(ctx, fmt.Sprintf("Remove %s from account %s? What is listed as lost is gone for good.", s.Env.Name, s.Env.Site.Account), yes)
+		return s.Console.Approve(ctx, fmt.Sprintf("Remove %s from account %s? What is listed as lost is gone for good.", s.Env.Name, s.Env.Site.Account), yes)
 	}
 	if !s.Console.Terminal {
 		return exit.With(exit.Refused, "%s is protected: it is removed by a person at a terminal alone, who confirms twice (--yes is not enough)", s.Env.Name)
 	}
-	if err := s.Console.confirm(ctx, "This environment is protected: it holds what customers own. First, its name.", s.Env.Name); err != nil {
+	if err := s.Console.Confirm(ctx, "This environment is protected: it holds what customers own. First, its name.", s.Env.Name); err != nil {
 		return err
 	}
-	return s.Console.confirm(ctx, "Second, that you mean this account and that what is listed as lost is gone for good.", "destroy "+s.Env.Site.Account)
+	return s.Console.Confirm(ctx, "Second, that you mean this account and that what is listed as lost is gone for good.", "destroy "+s.Env.Site.Account)
 }
 
 // planRemoval looks at every stack that is to go, last one first, and fails with
 // all that stands in the way.
 func (s *Session) planRemoval(ctx context.Context, synthesis Assembly, choices []string) ([]removal, error) {
-	selected, err := pick(synthesis.Stacks, choices)
+	selected, err := stacks.Pick(synthesis.Stacks, choices)
 	if err != nil {
 		return nil, err
 	}
 	selected = slices.Clone(selected)
 	slices.Reverse(selected)
-	var found findings
+	var found console.Findings
 	var plan []removal
 	for _, stack := range selected {
 		one, err := s.planOne(ctx, stack, &found)
 		if err != nil {
-			found.problem("%s: %s", stack.Name, explain(err))
+			found.Problem("%s: %s", stack.Name, account.Explain(err))
 			continue
 		}
 		if one.found.Status != "" {
@@ -115,33 +119,37 @@ func (s *Session) planRemoval(ctx context.Context, synthesis Assembly, choices [
 		}
 	}
 	s.checkConsumers(ctx, synthesis, selected, &found)
-	if err := s.conclude(ctx, found); err != nil {
+	if err := s.Console.Conclude(ctx, found); err != nil {
 		return nil, err
 	}
 	holdNetworks(plan)
 	return plan, nil
 }
 
-func (s *Session) planOne(ctx context.Context, stack cfn.Stack, f *findings) (removal, error) {
-	found, err := s.settled(ctx, stack)
+func (s *Session) planOne(ctx context.Context, stack cfn.Stack, f *console.Findings) (removal, error) {
+	found, err := s.stacks.Settled(ctx, s.Console, stack, s.Wait)
 	one := removal{stack: stack, found: found}
-	if err != nil || found.Status == "" || status(found) == types.StackStatusReviewInProgress { // the latter holds nothing
+	if err != nil || found.Status == "" || found.Status == types.StackStatusReviewInProgress { // the latter holds nothing
 		return one, err
 	}
-	if states[status(found)].verdict == wait {
-		f.problem("%s is %s: CloudFormation is at work; run this again when it has ended, or add --wait 1h", stack.Name, found.Status)
+	if found.AtWork() {
+		f.Problem("%s is %s: CloudFormation is at work; run this again when it has ended, or add --wait 1h", stack.Name, found.Status)
 		return one, nil
 	}
-	if found.Guarded && !s.Env.Protected {
-		f.problem("%s has termination protection in the account, and %s is not protected in config: find out why, and switch it off by hand or with a deployment", stack.Name, s.Env.Name)
+	if found.Protected && !s.Env.Protected {
+		f.Problem("%s has termination protection in the account, and %s is not protected in config: find out why, and switch it off by hand or with a deployment", stack.Name, s.Env.Name)
 	}
 	// What happens to a resource is what the deployed template says, not the one
 	// of this checkout.
-	deployed, err := s.deployedTemplate(ctx, stack.Region, stack.Name)
+	body, err := s.stacks.Template(ctx, stack.Region, stack.Name, "")
 	if err != nil {
 		return one, err
 	}
-	resources, err := s.resources(ctx, stack.Region, stack.Name)
+	var deployed cfn.Template
+	if err := json.Unmarshal(body, &deployed); err != nil {
+		return one, fmt.Errorf("the deployed template of %s is not JSON: %w", stack.Name, err)
+	}
+	resources, err := s.stacks.Resources(ctx, stack.Region, stack.Name)
 	if err != nil {
 		return one, err
 	}
@@ -213,7 +221,7 @@ func holdNetworks(plan []removal) {
 func holdsType(r removal, kind string) bool { return len(r.stack.Template.OfType(kind)) > 0 }
 
 // checkConsumers refuses to remove a stack from under one that needs it.
-func (s *Session) checkConsumers(ctx context.Context, synthesis Assembly, selected []cfn.Stack, f *findings) {
+func (s *Session) checkConsumers(ctx context.Context, synthesis Assembly, selected []cfn.Stack, f *console.Findings) {
 	going := map[string]bool{}
 	for _, stack := range selected {
 		going[stack.Name] = true
@@ -226,12 +234,12 @@ func (s *Session) checkConsumers(ctx context.Context, synthesis Assembly, select
 			if !going[name] {
 				continue
 			}
-			found, err := s.describe(ctx, consumer.Region, consumer.Name)
+			found, err := s.stacks.Describe(ctx, consumer.Region, consumer.Name)
 			switch {
 			case err != nil:
-				f.problem("%s: %s", consumer.Name, explain(err))
-			case found.exists():
-				f.problem("%s needs %s: remove it first, or with it", consumer.Name, name)
+				f.Problem("%s: %s", consumer.Name, account.Explain(err))
+			case found.Exists():
+				f.Problem("%s needs %s: remove it first, or with it", consumer.Name, name)
 			}
 		}
 	}
@@ -241,15 +249,15 @@ func (s *Session) checkConsumers(ctx context.Context, synthesis Assembly, select
 func (s *Session) showRemoval(plan []removal) {
 	for _, one := range plan {
 		if one.stays != "" {
-			s.Console.say("%s stays: %s", one.stack.Name, one.stays)
+			s.Console.Say("%s stays: %s", one.stack.Name, one.stays)
 			continue
 		}
-		s.Console.say("%s (%s) goes:", one.stack.Name, one.stack.Region)
-		s.Console.list("  kept, and yours to remove (docs/DEPLOYMENT.md#removing-an-environment):", one.kept)
-		s.Console.list("  LOST:", one.lost)
-		s.Console.say("  and %d resources without data of their own", one.others)
+		s.Console.Say("%s (%s) goes:", one.stack.Name, one.stack.Region)
+		s.Console.List("  kept, and yours to remove (docs/DEPLOYMENT.md#removing-an-environment):", one.kept)
+		s.Console.List("  LOST:", one.lost)
+		s.Console.Say("  and %d resources without data of their own", one.others)
 		for _, guard := range one.guards {
-			s.Console.say("  deletion protection is switched off first: %s %s", guard.resourceType, guard.id)
+			s.Console.Say("  deletion protection is switched off first: %s %s", guard.resourceType, guard.id)
 		}
 	}
 }
@@ -262,7 +270,7 @@ func (s *Session) removeAll(ctx context.Context, synthesis Assembly, plan []remo
 			left = append(left, one.stack.Name+": "+one.stays)
 			continue
 		}
-		s.Console.say("%s: removing", one.stack.Name)
+		s.Console.Say("%s: removing", one.stack.Name)
 		err := synthesis.intact(one.stack)
 		if err != nil {
 			return err
@@ -275,16 +283,16 @@ func (s *Session) removeAll(ctx context.Context, synthesis Assembly, plan []remo
 			err = s.gone(ctx, one.stack)
 		}
 		if err != nil {
-			s.Console.list("removed:", done)
+			s.Console.List("removed:", done)
 			return s.notRemoved(ctx, one.stack, err)
 		}
 		done = append(done, one.stack.Name)
 	}
-	s.Console.list("removed:", done)
-	s.Console.list("left:", left)
+	s.Console.List("removed:", done)
+	s.Console.List("left:", left)
 	for _, one := range plan {
 		if one.stays == "" {
-			s.Console.list("kept of "+one.stack.Name+", and yours to remove:", one.kept)
+			s.Console.List("kept of "+one.stack.Name+", and yours to remove:", one.kept)
 		}
 	}
 	return nil
@@ -292,8 +300,8 @@ func (s *Session) removeAll(ctx context.Context, synthesis Assembly, plan []remo
 
 // gone fails unless the stack has left: the CLI's word is not enough.
 func (s *Session) gone(ctx context.Context, stack cfn.Stack) error {
-	found, err := s.describe(ctx, stack.Region, stack.Name)
-	if err == nil && found.Status != "" && status(found) != types.StackStatusDeleteComplete {
+	found, err := s.stacks.Describe(ctx, stack.Region, stack.Name)
+	if err == nil && found.Status != "" && found.Status != types.StackStatusDeleteComplete {
 		err = fmt.Errorf("the CDK CLI has ended and %s is %s", stack.Name, found.Status)
 	}
 	return err
@@ -303,14 +311,14 @@ func (s *Session) gone(ctx context.Context, stack cfn.Stack) error {
 func (s *Session) notRemoved(ctx context.Context, stack cfn.Stack, cause error) error {
 	looking, cancel := afterwards(ctx)
 	defer cancel()
-	if found, err := s.describe(looking, stack.Region, stack.Name); err == nil {
-		s.Console.say("%s is %s %s", stack.Name, found.Status, found.Reason)
-		s.Console.list("its events:", s.failures(looking, stack))
+	if found, err := s.stacks.Describe(looking, stack.Region, stack.Name); err == nil {
+		s.Console.Say("%s is %s %s", stack.Name, found.Status, found.Reason)
+		s.Console.List("its events:", s.stacks.Failures(looking, stack))
 	}
 	if interrupted(ctx) {
-		return exit.With(exit.Interrupted, "interrupted at %s: CloudFormation ends by itself what it began; the same command goes on from there", short(stack))
+		return exit.With(exit.Interrupted, "interrupted at %s: CloudFormation ends by itself what it began; the same command goes on from there", stacks.Short(stack))
 	}
-	return exit.With(exit.Failed, "%s could not be removed (%w). Remove what blocks it and run the same command: it goes on from there", short(stack), cause)
+	return exit.With(exit.Failed, "%s could not be removed (%w). Remove what blocks it and run the same command: it goes on from there", stacks.Short(stack), cause)
 }
 
 // unprotect switches off, on one stack that a person has decided to remove, what
@@ -318,17 +326,17 @@ func (s *Session) notRemoved(ctx context.Context, stack cfn.Stack, cause error) 
 func (s *Session) unprotect(ctx context.Context, one removal) error {
 	for _, guard := range one.guards {
 		if err := s.drop(ctx, one.stack.Region, guard); err != nil {
-			return fmt.Errorf("deletion protection of %s: %s", guard.id, explain(err))
+			return fmt.Errorf("deletion protection of %s: %s", guard.id, account.Explain(err))
 		}
 	}
-	if !one.found.Guarded {
+	if !one.found.Protected {
 		return nil
 	}
-	client := cloudformation.NewFromConfig(s.account.writing(one.stack.Region))
+	client := cloudformation.NewFromConfig(s.account.Writing(one.stack.Region))
 	if _, err := client.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{
 		StackName: &one.stack.Name, EnableTerminationProtection: new(false),
 	}); err != nil {
-		return fmt.Errorf("termination protection: %s", explain(err))
+		return fmt.Errorf("termination protection: %s", account.Explain(err))
 	}
 	return nil
 }

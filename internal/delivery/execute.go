@@ -10,8 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/poll"
+	"wallet-infra/internal/stacks"
 )
 
 // Execute executes the change sets of a manifest, exactly these and in their
@@ -64,7 +67,7 @@ func (s *Session) stillValid(ctx context.Context, manifest Manifest, ready readi
 		}
 		switch {
 		case err != nil:
-			return nil, exit.With(exit.Refused, "%s: %s", prepared.Name, explain(err))
+			return nil, exit.With(exit.Refused, "%s: %s", prepared.Name, account.Explain(err))
 		case why != "":
 			stale = append(stale, prepared.Name+": "+why)
 		case !done && prepared.ChangeSetARN != "":
@@ -72,7 +75,7 @@ func (s *Session) stillValid(ctx context.Context, manifest Manifest, ready readi
 		}
 	}
 	if len(stale) > 0 {
-		s.Console.list("no longer what was reviewed:", stale)
+		s.Console.List("no longer what was reviewed:", stale)
 		return nil, exit.With(exit.Stale, "%d things differ from the review: nothing was executed; prepare and review again", len(stale))
 	}
 	return left, nil
@@ -93,7 +96,7 @@ func (s *Session) fits(ctx context.Context, prepared PreparedStack, synthesis As
 			return done, why, err
 		}
 	}
-	found, err := s.describe(ctx, prepared.Region, prepared.Name)
+	found, err := s.stacks.Describe(ctx, prepared.Region, prepared.Name)
 	if err != nil {
 		return false, "", err
 	}
@@ -113,7 +116,7 @@ func (s *Session) fits(ctx context.Context, prepared PreparedStack, synthesis As
 func (s *Session) fitsChangeSet(ctx context.Context, prepared PreparedStack) (done bool, why string, err error) {
 	set, _, err := s.changeSet(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
 	switch {
-	case code(err) == "ChangeSetNotFound" || code(err) == "ChangeSetNotFoundException":
+	case account.Code(err) == "ChangeSetNotFound" || account.Code(err) == "ChangeSetNotFoundException":
 		return false, "its change set is gone", nil
 	case err != nil:
 		return false, "", err
@@ -128,7 +131,7 @@ func (s *Session) fitsChangeSet(ctx context.Context, prepared PreparedStack) (do
 
 // sameTemplate compares the change set's own template with the reviewed one.
 func (s *Session) sameTemplate(ctx context.Context, prepared PreparedStack) (why string, err error) {
-	answer, err := s.cloudFormation(prepared.Region).GetTemplate(ctx, &cloudformation.GetTemplateInput{
+	answer, err := s.stacks.Client(prepared.Region).GetTemplate(ctx, &cloudformation.GetTemplateInput{
 		StackName: &prepared.Name, ChangeSetName: &prepared.ChangeSetARN, TemplateStage: types.TemplateStageOriginal,
 	})
 	if err != nil {
@@ -152,16 +155,16 @@ func (s *Session) executeAll(ctx context.Context, manifest Manifest, ready readi
 			return s.stopped(ctx, remaining, done, err)
 		}
 		if len(changed) > 0 {
-			s.Console.list("executed:", done)
+			s.Console.List("executed:", done)
 			return exit.With(exit.Stale, "%s reads outputs that changed since the review (of %q): what is executed stands; prepare and review the rest again", prepared.Name, changed)
 		}
 		if err := ready.intact(remaining[0]); err != nil {
 			return s.halted(remaining, done, err)
 		}
-		s.Console.say("[%d/%d] %s: executing %s", i+1, len(left), prepared.Name, manifest.ChangeSet)
+		s.Console.Say("[%d/%d] %s: executing %s", i+1, len(left), prepared.Name, manifest.ChangeSet)
 		arguments := []string{"deploy", prepared.ID, "--app", ready.Dir, "--exclusively", "--method=execute-change-set",
 			"--change-set-name", prepared.ChangeSetARN, "--require-approval", "never", "--progress", "events"}
-		if states[types.StackStatus(prepared.Status)].verdict == goOnFirst {
+		if (stacks.Live{Status: prepared.Status}).FirstCreation() {
 			arguments = append(arguments, "--no-rollback")
 		}
 		err = s.runWatched(ctx, remaining[0], arguments)
@@ -170,11 +173,11 @@ func (s *Session) executeAll(ctx context.Context, manifest Manifest, ready readi
 		}
 		done = append(done, prepared.Name)
 		if err := s.runsReviewed(ctx, manifest, prepared, remaining[0]); err != nil {
-			s.Console.list("executed:", done)
+			s.Console.List("executed:", done)
 			return err
 		}
 	}
-	s.Console.say("executed: %d change sets", len(left))
+	s.Console.Say("executed: %d change sets", len(left))
 	s.printOutputs(ctx, ready.selected)
 	return nil
 }
@@ -188,13 +191,13 @@ func (s *Session) runsReviewed(ctx context.Context, manifest Manifest, prepared 
 		if err != nil || why == "" {
 			break
 		}
-		if err = s.Sleep(ctx, pollService); err != nil {
+		if err = poll.Sleep(ctx, pollService); err != nil {
 			break
 		}
 	}
 	switch {
 	case err != nil:
-		return exit.With(exit.Failed, "%s was executed, and whether it runs what was reviewed could not be seen: %s", stack.Name, explain(err))
+		return exit.With(exit.Failed, "%s was executed, and whether it runs what was reviewed could not be seen: %s", stack.Name, account.Explain(err))
 	case why != "":
 		return exit.With(exit.Failed, "%s was executed, and %s: somebody changed it between the review and the execution. Treat it as an attack, and return to the release before (scripts/rollback.sh %s)", stack.Name, why, s.Env.Name)
 	}
@@ -221,7 +224,7 @@ func (s *Session) changedOutputs(ctx context.Context, manifest Manifest, stack c
 		if len(needed[prepared.Name]) == 0 {
 			continue
 		}
-		found, err := s.describe(ctx, prepared.Region, prepared.Name)
+		found, err := s.stacks.Describe(ctx, prepared.Region, prepared.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,9 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/console"
 )
 
 // guard is a resource that refuses its own deletion.
@@ -35,7 +37,7 @@ func protected(declared cfn.Resource) bool {
 // drop switches a resource's deletion protection off. What the template keeps
 // also keeps its protection: only what is to be deleted comes here.
 func (s *Session) drop(ctx context.Context, region string, g guard) error {
-	own := s.account.writing(region)
+	own := s.account.Writing(region)
 	switch g.resourceType {
 	case "AWS::ElasticLoadBalancingV2::LoadBalancer":
 		_, err := elb.NewFromConfig(own).ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{
@@ -59,14 +61,14 @@ func (s *Session) drop(ctx context.Context, region string, g guard) error {
 
 // checkReaders finds the database readers that autoscaling added: they are in no
 // template, and their cluster cannot go while they stand.
-func (s *Session) checkReaders(ctx context.Context, one removal, resources []types.StackResourceSummary, f *findings) error {
+func (s *Session) checkReaders(ctx context.Context, one removal, resources []types.StackResourceSummary, f *console.Findings) error {
 	known := map[string]bool{}
 	for _, resource := range resources {
 		known[aws.ToString(resource.PhysicalResourceId)] = true
 	}
 	for _, cluster := range one.clusters {
-		answer, err := rds.NewFromConfig(s.account.reading(one.stack.Region)).DescribeDBClusters(ctx, &rds.DescribeDBClustersInput{DBClusterIdentifier: &cluster})
-		if code(err) == "DBClusterNotFoundFault" {
+		answer, err := rds.NewFromConfig(s.account.Reading(one.stack.Region)).DescribeDBClusters(ctx, &rds.DescribeDBClustersInput{DBClusterIdentifier: &cluster})
+		if account.Code(err) == "DBClusterNotFoundFault" {
 			continue
 		}
 		if err != nil {
@@ -74,7 +76,7 @@ func (s *Session) checkReaders(ctx context.Context, one removal, resources []typ
 		}
 		for _, member := range answer.DBClusters[0].DBClusterMembers {
 			if instance := aws.ToString(member.DBInstanceIdentifier); !known[instance] {
-				f.problem("%s was added to the database by autoscaling and is in no template: aws rds delete-db-instance --region %s --db-instance-identifier %s", instance, one.stack.Region, instance)
+				f.Problem("%s was added to the database by autoscaling and is in no template: aws rds delete-db-instance --region %s --db-instance-identifier %s", instance, one.stack.Region, instance)
 			}
 		}
 	}

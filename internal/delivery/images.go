@@ -3,9 +3,11 @@ package delivery
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -14,14 +16,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/console"
 )
 
 // checkImages looks for the release's images wherever tasks would pull them,
 // before CloudFormation is asked: ECS would try for an hour. The standby migrates
 // nothing, and needs its image only when its own stack is deployed: ECR copies the
 // image there once the first region's stacks stand.
-func (s *Session) checkImages(ctx context.Context, ready readied, regions []string, f *findings) (images []PreparedImage) {
+func (s *Session) checkImages(ctx context.Context, ready readied, regions []string, f *console.Findings) (images []PreparedImage) {
 	tag := s.Env.Site.ImageTag
 	if tag == config.NoImage {
 		return nil
@@ -47,41 +51,41 @@ func (s *Session) checkImages(ctx context.Context, ready readied, regions []stri
 }
 
 // checkImage looks at one image, and says whether it is there and fits.
-func (s *Session) checkImage(ctx context.Context, region, repository, tag string, f *findings) (PreparedImage, bool) {
+func (s *Session) checkImage(ctx context.Context, region, repository, tag string, f *console.Findings) (PreparedImage, bool) {
 	found := PreparedImage{Region: region, Repository: repository, Tag: tag}
-	client := ecr.NewFromConfig(s.account.reading(region))
+	client := ecr.NewFromConfig(s.account.Reading(region))
 	image := []types.ImageIdentifier{{ImageTag: &tag}}
 	described, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repository, ImageIds: image})
 	switch {
-	case code(err) == "RepositoryNotFoundException" && region != s.Env.Primary.Name:
-		f.problem("the repository %s does not exist in %s: deploy what copies images there first (--stack Global, then --stack Compute), push the release under a new tag, and then deploy everything with it", repository, region)
+	case account.Code(err) == "RepositoryNotFoundException" && region != s.Env.Primary.Name:
+		f.Problem("the repository %s does not exist in %s: deploy what copies images there first (--stack Global, then --stack Compute), push the release under a new tag, and then deploy everything with it", repository, region)
 		return found, false
-	case code(err) == "RepositoryNotFoundException":
-		f.problem("the repository %s does not exist in %s: a first deployment runs without an image (scripts/deploy.sh %s --image-tag %s), then push both images, then deploy with their tag", repository, region, s.Env.Name, config.NoImage)
+	case account.Code(err) == "RepositoryNotFoundException":
+		f.Problem("the repository %s does not exist in %s: a first deployment runs without an image (scripts/deploy.sh %s --image-tag %s), then push both images, then deploy with their tag", repository, region, s.Env.Name, config.NoImage)
 		return found, false
-	case code(err) == "ImageNotFoundException" && region != s.Env.Primary.Name:
-		f.problem("%s has no tag %s in %s: ECR copies only what is pushed after the copy was set up; wait some minutes after a push, or push it again under a new tag", repository, tag, region)
+	case account.Code(err) == "ImageNotFoundException" && region != s.Env.Primary.Name:
+		f.Problem("%s has no tag %s in %s: ECR copies only what is pushed after the copy was set up; wait some minutes after a push, or push it again under a new tag", repository, tag, region)
 		return found, false
-	case code(err) == "ImageNotFoundException":
-		f.problem("%s has no tag %s in %s: push it (docs/DEPLOYMENT.md#3-the-images)", repository, tag, region)
+	case account.Code(err) == "ImageNotFoundException":
+		f.Problem("%s has no tag %s in %s: push it (docs/DEPLOYMENT.md#3-the-images)", repository, tag, region)
 		return found, false
 	case err != nil:
-		f.problem("image %s:%s in %s: %s", repository, tag, region, explain(err))
+		f.Problem("image %s:%s in %s: %s", repository, tag, region, account.Explain(err))
 		return found, false
 	}
 	if len(described.ImageDetails) == 0 || aws.ToString(described.ImageDetails[0].ImageDigest) == "" {
-		f.problem("%s:%s in %s: the registry names no digest", repository, tag, region)
+		f.Problem("%s:%s in %s: the registry names no digest", repository, tag, region)
 		return found, false
 	}
 	found.Digest = aws.ToString(described.ImageDetails[0].ImageDigest)
-	built, parts, err := architectures(ctx, client, repository, image)
+	built, parts, err := architectures(ctx, client, s.account.HTTP(), repository, image)
 	found.Parts = parts
 	want := map[string]string{"X86_64": "amd64", "ARM64": "arm64"}[s.Env.Service.Architecture]
 	switch {
 	case err != nil:
-		f.note("%s:%s in %s: the architecture could not be read: %s", repository, tag, region, explain(err))
+		f.Note("%s:%s in %s: the architecture could not be read: %s", repository, tag, region, account.Explain(err))
 	case !slices.Contains(built, want):
-		f.problem("%s:%s is built for %s, and Service.Architecture is %s (%s): build it with --platform linux/%s",
+		f.Problem("%s:%s is built for %s, and Service.Architecture is %s (%s): build it with --platform linux/%s",
 			repository, tag, strings.Join(built, ", "), s.Env.Service.Architecture, want, want)
 	}
 	return found, true
@@ -104,7 +108,7 @@ type imageManifest struct {
 // architectures are those that an image was built for, with the digests of an index's
 // parts. An index names them; a
 // single image names its own in its configuration, a blob that is fetched.
-func architectures(ctx context.Context, client *ecr.Client, repository string, image []types.ImageIdentifier) (built, parts []string, err error) {
+func architectures(ctx context.Context, client *ecr.Client, web aws.HTTPClient, repository string, image []types.ImageIdentifier) (built, parts []string, err error) {
 	answer, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{RepositoryName: &repository, ImageIds: image})
 	if err != nil {
 		return nil, nil, err
@@ -126,21 +130,24 @@ func architectures(ctx context.Context, client *ecr.Client, repository string, i
 	if err != nil {
 		return nil, nil, err
 	}
-	built, err = configured(ctx, aws.ToString(blob.DownloadUrl))
+	built, err = configured(ctx, web, aws.ToString(blob.DownloadUrl))
 	return built, nil, err
 }
 
 // maxImageConfig bounds what is read of an image's configuration, in bytes.
 const maxImageConfig = 1 << 20
 
-func configured(ctx context.Context, url string) ([]string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func configured(ctx context.Context, web aws.HTTPClient, address string) ([]string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("the address of the image's configuration is not one")
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := web.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("the image's configuration cannot be fetched: %w", innermost(err))
+		if failed := new(url.Error); errors.As(err, &failed) { // the address itself is a credential
+			err = failed.Err
+		}
+		return nil, fmt.Errorf("the image's configuration cannot be fetched: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	var image struct {

@@ -14,7 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
+	"wallet-infra/internal/console"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/poll"
 	"wallet-infra/internal/progress"
 )
 
@@ -52,9 +55,9 @@ func (s *Session) Migrate(ctx context.Context, options MigrateOptions) error {
 	if err := s.identify(ctx); err != nil {
 		return err
 	}
-	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.Names().StackName(computeStack))
+	compute, err := s.stacks.Describe(ctx, s.Env.Primary.Name, s.Env.Names().StackName(computeStack))
 	if err != nil {
-		return refused(err)
+		return account.Refused(err)
 	}
 	if compute.Outputs[config.OutputMigrationTask] == "" {
 		return exit.With(exit.Refused, "%s has no migration task: it was not deployed, or without an image (image tag %s); deploy a release", s.Env.Name, config.NoImage)
@@ -66,7 +69,7 @@ func (s *Session) Migrate(ctx context.Context, options MigrateOptions) error {
 		}
 		defer release()
 		question := fmt.Sprintf("Run %q on the database of %s?", strings.Join(options.command(), " "), s.Env.Name)
-		if err := s.Console.approve(ctx, question, options.Yes); err != nil {
+		if err := s.Console.Approve(ctx, question, options.Yes); err != nil {
 			return err
 		}
 	}
@@ -82,7 +85,7 @@ func (s *Session) runMigration(ctx context.Context, outputs map[string]string, t
 	if temporary {
 		defer s.forget(ctx, aws.ToString(definition.TaskDefinitionArn))
 	}
-	client := ecs.NewFromConfig(s.account.writing(s.Env.Primary.Name))
+	client := ecs.NewFromConfig(s.account.Writing(s.Env.Primary.Name))
 	answer, err := client.RunTask(ctx, &ecs.RunTaskInput{
 		Cluster:        new(outputs[config.OutputCluster]),
 		TaskDefinition: definition.TaskDefinitionArn,
@@ -97,12 +100,12 @@ func (s *Session) runMigration(ctx context.Context, outputs map[string]string, t
 	})
 	switch {
 	case err != nil:
-		return refused(err)
+		return account.Refused(err)
 	case len(answer.Tasks) == 0:
 		return exit.With(exit.Refused, "ECS started no task: %s", reasons(answer.Failures))
 	}
 	task := aws.ToString(answer.Tasks[0].TaskArn)
-	s.Console.say("task %s: migrate %s", lastPart(task), strings.Join(command, " "))
+	s.Console.Say("task %s: migrate %s", lastPart(task), strings.Join(command, " "))
 	return s.follow(ctx, outputs[config.OutputCluster], task, definition)
 }
 
@@ -119,7 +122,7 @@ func reasons(failures []types.Failure) string {
 func (s *Session) migrationTask(ctx context.Context, deployed, tag string) (types.TaskDefinition, bool, error) {
 	answer, err := s.ecs(s.Env.Primary.Name).DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &deployed})
 	if err != nil {
-		return types.TaskDefinition{}, false, refused(err)
+		return types.TaskDefinition{}, false, account.Refused(err)
 	}
 	definition := *answer.TaskDefinition
 	changed := false
@@ -138,12 +141,12 @@ func (s *Session) migrationTask(ctx context.Context, deployed, tag string) (type
 	if !changed {
 		return definition, false, nil
 	}
-	var found findings
+	var found console.Findings
 	s.checkImage(ctx, s.Env.Primary.Name, s.Env.Names().MigrationsRepository(), tag, &found)
-	if len(found.problems) > 0 {
-		return types.TaskDefinition{}, false, exit.With(exit.Refused, "%s", strings.Join(found.problems, "\n"))
+	if len(found.Problems) > 0 {
+		return types.TaskDefinition{}, false, exit.With(exit.Refused, "%s", strings.Join(found.Problems, "\n"))
 	}
-	copied, err := ecs.NewFromConfig(s.account.writing(s.Env.Primary.Name)).RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
+	copied, err := ecs.NewFromConfig(s.account.Writing(s.Env.Primary.Name)).RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		// A family of its own: the deployed family's newest revision stays the
 		// deployed one.
 		Family:                  new(aws.ToString(definition.Family) + "-by-hand"),
@@ -159,7 +162,7 @@ func (s *Session) migrationTask(ctx context.Context, deployed, tag string) (type
 		TaskRoleArn:             definition.TaskRoleArn,
 	})
 	if err != nil {
-		return types.TaskDefinition{}, false, refused(err)
+		return types.TaskDefinition{}, false, account.Refused(err)
 	}
 	return *copied.TaskDefinition, true, nil
 }
@@ -168,9 +171,9 @@ func (s *Session) migrationTask(ctx context.Context, deployed, tag string) (type
 func (s *Session) forget(ctx context.Context, definition string) {
 	looking, cancel := afterwards(ctx)
 	defer cancel()
-	client := ecs.NewFromConfig(s.account.writing(s.Env.Primary.Name))
+	client := ecs.NewFromConfig(s.account.Writing(s.Env.Primary.Name))
 	if _, err := client.DeregisterTaskDefinition(looking, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &definition}); err != nil {
-		s.Console.say("the temporary task definition %s stays: %s", lastPart(definition), explain(err))
+		s.Console.Say("the temporary task definition %s stays: %s", lastPart(definition), account.Explain(err))
 	}
 }
 
@@ -194,13 +197,13 @@ func (s *Session) follow(ctx context.Context, cluster, task string, definition t
 			return s.ended(ctx, log, answer.Tasks[0])
 		}
 		if err == nil {
-			err = s.Sleep(ctx, pollTask)
+			err = poll.Sleep(ctx, pollTask)
 		}
 		if interrupted(ctx) {
 			return exit.With(exit.Interrupted, "interrupted: task %s goes on by itself; look with scripts/migrate.sh %s --status when it has ended", lastPart(task), s.Env.Name)
 		}
 		if err != nil {
-			return exit.With(exit.Failed, "%s; task %s goes on by itself", explain(err), lastPart(task))
+			return exit.With(exit.Failed, "%s; task %s goes on by itself", account.Explain(err), lastPart(task))
 		}
 	}
 }
@@ -208,9 +211,9 @@ func (s *Session) follow(ctx context.Context, cluster, task string, definition t
 // ended reports a stopped task.
 func (s *Session) ended(ctx context.Context, log *taskLog, task types.Task) error {
 	// CloudWatch Logs shows the last lines a moment after the task has stopped.
-	if err := s.Sleep(ctx, pollTask); err == nil {
+	if err := poll.Sleep(ctx, pollTask); err == nil {
 		if err := log.print(ctx); err != nil {
-			s.Console.say("the log's end could not be read: %s", explain(err))
+			s.Console.Say("the log's end could not be read: %s", account.Explain(err))
 		}
 	}
 	for _, container := range task.Containers {
@@ -219,7 +222,7 @@ func (s *Session) ended(ctx context.Context, log *taskLog, task types.Task) erro
 		}
 		switch status := exit.OfMigration(int(*container.ExitCode)); status {
 		case exit.Done:
-			s.Console.say("the migration task ended well")
+			s.Console.Say("the migration task ended well")
 			return nil
 		case exit.SchemaTooNew:
 			return exit.With(status, "the schema is too new for this release: a migration since then removed what its code needs. Nothing was changed. Go forward with a newer release")
@@ -264,19 +267,19 @@ func (l *taskLog) print(ctx context.Context) error {
 	if l.group == "" {
 		return nil
 	}
-	client := cloudwatchlogs.NewFromConfig(l.session.account.reading(l.session.Env.Primary.Name))
+	client := cloudwatchlogs.NewFromConfig(l.session.account.Reading(l.session.Env.Primary.Name))
 	for {
 		page, err := client.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
 			LogGroupName: &l.group, LogStreamName: &l.stream, StartFromHead: new(true), NextToken: l.next,
 		})
-		if code(err) == (&logtypes.ResourceNotFoundException{}).ErrorCode() {
+		if account.Code(err) == (&logtypes.ResourceNotFoundException{}).ErrorCode() {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
 		for _, event := range page.Events {
-			l.session.Console.say("  | %s", strings.TrimRight(aws.ToString(event.Message), "\n"))
+			l.session.Console.Say("  | %s", strings.TrimRight(aws.ToString(event.Message), "\n"))
 		}
 		if aws.ToString(page.NextForwardToken) == aws.ToString(l.next) {
 			return nil

@@ -15,7 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/poll"
 )
 
 // PasswordOptions are the choices of a new password for what nothing rotates.
@@ -82,16 +84,16 @@ func (s *Session) ReplacePassword(ctx context.Context, options PasswordOptions) 
 		}
 	}
 	question := fmt.Sprintf("The %s's password is replaced and the service deployed again in %d region(s), one after the other.", options.Of, len(places))
-	if err := s.Console.approve(ctx, question, options.Yes); err != nil {
+	if err := s.Console.Approve(ctx, question, options.Yes); err != nil {
 		return err
 	}
 	for _, at := range places {
-		s.Console.say("%s, %s:", at.region, options.Of)
+		s.Console.Say("%s, %s:", at.region, options.Of)
 		if err := s.passwordChange(at, options.Of).run(ctx); err != nil {
 			if interrupted(ctx) {
 				return exit.With(exit.Interrupted, "interrupted in %s: nobody is locked out; run the same command again", at.region)
 			}
-			return exit.With(exit.Failed, "%s: %s. Nobody is locked out: tasks keep a password that works; mend the cause and run the same command again", at.region, explainAny(err))
+			return exit.With(exit.Failed, "%s: %s. Nobody is locked out: tasks keep a password that works; mend the cause and run the same command again", at.region, account.Explain(err))
 		}
 	}
 	return nil
@@ -119,7 +121,7 @@ func (s *Session) checkIdle(ctx context.Context, at place) error {
 		config.OutputCluster: s.Env.Names().ECSClusterName(), config.OutputService: s.Env.Names().ServiceName(),
 	}, deploymentsUnderWay)
 	if err != nil {
-		return refused(err)
+		return account.Refused(err)
 	}
 	if len(underWay) > 0 {
 		return exit.With(exit.Refused, "a deployment of the service is under way in %s: wait for its end (scripts/status.sh %s)", at.region, s.Env.Name)
@@ -128,11 +130,11 @@ func (s *Session) checkIdle(ctx context.Context, at place) error {
 }
 
 func (s *Session) passwordChange(at place, of string) passwordChange {
-	own := s.account.writing(at.region)
+	own := s.account.Writing(at.region)
 	change := passwordChange{
 		secrets: secretsmanager.NewFromConfig(own), secret: s.Env.Names().KafkaSecret(),
 		redeploy: func(ctx context.Context) error { return s.redeploy(ctx, at) },
-		say:      func(format string, arguments ...any) { s.Console.say("  "+format, arguments...) }, sleep: s.Sleep,
+		say:      func(format string, arguments ...any) { s.Console.Say("  "+format, arguments...) }, sleep: poll.Sleep,
 	}
 	if of == "cache" {
 		change.cache, change.secret, change.user = elasticache.NewFromConfig(own), s.Env.Names().CacheSecret(), s.Env.Names().CacheUserID("app")
@@ -296,17 +298,17 @@ func (s *Session) redeploy(ctx context.Context, at place) error {
 		return err
 	}
 	if !w.existed {
-		s.Console.say("  no service runs in %s: there is nothing to deploy again", at.region)
+		s.Console.Say("  no service runs in %s: there is nothing to deploy again", at.region)
 		return nil
 	}
-	if _, err := ecs.NewFromConfig(s.account.writing(at.region)).UpdateService(ctx, &ecs.UpdateServiceInput{
+	if _, err := ecs.NewFromConfig(s.account.Writing(at.region)).UpdateService(ctx, &ecs.UpdateServiceInput{
 		Cluster: new(s.Env.Names().ECSClusterName()), Service: new(s.Env.Names().ServiceName()), ForceNewDeployment: true,
 	}); err != nil {
 		return err
 	}
-	s.Console.say("  the running release is deployed again: the waits of its steps and of its bake are in config's Delivery")
+	s.Console.Say("  the running release is deployed again: the waits of its steps and of its bake are in config's Delivery")
 	for range int(s.Env.Delivery.Longest()/pollService) + looksAfter {
-		if err := s.Sleep(ctx, pollService); err != nil {
+		if err := poll.Sleep(ctx, pollService); err != nil {
 			return err
 		}
 		w.look(ctx) // which stops a hopeless one
@@ -320,12 +322,4 @@ func (s *Session) redeploy(ctx context.Context, at place) error {
 		}
 	}
 	return errors.New("ECS's deployment of the service has not ended in the time of one that ends well")
-}
-
-// explainAny explains an error of AWS, and leaves any other as it is.
-func explainAny(err error) string {
-	if code(err) == "" {
-		return err.Error()
-	}
-	return explain(err)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/exit"
 )
 
@@ -48,16 +49,11 @@ func TestTwoCommandsDoNotChangeOneEnvironmentAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.dir = t.TempDir()
 	inside := func(what func(context.Context, *Session) error) error {
-		var inner error
-		_, err := w.run("", false, func(ctx context.Context, s *Session) error {
-			release, err := s.hold("deploy")
-			require.NoError(t, err)
-			defer release()
-			_, inner = w.run("", false, what)
-			return nil
-		})
+		release, err := account.Lock(w.dir, "staging", "deploy")
 		require.NoError(t, err)
-		return inner
+		defer release()
+		_, err = w.run("", false, what)
+		return err
 	}
 	for name, command := range map[string]func(context.Context, *Session) error{
 		"deploy":   deploy("1.1.0"),

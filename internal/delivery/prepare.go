@@ -21,6 +21,7 @@ import (
 
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/stacks"
 )
 
 // Manifest is a reviewed deployment: for each stack the change set that a person
@@ -46,7 +47,7 @@ type PreparedStack struct {
 	// ChangeSetARN is empty where the stack does not change.
 	ChangeSetARN string
 	// Status and Updated are the stack's when the change set was ready.
-	Status  string
+	Status  types.StackStatus
 	Updated time.Time
 	// Outputs are the stack's at that time: what other stacks' change sets have
 	// resolved their references to.
@@ -85,13 +86,13 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 		return err
 	}
 	for _, stack := range ready.selected {
-		if status(ready.seen[stack.Name]) == types.StackStatusRollbackComplete { // the CLI would delete it now, before any review
-			return exit.With(exit.Refused, "%s", s.fill("STACK is ROLLBACK_COMPLETE, and a change set can only be made when it is gone: aws cloudformation delete-stack --region REGION --stack-name STACK", stack))
+		if ready.seen[stack.Name].Status == types.StackStatusRollbackComplete { // the CLI would delete it now, before any review
+			return exit.With(exit.Refused, "%s", stacks.Fill("STACK is ROLLBACK_COMPLETE, and a change set can only be made when it is gone: aws cloudformation delete-stack --region REGION --stack-name STACK", stack))
 		}
 	}
 	manifest := Manifest{Environment: s.Env.Name, ImageTag: s.Env.Site.ImageTag, Commit: s.commit(ctx), ChangeSet: name, Prepared: time.Now().UTC().Truncate(time.Second), Images: ready.images}
 	for _, stack := range ready.selected {
-		s.Console.say("%s: preparing change set %s", short(stack), name)
+		s.Console.Say("%s: preparing change set %s", stacks.Short(stack), name)
 		if err := ready.intact(stack); err != nil {
 			return err
 		}
@@ -114,7 +115,7 @@ func (s *Session) Prepare(ctx context.Context, name string, options DeployOption
 	if err := writeManifest(path, manifest); err != nil {
 		return exit.With(exit.Failed, "the change sets are made and their manifest could not be written: %w", err)
 	}
-	s.Console.say("prepared; after the review: scripts/deploy.sh %s --execute %s", s.Env.Name, path)
+	s.Console.Say("prepared; after the review: scripts/deploy.sh %s --execute %s", s.Env.Name, path)
 	return nil
 }
 
@@ -126,7 +127,7 @@ func (s *Session) unprepared(ctx context.Context, stack cfn.Stack, cause error) 
 	if exit.Of(cause) == exit.Stale {
 		return cause
 	}
-	return exit.With(exit.Failed, "%s could not be prepared (%w); nothing was executed. A stack that reads an output which another stack does not have yet can only be prepared after that one: prepare and execute in two steps, with --stack, or deploy without review", short(stack), cause)
+	return exit.With(exit.Failed, "%s could not be prepared (%w); nothing was executed. A stack that reads an output which another stack does not have yet can only be prepared after that one: prepare and execute in two steps, with --stack, or deploy without review", stacks.Short(stack), cause)
 }
 
 // prepared reads back the change set that the CLI made.
@@ -135,7 +136,7 @@ func (s *Session) prepared(ctx context.Context, stack cfn.Stack, name string) (P
 	if err != nil {
 		return PreparedStack{}, err
 	}
-	found, err := s.describe(ctx, stack.Region, stack.Name)
+	found, err := s.stacks.Describe(ctx, stack.Region, stack.Name)
 	if err != nil {
 		return PreparedStack{}, err
 	}
@@ -144,9 +145,9 @@ func (s *Session) prepared(ctx context.Context, stack cfn.Stack, name string) (P
 	switch {
 	case set.Status == types.ChangeSetStatusCreateComplete:
 		ready.ChangeSetARN = aws.ToString(set.ChangeSetId)
-		s.Console.list(short(stack)+" will change:", changes)
+		s.Console.List(stacks.Short(stack)+" will change:", changes)
 	case emptyChangeSet(set):
-		s.Console.say("%s: no change", short(stack))
+		s.Console.Say("%s: no change", stacks.Short(stack))
 	default:
 		return PreparedStack{}, fmt.Errorf("change set %s is %s: %s", name, set.Status, aws.ToString(set.StatusReason))
 	}
@@ -162,7 +163,7 @@ func emptyChangeSet(set cloudformation.DescribeChangeSetOutput) bool {
 
 // changeSet describes a change set, with a line for each change.
 func (s *Session) changeSet(ctx context.Context, region, stack, name string) (cloudformation.DescribeChangeSetOutput, []string, error) {
-	pages := cloudformation.NewDescribeChangeSetPaginator(s.cloudFormation(region), &cloudformation.DescribeChangeSetInput{StackName: &stack, ChangeSetName: &name})
+	pages := cloudformation.NewDescribeChangeSetPaginator(s.stacks.Client(region), &cloudformation.DescribeChangeSetInput{StackName: &stack, ChangeSetName: &name})
 	var set cloudformation.DescribeChangeSetOutput
 	var lines []string
 	for pages.HasMorePages() {

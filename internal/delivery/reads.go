@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/stacks"
 )
 
 // reads are the outputs of other stacks that a stack's template refers to
@@ -39,7 +40,7 @@ func collectReads(node any, found map[string][]string) {
 
 // readsChanged says that one of the outputs a stack reads differs between two
 // looks at the stacks that have them.
-func readsChanged(stack cfn.Stack, before, after map[string]live) bool {
+func readsChanged(stack cfn.Stack, before, after map[string]stacks.Live) bool {
 	for name, outputs := range reads(stack) {
 		for _, output := range outputs {
 			if later, looked := after[name]; looked && later.Outputs[output] != before[name].Outputs[output] {

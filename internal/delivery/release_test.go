@@ -112,7 +112,7 @@ func TestAMigrationAsksAndAnInterruptedOneGoesOn(t *testing.T) {
 	w.task.polls = 1000
 	ctx, cancel := context.WithCancel(context.Background())
 	_, err = w.runIn(ctx, config.Staging(), "", false, func(ctx context.Context, s *Session) error {
-		s.Sleep = func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() }
+		time.AfterFunc(time.Second, cancel)
 		return s.Migrate(ctx, MigrateOptions{ImageTag: "0.9.0", Yes: true})
 	})
 	assert.Equal(t, exit.Interrupted, exit.Of(err))

@@ -13,7 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/poll"
 )
 
 // RestoreOptions are the choices of a restore.
@@ -70,25 +72,25 @@ func (s *Session) Restore(ctx context.Context, options RestoreOptions) error {
 		return err
 	}
 	made := restore{
-		database: rds.NewFromConfig(s.account.writing(region.Name)), env: s.Env, options: options, region: region,
-		name: s.Env.Names().RestoredClusterName(region), say: s.Console.say, sleep: s.Sleep,
+		database: rds.NewFromConfig(s.account.Writing(region.Name)), env: s.Env, options: options, region: region,
+		name: s.Env.Names().RestoredClusterName(region), say: s.Console.Say, sleep: poll.Sleep,
 	}
 	source, err := made.prepare(ctx)
 	if errors.As(err, new(exit.Failure)) {
 		return err
 	}
 	if err != nil {
-		return refused(err)
+		return account.Refused(err)
 	}
 	question := fmt.Sprintf("A cluster %s is made in %s, as of %s. It costs what the database costs until it is deleted.", made.name, region.Name, source.of)
-	if err := s.Console.approve(ctx, question, options.Yes); err != nil {
+	if err := s.Console.Approve(ctx, question, options.Yes); err != nil {
 		return err
 	}
 	if err := made.run(ctx, source); err != nil {
 		if interrupted(ctx) {
 			return exit.With(exit.Interrupted, "interrupted: RDS goes on; run the same command again to wait")
 		}
-		return exit.With(exit.Failed, "%s. What runs is untouched; run the same command again, or delete %s", explainAny(err), made.name)
+		return exit.With(exit.Failed, "%s. What runs is untouched; run the same command again, or delete %s", account.Explain(err), made.name)
 	}
 	return nil
 }
@@ -302,7 +304,7 @@ func (r restore) addInstance(ctx context.Context, from origin, engine string) er
 		DBParameterGroupName: from.instanceParameters, CACertificateIdentifier: from.authority,
 		PubliclyAccessible: aws.Bool(false), AutoMinorVersionUpgrade: aws.Bool(false),
 	})
-	if err != nil && code(err) != "DBInstanceAlreadyExists" {
+	if err != nil && account.Code(err) != "DBInstanceAlreadyExists" {
 		return err
 	}
 	return r.wait(ctx, "instance "+r.instanceName(), func() (string, error) {
@@ -342,7 +344,7 @@ func (r restore) wait(ctx context.Context, what string, status func() (string, e
 // cluster is a cluster as RDS has it, or nil.
 func (r restore) cluster(ctx context.Context, name string) (*types.DBCluster, error) {
 	found, err := r.database.DescribeDBClusters(ctx, &rds.DescribeDBClustersInput{DBClusterIdentifier: &name})
-	if code(err) == "DBClusterNotFoundFault" {
+	if account.Code(err) == "DBClusterNotFoundFault" {
 		return nil, nil
 	}
 	if err != nil || len(found.DBClusters) == 0 {
@@ -354,7 +356,7 @@ func (r restore) cluster(ctx context.Context, name string) (*types.DBCluster, er
 // instance is an instance as RDS has it, or nil.
 func (r restore) instance(ctx context.Context, name string) (*types.DBInstance, error) {
 	found, err := r.database.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: &name})
-	if code(err) == "DBInstanceNotFound" {
+	if account.Code(err) == "DBInstanceNotFound" {
 		return nil, nil
 	}
 	if err != nil || len(found.DBInstances) == 0 {

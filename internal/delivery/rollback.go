@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/exit"
 )
 
@@ -40,16 +41,16 @@ func (s *Session) Rollback(ctx context.Context, options RollbackOptions) error {
 	if err := s.identify(ctx); err != nil {
 		return err
 	}
-	compute, err := s.describe(ctx, s.Env.Primary.Name, s.Env.Names().StackName(computeStack))
+	compute, err := s.stacks.Describe(ctx, s.Env.Primary.Name, s.Env.Names().StackName(computeStack))
 	if err != nil {
-		return refused(err)
+		return account.Refused(err)
 	}
 	if compute.Outputs[config.OutputService] == "" {
 		return exit.With(exit.Refused, "%s has no service that was deployed", s.Env.Name)
 	}
 	underWay, err := s.releases(ctx, compute.Outputs, deploymentsUnderWay)
 	if err != nil {
-		return refused(err)
+		return account.Refused(err)
 	}
 	if len(underWay) > 0 {
 		return s.stopDeployment(ctx, underWay[0], options.Yes)
@@ -68,7 +69,7 @@ func (s *Session) Rollback(ctx context.Context, options RollbackOptions) error {
 	if err := s.Deploy(ctx, deploy); err != nil {
 		return err
 	}
-	s.Console.say("%s runs %s; put the tag into Site.ImageTag, or the next deployment brings the other release back", s.Env.Name, tag)
+	s.Console.Say("%s runs %s; put the tag into Site.ImageTag, or the next deployment brings the other release back", s.Env.Name, tag)
 	return nil
 }
 
@@ -80,20 +81,20 @@ var goingBack = []types.ServiceDeploymentStatus{
 // stopDeployment lets ECS take back what it is doing.
 func (s *Session) stopDeployment(ctx context.Context, running release, yes bool) error {
 	if slices.Contains(goingBack, running.Status) {
-		s.Console.say("ECS is already taking back release %s (%s): scripts/status.sh %s shows its end", running.Tag, running.Status, s.Env.Name)
+		s.Console.Say("ECS is already taking back release %s (%s): scripts/status.sh %s shows its end", running.Tag, running.Status, s.Env.Name)
 		return nil
 	}
 	question := fmt.Sprintf("A deployment of release %s is under way (%s). Stop it, and let ECS return to the release before?", running.Tag, running.Status)
-	if err := s.Console.approve(ctx, question, yes); err != nil {
+	if err := s.Console.Approve(ctx, question, yes); err != nil {
 		return err
 	}
-	client := ecs.NewFromConfig(s.account.writing(s.Env.Primary.Name))
+	client := ecs.NewFromConfig(s.account.Writing(s.Env.Primary.Name))
 	if _, err := client.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{
 		ServiceDeploymentArn: &running.ARN, StopType: types.StopServiceDeploymentStopTypeRollback,
 	}); err != nil {
-		return refused(err)
+		return account.Refused(err)
 	}
-	s.Console.say("stopped: ECS returns to the release before, and CloudFormation takes back its own update; scripts/status.sh %s shows both", s.Env.Name)
+	s.Console.Say("stopped: ECS returns to the release before, and CloudFormation takes back its own update; scripts/status.sh %s shows both", s.Env.Name)
 	return nil
 }
 
@@ -101,7 +102,7 @@ func (s *Session) stopDeployment(ctx context.Context, running release, yes bool)
 func (s *Session) target(ctx context.Context, outputs map[string]string, to string) (string, error) {
 	history, err := s.releases(ctx, outputs, []types.ServiceDeploymentStatus{types.ServiceDeploymentStatusSuccessful})
 	if err != nil {
-		return "", refused(err)
+		return "", account.Refused(err)
 	}
 	now, before := previous(history)
 	switch {
@@ -112,7 +113,7 @@ func (s *Session) target(ctx context.Context, outputs map[string]string, to stri
 	case before == "":
 		return "", exit.With(exit.Refused, "ECS remembers no release before %q: name one with --to (releases: %q)", now, tags(history))
 	}
-	s.Console.say("from release %s to release %s", now, before)
+	s.Console.Say("from release %s to release %s", now, before)
 	return before, nil
 }
 
@@ -129,7 +130,7 @@ func tags(history []release) []string {
 // knows which schema its code can live with.
 func (s *Session) checkSchema(ctx context.Context, outputs map[string]string, tag string, trustHook bool) error {
 	if trustHook || outputs[config.OutputMigrationTask] == "" {
-		s.Console.say("the schema is checked by the deployment's own hook, before a task of %s starts", tag)
+		s.Console.Say("the schema is checked by the deployment's own hook, before a task of %s starts", tag)
 		return nil
 	}
 	if err := s.runMigration(ctx, outputs, tag, []string{"check"}); err != nil {

@@ -71,7 +71,7 @@ func (s *Session) writeTemplates(ctx context.Context, dir, imageTag string) erro
 	if imageTag != "" {
 		arguments = append(arguments, "-c", "imageTag="+imageTag)
 	}
-	s.Console.say("synthesizing %s (image tag %s)", s.Env.Name, s.Env.Site.ImageTag)
+	s.Console.Say("synthesizing %s (image tag %s)", s.Env.Name, s.Env.Site.ImageTag)
 	if err := s.runCDK(ctx, arguments...); err != nil {
 		if interrupted(ctx) {
 			return exit.With(exit.Interrupted, "interrupted while synthesizing: nothing was changed")

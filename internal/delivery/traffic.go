@@ -14,8 +14,11 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/changes"
+	"wallet-infra/internal/console"
+	"wallet-infra/internal/stacks"
 )
 
 // traffic is who answers the users at this moment.
@@ -55,11 +58,11 @@ var deploymentsUnderWay = []ecstypes.ServiceDeploymentStatus{
 	ecstypes.ServiceDeploymentStatusRollbackInProgress,
 }
 
-func (s *Session) ecs(region string) *ecs.Client { return ecs.NewFromConfig(s.account.reading(region)) }
+func (s *Session) ecs(region string) *ecs.Client { return ecs.NewFromConfig(s.account.Reading(region)) }
 
 // readTraffic asks the load balancer and ECS of a region who serves.
 func (s *Session) readTraffic(ctx context.Context, region string, outputs map[string]string) (traffic, error) {
-	balancer := elb.NewFromConfig(s.account.reading(region))
+	balancer := elb.NewFromConfig(s.account.Reading(region))
 	seen := traffic{weights: map[string]int{}}
 	rules, err := balancer.DescribeRules(ctx, &elb.DescribeRulesInput{RuleArns: []string{outputs[config.OutputProductionRule]}})
 	if err != nil {
@@ -137,7 +140,7 @@ func (s *Session) deployments(ctx context.Context, region string, outputs map[st
 }
 
 // hasTraffic says that the deployed stack tells where its traffic goes.
-func hasTraffic(compute live) bool { return compute.Outputs[config.OutputProductionRule] != "" }
+func hasTraffic(compute stacks.Live) bool { return compute.Outputs[config.OutputProductionRule] != "" }
 
 // The IDs of the stacks that hold the service, as config names them.
 const (
@@ -160,53 +163,53 @@ func (s *Session) services() []place {
 // checkTraffic refuses to deploy into a service whose traffic is not in one
 // colour, is being moved, or would be moved by the pending template. A standby
 // must be as sound: it takes everything when the first region is lost.
-func (s *Session) checkTraffic(ctx context.Context, at place, ready readied, despite bool, f *findings) {
-	compute, err := s.describe(ctx, at.region, at.stack)
+func (s *Session) checkTraffic(ctx context.Context, at place, ready readied, despite bool, f *console.Findings) {
+	compute, err := s.stacks.Describe(ctx, at.region, at.stack)
 	if err != nil {
-		f.problem("%s: %s", at.stack, explain(err))
+		f.Problem("%s: %s", at.stack, account.Explain(err))
 		return
 	}
-	if !compute.exists() {
+	if !compute.Exists() {
 		return
 	}
 	if !hasTraffic(compute) {
-		f.note("%s has no output %s (its deployment is not whole yet): the traffic was not checked", at.stack, config.OutputProductionRule)
+		f.Note("%s has no output %s (its deployment is not whole yet): the traffic was not checked", at.stack, config.OutputProductionRule)
 		return
 	}
 	seen, err := s.readTraffic(ctx, at.region, compute.Outputs)
 	if err != nil {
-		f.problem("traffic of %s: %s", at.stack, explain(err))
+		f.Problem("traffic of %s: %s", at.stack, account.Explain(err))
 		return
 	}
 	s.judgeTraffic(at, seen, despite, f)
 	checkPendingRule(at, ready, seen, f)
 }
 
-func (s *Session) judgeTraffic(at place, seen traffic, despite bool, f *findings) {
+func (s *Session) judgeTraffic(at place, seen traffic, despite bool, f *console.Findings) {
 	stop := "scripts/rollback.sh " + s.Env.Name
 	for _, deployment := range seen.underWay {
 		if at.region != s.Env.Primary.Name { // the script returns the first region's service
 			stop = fmt.Sprintf("aws ecs stop-service-deployment --region %s --service-deployment-arn %s --stop-type ROLLBACK", at.region, aws.ToString(deployment.ServiceDeploymentArn))
 		}
-		f.problem("%s: a deployment of the service is under way (%s): wait for its end, or stop it with %s", at.stack, deployment.Status, stop)
+		f.Problem("%s: a deployment of the service is under way (%s): wait for its end, or stop it with %s", at.stack, deployment.Status, stop)
 	}
 	switch {
 	case seen.live() == "":
-		f.problem("%s: the production rule's weights are %s: exactly one colour must carry all the traffic. A deployment is shifting it, or one ended badly: %s, or put the weights right by hand (docs/RUNBOOK.md#traffic-in-the-wrong-place)", at.stack, seen, stop)
+		f.Problem("%s: the production rule's weights are %s: exactly one colour must carry all the traffic. A deployment is shifting it, or one ended badly: %s, or put the weights right by hand (docs/RUNBOOK.md#traffic-in-the-wrong-place)", at.stack, seen, stop)
 	case seen.healthy == 0 && seen.desired > 0 && despite:
-		f.note("%s: %s carries all the traffic and has no healthy target", at.stack, seen.live())
+		f.Note("%s: %s carries all the traffic and has no healthy target", at.stack, seen.live())
 	case seen.healthy == 0 && seen.desired > 0:
-		f.problem("%s: %s carries all the traffic and has no healthy target, of %d tasks that should run: see docs/DEPLOYMENT.md#troubleshooting before something new is added; if this deployment is the remedy, add --despite-outage", at.stack, seen.live(), seen.desired)
+		f.Problem("%s: %s carries all the traffic and has no healthy target, of %d tasks that should run: see docs/DEPLOYMENT.md#troubleshooting before something new is added; if this deployment is the remedy, add --despite-outage", at.stack, seen.live(), seen.desired)
 	}
 	if s.Env.Site.ImageTag == config.NoImage && seen.desired > 0 {
-		f.problem("%s: image tag %s would stop the %d tasks that serve: name a release with --image-tag", at.stack, config.NoImage, seen.desired)
+		f.Problem("%s: image tag %s would stop the %d tasks that serve: name a release with --image-tag", at.stack, config.NoImage, seen.desired)
 	}
 }
 
 // checkPendingRule looks whether the template touches the production rule.
 // CloudFormation leaves a rule alone whose properties did not change; when they
 // did, it writes the template's weights over those that ECS set.
-func checkPendingRule(at place, ready readied, seen traffic, f *findings) {
+func checkPendingRule(at place, ready readied, seen traffic, f *console.Findings) {
 	pending, known := ready.find(at.stack)
 	if !known {
 		return
@@ -216,7 +219,7 @@ func checkPendingRule(at place, ready readied, seen traffic, f *findings) {
 		return found.Stack == at.stack && found.Resource == id
 	})
 	if wanted := templateWeights(pending.Template, id); touched && !maps.Equal(wanted, seen.weights) {
-		f.problem("%s: the template changes the production rule (%s), which would set the weights to %s while they are %s: bring the traffic to the template's colour with one more deployment of the running release, or leave the rule as it is",
+		f.Problem("%s: the template changes the production rule (%s), which would set the weights to %s while they are %s: bring the traffic to the template's colour with one more deployment of the running release, or leave the rule as it is",
 			at.stack, id, traffic{weights: wanted}, seen)
 	}
 }

@@ -13,8 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/poll"
 )
 
 // watch looks at the service's own deployment while CloudFormation waits for it. ECS's
@@ -45,13 +47,13 @@ func (s *Session) runWatched(ctx context.Context, stack cfn.Stack, arguments []s
 	}
 	w := &watch{Session: s, at: s.services()[index], before: map[string]bool{}, failed: map[string]string{}}
 	if err := w.remember(ctx); err != nil {
-		return fmt.Errorf("nothing was begun: %s", explain(err))
+		return fmt.Errorf("nothing was begun: %s", account.Explain(err))
 	}
 	watching, end := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for w.Sleep(watching, pollService) == nil && watching.Err() == nil {
+		for poll.Sleep(watching, pollService) == nil && watching.Err() == nil {
 			w.look(watching)
 		}
 	}()
@@ -86,7 +88,7 @@ func (w *watch) service(ctx context.Context) (*types.Service, error) {
 	answer, err := w.ecs(w.at.region).DescribeServices(ctx, &ecs.DescribeServicesInput{
 		Cluster: new(w.Env.Names().ECSClusterName()), Services: []string{w.Env.Names().ServiceName()},
 	})
-	if code(err) == "ClusterNotFoundException" {
+	if account.Code(err) == "ClusterNotFoundException" {
 		return nil, nil
 	}
 	if err != nil {
@@ -105,7 +107,7 @@ func (w *watch) list(ctx context.Context) ([]types.ServiceDeploymentBrief, error
 	all, err := w.deployments(ctx, w.at.region, map[string]string{
 		config.OutputCluster: w.Env.Names().ECSClusterName(), config.OutputService: w.Env.Names().ServiceName(),
 	}, nil)
-	if code(err) == "ClusterNotFoundException" || code(err) == "ServiceNotFoundException" {
+	if account.Code(err) == "ClusterNotFoundException" || account.Code(err) == "ServiceNotFoundException" {
 		return nil, nil
 	}
 	return all, err
@@ -140,14 +142,14 @@ func (w *watch) look(ctx context.Context) {
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		w.say("the service's deployment cannot be seen: " + explain(err))
+		w.say("the service's deployment cannot be seen: " + account.Explain(err))
 	}
 }
 
 // say prints what differs from the last time.
 func (w *watch) say(state string) {
 	if state != w.state {
-		w.Console.say("  %s: %s", w.at.stack, state)
+		w.Console.Say("  %s: %s", w.at.stack, state)
 		w.state = state
 	}
 }
@@ -222,7 +224,7 @@ func (w *watch) judge(ctx context.Context, deployment types.ServiceDeployment) {
 		failed = max(failed, int(breaker.FailureCount))
 	}
 	w.say(fmt.Sprintf("%s %s, %d of %d new tasks run, %d failed", deployment.Status, deployment.LifecycleStage, running, wanted, failed))
-	switch age := w.Now().Sub(aws.ToTime(deployment.CreatedAt)); {
+	switch age := time.Now().Sub(aws.ToTime(deployment.CreatedAt)); {
 	case failed >= failuresAllowed(wanted):
 		w.hopeless = fmt.Sprintf("%d tasks of the new release failed (%s)", failed, strings.Join(w.reasons(), "; "))
 	case age > w.Env.Delivery.Longest():
@@ -244,8 +246,8 @@ func (w *watch) reasons() []string {
 // giveUp lets ECS return to the release before, which fails CloudFormation's update
 // now and not hours later.
 func (w *watch) giveUp(ctx context.Context, deployment string) {
-	w.Console.say("  %s: hopeless: %s; stopping it", w.at.stack, w.hopeless)
-	client := ecs.NewFromConfig(w.account.writing(w.at.region))
+	w.Console.Say("  %s: hopeless: %s; stopping it", w.at.stack, w.hopeless)
+	client := ecs.NewFromConfig(w.account.Writing(w.at.region))
 	_, err := client.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{
 		ServiceDeploymentArn: &deployment, StopType: types.StopServiceDeploymentStopTypeRollback,
 	})
@@ -253,8 +255,8 @@ func (w *watch) giveUp(ctx context.Context, deployment string) {
 		return
 	}
 	// A first deployment has nothing to return to, and then ECS may refuse.
-	w.Console.say("  %s: it could not be stopped: %s\n  by hand: aws ecs stop-service-deployment --region %s --service-deployment-arn %s --stop-type ROLLBACK\n  or, for a first one: aws cloudformation cancel-update-stack --region %s --stack-name %s",
-		w.at.stack, explain(err), w.at.region, deployment, w.at.region, w.at.stack)
+	w.Console.Say("  %s: it could not be stopped: %s\n  by hand: aws ecs stop-service-deployment --region %s --service-deployment-arn %s --stop-type ROLLBACK\n  or, for a first one: aws cloudformation cancel-update-stack --region %s --stack-name %s",
+		w.at.stack, account.Explain(err), w.at.region, deployment, w.at.region, w.at.stack)
 }
 
 // looksAfter is how often ECS is asked after CloudFormation's success: its answers may
@@ -269,7 +271,7 @@ func (w *watch) confirmed(ctx context.Context) error {
 		found, err := w.current(ctx)
 		switch {
 		case err != nil:
-			last = explain(err)
+			last = account.Explain(err)
 		case found == nil && w.existed:
 			return nil // the service itself did not change
 		case found == nil:
@@ -280,7 +282,7 @@ func (w *watch) confirmed(ctx context.Context) error {
 		default:
 			last = "ECS's deployment is still " + string(found.Status)
 		}
-		if err := w.Sleep(ctx, pollService); err != nil {
+		if err := poll.Sleep(ctx, pollService); err != nil {
 			return err
 		}
 	}
@@ -291,7 +293,7 @@ func (w *watch) confirmed(ctx context.Context) error {
 func (w *watch) rolledOut(ctx context.Context) error {
 	service, err := w.service(ctx)
 	if err != nil {
-		return fmt.Errorf("the service cannot be seen: %s", explain(err))
+		return fmt.Errorf("the service cannot be seen: %s", account.Explain(err))
 	}
 	if service == nil {
 		return fmt.Errorf("CloudFormation has ended well, and ECS has no service %s", w.Env.Names().ServiceName())

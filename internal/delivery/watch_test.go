@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -16,7 +15,6 @@ import (
 // rollingOut is a world in which the release 1.1.0 is rolled out under somebody's eyes.
 func rollingOut(t *testing.T, rollout *rolloutState) *world {
 	w := newWorld(t)
-	rollout.ended = make(chan struct{})
 	if rollout.end == "" { // a deployment that nobody stops ends in the end
 		rollout.looks, rollout.end, rollout.exit = 50, "FAILED", 1
 	}
@@ -81,10 +79,8 @@ func TestFailuresAreLimitedAsECSLimitsThem(t *testing.T) {
 func TestAReleaseThatTakesTooLongIsStopped(t *testing.T) {
 	within := func(age time.Duration) (*world, string, error) {
 		w := rollingOut(t, &rolloutState{looks: 3, end: "SUCCESSFUL", rollout: "COMPLETED"})
-		out, err := w.run("", false, func(ctx context.Context, s *Session) error {
-			s.Now = func() time.Time { return time.Unix(1_790_000_000, 0).Add(age) }
-			return deploy("1.1.0")(ctx, s)
-		})
+		w.age = age
+		out, err := w.run("", false, deploy("1.1.0"))
 		return w, out, err
 	}
 	longest := config.Staging().Delivery.Longest()

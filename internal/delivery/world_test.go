@@ -18,12 +18,18 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/smithy-go/encoding/cbor"
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
+	"wallet-infra/internal/console"
+	"wallet-infra/internal/stacks"
 )
 
 // stackState is a stack of the world.
@@ -94,7 +100,9 @@ type world struct {
 	rollout *rolloutState
 	// replaces are the stacks in which the next change replaces something.
 	replaces map[string]bool
-	dir      string // the checkout; empty takes a new one for each run
+	dir      string        // the checkout; empty takes a new one for each run
+	age      time.Duration // of ECS's newest deployment
+	asCaller bool
 }
 
 // rolloutState is a deployment of the service that somebody may watch.
@@ -129,6 +137,9 @@ type taskState struct {
 }
 
 const stamp = "2026-11-20T10:00:00Z"
+
+// newest is when ECS's newest deployment began.
+var newest = time.Unix(1_790_000_000, 0)
 
 // newWorld is an account in which staging runs release 1.0.0 and nothing is wrong.
 func newWorld(t *testing.T) *world {
@@ -580,20 +591,41 @@ func (w *world) run(input string, terminal bool, command func(context.Context, *
 	return w.runIn(context.Background(), config.Staging(), input, terminal, command)
 }
 
-func (w *world) runIn(ctx context.Context, env config.Environment, input string, terminal bool, command func(context.Context, *Session) error) (string, error) {
+// runIn runs with a clock of its own, on which a wait takes no time; a CLI in a process
+// of its own needs the true one.
+func (w *world) runIn(ctx context.Context, env config.Environment, input string, terminal bool, command func(context.Context, *Session) error) (out string, err error) {
 	w.t.Helper()
+	if w.process {
+		return w.within(ctx, w.t, env, input, terminal, command)
+	}
+	synctest.Test(w.t, func(t *testing.T) {
+		time.Sleep(time.Until(newest.Add(w.age)))
+		if w.rollout != nil {
+			w.rollout.ended = make(chan struct{})
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		out, err = w.within(ctx, t, env, input, terminal, command)
+	})
+	return out, err
+}
+
+func (w *world) within(ctx context.Context, t *testing.T, env config.Environment, input string, terminal bool, command func(context.Context, *Session) error) (string, error) {
+	t.Helper()
 	var out syncBuffer
 	script, err := filepath.Abs("testdata/cdk.sh")
-	require.NoError(w.t, err)
-	console := Console{Out: &out, In: bufio.NewReader(strings.NewReader(input)), Terminal: terminal}
+	require.NoError(t, err)
+	to := console.Console{Out: &out, In: bufio.NewReader(strings.NewReader(input)), Terminal: terminal}
 	dir := w.dir
 	if dir == "" {
 		dir = w.t.TempDir()
 	}
-	session, err := NewSession(ctx, env, console, CDK{Path: script, Dir: dir, Out: &out}, false)
-	require.NoError(w.t, err)
-	session.Now = func() time.Time { return time.Unix(1_790_000_060, 0) } // a minute after ECS's newest deployment
-	session.Sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	opened := account.New(env, aws.Config{
+		Region: env.Primary.Name, HTTPClient: w, BaseEndpoint: &w.URL, RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "a-secret-that-must-not-be-printed", "a-token-that-must-not-be-printed"),
+	}, w.asCaller)
+	session := &Session{Env: env, Console: to, CDK: CDK{Path: script, Dir: dir, Out: &out}, account: opened, stacks: stacks.NewReader(opened)}
+	session.runCDK = session.CDK.run
 	if !w.process {
 		session.runCDK = func(ctx context.Context, arguments ...string) error {
 			status, err := w.command(ctx, arguments)
@@ -605,6 +637,20 @@ func (w *world) runIn(ctx context.Context, env config.Environment, input string,
 	}
 	err = command(ctx, session)
 	return out.String(), err
+}
+
+// Do answers a request of an SDK client without a connection: on a clock of its own a
+// test cannot wait for the network.
+func (w *world) Do(request *http.Request) (*http.Response, error) {
+	if err := request.Context().Err(); err != nil {
+		return nil, err
+	}
+	recorder := httptest.NewRecorder()
+	if request.Body == nil {
+		request.Body = http.NoBody
+	}
+	w.serve(recorder, request)
+	return recorder.Result(), nil
 }
 
 // syncBuffer takes the output of a command and of its children.

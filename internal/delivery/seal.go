@@ -2,51 +2,23 @@ package delivery
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"time"
 
-	"github.com/gofrs/flock"
-
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/stacks"
 )
 
-// place of the syntheses and locks, below the repository's root.
-var deployDir = filepath.Join("build", "deploy")
-
-// hold keeps the other commands of this checkout from changing the environment at the
-// same time: two releases would deploy their stacks in turns. The kernel takes the
-// lock back from a process that ends in any way. Between machines CloudFormation's own
-// states stand in: a stack at work is not touched.
-func (s *Session) hold(what string) (release func(), err error) {
+// hold takes the environment's lock, unless this command has it.
+func (s *Session) hold(what string) (func(), error) {
 	if s.held {
 		return func() {}, nil
 	}
-	path := filepath.Join(s.CDK.Dir, deployDir, s.Env.Name+".lock")
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, err
-	}
-	lock := flock.New(path)
-	got, err := lock.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if !got {
-		who, _ := os.ReadFile(path)
-		return nil, exit.With(exit.Refused, "another command changes %s from this checkout (%s): wait for its end", s.Env.Name, who)
-	}
-	note := fmt.Sprintf("%s, process %d, since %s", what, os.Getpid(), time.Now().UTC().Format(time.RFC3339))
-	if err := os.WriteFile(path, []byte(note), 0o600); err != nil {
-		return nil, errors.Join(err, lock.Unlock())
-	}
-	s.held = true
-	return func() {
-		s.held = false
-		_ = lock.Unlock()
-	}, nil
+	release, err := account.Lock(s.CDK.Dir, s.Env.Name, what)
+	s.held = err == nil
+	return func() { s.held = false; release() }, err
 }
 
 // directory makes the one in which this run synthesizes, and nobody else: the one that
@@ -63,7 +35,7 @@ func (s *Session) directory(output string) (dir string, temporary bool, err erro
 		}
 		return output, false, nil
 	}
-	parent := filepath.Join(s.CDK.Dir, deployDir)
+	parent := account.DeployDir(s.CDK.Dir)
 	if err := os.MkdirAll(parent, 0o750); err != nil {
 		return "", false, err
 	}
@@ -98,7 +70,7 @@ func (a Assembly) intact(stack cfn.Stack) error {
 		err = errors.New("they are others now")
 	}
 	if err != nil {
-		return exit.With(exit.Stale, "%s: what it is deployed from in %s was changed since it was read (%w): it is not deployed", short(stack), a.Dir, err)
+		return exit.With(exit.Stale, "%s: what it is deployed from in %s was changed since it was read (%w): it is not deployed", stacks.Short(stack), a.Dir, err)
 	}
 	return nil
 }

@@ -1,0 +1,182 @@
+// Package stacks looks at CloudFormation's stacks as an account has them: their
+// states and what may be done in each, their templates, resources and events.
+package stacks
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"wallet-infra/internal/account"
+	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/console"
+	"wallet-infra/internal/exit"
+	"wallet-infra/internal/poll"
+	"wallet-infra/internal/progress"
+)
+
+// Live is a stack as the account has it.
+type Live struct {
+	Status  types.StackStatus // empty where there is no such stack
+	Reason  string
+	Updated time.Time // of the last operation on it
+	Outputs map[string]string
+	// Protected says that termination protection is on.
+	Protected bool
+}
+
+// Exists says that the stack holds, or held, resources.
+func (l Live) Exists() bool {
+	return l.Status != "" && l.Status != types.StackStatusReviewInProgress && l.Status != types.StackStatusDeleteComplete
+}
+
+// Reader reads the stacks of an account.
+type Reader struct {
+	configuration func(region string) aws.Config
+}
+
+// NewReader reads with the account's lookup role.
+func NewReader(a *account.Account) Reader { return Reader{a.Reading} }
+
+// Client is CloudFormation's in a region.
+func (r Reader) Client(region string) *cloudformation.Client {
+	return cloudformation.NewFromConfig(r.configuration(region))
+}
+
+// Describe asks for one stack.
+func (r Reader) Describe(ctx context.Context, region, name string) (Live, error) {
+	answer, err := r.Client(region).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	if account.Code(err) == "ValidationError" && strings.Contains(err.Error(), "does not exist") {
+		return Live{}, nil
+	}
+	if err != nil {
+		return Live{}, err
+	}
+	found := answer.Stacks[0]
+	stack := Live{
+		Status:    found.StackStatus,
+		Reason:    aws.ToString(found.StackStatusReason),
+		Updated:   aws.ToTime(found.CreationTime).UTC(),
+		Outputs:   map[string]string{},
+		Protected: aws.ToBool(found.EnableTerminationProtection),
+	}
+	if found.LastUpdatedTime != nil {
+		stack.Updated = found.LastUpdatedTime.UTC()
+	}
+	for _, output := range found.Outputs {
+		stack.Outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
+	}
+	return stack, nil
+}
+
+// Template is the text of the template that was last deployed or, where a change set
+// is named, of the one that it holds.
+func (r Reader) Template(ctx context.Context, region, name, changeSet string) ([]byte, error) {
+	input := &cloudformation.GetTemplateInput{StackName: &name, TemplateStage: types.TemplateStageOriginal}
+	if changeSet != "" {
+		input.ChangeSetName = &changeSet
+	}
+	answer, err := r.Client(region).GetTemplate(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(aws.ToString(answer.TemplateBody)), nil
+}
+
+// Resources lists a stack's resources.
+func (r Reader) Resources(ctx context.Context, region, name string) ([]types.StackResourceSummary, error) {
+	pages := cloudformation.NewListStackResourcesPaginator(r.Client(region), &cloudformation.ListStackResourcesInput{StackName: &name})
+	var all []types.StackResourceSummary
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.StackResourceSummaries...)
+	}
+	return all, nil
+}
+
+// Failures are the latest failed events of a stack, oldest first.
+func (r Reader) Failures(ctx context.Context, stack cfn.Stack) []string {
+	answer, err := r.Client(stack.Region).DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &stack.Name})
+	if err != nil {
+		return []string{account.Explain(err)}
+	}
+	const most = 5
+	var found []string
+	for _, event := range answer.StackEvents {
+		if strings.HasSuffix(string(event.ResourceStatus), "_FAILED") && len(found) < most {
+			found = append(found, fmt.Sprintf("%s %s: %s", event.ResourceStatus, aws.ToString(event.LogicalResourceId), aws.ToString(event.ResourceStatusReason)))
+		}
+	}
+	slices.Reverse(found)
+	return found
+}
+
+// pollStacks is how often a stack at work is looked at.
+const pollStacks = 15 * time.Second
+
+// Settled describes a stack, after waiting for what CloudFormation does with it, for
+// at most longest.
+func (r Reader) Settled(ctx context.Context, to console.Console, stack cfn.Stack, longest time.Duration) (found Live, err error) {
+	defer progress.Doing(ctx, "waiting for %s", stack.Name)()
+	said := false
+	err = poll.Until(ctx, pollStacks, longest, func() (bool, error) {
+		if found, err = r.Describe(ctx, stack.Region, stack.Name); err != nil || !found.AtWork() {
+			return true, err
+		}
+		if !said && longest > 0 {
+			to.Say("waiting for %s, which is %s", stack.Name, found.Status)
+			said = true
+		}
+		return false, nil
+	})
+	if err == poll.ErrTooLong { //nolint:errorlint // as it was returned
+		err = nil
+	}
+	return found, err
+}
+
+// Short is a stack's ID without its environment's.
+func Short(stack cfn.Stack) string {
+	_, id, found := strings.Cut(stack.ID, "/")
+	if !found {
+		return stack.ID
+	}
+	return id
+}
+
+// Pick chooses the stacks that were asked for by ID, "Environment/ID" or name, in
+// any case of letters, and leaves them in their order; no choice is every stack.
+func Pick(stacks []cfn.Stack, choices []string) ([]cfn.Stack, error) {
+	if len(choices) == 0 {
+		return stacks, nil
+	}
+	wanted := map[string]bool{}
+	for _, choice := range choices {
+		wanted[strings.ToLower(choice)] = true
+	}
+	var picked []cfn.Stack
+	var known []string
+	for _, stack := range stacks {
+		known = append(known, Short(stack))
+		for _, name := range []string{stack.ID, Short(stack), stack.Name} {
+			if wanted[strings.ToLower(name)] {
+				picked = append(picked, stack)
+				delete(wanted, strings.ToLower(name))
+			}
+		}
+	}
+	if len(wanted) > 0 {
+		return nil, exit.With(exit.Refused, "--stack: unknown stack %q: want some of %q", slices.Sorted(maps.Keys(wanted)), known)
+	}
+	return picked, nil
+}
