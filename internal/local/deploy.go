@@ -340,7 +340,7 @@ func (r *run) ask(ctx context.Context, stack cfn.Stack, id string, resource Reso
 		return fmt.Errorf("asking about %s of %s: %w", id, stack.ID, err)
 	}
 	r.live = append(r.live, found{Stack: stack.ID, Region: stack.Region, LogicalID: id, Type: resource.Type, ID: resource.ID, Facts: facts,
-		Retained: strings.HasPrefix(stack.Template.Resources[id].DeletionPolicy, "Retain")})
+		Retained: resource.Type != holdsNetwork && strings.HasPrefix(stack.Template.Resources[id].DeletionPolicy, "Retain")})
 	return nil
 }
 

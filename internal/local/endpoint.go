@@ -12,7 +12,7 @@ import (
 )
 
 // HowToGetAnEmulator is the line for somebody who has none running.
-const HowToGetAnEmulator = "no AWS emulator is named: `pip install ministack && BIND_HOST=127.0.0.1 ministack`" +
+const HowToGetAnEmulator = "no AWS emulator is named: `pip install ministack==1.5.33 cbor2 && BIND_HOST=127.0.0.1 ministack`" +
 	" (github.com/ministackorg/ministack), then AWS_ENDPOINT_URL=http://127.0.0.1:4566 make deploy-local"
 
 // Resolver finds the addresses of a host name, as net.Resolver.LookupNetIP does.

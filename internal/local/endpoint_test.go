@@ -40,7 +40,7 @@ func TestNothingButLoopbackIsDeployedTo(t *testing.T) {
 		"http://[::ffff:127.0.0.1]:4566":  "http://127.0.0.1:4566",
 		"http://localhost:4566":           "http://127.0.0.1:4566", // the address is pinned
 		"http://here.example.com:4566":    "http://127.0.0.1:4566",
-		"":                                "!pip install ministack",
+		"":                                "!pip install ministack==1.5.33 cbor2",
 		"127.0.0.1:4566":                  "!want http",
 		"ftp://127.0.0.1":                 "!want http",
 		"http://":                         "!want http",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,7 +28,10 @@ type Limits struct {
 
 // lacking matches how an emulator says that it has not built something, in contrast
 // to a template that is wrong.
-var lacking = regexp.MustCompile(`(?i)unsupported resource type|is not supported|not (yet )?implemented`)
+var lacking = regexp.MustCompile(`(?i)(unsupported|unrecognized) resource type|is not supported|not (yet )?implemented|does not exist in schema`)
+
+// noType matches the part of it that is about a type as a whole.
+var noType = regexp.MustCompile(`(?i)(unsupported|unrecognized) resource type`)
 
 // noFunctions is why custom resources are left out. An emulator would wait an hour
 // for each function that cannot answer.
@@ -69,23 +73,27 @@ func (p prober) lacks(ctx context.Context, stack cfn.Stack, id string) (string, 
 	if why := p.types[resourceType]; why != "" {
 		return why, nil
 	}
-	kind := resourceType + " " + strings.Join(sortedKeys(stack.Template.Resources[id].Properties), " ")
+	used := attributes(stack, id)
+	kind := resourceType + " " + strings.Join(append(sortedKeys(stack.Template.Resources[id].Properties), used...), " ")
 	if why, tried := p.kinds[kind]; tried {
 		return why, nil
 	}
-	alone, err := isolate(stack, id)
-	if err != nil {
-		return "", err
+	refusals, err := p.try(ctx, stack, id, used, false)
+	if len(refusals) > 0 && len(used) > 0 && err == nil {
+		// It was refused for what stands in for another resource, before its attributes
+		// were asked for.
+		var more []Failure
+		more, err = p.try(ctx, stack, id, used, true)
+		refusals = append(refusals, more...)
 	}
-	refusals, _, err := p.cloud.Try(ctx, stack.Region, string(alone))
 	if err != nil {
 		return "", err
 	}
 	for _, refusal := range refusals {
-		if !lacking.MatchString(refusal.Reason) || refusal.LogicalID != id {
+		if !lacking.MatchString(refusal.Reason) {
 			continue
 		}
-		if strings.Contains(strings.ToLower(refusal.Reason), "unsupported resource type") {
+		if noType.MatchString(refusal.Reason) {
 			p.types[resourceType] = refusal.Reason
 		}
 		p.kinds[kind] = refusal.Reason
@@ -95,19 +103,55 @@ func (p prober) lacks(ctx context.Context, stack cfn.Stack, id string) (string, 
 	return "", nil
 }
 
-// isolate is a template of one resource.
-func isolate(stack cfn.Stack, id string) ([]byte, error) {
+// try makes a resource alone, or bare: with no property that refers to another one.
+func (p prober) try(ctx context.Context, stack cfn.Stack, id string, used []string, bare bool) ([]Failure, error) {
+	alone, err := isolate(stack, id, used, bare)
+	if err != nil {
+		return nil, err
+	}
+	refusals, _, err := p.cloud.Try(ctx, stack.Region, string(alone))
+	// As CloudFormation does, MiniStack 1.5.33 refuses a template with a type that it
+	// lacks at once.
+	if err != nil && lacking.MatchString(err.Error()) {
+		return []Failure{{LogicalID: id, Reason: err.Error()}}, nil
+	}
+	return refusals, err
+}
+
+// attributes are those of a resource that its stack asks for.
+func attributes(stack cfn.Stack, id string) []string {
+	asked := regexp.MustCompile(`"Fn::GetAtt":\s*\[\s*"` + id + `",\s*"([^"]+)"`)
+	names := map[string]bool{}
+	for _, found := range asked.FindAllSubmatch(stack.Raw, -1) {
+		names[string(found[1])] = true
+	}
+	return sortedKeys(names)
+}
+
+// isolate is a template of one resource, which puts out the attributes that others use.
+func isolate(stack cfn.Stack, id string, used []string, bare bool) ([]byte, error) {
 	others := map[string]Gap{}
 	for other, resource := range stack.Template.Resources {
 		if other != id {
 			others[other] = Gap{Type: resource.Type}
 		}
 	}
-	var whole struct{ Resources map[string]json.RawMessage }
+	var whole struct{ Resources map[string]map[string]any }
 	if err := json.Unmarshal(stack.Raw, &whole); err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(map[string]any{"Resources": map[string]any{id: whole.Resources[id]}})
+	if properties, ok := whole.Resources[id]["Properties"].(map[string]any); ok && bare {
+		maps.DeleteFunc(properties, func(_ string, value any) bool {
+			return strings.Contains(cfn.Canonical(value), `"Fn::`) || strings.Contains(cfn.Canonical(value), `"Ref"`)
+		})
+	}
+	// A bucket that outlived its trial would hold the name that the deployment needs.
+	whole.Resources[id]["DeletionPolicy"] = "Delete"
+	outputs := map[string]any{}
+	for i, attribute := range used {
+		outputs[fmt.Sprintf("Attribute%d", i)] = map[string]any{"Value": map[string]any{"Fn::GetAtt": []string{id, attribute}}}
+	}
+	raw, err := json.Marshal(map[string]any{"Resources": map[string]any{id: whole.Resources[id]}, "Outputs": outputs})
 	if err != nil {
 		return nil, err
 	}

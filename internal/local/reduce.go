@@ -24,6 +24,11 @@ type Gap struct {
 	Why       string `json:"why"` // in the emulator's words
 }
 
+// holdsNetwork is a type that goes in the copy though a template may retain it: what
+// uses it there, the brokers, is left out, and it would keep the network from going.
+// (On AWS `wallet ENV destroy` leaves Network out until they are gone.)
+const holdsNetwork = "AWS::EC2::SecurityGroup"
+
 // references replaces what refers to left-out resources in one template.
 type references struct {
 	stack   cfn.Stack
@@ -49,6 +54,9 @@ func (r references) reduce(raw []byte) ([]byte, error) {
 	for _, resource := range resources {
 		if body, ok := resource.(map[string]any); ok {
 			r.dropDependencies(body)
+			if body["Type"] == holdsNetwork {
+				delete(body, "DeletionPolicy")
+			}
 		}
 	}
 	for _, section := range []string{"Resources", "Outputs"} {
