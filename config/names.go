@@ -35,6 +35,17 @@ func ARN(service, region, account, resource string) string {
 	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, account, resource)
 }
 
+// Environment is the environment's own name, such as "production".
+func (n Names) Environment() string { return strings.TrimPrefix(n.prefix, Platform+"-") }
+
+// Account is the twelve-digit account that holds the environment.
+func (n Names) Account() string { return n.account }
+
+// ARN is that of something in the environment's account and in a region.
+func (n Names) ARN(service string, r Region, resource string) string {
+	return ARN(service, r.Name, n.account, resource)
+}
+
 // Prefix is the environment's name prefix, such as "wallet-production".
 func (n Names) Prefix() string { return n.prefix }
 
@@ -285,8 +296,8 @@ func DeploymentBoundary() string { return Platform + "-deployment-boundary" }
 // KeepsService are the conditions under which a service's deployment or size may be
 // changed and its way to the internet and people's way in may not. A request need
 // not say what it leaves as it is (the condition keys of ecs:UpdateService).
-func (s Service) KeepsService() *map[string]any {
-	return &map[string]any{
+func (s Service) KeepsService() map[string]any {
+	return map[string]any{
 		"BoolIfExists":         map[string]any{"ecs:auto-assign-public-ip": "false"},
 		"StringEqualsIfExists": map[string]any{"ecs:enable-execute-command": strconv.FormatBool(s.Exec)},
 	}

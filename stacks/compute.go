@@ -8,6 +8,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/redeploy"
 	"wallet-infra/constructs/registry"
 	"wallet-infra/constructs/release"
@@ -29,7 +30,7 @@ type Compute struct {
 func NewCompute(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging) Compute {
 	stack := newStack(stage, env, "Compute", env.Primary,
 		"The image repositories, the wallet service on Fargate with its deployments, its load balancer, web ACL and DNS record")
-	logKey := newLogKey(stack, env, "compute-logs")
+	logKey := encryption.NewLogKey(stack, env.Names(), env.Primary, "compute")
 	images := registry.New(stack, env)
 	entrance := edge.New(stack, edge.Props{
 		Env: env, Region: env.Primary, Network: network.Network, AccessLogs: data.Buckets.Logs, LogKey: logKey,
@@ -72,7 +73,10 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 		Service:       wallet,
 		LogKey:        logKey,
 	})
-	rotations := redeploy.New(stack, redeploy.Props{Env: env, Region: env.Primary, Network: network.Network, Secret: database.Secret, LogKey: logKey})
+	rotations := redeploy.New(stack, redeploy.Props{
+		Names: env.Names(), Region: env.Primary, Service: env.Service, Delivery: env.Delivery,
+		Network: network.Network, Secret: database.Secret, LogKey: logKey,
+	})
 	announce(stack, entrance, wallet)
 	announceMigration(stack, migration)
 	return Compute{Stack: stack, Service: wallet, Edge: entrance, FailedRotations: rotations}

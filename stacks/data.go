@@ -7,6 +7,7 @@ import (
 	"wallet-infra/constructs/aurora"
 	"wallet-infra/constructs/backup"
 	"wallet-infra/constructs/cache"
+	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/storage"
 )
 
@@ -23,22 +24,40 @@ type Data struct {
 // NewData builds the data stack.
 func NewData(stage awscdk.Stage, env config.Environment, network Network, global Global) Data {
 	stack := newStack(stage, env, "Data", env.Primary, "The database, the cache, the buckets and the backups")
-	logKey := newLogKey(stack, env, "data-logs")
+	logKey := encryption.NewLogKey(stack, env.Names(), env.Primary, "data")
 	database := aurora.New(stack, aurora.Props{
-		Env:        env,
-		Network:    network.Network,
-		LogKey:     logKey,
-		ReplicaKey: global.SecretsKey,
+		Names:     env.Names(),
+		Region:    env.Primary,
+		Database:  env.Database,
+		Protected: env.Protected,
+		Network:   network.Network,
+		LogKey:    logKey,
+		Standby:   aurora.Standby{Region: env.Secondary, SecretsKey: global.SecretsKey},
 	})
-	buckets := storage.New(stack, storage.Props{Env: env, Copies: global.Copies, Distribution: global.Distribution})
+	buckets := storage.New(stack, storage.Props{
+		Names: env.Names(), Region: env.Primary, Storage: env.Storage, Targets: global.Targets, Distribution: global.Distribution,
+	})
 	return Data{
 		Stack:    stack,
 		Database: database,
-		Cache:    cache.New(stack, cache.Props{Env: env, Network: network.Network, LogKey: logKey}),
-		Buckets:  buckets,
+		Cache: cache.New(stack, cache.Props{
+			Names: env.Names(), Cache: env.Cache, Protected: env.Protected, Network: network.Network, LogKey: logKey,
+		}),
+		Buckets: buckets,
 		Backup: backup.New(stack, backup.Props{
-			Env: env, Cluster: database.Cluster, DatabaseKey: database.Key, Network: network.Network,
-			Exports: buckets.Backups, ReplicatedSecrets: database.Replicated, LogKey: logKey,
+			Names: env.Names(), Region: env.Primary, Backup: env.Backup, CopyTo: copyTo(env), Protected: env.Protected,
+			Cluster: database.Cluster, DatabaseKey: database.Key, Network: network.Network,
+			Exports: buckets.Backups, ReplicatedSecrets: database.Replicated,
+			LogKey: logKey, LogRetentionDays: env.Database.LogRetentionDays,
 		}),
 	}
+}
+
+// copyTo is the region that copies of recovery points go to, without a name where none
+// may.
+func copyTo(env config.Environment) config.Region {
+	if env.DR.Mode.Copies() {
+		return env.Secondary
+	}
+	return config.Region{}
 }

@@ -11,6 +11,7 @@ import (
 	"wallet-infra/constructs/aurora"
 	"wallet-infra/constructs/backup"
 	"wallet-infra/constructs/cache"
+	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/network"
 )
 
@@ -36,19 +37,34 @@ type DR struct {
 func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 	stack := newStack(stage, env, "DR", env.Secondary,
 		"The second region's backups and, in standby, its network, replicated database and empty cache")
-	dr := DR{Stack: stack, Vault: backup.NewVault(stack, env, env.Secondary)}
+	dr := DR{Stack: stack, Vault: backup.NewVault(stack, backup.VaultProps{
+		Names: env.Names(), Region: env.Secondary, Backup: env.Backup, Protected: env.Protected,
+	})}
 	if env.DR.Mode != config.DRStandby {
 		return dr
 	}
-	logKey := newLogKey(stack, env, "dr-logs")
+	logKey := encryption.NewLogKey(stack, env.Names(), env.Secondary, "dr")
 	dr.Network = network.New(stack, network.Props{Region: env.Secondary, Network: env.DR.Network, LogKey: logKey})
-	dr.Database = aurora.NewSecondary(stack, aurora.SecondaryProps{Env: env, Network: dr.Network, LogKey: logKey})
-	backup.NewRestoreTest(constructs.NewConstruct(stack, new("Backup")), backup.RestoreProps{
-		Env: env, Region: env.Secondary, Network: dr.Network, Vault: dr.Vault, Clusters: []string{"*"},
+	dr.Database = aurora.NewSecondary(stack, aurora.SecondaryProps{
+		Names:        env.Names(),
+		Region:       env.Secondary,
+		SourceRegion: env.Primary,
+		Database:     env.Database,
+		InstanceType: env.DR.InstanceType,
+		Instances:    env.DR.Readers,
+		Protected:    env.Protected,
+		Network:      dr.Network,
+		LogKey:       logKey,
 	})
-	dr.AppSecret = aurora.ReplicatedSecret(stack, "AppSecret", env, env.Names().DatabaseAppSecret(), global.SecretsKey)
-	dr.AdminSecret = aurora.ReplicatedSecret(stack, "AdminSecret", env, env.Names().DatabaseAdminSecret(), global.SecretsKey)
-	dr.Cache = cache.New(stack, cache.Props{Env: env, Network: dr.Network, LogKey: logKey})
-	dr.Topics = alarms.NewTopics(stack, env.Names(), env.Site.Alerts)
+	backup.NewRestoreTest(constructs.NewConstruct(stack, new("Backup")), backup.RestoreProps{
+		Names: env.Names(), Region: env.Secondary, Backup: env.Backup, Network: dr.Network, Vault: dr.Vault, Clusters: []string{"*"},
+	})
+	standby := aurora.Standby{Region: env.Secondary, SecretsKey: global.SecretsKey}
+	dr.AppSecret = aurora.ReplicatedSecret(stack, "AppSecret", env.Names().DatabaseAppSecret(), env.Names(), standby)
+	dr.AdminSecret = aurora.ReplicatedSecret(stack, "AdminSecret", env.Names().DatabaseAdminSecret(), env.Names(), standby)
+	dr.Cache = cache.New(stack, cache.Props{
+		Names: env.Names(), Cache: env.Cache, Protected: env.Protected, Network: dr.Network, LogKey: logKey,
+	})
+	dr.Topics = alarms.NewTopics(stack, env.Names(), env.Secondary, env.Site.Alerts)
 	return dr
 }

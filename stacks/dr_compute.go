@@ -6,6 +6,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/redeploy"
 	"wallet-infra/constructs/release"
 	"wallet-infra/constructs/service"
@@ -26,12 +27,12 @@ type DRCompute struct {
 // tasks until it is needed and the same bound after.
 func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging DRMessaging) DRCompute {
 	stack := newStack(stage, env, "DR-Compute", env.Secondary, "The second region's wallet service with its deployments, its load balancer, web ACL and DNS record")
-	logKey := newLogKey(stack, env, "dr-compute-logs")
+	logKey := encryption.NewLogKey(stack, env.Names(), env.Secondary, "dr-compute")
 	entrance := edge.New(stack, edge.Props{
 		Env:        env,
 		Region:     env.Secondary,
 		Network:    dr.Network,
-		AccessLogs: global.Copies.Logs,
+		AccessLogs: global.Targets.Logs,
 		LogKey:     logKey,
 	})
 	database := service.Database{
@@ -74,7 +75,10 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 		Service:       wallet,
 		LogKey:        logKey,
 	})
-	rotations := redeploy.New(stack, redeploy.Props{Env: env, Region: env.Secondary, Network: dr.Network, Secret: dr.AppSecret, LogKey: logKey})
+	rotations := redeploy.New(stack, redeploy.Props{
+		Names: env.Names(), Region: env.Secondary, Service: env.Service, Delivery: env.Delivery,
+		Network: dr.Network, Secret: dr.AppSecret, SecretRegion: env.Primary, LogKey: logKey,
+	})
 	announce(stack, entrance, wallet)
 	return DRCompute{Stack: stack, Service: wallet, Edge: entrance, FailedRotations: rotations}
 }

@@ -9,6 +9,7 @@ import (
 	"wallet-infra/constructs/cdn"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/grafana"
+	"wallet-infra/constructs/policy"
 	"wallet-infra/constructs/registry"
 	"wallet-infra/constructs/storage"
 	"wallet-infra/constructs/waf"
@@ -20,8 +21,8 @@ type Global struct {
 	Stack        awscdk.Stack
 	Distribution awscloudfront.Distribution
 	Grafana      grafana.Workspace
-	// Copies are the replica buckets; empty when nothing may leave Brazil.
-	Copies storage.Copies
+	// Targets are the replica buckets; empty when nothing may leave Brazil.
+	Targets storage.Targets
 	// Images are the repositories that the primary region's are copied to; empty
 	// outside standby.
 	Images registry.Registry
@@ -34,22 +35,39 @@ type Global struct {
 func NewGlobal(stage awscdk.Stage, env config.Environment) Global {
 	stack := newStack(stage, env, "Global", env.Secondary,
 		"What AWS has only in us-east-1, and the buckets and keys that copies of the primary region are sent to")
-	logKey := newLogKey(stack, env, "global-logs")
-	global := Global{Stack: stack, Grafana: grafana.New(stack, env), Copies: storage.NewCopies(stack, env)}
+	logKey := encryption.NewLogKey(stack, env.Names(), env.Secondary, "global")
+	global := Global{Stack: stack, Grafana: grafana.New(stack, env)}
+	if env.DR.Mode.Copies() {
+		global.Targets = storage.NewTargets(stack, storage.TargetProps{
+			Names: env.Names(), Region: env.Secondary, Storage: env.Storage, ServiceLogs: env.DR.Mode == config.DRStandby,
+		})
+	}
 	if env.DR.Mode == config.DRStandby {
 		global.Images = registry.NewCopies(stack, env)
 		key := encryption.NewKey(stack, "SecretsKey", encryption.Props{
-			Alias:   env.Names().KeyAlias("secrets-replica"),
-			Purpose: "Encrypts the replicas of the secrets of " + env.Names().Prefix(),
+			Names:    env.Names(),
+			Alias:    "secrets-replica",
+			Purpose:  "Encrypts the replicas of the secrets of " + env.Names().Prefix(),
+			Services: []policy.Statement{encryption.ReplicasByAccount(env.Names(), env.Primary, env.Secondary)},
 		})
-		encryption.AllowReplicas(key, env.Primary, env.Secondary)
 		global.SecretsKey = key
 	}
 	global.Distribution = cdn.New(stack, cdn.Props{
-		Env:     env,
-		WebACL:  waf.New(stack, "WebAcl", waf.Props{Env: env, Scope: waf.CloudFront, LogKey: logKey}),
-		Replica: global.Copies.Static,
-		LogKey:  logKey,
+		Names:        env.Names(),
+		Region:       env.Secondary,
+		OriginRegion: env.Primary,
+		HostedZone:   env.Site.HostedZone,
+		Domain:       env.Site.StaticDomain,
+		APIDomain:    env.Site.APIDomain,
+		PriceClass:   env.Edge.PriceClass,
+		Protected:    env.Protected,
+		WebACL: waf.New(stack, "WebAcl", waf.Props{
+			Names: env.Names(), Region: env.Secondary, Scope: waf.CloudFront, Firewall: env.Edge.Firewall,
+			Protected: env.Protected, LogKey: logKey, LogRetentionDays: env.Edge.LogRetentionDays,
+		}),
+		Replica:          global.Targets.Static,
+		LogKey:           logKey,
+		LogRetentionDays: env.Edge.LogRetentionDays,
 	})
 	return global
 }

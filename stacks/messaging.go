@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/kafka"
 	"wallet-infra/constructs/storage"
 )
@@ -23,14 +24,15 @@ func NewMessaging(stage awscdk.Stage, env config.Environment, network Network, l
 	messaging := Messaging{
 		Stack: stack,
 		Kafka: kafka.New(stack, kafka.Props{
-			Env:       env,
-			Region:    env.Primary,
-			Vpc:       network.Vpc,
-			Brokers:   network.Database(),
-			Functions: network.Private(),
-			Logs:      logs,
-			LogPrefix: storage.BrokerPrefix,
-			LogKey:    newLogKey(stack, env, "messaging-logs"),
+			Names:             env.Names(),
+			Region:            env.Primary,
+			Messaging:         env.Messaging,
+			Protected:         env.Protected,
+			ReplicationSource: env.Replication() != config.ReplicationNone,
+			Network:           network.Network,
+			Logs:              logs,
+			LogPrefix:         storage.BrokerPrefix,
+			LogKey:            encryption.NewLogKey(stack, env.Names(), env.Primary, "messaging"),
 		}),
 	}
 	if env.DR.Mode == config.DRStandby {

@@ -2,7 +2,6 @@ package stacks
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
@@ -23,18 +22,7 @@ func NewNetwork(stage awscdk.Stage, env config.Environment) Network {
 		Network: network.New(stack, network.Props{
 			Region:  env.Primary,
 			Network: env.Network,
-			LogKey:  newLogKey(stack, env, "network-logs"),
+			LogKey:  encryption.NewLogKey(stack, env.Names(), env.Primary, "network"),
 		}),
 	}
-}
-
-// newLogKey makes the key of a stack's log groups. Each stack has its own, so
-// that no key policy ties two stacks together.
-func newLogKey(stack awscdk.Stack, env config.Environment, purpose string) awskms.Key {
-	key := encryption.NewKey(stack, "LogKey", encryption.Props{
-		Alias:   env.Names().KeyAlias(purpose),
-		Purpose: "Encrypts the log groups of " + *stack.StackName(),
-	})
-	encryption.AllowLogs(key)
-	return key
 }

@@ -6,6 +6,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/dashboards"
+	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/prometheus"
 	"wallet-infra/constructs/signals"
 	"wallet-infra/constructs/tracing"
@@ -15,7 +16,7 @@ import (
 // nothing may depend on it, so it can be replaced while the wallet runs.
 func NewObservability(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging, compute Compute) {
 	stack := newStack(stage, env, "Observability", env.Primary, "Alarms, dashboards, Prometheus and tracing of the wallet")
-	topics := alarms.NewTopics(stack, env.Names(), env.Site.Alerts)
+	topics := alarms.NewTopics(stack, env.Names(), env.Primary, env.Site.Alerts)
 	platform := watched(env, network, data, messaging, compute)
 	rows := signals.Rows(env, platform, data.Cache.Alarms(env.Observability.Limits))
 	made := alarms.New(stack, env.Names(), topics, rows)
@@ -27,13 +28,13 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 		Env:         env,
 		Network:     network.Network,
 		Topics:      topics,
-		LogKey:      newLogKey(stack, env, "observability-logs"),
+		LogKey:      encryption.NewLogKey(stack, env.Names(), env.Primary, "observability"),
 		Tasks:       compute.Service.SecurityGroup,
 		TaskHost:    *discovery.ServiceName() + "." + *discovery.Namespace().NamespaceName(),
 		Brokers:     messaging.Kafka.SecurityGroup,
 		BrokerHosts: messaging.Kafka.BrokerHosts,
 	})
-	tracing.New(stack, env)
+	tracing.New(stack, env.Names(), env.Service.TraceSampleRatio)
 }
 
 // watched collects what the metrics of the other stacks are named by.

@@ -24,12 +24,21 @@ func eachWebACL(t *testing.T, check func(t *testing.T, env environment, scope wa
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for _, scope := range []waf.Scope{waf.Regional, waf.CloudFront} {
 			t.Run(string(scope), func(t *testing.T) {
-				check(t, env, scope, synthesizeStack(t, env, env.Secondary, func(stack awscdk.Stack) {
-					key := encryption.NewKey(stack, "Key", encryption.Props{Alias: "logs", Purpose: "logs"})
-					waf.New(stack, "Acl", waf.Props{Env: env.Environment, Scope: scope, LogKey: key})
-				}))
+				check(t, env, scope, webACL(t, env, env.Secondary, scope, env.Edge.Firewall))
 			})
 		}
+	})
+}
+
+// webACL is a stack with nothing but a web ACL.
+func webACL(t *testing.T, env environment, region config.Region, scope waf.Scope, firewall config.Firewall) template {
+	t.Helper()
+	return synthesizeStack(t, env, region, func(stack awscdk.Stack) {
+		waf.New(stack, "Acl", waf.Props{
+			Names: env.Names(), Region: region, Scope: scope, Firewall: firewall, Protected: env.Protected,
+			LogKey:           encryption.NewKey(stack, "Key", encryption.Props{Names: env.Names(), Alias: "logs", Purpose: "logs"}),
+			LogRetentionDays: env.Edge.LogRetentionDays,
+		})
 	})
 }
 
@@ -178,10 +187,7 @@ func partnerACL(t *testing.T, env environment) template {
 		{Name: "load-test", CIDRs: []string{"198.51.100.7/32", "198.51.100.9/32"}, Requests: 5_000_000},
 	}
 	require.NoError(t, with.Validate())
-	return synthesizeStack(t, env, env.Primary, func(stack awscdk.Stack) {
-		key := encryption.NewKey(stack, "Key", encryption.Props{Alias: "logs", Purpose: "logs"})
-		waf.New(stack, "Acl", waf.Props{Env: with, Scope: waf.Regional, LogKey: key})
-	})
+	return webACL(t, env, env.Primary, waf.Regional, with.Edge.Firewall)
 }
 
 // addresses are those of the set that a statement refers to.

@@ -5,14 +5,13 @@ package alarms
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/policy"
 )
 
 // Severity says how soon somebody must act.
@@ -39,7 +38,7 @@ type publisher struct {
 
 // scope limits a statement to resources of the account, or not at all. Keys are
 // asked without the source's ARN.
-func (p publisher) scope(account string, byARN bool) *map[string]any {
+func (p publisher) scope(account string, byARN bool) map[string]any {
 	if p.source == "" {
 		return nil
 	}
@@ -47,7 +46,7 @@ func (p publisher) scope(account string, byARN bool) *map[string]any {
 	if byARN {
 		conditions["ArnLike"] = map[string]any{"aws:SourceArn": p.source}
 	}
-	return &conditions
+	return conditions
 }
 
 // publishers are all that may write to the topics. AWS Backup is not one of them:
@@ -57,35 +56,37 @@ func (p publisher) scope(account string, byARN bool) *map[string]any {
 // one, every event is dropped in silence
 // (docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html).
 // Only these topics and this key are open to it.
-func publishers(region, account string) []publisher {
+func publishers(names config.Names, region config.Region) []publisher {
 	publish := []string{"sns:Publish"}
 	return []publisher{
-		{"Alarms", "cloudwatch.amazonaws.com", config.ARN("cloudwatch", region, account, "alarm:*"), publish},
+		{"Alarms", "cloudwatch.amazonaws.com", names.ARN("cloudwatch", region, "alarm:*"), publish},
 		{"Events", "events.amazonaws.com", "", publish},
 		// It checks that the topic exists before it publishes.
-		{"Prometheus", "aps.amazonaws.com", config.ARN("aps", region, account, "workspace/*"), append(publish, "sns:GetTopicAttributes")},
+		{"Prometheus", "aps.amazonaws.com", names.ARN("aps", region, "workspace/*"), append(publish, "sns:GetTopicAttributes")},
 	}
 }
 
-// NewTopics makes the topics of the scope's region with their key, and
+// NewTopics makes the topics of a region with their key, and
 // subscribes the environment's addresses. Each address gets one mail to confirm.
-func NewTopics(scope constructs.Construct, names config.Names, alerts config.Alerts) Topics {
+func NewTopics(scope constructs.Construct, names config.Names, region config.Region, alerts config.Alerts) Topics {
 	own := constructs.NewConstruct(scope, new("Alerts"))
-	stack := awscdk.Stack_Of(own)
-	account := *stack.Account()
-	services := publishers(*stack.Region(), account)
-	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   names.KeyAlias("alerts"),
-		Purpose: "Encrypts the alarm topics of " + *stack.StackName(),
-	})
+	services := publishers(names, region)
+	var users []policy.Statement
 	for _, service := range services {
-		allowEncryption(key, service, account)
+		users = append(users, encryption.UseBy(service.sid, service.service, service.scope(names.Account(), false)))
 	}
+	key := encryption.NewKey(own, "Key", encryption.Props{
+		Names:   names,
+		Alias:   "alerts",
+		Purpose: "Encrypts the alarm topics of " + *awscdk.Stack_Of(own).StackName(),
+		// AWS services do not say on whose behalf beyond the account when they ask KMS.
+		Services: users,
+	})
 	critical, warning := newTopic(own, "Critical", key, alerts.Critical), newTopic(own, "Warning", key, alerts.Warning)
 	topics := Topics{Critical: *critical.TopicArn(), Warning: *warning.TopicArn()}
 	for _, service := range services {
-		allowPublishing(critical, topics[Critical], service, account)
-		allowPublishing(warning, topics[Warning], service, account)
+		allowPublishing(critical, topics[Critical], service, names.Account())
+		allowPublishing(warning, topics[Warning], service, names.Account())
 	}
 	return topics
 }
@@ -105,25 +106,13 @@ func newTopic(scope constructs.Construct, id string, key awskms.IKey, addresses 
 	return topic
 }
 
-// allowEncryption lets a service use the key for messages of its own. AWS
-// services do not say on whose behalf beyond the account when they ask KMS.
-func allowEncryption(key awskms.Key, service publisher, account string) {
-	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        new(service.sid),
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new(service.service), nil)},
-		Actions:    &[]*string{new("kms:Decrypt"), new("kms:GenerateDataKey")},
-		Resources:  &[]*string{new("*")}, // in a key policy, "*" is this key alone
-		Conditions: service.scope(account, false),
-	}), nil)
-}
-
 // allowPublishing lets the account's own alarms and workspaces publish, and rules.
 func allowPublishing(topic awssns.Topic, arn string, service publisher, account string) {
-	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        new(service.sid),
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new(service.service), nil)},
-		Actions:    jsii.Strings(service.actions...),
-		Resources:  &[]*string{new(arn)},
+	topic.AddToResourcePolicy(policy.Statement{
+		Sid:        service.sid,
+		Principal:  policy.Service(service.service),
+		Actions:    service.actions,
+		Resources:  []string{arn},
 		Conditions: service.scope(account, true),
-	}))
+	}.CDK())
 }

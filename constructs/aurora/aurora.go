@@ -16,15 +16,29 @@ import (
 
 // Props describe the primary region's database.
 type Props struct {
-	Env     config.Environment
-	Network network.Network
+	Names    config.Names
+	Region   config.Region
+	Database config.Database
+	// Protected keeps the cluster and what it needs when the stack goes.
+	Protected bool
+	Network   network.Network
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
-	// ReplicaKey encrypts the secrets' replicas in the second region. Needed in
-	// standby mode, where that region must log in while this one is gone; nil
-	// keeps the secrets in this region.
-	ReplicaKey awskms.IKey
+	// Standby is where the data and the secrets are replicated to; the zero value
+	// keeps both in this region.
+	Standby Standby
 }
+
+// Standby is the second region of a global database, which must be able to log in
+// while the first is gone.
+type Standby struct {
+	Region config.Region
+	// SecretsKey encrypts the replicas of the secrets there.
+	SecretsKey awskms.IKey
+}
+
+// exists says whether there is a second region.
+func (s Standby) exists() bool { return s.SecretsKey != nil }
 
 // Database is the primary region's cluster with its two users.
 type Database struct {
@@ -49,7 +63,8 @@ type Database struct {
 func New(scope constructs.Construct, props Props) Database {
 	own := constructs.NewConstruct(scope, new("Database"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   props.Env.Names().KeyAlias("database"),
+		Names:   props.Names,
+		Alias:   "database",
 		Purpose: "Encrypts the wallet's database, its snapshots, its insights and its passwords",
 	})
 	// The secrets know the key by its ARN only. Knowing the construct, each grant
@@ -57,7 +72,7 @@ func New(scope constructs.Construct, props Props) Database {
 	secretsKey := awskms.Key_FromKeyArn(own, new("SecretsKey"), key.KeyArn())
 	admin := newAdminSecret(own, secretsKey, props)
 	made := newCluster(own, key, admin, props)
-	scaleReaders(made.cluster, props.Env)
+	scaleReaders(made.cluster, props.Names, props.Database)
 
 	adminAttached := made.cluster.Secret()
 	appAttached := newAppSecret(own, secretsKey, admin, props).Attach(made.cluster)
@@ -70,7 +85,7 @@ func New(scope constructs.Construct, props Props) Database {
 		AppSecret:     appAttached,
 		Key:           key,
 	}
-	if props.ReplicaKey != nil {
+	if props.Standby.exists() {
 		database.Replicated = []string{*adminAttached.SecretArn(), *appAttached.SecretArn()}
 	}
 	return database
@@ -94,8 +109,8 @@ func engine(db config.Database) awsrds.IClusterEngine {
 // removal says what becomes of something that the cluster cannot live without
 // when the stack goes. A retained cluster keeps using all of it; CDK itself
 // would delete the security group, the parameter groups and the role.
-func removal(env config.Environment) awscdk.RemovalPolicy {
-	if env.Protected {
+func removal(protected bool) awscdk.RemovalPolicy {
+	if protected {
 		return awscdk.RemovalPolicy_RETAIN
 	}
 	return awscdk.RemovalPolicy_DESTROY
@@ -103,8 +118,8 @@ func removal(env config.Environment) awscdk.RemovalPolicy {
 
 // clusterRemoval says what becomes of the cluster itself: even an unprotected
 // environment leaves a last snapshot.
-func clusterRemoval(env config.Environment) awscdk.RemovalPolicy {
-	if env.Protected {
+func clusterRemoval(protected bool) awscdk.RemovalPolicy {
+	if protected {
 		return awscdk.RemovalPolicy_RETAIN
 	}
 	return awscdk.RemovalPolicy_SNAPSHOT

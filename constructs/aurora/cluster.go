@@ -48,17 +48,17 @@ var (
 
 // newCluster makes the cluster with its instances, groups and logs.
 func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsmanager.ISecret, props Props) cluster {
-	env, db := props.Env, props.Env.Database
+	db := props.Database
 	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.Vpc,
 		Description:      new("The database: answers its clients and opens no connection itself"),
 		AllowAllOutbound: new(false),
 	})
-	group.ApplyRemovalPolicy(removal(env))
-	writer, readers := newInstances(scope, key, env)
+	group.ApplyRemovalPolicy(removal(props.Protected))
+	writer, readers := newInstances(scope, key, props)
 	made := awsrds.NewDatabaseCluster(scope, new("Cluster"), &awsrds.DatabaseClusterProps{
 		Engine:                          engine(db),
-		ClusterIdentifier:               new(env.Names().DatabaseClusterName(env.Primary)),
+		ClusterIdentifier:               new(props.Names.DatabaseClusterName(props.Region)),
 		DefaultDatabaseName:             new(config.DatabaseName),
 		Credentials:                     awsrds.Credentials_FromSecret(admin, new(config.DatabaseAdminUser)),
 		IamAuthentication:               new(true),
@@ -67,36 +67,38 @@ func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsman
 		Vpc:                             props.Network.Vpc,
 		VpcSubnets:                      props.Network.Database(),
 		SecurityGroups:                  &[]awsec2.ISecurityGroup{group},
-		ParameterGroup:                  newParameterGroup(scope, "ClusterParameters", clusterParameters(db), env),
+		ParameterGroup:                  newParameterGroup(scope, "ClusterParameters", clusterParameters(db), db, props.Protected),
 		StorageType:                     storageTypes[db.Storage],
 		StorageEncrypted:                new(true),
 		StorageEncryptionKey:            key,
 		Backup:                          &awsrds.BackupProps{Retention: days(db.BackupRetentionDays), PreferredWindow: new(db.BackupWindow)},
 		PreferredMaintenanceWindow:      new(db.MaintenanceWindow),
 		CopyTagsToSnapshot:              new(true),
-		DeletionProtection:              new(env.Protected),
-		RemovalPolicy:                   clusterRemoval(env),
+		DeletionProtection:              new(props.Protected),
+		RemovalPolicy:                   clusterRemoval(props.Protected),
 		CloudwatchLogsExports:           jsii.Strings(exportedLogs...),
 		DatabaseInsightsMode:            insights[db.Insights].mode,
 		PerformanceInsightRetention:     insights[db.Insights].retention,
 		PerformanceInsightEncryptionKey: key,
 		MonitoringInterval:              awscdk.Duration_Seconds(jsii.Number(db.MonitoringInterval.Seconds())),
-		MonitoringRole:                  newMonitoringRole(scope, env),
+		MonitoringRole:                  newMonitoringRole(scope, props.Names, props.Protected),
 	})
 	for _, logs := range newLogGroups(scope, props) {
 		made.Node().AddDependency(logs)
 	}
 	oneByOne(made, db.Readers)
-	makeGlobal(scope, made, env)
-	accept(made, env)
+	if props.Standby.exists() {
+		makeGlobal(scope, made, props)
+	}
+	accept(made, props.Protected)
 	return cluster{cluster: made, group: group}
 }
 
 // newInstances describes the writer and the readers, each in the next zone, so
 // that the loss of one zone leaves an instance to take over.
-func newInstances(scope constructs.Construct, key awskms.IKey, env config.Environment) (awsrds.IClusterInstance, []awsrds.IClusterInstance) {
-	db, zones := env.Database, env.Primary.Zones
-	parameters := newParameterGroup(scope, "InstanceParameters", instanceParameters(db), env)
+func newInstances(scope constructs.Construct, key awskms.IKey, props Props) (awsrds.IClusterInstance, []awsrds.IClusterInstance) {
+	db, zones := props.Database, props.Region.Zones
+	parameters := newParameterGroup(scope, "InstanceParameters", instanceParameters(db), db, props.Protected)
 	instance := func(id string, position int, window string) awsrds.IClusterInstance {
 		return awsrds.ClusterInstance_Provisioned(new(id), &awsrds.ProvisionedClusterInstanceProps{
 			InstanceType:       awsec2.NewInstanceType(new(db.InstanceType)),
@@ -145,14 +147,13 @@ var exportedLogs = []string{"audit", "error", "slowquery"}
 // newLogGroups makes the groups that RDS writes to before RDS does, which would
 // make them unencrypted and without an end.
 func newLogGroups(scope constructs.Construct, props Props) []constructs.IConstruct {
-	env := props.Env
 	var groups []constructs.IConstruct
 	for _, log := range exportedLogs {
 		groups = append(groups, logging.NewGroup(scope, "Log-"+log, logging.Props{
-			Name:          env.Names().DatabaseLogGroup(env.Primary, log),
-			RetentionDays: env.Database.LogRetentionDays,
+			Name:          props.Names.DatabaseLogGroup(props.Region, log),
+			RetentionDays: props.Database.LogRetentionDays,
 			Key:           props.LogKey,
-			Keep:          env.Protected,
+			Keep:          props.Protected,
 		}))
 	}
 	return groups
@@ -160,17 +161,17 @@ func newLogGroups(scope constructs.Construct, props Props) []constructs.IConstru
 
 // newMonitoringRole lets RDS deliver Enhanced Monitoring, and only for this
 // account's instances.
-func newMonitoringRole(scope constructs.Construct, env config.Environment) awsiam.Role {
+func newMonitoringRole(scope constructs.Construct, names config.Names, protected bool) awsiam.Role {
 	role := awsiam.NewRole(scope, new("MonitoringRole"), &awsiam.RoleProps{
 		Description: new("Delivers the database's Enhanced Monitoring"),
 		AssumedBy: awsiam.NewServicePrincipal(new("monitoring.rds.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": env.Site.Account}},
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": names.Account()}},
 		}),
 		ManagedPolicies: &[]awsiam.IManagedPolicy{
 			awsiam.ManagedPolicy_FromAwsManagedPolicyName(new("service-role/AmazonRDSEnhancedMonitoringRole")),
 		},
 	})
-	role.ApplyRemovalPolicy(removal(env))
+	role.ApplyRemovalPolicy(removal(protected))
 	acknowledge.Finding(role, "AwsSolutions-IAM4",
 		"RDS documents this policy as the role's only content; it writes to the log groups RDS* and to nothing else, and AWS changes it together with the service.",
 		"Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole")

@@ -3,12 +3,11 @@ package aurora
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 
-	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 )
 
 // accept records the findings of cdk-nag on the cluster that are meant.
-func accept(cluster awsrds.DatabaseCluster, env config.Environment) {
+func accept(cluster awsrds.DatabaseCluster, protected bool) {
 	acknowledge.Finding(cluster, "AwsSolutions-RDS11",
 		"The port is reachable from named security groups in private subnets only, over TLS; another number would hide nothing there and is one more thing for every client to know.")
 	acknowledge.Finding(cluster, "AwsSolutions-RDS14",
@@ -19,7 +18,7 @@ func accept(cluster awsrds.DatabaseCluster, env config.Environment) {
 	acknowledge.Finding(cluster, "PCI.DSS.321-RDSAutomaticMinorVersionUpgradeEnabled",
 		"The version is pinned to a minor of the long-term support line, which AWS patches: minors change here by a reviewed deployment, and an unattended upgrade would make the next one ask for a downgrade.")
 	acknowledge.Warning(cluster, "W3010", "Each instance stands in a zone of its own, which config names: a lookup would need an account, and could give two zones.")
-	if !env.Protected {
+	if !protected {
 		acknowledge.Finding(cluster, "AwsSolutions-RDS10",
 			"An unprotected environment holds synthetic data and must be removable; its cluster leaves a last snapshot.")
 	}

@@ -17,25 +17,21 @@ import (
 // database is made and never again, so a switchover leaves it alone; engine, version
 // and encryption are the source's, and AWS asks for none of them beside it
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-globalcluster.html).
-func makeGlobal(scope constructs.Construct, source awsrds.DatabaseCluster, env config.Environment) {
-	if env.DR.Mode.SecondaryRegions() == 0 {
-		return
-	}
+func makeGlobal(scope constructs.Construct, source awsrds.DatabaseCluster, props Props) {
 	global := awsrds.NewCfnGlobalCluster(scope, new("Global"), &awsrds.CfnGlobalClusterProps{
-		GlobalClusterIdentifier:   new(env.Names().GlobalClusterName()),
+		GlobalClusterIdentifier:   new(props.Names.GlobalClusterName()),
 		SourceDbClusterIdentifier: source.ClusterArn(),
-		DeletionProtection:        new(env.Protected),
+		DeletionProtection:        new(props.Protected),
 	})
-	global.ApplyRemovalPolicy(removal(env), nil)
+	global.ApplyRemovalPolicy(removal(props.Protected), nil)
 }
 
 // scaleReaders adds readers while the fixed ones are busy. The bounds count the
 // fixed readers too; RDS gives an added reader the lowest rank at failover.
-func scaleReaders(cluster awsrds.DatabaseCluster, env config.Environment) {
-	db := env.Database
+func scaleReaders(cluster awsrds.DatabaseCluster, names config.Names, db config.Database) {
 	// RDS scales with its service-linked role, which the registration makes; CDK
 	// would add a role of its own that nothing uses.
-	role := awsiam.Role_FromRoleArn(cluster, new("ScalingRole"), new(config.ARN("iam", "", env.Site.Account,
+	role := awsiam.Role_FromRoleArn(cluster, new("ScalingRole"), new(config.ARN("iam", "", names.Account(),
 		"role/aws-service-role/rds.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_RDSCluster")), nil)
 	target := awsapplicationautoscaling.NewScalableTarget(cluster, new("Readers"), &awsapplicationautoscaling.ScalableTargetProps{
 		ServiceNamespace:  awsapplicationautoscaling.ServiceNamespace_RDS,

@@ -60,16 +60,16 @@ func instanceParameters(db config.Database) map[string]string {
 }
 
 // newParameterGroup makes a group for the cluster's engine family.
-func newParameterGroup(scope constructs.Construct, id string, parameters map[string]string, env config.Environment) awsrds.ParameterGroup {
+func newParameterGroup(scope constructs.Construct, id string, parameters map[string]string, db config.Database, protected bool) awsrds.ParameterGroup {
 	values := map[string]*string{}
 	for name, value := range parameters {
 		values[name] = new(value)
 	}
 	purpose := strings.TrimSuffix(strings.ToLower(id), "parameters")
 	return awsrds.NewParameterGroup(scope, new(id), &awsrds.ParameterGroupProps{
-		Engine:        engine(env.Database),
+		Engine:        engine(db),
 		Description:   new("Aurora MySQL for payments: durable, encrypted in transit, audited (" + purpose + ")"),
 		Parameters:    &values,
-		RemovalPolicy: removal(env),
+		RemovalPolicy: removal(protected),
 	})
 }

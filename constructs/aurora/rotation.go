@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
+	"wallet-infra/constructs/policy"
 )
 
 // A step tries a few logins, each with a connection timeout of ten seconds, and runs
@@ -29,10 +29,9 @@ const (
 // between two users: running tasks keep a password that works, and the next rotation
 // is refused while one of them may hold the user that it would take.
 func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, key awskms.IKey, admin, app awssecretsmanager.ISecret, props Props) {
-	env := props.Env
-	regions := []config.Region{env.Primary} // with tasks, its own first
-	if env.DR.Mode == config.DRStandby {
-		regions = append(regions, env.Secondary)
+	regions := []config.Region{props.Region} // with tasks, its own first
+	if props.Standby.exists() {
+		regions = append(regions, props.Standby.Region)
 	}
 	var names []string
 	for _, region := range regions {
@@ -44,34 +43,33 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 		Description:   "Replaces the passwords of the database's users",
 		Timeout:       rotationTimeout,
 		MemoryMiB:     rotationMemory,
-		Vpc:           props.Network.Vpc,
-		Subnets:       props.Network.Private(),
+		Network:       props.Network,
 		SecurityGroup: group,
 		Environment: map[string]string{
 			"PASSWORD_LENGTH":       strconv.Itoa(passwordLength),
 			"PASSWORD_EXCLUDES":     passwordExcludes,
-			"CLUSTER":               env.Names().ECSClusterName(),
-			"SERVICE":               env.Names().ServiceName(),
+			"CLUSTER":               props.Names.ECSClusterName(),
+			"SERVICE":               props.Names.ServiceName(),
 			"REGIONS":               strings.Join(names, ","),
 			"REPLICA_DELAY_SECONDS": strconv.Itoa(int(config.SecretReplicaDelay.Seconds())),
 		},
 		LogKey:           props.LogKey,
-		LogRetentionDays: props.Env.Database.LogRetentionDays,
+		LogRetentionDays: props.Database.LogRetentionDays,
 		Policies: []awsiam.IManagedPolicy{
-			newRotationPolicy(scope, key, admin, app, props), newAnnouncePolicy(scope, env, regions), function.NewTaskAgePolicy(scope, env, regions...),
+			newRotationPolicy(scope, key, admin, app, props), newAnnouncePolicy(scope, props.Names, regions), function.NewTaskAgePolicy(scope, props.Names, regions...),
 		},
 	})
 	permission := awslambda.NewCfnPermission(scope, new("RotationPermission"), &awslambda.CfnPermissionProps{
 		Action:        new("lambda:InvokeFunction"),
 		FunctionName:  rotator.FunctionArn(),
 		Principal:     new("secretsmanager.amazonaws.com"),
-		SourceAccount: new(props.Env.Site.Account),
+		SourceAccount: new(props.Names.Account()),
 	})
 	// A new schedule tests the login, so the function comes first with all that it
 	// may do, the way to the database, and the users whose login it is.
 	ready := []constructs.IDependable{rotator, permission, to.writer(), to.group, group, user}
-	schedule(scope, "AdminRotation", admin, rotator, env.Database.AdminRotation, ready)
-	schedule(scope, "AppRotation", app, rotator, env.Database.AppRotation, ready)
+	schedule(scope, "AdminRotation", admin, rotator, props.Database.AdminRotation, ready)
+	schedule(scope, "AppRotation", app, rotator, props.Database.AppRotation, ready)
 }
 
 // schedule lets the function rotate a secret.
@@ -92,44 +90,39 @@ func schedule(scope constructs.Construct, id string, secret awssecretsmanager.IS
 
 // newAnnouncePolicy lets the function say that a password was rotated, and nothing
 // else: the service of each region is deployed again on it.
-func newAnnouncePolicy(scope constructs.Construct, env config.Environment, regions []config.Region) awsiam.ManagedPolicy {
+func newAnnouncePolicy(scope constructs.Construct, names config.Names, regions []config.Region) awsiam.ManagedPolicy {
 	var buses []string
 	for _, region := range regions {
-		buses = append(buses, config.ARN("events", region.Name, env.Site.Account, "event-bus/default"))
+		buses = append(buses, names.ARN("events", region, "event-bus/default"))
 	}
-	return awsiam.NewManagedPolicy(scope, new("AnnouncePolicy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:       new("Announce"),
-			Actions:   jsii.Strings("events:PutEvents"),
-			Resources: jsii.Strings(buses...),
-			Conditions: &map[string]any{"StringEquals": map[string]any{
-				"events:source": config.DatabaseEventSource, "events:detail-type": config.RotatedEvent,
-			}},
-		})},
+	return policy.NewManaged(scope, "AnnouncePolicy", policy.Statement{
+		Sid: "Announce", Actions: []string{"events:PutEvents"}, Resources: buses,
+		Conditions: map[string]any{"StringEquals": map[string]any{
+			"events:source": config.DatabaseEventSource, "events:detail-type": config.RotatedEvent,
+		}},
 	})
 }
 
 // newRotationPolicy lets the function read and replace the two secrets.
 func newRotationPolicy(scope constructs.Construct, key awskms.IKey, admin, app awssecretsmanager.ISecret, props Props) awsiam.ManagedPolicy {
-	statements := []awsiam.PolicyStatement{
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions: jsii.Strings("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds",
-				"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"),
-			Resources: &[]*string{admin.SecretArn(), app.SecretArn()},
-		}),
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("secretsmanager:GetRandomPassword"),
-			Resources: jsii.Strings("*"),
-		}),
-		encryption.SecretsStatement(key),
-		encryption.WriteSecretsStatement(key),
+	statements := []policy.Statement{
+		{
+			Actions: []string{
+				"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds",
+				"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
+			},
+			Resources: []string{*admin.SecretArn(), *app.SecretArn()},
+		},
+		{Actions: []string{"secretsmanager:GetRandomPassword"}, Resources: []string{"*"}},
+		encryption.SecretsStatement(props.Region, key),
+		encryption.WriteSecretsStatement(props.Region, key),
 	}
-	if props.ReplicaKey != nil {
-		statements = append(statements, encryption.ReplicateSecretsStatement(props.ReplicaKey, props.Env.Primary, props.Env.Secondary))
+	if props.Standby.exists() {
+		statements = append(statements, encryption.ReplicateSecretsStatement(props.Standby.SecretsKey, props.Region, props.Standby.Region))
 	}
-	policy := awsiam.NewManagedPolicy(scope, new("RotationPolicy"), &awsiam.ManagedPolicyProps{Statements: &statements})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+	made := policy.NewManaged(scope, "RotationPolicy", statements...)
+	acknowledge.Finding(made, "AwsSolutions-IAM5",
 		"Secrets Manager makes a random password for nobody in particular: the action has no resource type, and reads and changes nothing.",
 		"Resource::*")
-	return policy
+	return made
 }

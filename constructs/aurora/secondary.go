@@ -16,8 +16,18 @@ import (
 
 // SecondaryProps describe the second region's database.
 type SecondaryProps struct {
-	Env     config.Environment
-	Network network.Network // the second region's
+	Names  config.Names
+	Region config.Region // the second one; SourceRegion has the primary cluster
+	// SourceRegion is read when the cluster is created and never again.
+	SourceRegion config.Region
+	// Database is the primary's: the two are equal but for the next two.
+	Database config.Database
+	// InstanceType is the instances' class, without "db.", and Instances their number.
+	InstanceType string
+	Instances    int
+	// Protected keeps the cluster and what it needs when the stack goes.
+	Protected bool
+	Network   network.Network // the second region's
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
 }
@@ -42,9 +52,9 @@ type Secondary struct {
 // the primary's equal, because after a failover it is the primary.
 func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 	own := constructs.NewConstruct(scope, new("Database"))
-	env := props.Env
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   env.Names().KeyAlias("database"),
+		Names:   props.Names,
+		Alias:   "database",
 		Purpose: "Encrypts the replica of the wallet's database and its insights",
 	})
 	group := awsec2.NewSecurityGroup(own, new("SecurityGroup"), &awsec2.SecurityGroupProps{
@@ -52,19 +62,19 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 		Description:      new("The replicated database: answers its clients and opens no connection itself"),
 		AllowAllOutbound: new(false),
 	})
-	group.ApplyRemovalPolicy(removal(env))
+	group.ApplyRemovalPolicy(removal(props.Protected))
 	cluster := newSecondaryCluster(own, key, group, props)
 	for _, log := range exportedLogs {
 		cluster.Node().AddDependency(logging.NewGroup(own, "Log-"+log, logging.Props{
-			Name:          env.Names().DatabaseLogGroup(env.Secondary, log),
-			RetentionDays: env.Database.LogRetentionDays,
+			Name:          props.Names.DatabaseLogGroup(props.Region, log),
+			RetentionDays: props.Database.LogRetentionDays,
 			Key:           props.LogKey,
-			Keep:          env.Protected,
+			Keep:          props.Protected,
 		}))
 	}
-	addSecondaryInstances(own, cluster, key, env)
+	addSecondaryInstances(own, cluster, key, props)
 	return Secondary{
-		Name:          env.Names().DatabaseClusterName(env.Secondary),
+		Name:          props.Names.DatabaseClusterName(props.Region),
 		Writer:        *cluster.AttrEndpointAddress(),
 		Reader:        *cluster.AttrReadEndpointAddress(),
 		SecurityGroup: group,
@@ -75,22 +85,22 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 // newSecondaryCluster speaks CloudFormation: CDK's own cluster insists on
 // credentials.
 func newSecondaryCluster(scope constructs.Construct, key awskms.IKey, group awsec2.ISecurityGroup, props SecondaryProps) awsrds.CfnDBCluster {
-	env, db := props.Env, props.Env.Database
+	db := props.Database
 	subnets := awsrds.NewSubnetGroup(scope, new("Subnets"), &awsrds.SubnetGroupProps{
 		Description:   new("The database tier of the second region"),
 		Vpc:           props.Network.Vpc,
 		VpcSubnets:    props.Network.Database(),
-		RemovalPolicy: removal(env),
+		RemovalPolicy: removal(props.Protected),
 	})
-	parameters := newParameterGroup(scope, "ClusterParameters", clusterParameters(db), env)
+	parameters := newParameterGroup(scope, "ClusterParameters", clusterParameters(db), db, props.Protected)
 	cluster := awsrds.NewCfnDBCluster(scope, new("Cluster"), &awsrds.CfnDBClusterProps{
-		GlobalClusterIdentifier: new(env.Names().GlobalClusterName()),
+		GlobalClusterIdentifier: new(props.Names.GlobalClusterName()),
 		// RDS copies an encrypted volume to another region only if the request names
 		// the region that it comes from. It is read at creation, when a primary must
 		// be there anyway, and stays as it is whoever is the writer later: another
 		// value would replace the cluster.
-		SourceRegion:                       new(env.Primary.Name),
-		DbClusterIdentifier:                new(env.Names().DatabaseClusterName(env.Secondary)),
+		SourceRegion:                       new(props.SourceRegion.Name),
+		DbClusterIdentifier:                new(props.Names.DatabaseClusterName(props.Region)),
 		Engine:                             new("aurora-mysql"),
 		EngineVersion:                      new(EngineVersion(db)),
 		StorageType:                        new(string(db.Storage)),
@@ -105,30 +115,30 @@ func newSecondaryCluster(scope constructs.Construct, key awskms.IKey, group awse
 		PreferredBackupWindow:              new(db.BackupWindow),
 		PreferredMaintenanceWindow:         new(db.MaintenanceWindow),
 		CopyTagsToSnapshot:                 new(true),
-		DeletionProtection:                 new(env.Protected),
+		DeletionProtection:                 new(props.Protected),
 		DatabaseInsightsMode:               new(string(db.Insights)),
 		PerformanceInsightsEnabled:         new(true),
 		PerformanceInsightsKmsKeyId:        key.KeyArn(),
 		PerformanceInsightsRetentionPeriod: jsii.Number(db.Insights.RetentionDays()),
 	})
-	cluster.ApplyRemovalPolicy(clusterRemoval(env), nil)
+	cluster.ApplyRemovalPolicy(clusterRemoval(props.Protected), nil)
 	acceptSecondary(cluster)
 	return cluster
 }
 
 // addSecondaryInstances spreads the instances over the region's zones. They read
 // until the switch, and then one of them is the writer.
-func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBCluster, key awskms.IKey, env config.Environment) {
-	db, zones := env.Database, env.Secondary.Zones
-	parameters := newParameterGroup(scope, "InstanceParameters", instanceParameters(db), env).
+func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBCluster, key awskms.IKey, props SecondaryProps) {
+	db, zones := props.Database, props.Region.Zones
+	parameters := newParameterGroup(scope, "InstanceParameters", instanceParameters(db), db, props.Protected).
 		BindToInstance(&awsrds.ParameterGroupInstanceBindOptions{})
-	role := newMonitoringRole(scope, env)
+	role := newMonitoringRole(scope, props.Names, props.Protected)
 	var before awsrds.CfnDBInstance
-	for i := range env.DR.Readers {
+	for i := range props.Instances {
 		instance := awsrds.NewCfnDBInstance(scope, new(readerID(i+1)), &awsrds.CfnDBInstanceProps{
 			DbClusterIdentifier:  cluster.Ref(),
 			Engine:               new("aurora-mysql"),
-			DbInstanceClass:      new("db." + env.DR.InstanceType),
+			DbInstanceClass:      new("db." + props.InstanceType),
 			AvailabilityZone:     new(zones[i%len(zones)]),
 			DbParameterGroupName: parameters.ParameterGroupName,
 			PubliclyAccessible:   new(false),
@@ -144,7 +154,7 @@ func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBClust
 			PerformanceInsightsKmsKeyId:        key.KeyArn(),
 			PerformanceInsightsRetentionPeriod: jsii.Number(db.Insights.RetentionDays()),
 		})
-		instance.ApplyRemovalPolicy(removal(env), nil)
+		instance.ApplyRemovalPolicy(removal(props.Protected), nil)
 		if before != nil {
 			instance.AddDependency(before) // one restarts at a time, as in the primary
 		}

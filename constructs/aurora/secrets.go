@@ -25,7 +25,7 @@ const passwordLength = 32
 // RDS could manage this password itself, but not on a global database.
 func newAdminSecret(scope constructs.Construct, key awskms.IKey, props Props) awssecretsmanager.Secret {
 	return newSecret(scope, "AdminSecret", key, props, awssecretsmanager.SecretProps{
-		SecretName:  new(props.Env.Names().DatabaseAdminSecret()),
+		SecretName:  new(props.Names.DatabaseAdminSecret()),
 		Description: new("The owner of the wallet's schema: migrations and rotation log in with it"),
 	}, map[string]any{"username": config.DatabaseAdminUser})
 }
@@ -34,7 +34,7 @@ func newAdminSecret(scope constructs.Construct, key awskms.IKey, props Props) aw
 // administrator's secret, by which rotation makes the second user.
 func newAppSecret(scope constructs.Construct, key awskms.IKey, admin awssecretsmanager.ISecret, props Props) awssecretsmanager.Secret {
 	return newSecret(scope, "AppSecret", key, props, awssecretsmanager.SecretProps{
-		SecretName:  new(props.Env.Names().DatabaseAppSecret()),
+		SecretName:  new(props.Names.DatabaseAppSecret()),
 		Description: new("The wallet service's own database user, which reads and writes rows"),
 	}, map[string]any{"username": config.DatabaseAppUser, "masterarn": *admin.SecretArn()})
 }
@@ -51,16 +51,16 @@ func newSecret(scope constructs.Construct, id string, key awskms.IKey, props Pro
 		panic(err) // only texts and a boolean: cannot fail
 	}
 	secret.EncryptionKey = key
-	secret.RemovalPolicy = removal(props.Env)
+	secret.RemovalPolicy = removal(props.Protected)
 	secret.GenerateSecretString = &awssecretsmanager.SecretStringGenerator{
 		SecretStringTemplate: new(string(template)),
 		GenerateStringKey:    new("password"),
 		PasswordLength:       jsii.Number(passwordLength),
 		ExcludeCharacters:    new(passwordExcludes),
 	}
-	if props.ReplicaKey != nil {
+	if standby := props.Standby; standby.exists() {
 		secret.ReplicaRegions = &[]*awssecretsmanager.ReplicaRegion{
-			{Region: new(props.Env.Secondary.Name), EncryptionKey: props.ReplicaKey},
+			{Region: new(standby.Region.Name), EncryptionKey: standby.SecretsKey},
 		}
 	}
 	return awssecretsmanager.NewSecret(scope, new(id), &secret)
@@ -69,9 +69,9 @@ func newSecret(scope constructs.Construct, id string, key awskms.IKey, props Pro
 // ReplicatedSecret is a user of the database as the second region has it: a replica
 // under the key of that region, known by its name. It follows each rotation while
 // the first region lives, and keeps the last one after.
-func ReplicatedSecret(scope constructs.Construct, id string, env config.Environment, name string, key awskms.IKey) awssecretsmanager.ISecret {
+func ReplicatedSecret(scope constructs.Construct, id, name string, names config.Names, standby Standby) awssecretsmanager.ISecret {
 	return awssecretsmanager.Secret_FromSecretAttributes(scope, new(id), &awssecretsmanager.SecretAttributes{
-		SecretPartialArn: new(config.ARN("secretsmanager", env.Secondary.Name, env.Site.Account, "secret:"+name)),
-		EncryptionKey:    key,
+		SecretPartialArn: new(names.ARN("secretsmanager", standby.Region, "secret:"+name)),
+		EncryptionKey:    standby.SecretsKey,
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
+	"wallet-infra/constructs/policy"
 )
 
 // The function tries until its time is up, less what it needs to answer;
@@ -34,20 +35,17 @@ func newAppUser(scope constructs.Construct, to cluster, key awskms.IKey, admin, 
 		Description:      "Creates the wallet service's database user",
 		Timeout:          userTimeout,
 		MemoryMiB:        userMemory,
-		Vpc:              props.Network.Vpc,
-		Subnets:          props.Network.Private(),
+		Network:          props.Network,
 		SecurityGroup:    group,
 		LogKey:           props.LogKey,
-		LogRetentionDays: props.Env.Database.LogRetentionDays,
-		Policies: []awsiam.IManagedPolicy{awsiam.NewManagedPolicy(scope, new("UserPolicy"), &awsiam.ManagedPolicyProps{
-			Statements: &[]awsiam.PolicyStatement{
-				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-					Actions:   jsii.Strings("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
-					Resources: &[]*string{admin.SecretArn(), app.SecretArn()},
-				}),
-				encryption.SecretsStatement(key),
+		LogRetentionDays: props.Database.LogRetentionDays,
+		Policies: []awsiam.IManagedPolicy{policy.NewManaged(scope, "UserPolicy",
+			policy.Statement{
+				Actions:   []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"},
+				Resources: []string{*admin.SecretArn(), *app.SecretArn()},
 			},
-		})},
+			encryption.SecretsStatement(props.Region, key),
+		)},
 	})
 	user := awscdk.NewCustomResource(scope, new("AppUser"), &awscdk.CustomResourceProps{
 		ServiceToken:   maker.FunctionArn(),

@@ -27,7 +27,14 @@ type Backup struct {
 
 // Props describe the primary region's backups.
 type Props struct {
-	Env config.Environment
+	Names  config.Names
+	Region config.Region
+	Backup config.Backup
+	// CopyTo is the region whose vault receives a copy of each recovery point; without a
+	// name, nothing leaves this one.
+	CopyTo config.Region
+	// Protected keeps everybody but a deployment from changing the vault's rules.
+	Protected bool
 	// Cluster is the database that is backed up.
 	Cluster awsrds.IDatabaseCluster
 	// DatabaseKey encrypts the database.
@@ -40,7 +47,16 @@ type Props struct {
 	// region; none outside standby.
 	ReplicatedSecrets []string
 	// LogKey encrypts the log group; its policy must allow CloudWatch Logs.
-	LogKey awskms.IKey
+	LogKey           awskms.IKey
+	LogRetentionDays int
+}
+
+// regions are those that hold recovery points.
+func (p Props) regions() []config.Region {
+	if p.CopyTo.Name == "" {
+		return []config.Region{p.Region}
+	}
+	return []config.Region{p.Region, p.CopyTo}
 }
 
 // New makes the vault, the daily plan, the restore tests and the monthly export of
@@ -48,13 +64,14 @@ type Props struct {
 // hours after the deployment.
 func New(scope constructs.Construct, props Props) Backup {
 	own := constructs.NewConstruct(scope, new("Backup"))
-	vault := NewVault(own, props.Env, props.Env.Primary)
+	vault := NewVault(own, VaultProps{Names: props.Names, Region: props.Region, Backup: props.Backup, Protected: props.Protected})
 	newPlan(own, props, vault)
 	NewRestoreTest(own, RestoreProps{
-		Env: props.Env, Region: props.Env.Primary, Network: props.Network, Vault: vault, Clusters: []string{*props.Cluster.ClusterArn()},
+		Names: props.Names, Region: props.Region, Backup: props.Backup, Network: props.Network, Vault: vault,
+		Clusters: []string{*props.Cluster.ClusterArn()},
 	})
 	newExport(own, props)
-	newRestorer(own, props.Env)
+	newRestorer(own, props)
 	return Backup{Vault: vault, Watch: newWatch(own, props)}
 }
 
@@ -64,21 +81,20 @@ func New(scope constructs.Construct, props Props) Backup {
 // backup, a copy of a continuous backup is a plain snapshot anyway, and AWS
 // Backup would take the cluster's retention out of its template's hands.
 func newPlan(own constructs.Construct, props Props, vault awsbackup.IBackupVault) {
-	env := props.Env
 	plan := awsbackup.NewBackupPlan(own, new("Plan"), &awsbackup.BackupPlanProps{
-		BackupPlanName: new(env.Names().BackupPlan()),
+		BackupPlanName: new(props.Names.BackupPlan()),
 	})
 	plan.AddRule(awsbackup.NewBackupPlanRule(&awsbackup.BackupPlanRuleProps{
 		RuleName:    new("Daily"),
 		BackupVault: vault,
 		ScheduleExpression: awsevents.Schedule_Cron(&awsevents.CronOptions{
-			Hour: new(fmt.Sprint(env.Backup.StartHourUTC)), Minute: new("0"),
+			Hour: new(fmt.Sprint(props.Backup.StartHourUTC)), Minute: new("0"),
 		}),
-		StartWindow:            minutes(env.Backup.StartWindow),
-		CompletionWindow:       minutes(env.Backup.CompletionWindow),
-		DeleteAfter:            days(env.Backup.RetentionDays),
+		StartWindow:            minutes(props.Backup.StartWindow),
+		CompletionWindow:       minutes(props.Backup.CompletionWindow),
+		DeleteAfter:            days(props.Backup.RetentionDays),
 		EnableContinuousBackup: new(false),
-		CopyActions:            copies(own, env),
+		CopyActions:            copies(own, props),
 	}))
 	// By ARN, not by tag: a cluster that lost its tag would lose its backups in
 	// silence, and a restored one that kept it would be backed up for ever.
@@ -90,13 +106,13 @@ func newPlan(own constructs.Construct, props Props, vault awsbackup.IBackupVault
 }
 
 // copies sends each snapshot to the second region's vault, if it may leave.
-func copies(own constructs.Construct, env config.Environment) *[]*awsbackup.BackupPlanCopyActionProps {
-	if !env.DR.Mode.Copies() {
+func copies(own constructs.Construct, props Props) *[]*awsbackup.BackupPlanCopyActionProps {
+	if props.CopyTo.Name == "" {
 		return nil
 	}
 	return &[]*awsbackup.BackupPlanCopyActionProps{{
-		DestinationBackupVault: awsbackup.BackupVault_FromBackupVaultArn(own, new("SecondVault"), new(env.Names().BackupVaultARN(env.Secondary))),
-		DeleteAfter:            days(env.Backup.RetentionDays),
+		DestinationBackupVault: awsbackup.BackupVault_FromBackupVaultArn(own, new("SecondVault"), new(props.Names.BackupVaultARN(props.CopyTo))),
+		DeleteAfter:            days(props.Backup.RetentionDays),
 	}}
 }
 

@@ -17,6 +17,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/function"
+	"wallet-infra/constructs/policy"
 )
 
 // exportPrefix is where the exports lie in their bucket.
@@ -27,11 +28,10 @@ const exportPrefix = "database"
 // ages and replicates them. RDS exports from a clone, so the wallet does not slow
 // down ("Exporting DB cluster data to Amazon S3", Aurora user guide).
 func newExport(own constructs.Construct, props Props) {
-	env := props.Env
 	writer := newExportRole(own, props)
 	input, err := json.Marshal(map[string]string{
 		// At most 60 characters; Scheduler draws another ID for each attempt.
-		"ExportTaskIdentifier": env.Names().Prefix() + "-<aws.scheduler.execution-id>",
+		"ExportTaskIdentifier": props.Names.Prefix() + "-<aws.scheduler.execution-id>",
 		"SourceArn":            *props.Cluster.ClusterArn(),
 		"S3BucketName":         *props.Exports.BucketName(),
 		"S3Prefix":             exportPrefix,
@@ -43,7 +43,7 @@ func newExport(own constructs.Construct, props Props) {
 	}
 	awsscheduler.NewCfnSchedule(own, new("Export"), &awsscheduler.CfnScheduleProps{
 		Description:                new("Writes the database to the bucket of backups"),
-		ScheduleExpression:         new(fmt.Sprintf("cron(0 %d %d * ? *)", env.Backup.RestoreTestHourUTC(), env.Backup.ExportDay)),
+		ScheduleExpression:         new(fmt.Sprintf("cron(0 %d %d * ? *)", props.Backup.RestoreTestHourUTC(), props.Backup.ExportDay)),
 		ScheduleExpressionTimezone: new("UTC"),
 		FlexibleTimeWindow:         &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: new("OFF")},
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
@@ -58,38 +58,38 @@ func newExport(own constructs.Construct, props Props) {
 // newExportRole writes the files. The actions are those that StartExportTask's page
 // asks for, without what concerns access lists, holds and versions.
 func newExportRole(own constructs.Construct, props Props) awsiam.Role {
-	bucket := props.Exports
-	policy := awsiam.NewManagedPolicy(own, new("ExportPolicy"), &awsiam.ManagedPolicyProps{Statements: &[]awsiam.PolicyStatement{
-		allow("Find", []*string{bucket.BucketArn()}, "s3:ListBucket", "s3:GetBucketLocation"),
-		allow("Write", []*string{bucket.ArnForObjects(new(exportPrefix + "/*"))}, "s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
-	}})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5", "RDS names the files of an export; they stay under the one prefix")
+	bucket := *props.Exports.BucketArn()
+	write := policy.NewManaged(own, "ExportPolicy",
+		policy.Allow("Find", []string{bucket}, "s3:ListBucket", "s3:GetBucketLocation"),
+		policy.Allow("Write", []string{bucket + "/" + exportPrefix + "/*"}, "s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
+	)
+	acknowledge.Finding(write, "AwsSolutions-IAM5", "RDS names the files of an export; they stay under the one prefix")
 	return awsiam.NewRole(own, new("ExportRole"), &awsiam.RoleProps{
 		Description: new("Writes the database's exports to their bucket"),
 		AssumedBy: awsiam.NewServicePrincipal(new("export.rds.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": props.Env.Site.Account}},
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": props.Names.Account()}},
 		}),
-		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+		ManagedPolicies: &[]awsiam.IManagedPolicy{write},
 	})
 }
 
 // newStarterRole starts the export. RDS uses the two keys by grants that it makes with
 // the rights of whoever starts it.
 func newStarterRole(own constructs.Construct, props Props, writer awsiam.Role) awsiam.Role {
-	keys := []*string{props.Exports.EncryptionKey().KeyArn(), props.DatabaseKey.KeyArn()}
-	pass := allow("PassRole", []*string{writer.RoleArn()}, "iam:PassRole")
-	pass.AddCondition(new("StringEquals"), map[string]any{"iam:PassedToService": "export.rds.amazonaws.com"})
-	grant := allow("GrantKeys", keys, "kms:CreateGrant")
-	grant.AddCondition(new("Bool"), map[string]any{"kms:GrantIsForAWSResource": "true"})
-	policy := awsiam.NewManagedPolicy(own, new("StarterPolicy"), &awsiam.ManagedPolicyProps{Statements: &[]awsiam.PolicyStatement{
-		allow("Start", []*string{props.Cluster.ClusterArn()}, "rds:StartExportTask"), pass, grant, allow("DescribeKeys", keys, "kms:DescribeKey"),
-	}})
+	keys := []string{*props.Exports.EncryptionKey().KeyArn(), *props.DatabaseKey.KeyArn()}
+	pass := policy.Allow("PassRole", []string{*writer.RoleArn()}, "iam:PassRole")
+	pass.Conditions = map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "export.rds.amazonaws.com"}}
+	grant := policy.Allow("GrantKeys", keys, "kms:CreateGrant")
+	grant.Conditions = map[string]any{"Bool": map[string]any{"kms:GrantIsForAWSResource": "true"}}
+	start := policy.NewManaged(own, "StarterPolicy",
+		policy.Allow("Start", []string{*props.Cluster.ClusterArn()}, "rds:StartExportTask"), pass, grant, policy.Allow("DescribeKeys", keys, "kms:DescribeKey"),
+	)
 	return awsiam.NewRole(own, new("StarterRole"), &awsiam.RoleProps{
 		Description: new("Starts the monthly export of the database"),
 		AssumedBy: awsiam.NewServicePrincipal(new("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": props.Env.Site.Account}},
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": props.Names.Account()}},
 		}),
-		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+		ManagedPolicies: &[]awsiam.IManagedPolicy{start},
 	})
 }
 
@@ -107,7 +107,6 @@ const (
 // replicas of the secrets follow, and whether the newest export is there. It returns
 // the function's name.
 func newWatch(own constructs.Construct, props Props) string {
-	env := props.Env
 	group := awsec2.NewSecurityGroup(own, new("WatchGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.Vpc,
 		Description:      new("The function that looks after copies"),
@@ -119,8 +118,7 @@ func newWatch(own constructs.Construct, props Props) string {
 		Description:   "Fails when a secret's replica or the database's export is not what it must be",
 		Timeout:       watchTimeout,
 		MemoryMiB:     watchMemory,
-		Vpc:           props.Network.Vpc,
-		Subnets:       props.Network.Private(),
+		Network:       props.Network,
 		SecurityGroup: group,
 		Environment: map[string]string{
 			"REPLICATED_SECRETS": strings.Join(props.ReplicatedSecrets, ","),
@@ -128,7 +126,7 @@ func newWatch(own constructs.Construct, props Props) string {
 			"OLDEST_EXPORT":      oldestExport.String(),
 		},
 		LogKey:           props.LogKey,
-		LogRetentionDays: env.Database.LogRetentionDays,
+		LogRetentionDays: props.LogRetentionDays,
 		Policies:         []awsiam.IManagedPolicy{newWatchPolicy(own, props)},
 	})
 	rule := awsevents.NewCfnRule(own, new("WatchSchedule"), &awsevents.CfnRuleProps{
@@ -148,11 +146,11 @@ func newWatch(own constructs.Construct, props Props) string {
 
 // newWatchPolicy lets the function read states, and no value of a secret.
 func newWatchPolicy(own constructs.Construct, props Props) awsiam.ManagedPolicy {
-	statements := []awsiam.PolicyStatement{
-		allow("StateOfDatabase", []*string{props.Cluster.ClusterArn()}, "rds:DescribeExportTasks", "rds:DescribeDBClusters"),
+	statements := []policy.Statement{
+		policy.Allow("StateOfDatabase", []string{*props.Cluster.ClusterArn()}, "rds:DescribeExportTasks", "rds:DescribeDBClusters"),
 	}
 	if len(props.ReplicatedSecrets) > 0 {
-		statements = append(statements, allow("StateOfReplicas", texts(props.ReplicatedSecrets), "secretsmanager:DescribeSecret"))
+		statements = append(statements, policy.Allow("StateOfReplicas", props.ReplicatedSecrets, "secretsmanager:DescribeSecret"))
 	}
-	return awsiam.NewManagedPolicy(own, new("WatchPolicy"), &awsiam.ManagedPolicyProps{Statements: &statements})
+	return policy.NewManaged(own, "WatchPolicy", statements...)
 }

@@ -20,8 +20,9 @@ const restoredPrefix = "awsbackup-restore-test-"
 
 // RestoreProps describe the restore tests of a region.
 type RestoreProps struct {
-	Env    config.Environment
+	Names  config.Names
 	Region config.Region
+	Backup config.Backup
 	// Network holds the database tier, in which the tests build their cluster.
 	Network network.Network
 	// Vault holds the recovery points, and Clusters are the ARNs of what they are of;
@@ -36,7 +37,6 @@ type RestoreProps struct {
 // without an instance: the test proves that the snapshot and its key are good. In
 // the second region it proves the same of the copies.
 func NewRestoreTest(own constructs.Construct, props RestoreProps) {
-	env := props.Env
 	group := awsec2.NewSecurityGroup(own, new("RestoreGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.Vpc,
 		Description:      new("Restored databases: nothing may reach them, and they reach nothing"),
@@ -49,14 +49,14 @@ func NewRestoreTest(own constructs.Construct, props RestoreProps) {
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY, // holds nothing between two tests
 	})
 	plan := awsbackup.NewCfnRestoreTestingPlan(own, new("RestorePlan"), &awsbackup.CfnRestoreTestingPlanProps{
-		RestoreTestingPlanName: new(env.Names().RestoreTestName()),
-		ScheduleExpression:     new(restoreSchedule(env.Backup)),
-		StartWindowHours:       jsii.Number(env.Backup.StartWindow.Hours()),
+		RestoreTestingPlanName: new(props.Names.RestoreTestName()),
+		ScheduleExpression:     new(restoreSchedule(props.Backup)),
+		StartWindowHours:       jsii.Number(props.Backup.StartWindow.Hours()),
 		RecoveryPointSelection: &awsbackup.CfnRestoreTestingPlan_RestoreTestingRecoveryPointSelectionProperty{
 			Algorithm:           new("LATEST_WITHIN_WINDOW"),
 			IncludeVaults:       &[]*string{props.Vault.BackupVaultArn()},
 			RecoveryPointTypes:  jsii.Strings("SNAPSHOT"),
-			SelectionWindowDays: jsii.Number(env.Backup.RestoreTestDays),
+			SelectionWindowDays: jsii.Number(props.Backup.RestoreTestDays),
 		},
 	})
 	awsbackup.NewCfnRestoreTestingSelection(own, new("RestoreDatabase"), &awsbackup.CfnRestoreTestingSelectionProps{
@@ -65,7 +65,7 @@ func NewRestoreTest(own constructs.Construct, props RestoreProps) {
 		ProtectedResourceType:       new("Aurora"),
 		ProtectedResourceArns:       jsii.Strings(props.Clusters...),
 		IamRoleArn:                  newRestoreRole(own, props, subnets).RoleArn(),
-		ValidationWindowHours:       jsii.Number(env.Backup.RestoreTestHold.Hours()),
+		ValidationWindowHours:       jsii.Number(props.Backup.RestoreTestHold.Hours()),
 		// Without these, AWS Backup restores into the default VPC.
 		RestoreMetadataOverrides: map[string]*string{
 			"dbSubnetGroupName":   subnets.SubnetGroupName(),

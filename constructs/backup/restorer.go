@@ -6,8 +6,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 
-	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/policy"
 )
 
 // newRestorer makes the role by which a person restores the database beside the one
@@ -17,47 +17,44 @@ import (
 //
 // The resources are those that the service authorization reference gives for each action
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html).
-func newRestorer(own constructs.Construct, env config.Environment) {
-	regions := []config.Region{env.Primary}
-	if env.DR.Mode.Copies() {
-		regions = append(regions, env.Secondary)
-	}
+func newRestorer(own constructs.Construct, props Props) {
+	names, regions := props.Names, props.regions()
 	var sources, restored, instances []string
 	for _, region := range regions {
-		name := env.Names().RestoredClusterName(region)
-		restored = append(restored, config.ARN("rds", region.Name, env.Site.Account, "cluster:"+name))
-		instances = append(instances, config.ARN("rds", region.Name, env.Site.Account, "db:"+name+"-1"))
+		name := names.RestoredClusterName(region)
+		restored = append(restored, names.ARN("rds", region, "cluster:"+name))
+		instances = append(instances, names.ARN("rds", region, "db:"+name+"-1"))
 	}
-	sources = append(sources, env.Names().DatabaseClusterARN(env.Primary))
-	if env.DR.Mode.Copies() {
+	sources = append(sources, names.DatabaseClusterARN(props.Region))
+	if props.CopyTo.Name != "" {
 		// The standby's cluster has another end of its name after an upgrade.
-		sources = append(sources, config.ARN("rds", env.Secondary.Name, env.Site.Account, "cluster:"+env.Names().Prefix()+"-"+env.Secondary.Name+"*"))
+		sources = append(sources, names.ARN("rds", props.CopyTo, "cluster:"+names.Prefix()+"-"+props.CopyTo.Name+"*"))
 	}
-	settings := append(rdsARNs(env, regions, "cluster-pg:*"), rdsARNs(env, regions, "og:default:*")...)
-	settings = append(settings, rdsARNs(env, regions, "subgrp:*")...)
-	settings = append(settings, rdsARNs(env, regions, "pg:*")...)
-	snapshots := rdsARNs(env, regions, "cluster-snapshot:awsbackup:*")
-	every := append(rdsARNs(env, regions, "cluster:*"), rdsARNs(env, regions, "db:*")...)
-	every = append(every, rdsARNs(env, regions, "cluster-snapshot:*")...)
-	policy := awsiam.NewManagedPolicy(own, new("RestorerPolicy"), &awsiam.ManagedPolicyProps{Statements: &[]awsiam.PolicyStatement{
-		allow("Restore", texts(slices.Concat(sources, restored, snapshots, settings)), "rds:RestoreDBClusterToPointInTime", "rds:RestoreDBClusterFromSnapshot"),
-		allow("Instance", texts(slices.Concat(restored, instances, settings)), "rds:CreateDBInstance"),
-		allow("Tag", texts(slices.Concat(restored, instances)), "rds:AddTagsToResource"),
-		allow("RemoveCluster", texts(restored), "rds:DeleteDBCluster"),
-		allow("RemoveInstance", texts(instances), "rds:DeleteDBInstance"),
-		allow("Look", texts(every), "rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeDBClusterSnapshots"),
-		describeKeys(env, regions), grantKeys(env, regions),
-	}})
+	settings := append(rdsARNs(names, regions, "cluster-pg:*"), rdsARNs(names, regions, "og:default:*")...)
+	settings = append(settings, rdsARNs(names, regions, "subgrp:*")...)
+	settings = append(settings, rdsARNs(names, regions, "pg:*")...)
+	snapshots := rdsARNs(names, regions, "cluster-snapshot:awsbackup:*")
+	every := append(rdsARNs(names, regions, "cluster:*"), rdsARNs(names, regions, "db:*")...)
+	every = append(every, rdsARNs(names, regions, "cluster-snapshot:*")...)
+	permissions := policy.NewManaged(own, "RestorerPolicy",
+		policy.Allow("Restore", slices.Concat(sources, restored, snapshots, settings), "rds:RestoreDBClusterToPointInTime", "rds:RestoreDBClusterFromSnapshot"),
+		policy.Allow("Instance", slices.Concat(restored, instances, settings), "rds:CreateDBInstance"),
+		policy.Allow("Tag", slices.Concat(restored, instances), "rds:AddTagsToResource"),
+		policy.Allow("RemoveCluster", restored, "rds:DeleteDBCluster"),
+		policy.Allow("RemoveInstance", instances, "rds:DeleteDBInstance"),
+		policy.Allow("Look", every, "rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeDBClusterSnapshots"),
+		describeKeys(names, regions), grantKeys(names, regions),
+	)
 	var findings []string
-	for _, wildcard := range slices.Concat(settings, snapshots, every, keyARNs(env, regions), sources[1:]) {
+	for _, wildcard := range slices.Concat(settings, snapshots, every, keyARNs(names, regions), sources[1:]) {
 		findings = append(findings, "Resource::"+wildcard)
 	}
-	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+	acknowledge.Finding(permissions, "AwsSolutions-IAM5",
 		"CloudFormation and AWS Backup draw the names of groups and snapshots; what is made and removed is named, and keys are further bound by alias to this environment", findings...)
 	awsiam.NewRole(own, new("Restorer"), &awsiam.RoleProps{
-		RoleName:        new(env.Names().Restorer()),
+		RoleName:        new(names.Restorer()),
 		Description:     new("Restores the database beside the one that runs"),
-		AssumedBy:       awsiam.NewAccountPrincipal(new(env.Site.Account)),
-		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+		AssumedBy:       awsiam.NewAccountPrincipal(new(names.Account())),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{permissions},
 	})
 }

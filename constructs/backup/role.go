@@ -7,10 +7,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/policy"
 )
 
 // AWS's managed policies for AWS Backup reach every database, volume and bucket
@@ -21,28 +21,26 @@ import (
 // newBackupRole takes snapshots of the cluster, copies them and, at the end of
 // their retention, deletes them.
 func newBackupRole(own constructs.Construct, props Props, vault awsbackup.IBackupVault) awsiam.Role {
-	env := props.Env
-	regions := []config.Region{env.Primary}
-	vaults := []*string{vault.BackupVaultArn()}
-	if env.DR.Mode.Copies() {
-		regions = append(regions, env.Secondary)
-		vaults = append(vaults, new(env.Names().BackupVaultARN(env.Secondary)))
+	names, regions := props.Names, props.regions()
+	vaults := []string{*vault.BackupVaultArn()}
+	if props.CopyTo.Name != "" {
+		vaults = append(vaults, names.BackupVaultARN(props.CopyTo))
 	}
-	cluster := props.Cluster.ClusterArn()
-	snapshots := rdsARNs(env, regions, "cluster-snapshot:awsbackup:*")
+	cluster := *props.Cluster.ClusterArn()
+	snapshots := rdsARNs(names, regions, "cluster-snapshot:awsbackup:*")
 	return newRole(own, "BackupRole", "Takes and copies the database's daily snapshots", roleGrants{
-		statements: []awsiam.PolicyStatement{
-			allow("Snapshot", append(texts(snapshots), cluster),
+		statements: []policy.Statement{
+			policy.Allow("Snapshot", append(slices.Clone(snapshots), cluster),
 				"rds:CreateDBClusterSnapshot", "rds:AddTagsToResource", "rds:ListTagsForResource",
 				"rds:DescribeDBClusters", "rds:DescribeDBClusterSnapshots", "rds:DescribeDBClusterAutomatedBackups"),
-			allow("CopyAndExpire", texts(snapshots),
+			policy.Allow("CopyAndExpire", snapshots,
 				"rds:CopyDBClusterSnapshot", "rds:DeleteDBClusterSnapshot", "rds:ModifyDBClusterSnapshotAttribute",
 				"backup:CopyFromBackupVault"),
-			allow("Vaults", vaults, "backup:DescribeBackupVault", "backup:CopyIntoBackupVault"),
-			allow("FindByTag", []*string{new("*")}, "tag:GetResources"),
-			describeKeys(env, regions), grantKeys(env, regions),
+			policy.Allow("Vaults", vaults, "backup:DescribeBackupVault", "backup:CopyIntoBackupVault"),
+			policy.Allow("FindByTag", []string{"*"}, "tag:GetResources"),
+			describeKeys(names, regions), grantKeys(names, regions),
 		},
-		wildcards: slices.Concat(snapshots, keyARNs(env, regions), []string{"*"}),
+		wildcards: slices.Concat(snapshots, keyARNs(names, regions), []string{"*"}),
 		reason: "AWS Backup chooses the names of its snapshots after the prefix; keys are further bound by alias to this environment; " +
 			"tag:GetResources takes no resource",
 	})
@@ -51,25 +49,25 @@ func newBackupRole(own constructs.Construct, props Props, vault awsbackup.IBacku
 // newRestoreRole restores the snapshots into clusters of the restore tests'
 // names and touches no other cluster.
 func newRestoreRole(own constructs.Construct, props RestoreProps, subnets awsrds.SubnetGroup) awsiam.Role {
-	env, regions := props.Env, []config.Region{props.Region}
-	restored := rdsARNs(env, regions, "cluster:"+restoredPrefix+"*")
-	snapshots := rdsARNs(env, regions, "cluster-snapshot:awsbackup:*")
-	defaults := slices.Concat(rdsARNs(env, regions, "cluster-pg:default.*"), rdsARNs(env, regions, "og:default:*"))
-	every := slices.Concat(rdsARNs(env, regions, "cluster:*"), rdsARNs(env, regions, "db:*"))
-	subnetGroup := config.ARN("rds", props.Region.Name, env.Site.Account, "subgrp:"+*subnets.SubnetGroupName())
-	source := texts(slices.Concat(restored, snapshots, defaults, []string{subnetGroup}))
-	decrypt := allow("UseKeys", texts(keyARNs(env, regions)), "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
-		"kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo")
-	decrypt.AddCondition(new("StringEquals"), map[string]any{"kms:ViaService": "rds." + props.Region.Name + ".amazonaws.com"})
+	names, regions := props.Names, []config.Region{props.Region}
+	restored := rdsARNs(names, regions, "cluster:"+restoredPrefix+"*")
+	snapshots := rdsARNs(names, regions, "cluster-snapshot:awsbackup:*")
+	defaults := slices.Concat(rdsARNs(names, regions, "cluster-pg:default.*"), rdsARNs(names, regions, "og:default:*"))
+	every := slices.Concat(rdsARNs(names, regions, "cluster:*"), rdsARNs(names, regions, "db:*"))
+	subnetGroup := names.ARN("rds", props.Region, "subgrp:"+*subnets.SubnetGroupName())
+	source := slices.Concat(restored, snapshots, defaults, []string{subnetGroup})
+	decrypt := onlyOurKeys(names, policy.Allow("UseKeys", keyARNs(names, regions), "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
+		"kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"))
+	decrypt.Conditions["StringEquals"] = map[string]any{"kms:ViaService": "rds." + props.Region.Name + ".amazonaws.com"}
 	return newRole(own, "RestoreRole", "Restores the database's snapshots to test them", roleGrants{
-		statements: []awsiam.PolicyStatement{
-			allow("Restore", source, "rds:RestoreDBClusterFromSnapshot"),
-			allow("OwnClusters", texts(restored), "rds:AddTagsToResource", "rds:DeleteDBCluster"),
-			allow("Look", texts(slices.Concat(every, snapshots)), "rds:DescribeDBClusters", "rds:DescribeDBClusterSnapshots",
+		statements: []policy.Statement{
+			policy.Allow("Restore", source, "rds:RestoreDBClusterFromSnapshot"),
+			policy.Allow("OwnClusters", restored, "rds:AddTagsToResource", "rds:DeleteDBCluster"),
+			policy.Allow("Look", slices.Concat(every, snapshots), "rds:DescribeDBClusters", "rds:DescribeDBClusterSnapshots",
 				"rds:DescribeDBInstances", "rds:ListTagsForResource"),
-			onlyOurKeys(env, decrypt), describeKeys(env, regions), grantKeys(env, regions),
+			decrypt, describeKeys(names, regions), grantKeys(names, regions),
 		},
-		wildcards: slices.Concat(restored, snapshots, defaults, every, keyARNs(env, regions)),
+		wildcards: slices.Concat(restored, snapshots, defaults, every, keyARNs(names, regions)),
 		reason: "AWS Backup chooses the names of its snapshots and test clusters after their prefixes; the wider resources carry nothing but " +
 			"read-only descriptions; keys are further bound by alias to this environment",
 	})
@@ -77,69 +75,56 @@ func newRestoreRole(own constructs.Construct, props RestoreProps, subnets awsrds
 
 // roleGrants are a role's permissions and the reason for the wildcards in them.
 type roleGrants struct {
-	statements []awsiam.PolicyStatement
+	statements []policy.Statement
 	wildcards  []string
 	reason     string
 }
 
 func newRole(own constructs.Construct, id, description string, grants roleGrants) awsiam.Role {
-	policy := awsiam.NewManagedPolicy(own, new(id+"Policy"), &awsiam.ManagedPolicyProps{Statements: &grants.statements})
+	permissions := policy.NewManaged(own, id+"Policy", grants.statements...)
 	var findings []string
 	for _, wildcard := range grants.wildcards {
 		findings = append(findings, "Resource::"+wildcard)
 	}
-	acknowledge.Finding(policy, "AwsSolutions-IAM5", grants.reason, findings...)
+	acknowledge.Finding(permissions, "AwsSolutions-IAM5", grants.reason, findings...)
 	return awsiam.NewRole(own, new(id), &awsiam.RoleProps{
 		AssumedBy:       awsiam.NewServicePrincipal(new("backup.amazonaws.com"), nil),
 		Description:     new(description),
-		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+		ManagedPolicies: &[]awsiam.IManagedPolicy{permissions},
 	})
 }
 
 // describeKeys and grantKeys let RDS, on the role's behalf, use the keys of
 // snapshots and vaults. A key is known by its alias, because the second region's
 // key must not be asked for.
-func describeKeys(env config.Environment, regions []config.Region) awsiam.PolicyStatement {
-	return onlyOurKeys(env, allow("DescribeKeys", texts(keyARNs(env, regions)), "kms:DescribeKey"))
+func describeKeys(names config.Names, regions []config.Region) policy.Statement {
+	return onlyOurKeys(names, policy.Allow("DescribeKeys", keyARNs(names, regions), "kms:DescribeKey"))
 }
 
-func grantKeys(env config.Environment, regions []config.Region) awsiam.PolicyStatement {
-	statement := onlyOurKeys(env, allow("GrantKeys", texts(keyARNs(env, regions)), "kms:CreateGrant"))
-	statement.AddCondition(new("Bool"), map[string]any{"kms:GrantIsForAWSResource": "true"})
+func grantKeys(names config.Names, regions []config.Region) policy.Statement {
+	statement := onlyOurKeys(names, policy.Allow("GrantKeys", keyARNs(names, regions), "kms:CreateGrant"))
+	statement.Conditions["Bool"] = map[string]any{"kms:GrantIsForAWSResource": "true"}
 	return statement
 }
 
-func onlyOurKeys(env config.Environment, statement awsiam.PolicyStatement) awsiam.PolicyStatement {
-	statement.AddCondition(new("ForAnyValue:StringLike"), map[string]any{"kms:ResourceAliases": "alias/" + env.Names().KeyAlias("*")})
+func onlyOurKeys(names config.Names, statement policy.Statement) policy.Statement {
+	statement.Conditions = map[string]any{"ForAnyValue:StringLike": map[string]any{"kms:ResourceAliases": "alias/" + names.KeyAlias("*")}}
 	return statement
 }
 
-func allow(sid string, resources []*string, actions ...string) awsiam.PolicyStatement {
-	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: new(sid), Actions: jsii.Strings(actions...), Resources: &resources,
-	})
+func rdsARNs(names config.Names, regions []config.Region, resource string) []string {
+	return arns(names, "rds", regions, resource)
 }
 
-func rdsARNs(env config.Environment, regions []config.Region, resource string) []string {
-	var arns []string
+func keyARNs(names config.Names, regions []config.Region) []string {
+	return arns(names, "kms", regions, "key/*")
+}
+
+// arns are those of a resource in each of the regions.
+func arns(names config.Names, service string, regions []config.Region, resource string) []string {
+	var all []string
 	for _, region := range regions {
-		arns = append(arns, config.ARN("rds", region.Name, env.Site.Account, resource))
+		all = append(all, names.ARN(service, region, resource))
 	}
-	return arns
-}
-
-func keyARNs(env config.Environment, regions []config.Region) []string {
-	var arns []string
-	for _, region := range regions {
-		arns = append(arns, config.ARN("kms", region.Name, env.Site.Account, "key/*"))
-	}
-	return arns
-}
-
-func texts(values []string) []*string {
-	var pointers []*string
-	for _, value := range values {
-		pointers = append(pointers, new(value))
-	}
-	return pointers
+	return all
 }

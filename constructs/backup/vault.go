@@ -9,21 +9,33 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/policy"
 )
+
+// VaultProps describe a vault.
+type VaultProps struct {
+	Names  config.Names
+	Region config.Region
+	Backup config.Backup
+	// Protected keeps everybody but a deployment from changing the vault's rules.
+	Protected bool
+}
 
 // NewVault makes a region's vault of recovery points, with a key of its own, so
 // that whoever can use the database's key cannot read its backups, and with a
 // lock on the retention of everything inside.
-func NewVault(scope constructs.Construct, env config.Environment, region config.Region) awsbackup.BackupVault {
+func NewVault(scope constructs.Construct, props VaultProps) awsbackup.BackupVault {
 	own := constructs.NewConstruct(scope, new("Vault"))
+	name := props.Names.BackupVault(props.Region)
 	return awsbackup.NewBackupVault(own, new("Vault"), &awsbackup.BackupVaultProps{
-		BackupVaultName: new(env.Names().BackupVault(region)),
+		BackupVaultName: new(name),
 		EncryptionKey: encryption.NewKey(own, "Key", encryption.Props{
-			Alias:   env.Names().KeyAlias("backup"),
-			Purpose: "Encrypts the recovery points in the vault " + env.Names().BackupVault(region),
+			Names:   props.Names,
+			Alias:   "backup",
+			Purpose: "Encrypts the recovery points in the vault " + name,
 		}),
-		LockConfiguration: lock(env.Backup),
-		AccessPolicy:      guard(own, env),
+		LockConfiguration: lock(props.Backup),
+		AccessPolicy:      guard(own, props.Protected),
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
 	})
 }
@@ -47,34 +59,27 @@ func lock(backup config.Backup) *awsbackup.LockConfiguration {
 // deployment does. An unprotected environment has none: its vault outlives its
 // stack, and with a policy that only a deployment may change nobody could empty
 // and remove it, and its name would stop the next deployment.
-func guard(scope constructs.Construct, env config.Environment) awsiam.PolicyDocument {
-	if !env.Protected {
+func guard(scope constructs.Construct, protected bool) awsiam.PolicyDocument {
+	if !protected {
 		return nil
 	}
-	anyone := []awsiam.IPrincipal{awsiam.NewAnyPrincipal()}
 	// A vault's policy names the vault as "*" and speaks of nothing else.
-	vault := jsii.Strings("*")
-	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:        new("OnlyAgeRemovesRecoveryPoints"),
-			Effect:     awsiam.Effect_DENY,
-			Principals: &anyone,
-			Actions:    jsii.Strings("backup:DeleteRecoveryPoint", "backup:UpdateRecoveryPointLifecycle"),
-			Resources:  vault,
-		}),
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid:        new("OnlyDeploymentsChangeTheVault"),
-			Effect:     awsiam.Effect_DENY,
-			Principals: &anyone,
-			Actions: jsii.Strings("backup:DeleteBackupVault", "backup:DeleteBackupVaultAccessPolicy",
+	vault := []string{"*"}
+	return policy.Document(
+		policy.Statement{
+			Sid: "OnlyAgeRemovesRecoveryPoints", Deny: true, Principal: policy.Anyone(), Resources: vault,
+			Actions: []string{"backup:DeleteRecoveryPoint", "backup:UpdateRecoveryPointLifecycle"},
+		},
+		policy.Statement{
+			Sid: "OnlyDeploymentsChangeTheVault", Deny: true, Principal: policy.Anyone(), Resources: vault,
+			Actions: []string{
+				"backup:DeleteBackupVault", "backup:DeleteBackupVaultAccessPolicy",
 				"backup:DeleteBackupVaultLockConfiguration", "backup:PutBackupVaultAccessPolicy",
-				"backup:PutBackupVaultLockConfiguration"),
-			Resources: vault,
-			Conditions: &map[string]any{"ArnNotLike": map[string]any{
-				"aws:PrincipalArn": deploymentRole(scope),
-			}},
-		}),
-	}})
+				"backup:PutBackupVaultLockConfiguration",
+			},
+			Conditions: map[string]any{"ArnNotLike": map[string]any{"aws:PrincipalArn": deploymentRole(scope)}},
+		},
+	)
 }
 
 // deploymentRole is the role by which CloudFormation deploys the stack: it keeps

@@ -33,7 +33,10 @@ type Cache struct {
 
 // Props describe a cache.
 type Props struct {
-	Env config.Environment
+	Names config.Names
+	Cache config.Cache
+	// Protected keeps the user's password when the stack goes.
+	Protected bool
 	// Network holds the database tier, in which the nodes stand.
 	Network network.Network
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
@@ -45,7 +48,8 @@ type Props struct {
 func New(scope constructs.Construct, props Props) Cache {
 	own := constructs.NewConstruct(scope, new("Cache"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   props.Env.Names().KeyAlias("cache"),
+		Names:   props.Names,
+		Alias:   "cache",
 		Purpose: "Encrypts the cache, its snapshots and its user's password",
 	})
 	// Nodes answer and replicate inside the tier; they call nobody.
@@ -54,30 +58,30 @@ func New(scope constructs.Construct, props Props) Cache {
 		Description:      new("The cache nodes; clients add their own rule"),
 		AllowAllOutbound: new(false),
 	})
-	secret := newSecret(own, props.Env, key)
+	secret := newSecret(own, props, key)
 	group := awselasticache.NewCfnReplicationGroup(own, new("Group"), groupProps(own, props, key))
 	group.SetSecurityGroupIds(&[]*string{securityGroup.SecurityGroupId()})
-	group.SetUserGroupIds(&[]*string{newUsers(own, props.Env, secret).Ref()})
+	group.SetUserGroupIds(&[]*string{newUsers(own, props, secret).Ref()})
 	// Adding a shard is an online operation; without this policy CloudFormation
 	// makes a new, empty group instead.
 	group.CfnOptions().SetUpdatePolicy(&awscdk.CfnUpdatePolicy{UseOnlineResharding: new(true)})
 	// Aurora can rebuild what the cache holds, so it need not outlive its stack,
 	// but the last snapshot costs little and shortens a return.
 	group.ApplyRemovalPolicy(awscdk.RemovalPolicy_SNAPSHOT, nil)
-	acknowledgeFindings(group, props.Env.Cache)
+	acknowledgeFindings(group, props.Cache)
 
 	host := group.AttrPrimaryEndPointAddress()
-	if props.Env.Cache.ClusterMode {
+	if props.Cache.ClusterMode {
 		host = group.AttrConfigurationEndPointAddress()
 	}
-	return Cache{Name: props.Env.Names().CacheName(), SecurityGroup: securityGroup, Host: *host, Secret: secret, config: props.Env.Cache}
+	return Cache{Name: props.Names.CacheName(), SecurityGroup: securityGroup, Host: *host, Secret: secret, config: props.Cache}
 }
 
 // groupProps are the group's own properties, without who may reach it.
 func groupProps(own constructs.Construct, props Props, key awskms.IKey) *awselasticache.CfnReplicationGroupProps {
-	cache := props.Env.Cache
+	cache := props.Cache
 	group := &awselasticache.CfnReplicationGroupProps{
-		ReplicationGroupId:          new(props.Env.Names().CacheName()),
+		ReplicationGroupId:          new(props.Names.CacheName()),
 		ReplicationGroupDescription: new("Sessions and query results of the wallet service"),
 		Engine:                      new(cache.Engine),
 		EngineVersion:               new(cache.EngineVersion),
@@ -145,7 +149,7 @@ func parameters(own constructs.Construct, cache config.Cache) awselasticache.Cfn
 // logDelivery sends one of the group's logs to a log group.
 func logDelivery(own constructs.Construct, id, logType string, props Props) *awselasticache.CfnReplicationGroup_LogDeliveryConfigurationRequestProperty {
 	group := logging.NewGroup(own, id, logging.Props{
-		RetentionDays: props.Env.Cache.LogRetentionDays,
+		RetentionDays: props.Cache.LogRetentionDays,
 		Key:           props.LogKey,
 	})
 	return &awselasticache.CfnReplicationGroup_LogDeliveryConfigurationRequestProperty{

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 )
 
@@ -38,7 +37,7 @@ var access = strings.Join([]string{
 const noAccess = "off ~* -@all"
 
 // newSecret makes the service's user name and password.
-func newSecret(own constructs.Construct, env config.Environment, key awskms.IKey) awssecretsmanager.Secret {
+func newSecret(own constructs.Construct, props Props, key awskms.IKey) awssecretsmanager.Secret {
 	// By its ARN, the key keeps its policy: CDK would add a statement with
 	// wildcards that repeats what the account may do already.
 	byARN := awskms.Key_FromKeyArn(own, new("SecretKey"), key.KeyArn())
@@ -49,11 +48,11 @@ func newSecret(own constructs.Construct, env config.Environment, key awskms.IKey
 	// A name of its own that stays behind would stop the next deployment of an
 	// environment that is made to come and go.
 	removal := awscdk.RemovalPolicy_DESTROY
-	if env.Protected {
+	if props.Protected {
 		removal = awscdk.RemovalPolicy_RETAIN
 	}
 	secret := awssecretsmanager.NewSecret(own, new("Secret"), &awssecretsmanager.SecretProps{
-		SecretName:    new(env.Names().CacheSecret()),
+		SecretName:    new(props.Names.CacheSecret()),
 		Description:   new("The wallet service's cache user"),
 		EncryptionKey: byARN,
 		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
@@ -73,7 +72,7 @@ func newSecret(own constructs.Construct, env config.Environment, key awskms.IKey
 // newUsers makes the group of users that the cache knows: the service's, and the
 // one named "default", as whom a client comes that gives no name. Redis demands
 // that the group has it; it is switched off.
-func newUsers(own constructs.Construct, env config.Environment, secret awssecretsmanager.ISecret) awselasticache.CfnUserGroup {
+func newUsers(own constructs.Construct, props Props, secret awssecretsmanager.ISecret) awselasticache.CfnUserGroup {
 	// CloudFormation reads the password when it creates the user, so it is in no
 	// template. The disabled user gets one too: were it ever switched on, it would
 	// not stand open.
@@ -83,16 +82,16 @@ func newUsers(own constructs.Construct, env config.Environment, secret awssecret
 	}
 	newUser := func(id, userID, name, accessString string) *string {
 		return awselasticache.NewCfnUser(own, new(id), &awselasticache.CfnUserProps{
-			Engine:             new(env.Cache.Engine),
-			UserId:             new(env.Names().CacheUserID(userID)),
+			Engine:             new(props.Cache.Engine),
+			UserId:             new(props.Names.CacheUserID(userID)),
 			UserName:           new(name),
 			AccessString:       new(accessString),
 			AuthenticationMode: password,
 		}).Ref()
 	}
 	return awselasticache.NewCfnUserGroup(own, new("Users"), &awselasticache.CfnUserGroupProps{
-		Engine:      new(env.Cache.Engine),
-		UserGroupId: new(env.Names().CacheUserID("users")),
+		Engine:      new(props.Cache.Engine),
+		UserGroupId: new(props.Names.CacheUserID("users")),
 		UserIds: &[]*string{
 			newUser("DefaultUser", "default", "default", noAccess),
 			newUser("AppUser", "app", userName, access),

@@ -22,13 +22,25 @@ import (
 
 // Props describe the distribution.
 type Props struct {
-	Env    config.Environment
-	WebACL waf.ACL
+	Names  config.Names
+	Region config.Region // us-east-1
+	// OriginRegion has the bucket of the static content.
+	OriginRegion config.Region
+	HostedZone   config.HostedZone
+	// Domain is the content's host name, and APIDomain the one other host that its pages
+	// may call.
+	Domain, APIDomain string
+	// PriceClass bounds the locations that serve.
+	PriceClass string
+	// Protected keeps the access log when the stack goes.
+	Protected bool
+	WebACL    waf.ACL
 	// Replica is the copy of the static bucket that answers when the primary's
 	// region does not; nil when there is none.
 	Replica awss3.IBucket
 	// LogKey encrypts the access log; its policy must allow CloudWatch Logs.
-	LogKey awskms.IKey
+	LogKey           awskms.IKey
+	LogRetentionDays int
 }
 
 // New makes the distribution. Its origin is the primary region's static bucket
@@ -37,14 +49,14 @@ type Props struct {
 func New(scope constructs.Construct, props Props) awscloudfront.Distribution {
 	own := constructs.NewConstruct(scope, new("Static"))
 	zone := awsroute53.HostedZone_FromHostedZoneAttributes(own, new("Zone"), &awsroute53.HostedZoneAttributes{
-		HostedZoneId: new(props.Env.Site.HostedZone.ID),
-		ZoneName:     new(props.Env.Site.HostedZone.Name),
+		HostedZoneId: new(props.HostedZone.ID),
+		ZoneName:     new(props.HostedZone.Name),
 	})
 	distribution := awscloudfront.NewDistribution(own, new("Distribution"), &awscloudfront.DistributionProps{
-		Comment:     new("Static content of " + props.Env.Names().Prefix()),
-		DomainNames: jsii.Strings(props.Env.Site.StaticDomain),
+		Comment:     new("Static content of " + props.Names.Prefix()),
+		DomainNames: jsii.Strings(props.Domain),
 		Certificate: awscertificatemanager.NewCertificate(own, new("Certificate"), &awscertificatemanager.CertificateProps{
-			DomainName: new(props.Env.Site.StaticDomain),
+			DomainName: new(props.Domain),
 			Validation: awscertificatemanager.CertificateValidation_FromDns(zone),
 		}),
 		MinimumProtocolVersion: awscloudfront.SecurityPolicyProtocol_TLS_V1_2_2021,
@@ -59,14 +71,14 @@ func New(scope constructs.Construct, props Props) awscloudfront.Distribution {
 			ViewerProtocolPolicy:  awscloudfront.ViewerProtocolPolicy_HTTPS_ONLY,
 			CachePolicy:           awscloudfront.CachePolicy_CACHING_OPTIMIZED(),
 			Compress:              new(true),
-			ResponseHeadersPolicy: securityHeaders(own, props.Env),
+			ResponseHeadersPolicy: securityHeaders(own, props),
 		},
 	})
 	// CDK takes an enumeration; CloudFront takes the name, which config has.
 	distribution.Node().DefaultChild().(awscdk.CfnResource).AddPropertyOverride(
-		new("DistributionConfig.PriceClass"), props.Env.Edge.PriceClass)
+		new("DistributionConfig.PriceClass"), props.PriceClass)
 	logAccess(own, distribution, props)
-	addRecords(own, zone, distribution, props.Env.Site.StaticDomain)
+	addRecords(own, zone, distribution, props.Domain)
 	acknowledgeFindings(distribution)
 	return distribution
 }
@@ -76,7 +88,7 @@ func New(scope constructs.Construct, props Props) awscloudfront.Distribution {
 // missing in both.
 func origin(scope constructs.Construct, props Props) awscloudfront.IOrigin {
 	access := awscloudfront.NewS3OriginAccessControl(scope, new("AccessControl"), &awscloudfront.S3OriginAccessControlProps{
-		Description: new("Signs requests to the buckets of " + props.Env.Names().Prefix()),
+		Description: new("Signs requests to the buckets of " + props.Names.Prefix()),
 		Signing:     awscloudfront.Signing_SIGV4_ALWAYS(),
 	})
 	signed := func(bucket awss3.IBucket) awscloudfront.IOrigin {
@@ -86,8 +98,8 @@ func origin(scope constructs.Construct, props Props) awscloudfront.IOrigin {
 		})
 	}
 	primary := signed(awss3.Bucket_FromBucketAttributes(scope, new("Bucket"), &awss3.BucketAttributes{
-		BucketName: new(props.Env.Names().Bucket("static", props.Env.Primary)),
-		Region:     new(props.Env.Primary.Name),
+		BucketName: new(props.Names.Bucket("static", props.OriginRegion)),
+		Region:     new(props.OriginRegion.Name),
 	}))
 	awscdk.Validations_Of(scope).Acknowledge(&awscdk.Acknowledgment{
 		Id:     new("@aws-cdk/aws-cloudfront-origins:updateImportedBucketPolicyOac"),

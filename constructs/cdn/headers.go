@@ -7,8 +7,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
-
-	"wallet-infra/config"
 )
 
 // hstsDays is two years: browsers' preload lists ask for at least one.
@@ -16,9 +14,9 @@ const hstsDays = 730
 
 // securityHeaders tells browsers to stay on HTTPS and to run nothing but what
 // the site itself serves; the one other host is the wallet's API.
-func securityHeaders(scope constructs.Construct, env config.Environment) awscloudfront.ResponseHeadersPolicy {
+func securityHeaders(scope constructs.Construct, props Props) awscloudfront.ResponseHeadersPolicy {
 	return awscloudfront.NewResponseHeadersPolicy(scope, new("Headers"), &awscloudfront.ResponseHeadersPolicyProps{
-		Comment: new("Security headers of " + env.Names().Prefix()),
+		Comment: new("Security headers of " + props.Names.Prefix()),
 		SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
 			StrictTransportSecurity: &awscloudfront.ResponseHeadersStrictTransportSecurity{
 				AccessControlMaxAge: awscdk.Duration_Days(jsii.Number(hstsDays)),
@@ -37,7 +35,7 @@ func securityHeaders(scope constructs.Construct, env config.Environment) awsclou
 			ContentSecurityPolicy: &awscloudfront.ResponseHeadersContentSecurityPolicy{
 				ContentSecurityPolicy: new(strings.Join([]string{
 					"default-src 'self'",
-					"connect-src 'self' https://" + env.Site.APIDomain,
+					"connect-src 'self' https://" + props.APIDomain,
 					"object-src 'none'",
 					"base-uri 'self'",
 					"frame-ancestors 'none'",

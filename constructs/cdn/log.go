@@ -22,11 +22,11 @@ var logFields = []string{
 // logAccess sends the access log to CloudWatch Logs.
 func logAccess(scope constructs.Construct, distribution awscloudfront.Distribution, props Props) {
 	group := logging.NewGroup(scope, "Logs", logging.Props{
-		RetentionDays: props.Env.Edge.LogRetentionDays,
+		RetentionDays: props.LogRetentionDays,
 		Key:           props.LogKey,
-		Keep:          props.Env.Protected,
+		Keep:          props.Protected,
 	})
-	name := props.Env.Names().StaticLogs()
+	name := props.Names.StaticLogs()
 	source := awslogs.NewCfnDeliverySource(scope, new("LogSource"), &awslogs.CfnDeliverySourceProps{
 		Name:        new(name),
 		LogType:     new("ACCESS_LOGS"),
@@ -42,5 +42,7 @@ func logAccess(scope constructs.Construct, distribution awscloudfront.Distributi
 		DeliveryDestinationArn: destination.AttrArn(),
 		RecordFields:           jsii.Strings(logFields...),
 	})
-	delivery.Node().AddDependency(logging.AllowDelivery(scope, group, name, "delivery-source:"+name))
+	delivery.Node().AddDependency(logging.AllowDelivery(scope, group, logging.Delivery{
+		Names: props.Names, Region: props.Region, PolicyName: name, Source: "delivery-source:" + name,
+	}))
 }

@@ -180,7 +180,10 @@ func newTargetGroup(scope constructs.Construct, id string, props Props) awselast
 
 // protect puts the web ACL before the load balancer and returns its name.
 func protect(scope constructs.Construct, balancer awselasticloadbalancingv2.ApplicationLoadBalancer, props Props) string {
-	acl := waf.New(scope, "Firewall", waf.Props{Env: props.Env, Scope: waf.Regional, LogKey: props.LogKey})
+	acl := waf.New(scope, "Firewall", waf.Props{
+		Names: props.Env.Names(), Region: props.Region, Scope: waf.Regional, Firewall: props.Env.Edge.Firewall,
+		Protected: props.Env.Protected, LogKey: props.LogKey, LogRetentionDays: props.Env.Edge.LogRetentionDays,
+	})
 	awswafv2.NewCfnWebACLAssociation(scope, new("FirewallAssociation"), &awswafv2.CfnWebACLAssociationProps{
 		ResourceArn: balancer.LoadBalancerArn(),
 		WebAclArn:   new(acl.Arn),

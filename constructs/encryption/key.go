@@ -3,67 +3,104 @@ package encryption
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/policy"
 )
 
 // Props describe a key.
 type Props struct {
-	// Alias is the key's alias without "alias/", from config/names.go.
+	Names config.Names
+	// Alias is the last part of the key's alias, such as "cache".
 	Alias string
 	// Purpose says what the key protects; it is the key's description.
 	Purpose string
+	// Services are the statements by which AWS services use the key, beside the one by
+	// which IAM rules the account's principals.
+	Services []policy.Statement
 }
 
 // NewKey makes a symmetric key that rotates every year and outlives its stack:
 // whoever loses the key loses the data. Principals of the account get access by
 // IAM statements on their own side, so that no key policy points at a consumer.
 func NewKey(scope constructs.Construct, id string, props Props) awskms.Key {
-	return awskms.NewKey(scope, new(id), &awskms.KeyProps{
-		Alias:             new(props.Alias),
+	key := awskms.KeyProps{
+		Alias:             new(props.Names.KeyAlias(props.Alias)),
 		Description:       new(props.Purpose),
 		EnableKeyRotation: new(true),
 		// A creation that is rolled back takes the key along.
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		// The longest time that KMS offers to notice a mistake.
 		PendingWindow: awscdk.Duration_Days(jsii.Number(30)),
+	}
+	if len(props.Services) > 0 {
+		key.Policy = policy.Document(append([]policy.Statement{{
+			Principal: policy.Account(props.Names.Account()), Actions: []string{"kms:*"}, Resources: thisKey,
+		}}, props.Services...)...)
+	}
+	return awskms.NewKey(scope, new(id), &key)
+}
+
+// thisKey is what "*" means in a key's policy.
+var thisKey = []string{"*"}
+
+// NewLogKey makes the key of the log groups of a stack, in the stack's region: CloudWatch
+// Logs may encrypt the account's groups with it, and nobody else's. Each stack has its
+// own, so that no key policy ties two stacks together.
+func NewLogKey(scope constructs.Construct, names config.Names, region config.Region, stack string) awskms.Key {
+	return NewKey(scope, "LogKey", Props{
+		Names:   names,
+		Alias:   stack + "-logs",
+		Purpose: "Encrypts the log groups of " + names.StackName(stack),
+		Services: []policy.Statement{{
+			Sid:       "CloudWatchLogs",
+			Principal: policy.Service("logs." + region.Name + ".amazonaws.com"),
+			Actions: []string{
+				"kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo",
+				"kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:DescribeKey",
+			},
+			Resources: thisKey,
+			Conditions: map[string]any{"ArnLike": map[string]any{
+				"kms:EncryptionContext:aws:logs:arn": names.ARN("logs", region, "log-group:*"),
+			}},
+		}},
 	})
 }
 
-// AllowLogs lets CloudWatch Logs encrypt log groups of the key's own region and
-// account with the key. The condition keeps the service from using it for
-// anybody else's log group.
-func AllowLogs(key awskms.Key) {
-	stack := awscdk.Stack_Of(key)
-	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        new("CloudWatchLogs"),
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new("logs."+*stack.Region()+".amazonaws.com"), nil)},
-		Actions: &[]*string{
-			new("kms:Encrypt"), new("kms:Decrypt"), new("kms:ReEncryptFrom"), new("kms:ReEncryptTo"),
-			new("kms:GenerateDataKey"), new("kms:GenerateDataKeyWithoutPlaintext"), new("kms:DescribeKey"),
-		},
-		Resources: &[]*string{new("*")}, // in a key policy, "*" is this key alone
-		Conditions: &map[string]any{"ArnLike": map[string]any{
-			"kms:EncryptionContext:aws:logs:arn": config.ARN("logs", *stack.Region(), *stack.Account(), "log-group:*"),
-		}},
-	}), nil)
+// UseBy lets an AWS service use the key of messages that it writes or reads, under
+// conditions or without.
+func UseBy(sid, service string, conditions map[string]any) policy.Statement {
+	return policy.Statement{
+		Sid: sid, Principal: policy.Service(service), Actions: []string{"kms:Decrypt", "kms:GenerateDataKey"}, Resources: thisKey, Conditions: conditions,
+	}
 }
 
-// SecretsStatement lets a principal decrypt the secrets under the keys, by way of
-// Secrets Manager alone. It stands on the principal's side: CDK's own grant would
+// SecretsStatement lets a principal decrypt the secrets under keys of a region, by way
+// of Secrets Manager alone. It stands on the principal's side: CDK's own grant would
 // write the principal into the key's policy, and so make the stack of the key
 // depend on the stack of its consumer.
-func SecretsStatement(keys ...awskms.IKey) awsiam.PolicyStatement {
-	return secretsStatement("DecryptSecrets", "kms:Decrypt", keys)
+func SecretsStatement(region config.Region, keys ...awskms.IKey) policy.Statement {
+	return secretsStatement("DecryptSecrets", "kms:Decrypt", region, keys)
 }
 
 // WriteSecretsStatement lets a principal also store new versions of the secrets.
-func WriteSecretsStatement(keys ...awskms.IKey) awsiam.PolicyStatement {
-	return secretsStatement("EncryptSecrets", "kms:GenerateDataKey", keys)
+func WriteSecretsStatement(region config.Region, keys ...awskms.IKey) policy.Statement {
+	return secretsStatement("EncryptSecrets", "kms:GenerateDataKey", region, keys)
+}
+
+// secretsStatement allows an action on the keys by way of Secrets Manager alone.
+func secretsStatement(sid, action string, region config.Region, keys []awskms.IKey) policy.Statement {
+	var arns []string
+	for _, key := range keys {
+		arns = append(arns, *key.KeyArn())
+	}
+	return policy.Statement{
+		Sid: sid, Actions: []string{action}, Resources: arns,
+		Conditions: map[string]any{"StringEquals": map[string]any{"kms:ViaService": secretsManager(region)}},
+	}
 }
 
 // ReplicateSecretsStatement lets a principal that stores a new version of a secret
@@ -71,48 +108,38 @@ func WriteSecretsStatement(keys ...awskms.IKey) awsiam.PolicyStatement {
 // the rights of whoever stored it, and without them the replica keeps the old version
 // ("Troubleshoot AWS Secrets Manager replication"). AWS does not say in which region
 // Secrets Manager asks KMS: either may be the one.
-func ReplicateSecretsStatement(replica awskms.IKey, regions ...config.Region) awsiam.PolicyStatement {
+func ReplicateSecretsStatement(replica awskms.IKey, regions ...config.Region) policy.Statement {
 	return replicateSecrets(ARN(replica), regions)
 }
 
-// AllowReplicas lets the account's principals, as far as IAM allows them to, encrypt
+// ReplicasByAccount lets an account's principals, as far as IAM allows them to, encrypt
 // replicas of secrets with the key, by way of Secrets Manager alone.
-func AllowReplicas(key awskms.Key, regions ...config.Region) {
-	statement := replicateSecrets(new("*"), regions) // in a key policy, "*" is this key alone
-	statement.AddAccountRootPrincipal()
-	key.AddToResourcePolicy(statement, nil)
+func ReplicasByAccount(names config.Names, regions ...config.Region) policy.Statement {
+	statement := replicateSecrets("*", regions)
+	statement.Principal = policy.Account(names.Account())
+	return statement
 }
 
-func replicateSecrets(resource *string, regions []config.Region) awsiam.PolicyStatement {
+func replicateSecrets(resource string, regions []config.Region) policy.Statement {
 	var services []string
 	for _, region := range regions {
-		services = append(services, "secretsmanager."+region.Name+".amazonaws.com")
+		services = append(services, secretsManager(region))
 	}
-	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        new("EncryptReplicas"),
-		Actions:    &[]*string{new("kms:Encrypt"), new("kms:GenerateDataKey")},
-		Resources:  &[]*string{resource},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:ViaService": services}},
-	})
+	return policy.Statement{
+		Sid:        "EncryptReplicas",
+		Actions:    []string{"kms:Encrypt", "kms:GenerateDataKey"},
+		Resources:  []string{resource},
+		Conditions: map[string]any{"StringEquals": map[string]any{"kms:ViaService": services}},
+	}
+}
+
+// secretsManager is the service by its name in "kms:ViaService".
+func secretsManager(region config.Region) string {
+	return "secretsmanager." + region.Name + ".amazonaws.com"
 }
 
 // ARN is a key's ARN as a plain reference: a key has no physical name, by which CDK
 // would want to know it in another region.
-func ARN(key awskms.IKey) *string {
-	return key.Node().DefaultChild().(awskms.CfnKey).AttrArn()
-}
-
-// secretsStatement allows an action on the keys by way of Secrets Manager alone.
-func secretsStatement(sid, action string, keys []awskms.IKey) awsiam.PolicyStatement {
-	region := *awscdk.Stack_Of(keys[0]).Region()
-	var arns []*string
-	for _, key := range keys {
-		arns = append(arns, key.KeyArn())
-	}
-	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        new(sid),
-		Actions:    &[]*string{new(action)},
-		Resources:  &arns,
-		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:ViaService": "secretsmanager." + region + ".amazonaws.com"}},
-	})
+func ARN(key awskms.IKey) string {
+	return *key.Node().DefaultChild().(awskms.CfnKey).AttrArn()
 }

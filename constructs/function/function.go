@@ -15,6 +15,8 @@ import (
 
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/logging"
+	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/policy"
 )
 
 // Props describe a function.
@@ -28,10 +30,9 @@ type Props struct {
 	// Policies are what the function may do beside writing its log and joining the
 	// network.
 	Policies []awsiam.IManagedPolicy
-	// Vpc, Subnets and SecurityGroup place the function in the network: the
-	// private tier, since functions get no public address.
-	Vpc           awsec2.IVpc
-	Subnets       *awsec2.SubnetSelection
+	// Network holds the private tier, in which the function stands: functions get no
+	// public address.
+	Network       network.Network
 	SecurityGroup awsec2.ISecurityGroup
 	// LogKey encrypts the function's log group; its policy must allow CloudWatch
 	// Logs. It also encrypts the environment variables.
@@ -59,8 +60,8 @@ func New(scope constructs.Construct, id string, props Props) awslambda.Function 
 		MemorySize:            jsii.Number(props.MemoryMiB),
 		Environment:           &environment,
 		Role:                  role(own, logs, props.Policies),
-		Vpc:                   props.Vpc,
-		VpcSubnets:            props.Subnets,
+		Vpc:                   props.Network.Vpc,
+		VpcSubnets:            props.Network.Private(),
 		SecurityGroups:        &[]awsec2.ISecurityGroup{props.SecurityGroup},
 		EnvironmentEncryption: props.LogKey,
 		LogGroup:              logs,
@@ -74,33 +75,32 @@ func New(scope constructs.Construct, id string, props Props) awslambda.Function 
 // before the role and removed after it, so that it is there when the function
 // makes its first network interface and when it drops its last.
 func role(own constructs.Construct, logs awslogs.LogGroup, policies []awsiam.IManagedPolicy) awsiam.Role {
-	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
-				Resources: &[]*string{logs.LogGroupArn()},
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions: jsii.Strings(
-					"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
-					"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
-				Resources: jsii.Strings("*"),
-			}),
-			// Lambda needs them, the function's own code does not ("Security best practices"
-			// of its page on VPCs): what calls from inside says which function it is.
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Effect: awsiam.Effect_DENY,
-				Actions: jsii.Strings(
-					"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"),
-				Resources:  jsii.Strings("*"),
-				Conditions: &map[string]any{"Null": map[string]any{"lambda:SourceFunctionArn": "false"}},
-			}),
+	base := policy.NewManaged(own, "Policy",
+		policy.Statement{
+			Actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resources: []string{*logs.LogGroupArn()},
 		},
-	})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+		policy.Statement{
+			Actions: []string{
+				"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+				"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+			},
+			Resources: []string{"*"},
+		},
+		// Lambda needs them, the function's own code does not ("Security best practices"
+		// of its page on VPCs): what calls from inside says which function it is.
+		policy.Statement{
+			Deny: true,
+			Actions: []string{
+				"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses",
+			},
+			Resources:  []string{"*"},
+			Conditions: map[string]any{"Null": map[string]any{"lambda:SourceFunctionArn": "false"}},
+		},
+	)
+	acknowledge.Finding(base, "AwsSolutions-IAM5",
 		"Lambda makes the network interfaces of a function in a VPC with the function's role and accepts the function only if these actions are allowed on every resource.",
 		"Resource::*")
-	all := append([]awsiam.IManagedPolicy{policy}, policies...)
+	all := append([]awsiam.IManagedPolicy{base}, policies...)
 	return awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
 		AssumedBy:       awsiam.NewServicePrincipal(new("lambda.amazonaws.com"), nil),
 		ManagedPolicies: &all,

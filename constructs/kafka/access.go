@@ -19,6 +19,7 @@ import (
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
+	"wallet-infra/constructs/policy"
 )
 
 // The attributes that lambda/kafka returns; BrokerHost is numbered from 1.
@@ -33,18 +34,19 @@ const accessTimeout = 5 * time.Minute
 // addUser makes the service's SASL/SCRAM user. MSK demands the secret's name and
 // a customer key, and writes a resource policy of its own onto the secret: one
 // from here would overwrite it. Secret and association stay with the cluster.
-func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, env config.Environment) (awssecretsmanager.ISecret, awsmsk.CfnBatchScramSecret) {
+func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, names config.Names) (awssecretsmanager.ISecret, awsmsk.CfnBatchScramSecret) {
 	template, err := json.Marshal(map[string]string{"username": config.KafkaUser})
 	if err != nil {
 		panic(err) // a map of texts always encodes
 	}
 	// Not the volumes' key: who may read the password may not read the brokers.
 	key := encryption.NewKey(scope, "SecretKey", encryption.Props{
-		Alias:   env.Names().KeyAlias("kafka-secret"),
-		Purpose: "Encrypts the Kafka credentials of " + env.Name,
+		Names:   names,
+		Alias:   "kafka-secret",
+		Purpose: "Encrypts the Kafka credentials of " + names.Environment(),
 	})
 	secret := awssecretsmanager.NewSecret(scope, new("Secret"), &awssecretsmanager.SecretProps{
-		SecretName:  new(env.Names().KafkaSecret()),
+		SecretName:  new(names.KafkaSecret()),
 		Description: new("The SASL/SCRAM user of the wallet service"),
 		// By ARN: CDK would write each reader of the secret into the key's policy,
 		// and so make this stack depend on its consumers.
@@ -72,9 +74,8 @@ func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, env config.E
 // the addresses of the brokers, which it does not return. The grants are the
 // resource's properties, so a change to them is a diff and a new run.
 func allowUser(scope constructs.Construct, props Props, cluster awsmsk.CfnCluster, brokers awsec2.ISecurityGroup) awscdk.CustomResource {
-	env := props.Env
 	group := awsec2.NewSecurityGroup(scope, new("AccessSecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Vpc,
+		Vpc:              props.Network.Vpc,
 		Description:      new("The function that makes the Kafka ACLs"),
 		AllowAllOutbound: new(false),
 	})
@@ -86,11 +87,10 @@ func allowUser(scope constructs.Construct, props Props, cluster awsmsk.CfnCluste
 		Timeout:          accessTimeout,
 		MemoryMiB:        256,
 		Policies:         []awsiam.IManagedPolicy{accessPolicy(scope, cluster)},
-		Vpc:              props.Vpc,
-		Subnets:          props.Functions,
+		Network:          props.Network,
 		SecurityGroup:    group,
 		LogKey:           props.LogKey,
-		LogRetentionDays: env.Messaging.LogRetentionDays,
+		LogRetentionDays: props.Messaging.LogRetentionDays,
 	})
 	access := awscdk.NewCustomResource(scope, new("Access"), &awscdk.CustomResourceProps{
 		ServiceToken: handler.FunctionArn(),
@@ -100,8 +100,8 @@ func allowUser(scope constructs.Construct, props Props, cluster awsmsk.CfnCluste
 		Properties: &map[string]any{
 			"Cluster": cluster.AttrArn(),
 			"User":    config.KafkaUser,
-			"Brokers": strconv.Itoa(env.Messaging.Brokers), // CloudFormation passes texts only
-			"Grants":  grants(env.Messaging.Topics),
+			"Brokers": strconv.Itoa(props.Messaging.Brokers), // CloudFormation passes texts only
+			"Grants":  grants(props.Messaging.Topics),
 		},
 	})
 	// Rules of security groups are resources of their own.
@@ -112,23 +112,15 @@ func allowUser(scope constructs.Construct, props Props, cluster awsmsk.CfnCluste
 // accessPolicy allows what the function does, on this cluster. Creating ACLs is
 // Alter on the cluster, which IAM allows only together with Describe.
 func accessPolicy(scope constructs.Construct, cluster awsmsk.CfnCluster) awsiam.ManagedPolicy {
-	policy := awsiam.NewManagedPolicy(scope, new("AccessPolicy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions: jsii.Strings("kafka:ListNodes",
-					"kafka-cluster:Connect", "kafka-cluster:DescribeCluster", "kafka-cluster:AlterCluster"),
-				Resources: &[]*string{cluster.AttrArn()},
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions:   jsii.Strings("kafka:GetBootstrapBrokers"),
-				Resources: jsii.Strings("*"),
-			}),
-		},
-	})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+	permissions := policy.NewManaged(scope, "AccessPolicy",
+		policy.Allow("", []string{*cluster.AttrArn()}, "kafka:ListNodes",
+			"kafka-cluster:Connect", "kafka-cluster:DescribeCluster", "kafka-cluster:AlterCluster"),
+		policy.Allow("", []string{"*"}, "kafka:GetBootstrapBrokers"),
+	)
+	acknowledge.Finding(permissions, "AwsSolutions-IAM5",
 		"AWS defines no resource type for kafka:GetBootstrapBrokers, which reads host names and nothing else.",
 		"Resource::*")
-	return policy
+	return permissions
 }
 
 // grants are what the wallet service does: write and read its topics, in groups

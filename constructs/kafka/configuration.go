@@ -15,11 +15,11 @@ import (
 // life and unique in the account, and so is a list of Kafka versions, which is
 // therefore left open: an upgrade must not replace the configuration. It is
 // retained, because MSK does not delete one that a cluster uses.
-func newConfiguration(scope constructs.Construct, env config.Environment) awsmsk.CfnConfiguration {
+func newConfiguration(scope constructs.Construct, props Props) awsmsk.CfnConfiguration {
 	configuration := awsmsk.NewCfnConfiguration(scope, new("Configuration"), &awsmsk.CfnConfigurationProps{
-		Name:             new(env.Names().KafkaClusterName()),
-		Description:      new("Server properties of " + env.Names().KafkaClusterName()),
-		ServerProperties: new(serverProperties(env)),
+		Name:             new(props.Names.KafkaClusterName()),
+		Description:      new("Server properties of " + props.Names.KafkaClusterName()),
+		ServerProperties: new(serverProperties(props.Messaging, props.Protected)),
 	})
 	configuration.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 	return configuration
@@ -28,8 +28,8 @@ func newConfiguration(scope constructs.Construct, env config.Environment) awsmsk
 // serverProperties are among those that MSK lets its customers set on Standard
 // brokers, with ZooKeeper and with KRaft
 // (docs.aws.amazon.com/msk/latest/developerguide/msk-configuration-properties.html).
-func serverProperties(env config.Environment) string {
-	replicas, inSync := env.Messaging.ReplicationFactor, env.Messaging.MinInSyncReplicas
+func serverProperties(messaging config.Messaging, protected bool) string {
+	replicas, inSync := messaging.ReplicationFactor, messaging.MinInSyncReplicas
 	return strings.Join([]string{
 		// A misspelt topic is an error, not a new topic with one partition.
 		"auto.create.topics.enable=false",
@@ -37,13 +37,13 @@ func serverProperties(env config.Environment) string {
 		// principals are ruled by IAM.
 		"allow.everyone.if.no.acl.found=false",
 		// A topic of the protected environment is not deleted by one command.
-		fmt.Sprintf("delete.topic.enable=%t", !env.Protected),
+		fmt.Sprintf("delete.topic.enable=%t", !protected),
 		fmt.Sprintf("default.replication.factor=%d", replicas),
 		fmt.Sprintf("min.insync.replicas=%d", inSync),
 		// Rather no answer than one that has forgotten acknowledged transfers.
 		"unclean.leader.election.enable=false",
 		// For a topic made by hand without a number: a leader for every broker.
-		fmt.Sprintf("num.partitions=%d", env.Messaging.Brokers),
+		fmt.Sprintf("num.partitions=%d", messaging.Brokers),
 		// Kafka's own topics are as safe as ours; with more copies than brokers, no
 		// consumer group and no transaction could start.
 		fmt.Sprintf("offsets.topic.replication.factor=%d", replicas),

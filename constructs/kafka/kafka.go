@@ -13,6 +13,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/network"
 )
 
 // Cluster is the MSK cluster, as its clients and alarms need it.
@@ -33,14 +34,17 @@ type Cluster struct {
 
 // Props describe a cluster.
 type Props struct {
-	Env config.Environment
+	Names config.Names
 	// Region is where the cluster stands; everything else here stands in it too.
-	Region config.Region
-	Vpc    awsec2.IVpc
-	// Brokers selects the tier that the brokers stand in, in the region's first
-	// zones; Functions the tier from which the access function reaches them and
-	// AWS's endpoints.
-	Brokers, Functions *awsec2.SubnetSelection
+	Region    config.Region
+	Messaging config.Messaging
+	// Protected keeps a topic from being deleted by one command.
+	Protected bool
+	// ReplicationSource lets an MSK Replicator of another region read the cluster.
+	ReplicationSource bool
+	// Network holds the database tier, in whose first zones the brokers stand, and the
+	// private one, from which the access function reaches them and AWS's endpoints.
+	Network network.Network
 	// Logs receives the broker logs for the long term, under LogPrefix. Its policy
 	// must let delivery.logs.amazonaws.com write there.
 	Logs      awss3.IBucket
@@ -51,19 +55,18 @@ type Props struct {
 
 // New makes the cluster with its topics, and lets the service's user use them.
 func New(scope constructs.Construct, props Props) Cluster {
-	env := props.Env
 	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:         props.Vpc,
+		Vpc:         props.Network.Vpc,
 		Description: new("The Kafka brokers. Replication between them does not pass this group."),
 		// Brokers open no connection of their own.
 		AllowAllOutbound: new(false),
 	})
 	group.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE) // as long as the cluster
 	cluster := newBrokers(scope, props, group)
-	topics := addTopics(scope, cluster, env.Messaging)
-	growStorage(scope, cluster, env.Messaging)
-	secret, association := addUser(scope, cluster, env)
-	if replicated(props) {
+	topics := addTopics(scope, cluster, props.Messaging)
+	growStorage(scope, cluster, props.Messaging)
+	secret, association := addUser(scope, cluster, props.Names)
+	if props.ReplicationSource {
 		letReplicatorIn(scope, cluster)
 	}
 	access := allowUser(scope, props, cluster, group)
@@ -74,11 +77,11 @@ func New(scope constructs.Construct, props Props) Cluster {
 		access.Node().AddDependency(topic)
 	}
 	return Cluster{
-		Name:          env.Names().KafkaClusterName(),
+		Name:          props.Names.KafkaClusterName(),
 		Arn:           *cluster.AttrArn(),
 		SecurityGroup: group,
 		Bootstrap:     *access.GetAttString(new(attributeBootstrap)),
-		BrokerHosts:   brokerHosts(access, env.Messaging.Brokers),
+		BrokerHosts:   brokerHosts(access, props.Messaging.Brokers),
 		Secret:        secret,
 		Subnets:       brokerSubnets(props),
 		Ready:         access,
@@ -89,15 +92,16 @@ func New(scope constructs.Construct, props Props) Cluster {
 // security group included, is fixed for life, and MSK has no deletion protection:
 // the cluster is retained.
 func newBrokers(scope constructs.Construct, props Props, group awsec2.ISecurityGroup) awsmsk.CfnCluster {
-	env, messaging := props.Env, props.Env.Messaging
+	messaging := props.Messaging
 	key := encryption.NewKey(scope, "Key", encryption.Props{
-		Alias:   env.Names().KeyAlias("kafka"),
-		Purpose: "Encrypts the volumes of the Kafka brokers of " + env.Name,
+		Names:   props.Names,
+		Alias:   "kafka",
+		Purpose: "Encrypts the volumes of the Kafka brokers of " + props.Names.Environment(),
 	})
-	configuration := newConfiguration(scope, env)
+	configuration := newConfiguration(scope, props)
 	logging, delivery := newLogging(scope, props)
 	cluster := awsmsk.NewCfnCluster(scope, new("Cluster"), &awsmsk.CfnClusterProps{
-		ClusterName:         new(env.Names().KafkaClusterName()),
+		ClusterName:         new(props.Names.KafkaClusterName()),
 		KafkaVersion:        new(messaging.KafkaVersion),
 		NumberOfBrokerNodes: jsii.Number(messaging.Brokers),
 		BrokerNodeGroupInfo: brokerNodes(props, group),
@@ -130,7 +134,7 @@ func newBrokers(scope constructs.Construct, props Props, group awsec2.ISecurityG
 // brokerNodes spreads the brokers over the first zones of the region, unreachable
 // from the internet.
 func brokerNodes(props Props, group awsec2.ISecurityGroup) *awsmsk.CfnCluster_BrokerNodeGroupInfoProperty {
-	messaging := props.Env.Messaging
+	messaging := props.Messaging
 	return &awsmsk.CfnCluster_BrokerNodeGroupInfoProperty{
 		InstanceType:   new(messaging.BrokerType),
 		ClientSubnets:  jsii.Strings(brokerSubnets(props)...),
@@ -145,9 +149,9 @@ func brokerNodes(props Props, group awsec2.ISecurityGroup) *awsmsk.CfnCluster_Br
 // brokerSubnets are the brokers' tier in the first zones of the region.
 func brokerSubnets(props Props) []string {
 	var ids []string
-	for _, id := range *props.Vpc.SelectSubnets(&awsec2.SubnetSelection{
-		SubnetGroupName:   props.Brokers.SubnetGroupName,
-		AvailabilityZones: jsii.Strings(props.Region.Zones[:props.Env.Messaging.Zones]...),
+	for _, id := range *props.Network.Vpc.SelectSubnets(&awsec2.SubnetSelection{
+		SubnetGroupName:   props.Network.Database().SubnetGroupName,
+		AvailabilityZones: jsii.Strings(props.Region.Zones[:props.Messaging.Zones]...),
 	}).SubnetIds {
 		ids = append(ids, *id)
 	}

@@ -13,11 +13,11 @@ import (
 // without it, MSK would write one for itself that covers the whole account.
 func newLogging(scope constructs.Construct, props Props) (*awsmsk.CfnCluster_LoggingInfoProperty, constructs.IDependable) {
 	group := logging.NewGroup(scope, "Logs", logging.Props{
-		RetentionDays: props.Env.Messaging.LogRetentionDays,
+		RetentionDays: props.Messaging.LogRetentionDays,
 		Key:           props.LogKey,
 		Keep:          true, // the retained cluster goes on writing to it
 	})
-	delivery := logging.AllowDelivery(scope, group, "", "*")
+	delivery := logging.AllowDelivery(scope, group, logging.Delivery{Names: props.Names, Region: props.Region, Source: "*"})
 	delivery.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 	return &awsmsk.CfnCluster_LoggingInfoProperty{
 		BrokerLogs: &awsmsk.CfnCluster_BrokerLogsProperty{

@@ -11,20 +11,16 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/logging"
+	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/policy"
 )
-
-// replicated says whether a replicator may read the cluster: the primary region's,
-// from the second phase of the rollout on.
-func replicated(props Props) bool {
-	return props.Region.Name == props.Env.Primary.Name && props.Env.Replication() != config.ReplicationNone
-}
 
 // connectivity lets AWS connect another VPC to a cluster that is replicated, by
 // PrivateLink. MSK refuses this at a cluster's creation and takes it as an update,
 // of one setting in a call and never of one that is as it was (UpdateConnectivity).
 // Public access is therefore not named: disabled is what a cluster is made with.
 func connectivity(props Props) any {
-	if !replicated(props) {
+	if !props.ReplicationSource {
 		return nil
 	}
 	return &awsmsk.CfnCluster_ConnectivityInfoProperty{
@@ -44,53 +40,54 @@ func connectivity(props Props) any {
 func letReplicatorIn(scope constructs.Construct, cluster awsmsk.CfnCluster) {
 	awsmsk.NewCfnClusterPolicy(scope, new("ReplicatorPolicy"), &awsmsk.CfnClusterPolicyProps{
 		ClusterArn: cluster.AttrArn(),
-		Policy: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid:        new("Replicator"),
-				Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new("kafka.amazonaws.com"), nil)},
-				Actions:    jsii.Strings("kafka:CreateVpcConnection", "kafka:GetBootstrapBrokers", "kafka:DescribeClusterV2"),
-				Resources:  &[]*string{cluster.AttrArn()},
-			}),
-		}}),
+		Policy: policy.Document(policy.Statement{
+			Sid:       "Replicator",
+			Principal: policy.Service("kafka.amazonaws.com"),
+			Actions:   []string{"kafka:CreateVpcConnection", "kafka:GetBootstrapBrokers", "kafka:DescribeClusterV2"},
+			Resources: []string{*cluster.AttrArn()},
+		}),
 	})
 }
 
 // ReplicatorProps describe the copying of events into a cluster.
 type ReplicatorProps struct {
-	Env config.Environment
-	// Target is the second region's cluster, in Vpc.
-	Target Cluster
-	Vpc    awsec2.IVpc
+	Names  config.Names
+	Source Source
+	// Region has Target, the cluster that receives the events, and the replicator.
+	Region    config.Region
+	Target    Cluster
+	Network   network.Network
+	Messaging config.Messaging
 	// LogKey encrypts the log group; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
 }
 
-// NewReplicator makes the MSK Replicator, which runs in the region of its target
-// and reads the source that config.Site.KafkaSource names. It makes nothing before
-// the last phase of the rollout.
+// Source is the cluster that a replicator reads, in another region.
+type Source struct {
+	Region config.Region
+	config.KafkaSource
+}
+
+// NewReplicator makes the MSK Replicator, which runs in the region of its target.
 func NewReplicator(scope constructs.Construct, props ReplicatorProps) {
-	env := props.Env
-	if env.Replication() != config.ReplicationRunning {
-		return
-	}
 	own := constructs.NewConstruct(scope, new("Replicator"))
 	group := awsec2.NewSecurityGroup(own, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Vpc,
+		Vpc:              props.Network.Vpc,
 		Description:      new("The MSK Replicator, where it writes"),
 		AllowAllOutbound: new(false),
 	})
 	group.Connections().AllowTo(props.Target.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.KafkaIAMPort)),
 		new("The replicator writes events as an IAM principal"))
-	logs := logging.NewGroup(own, "Logs", logging.Props{RetentionDays: env.Messaging.LogRetentionDays, Key: props.LogKey})
-	delivery := logging.AllowDelivery(own, logs, "", "*")
-	role, policy := replicatorRole(own, props)
+	logs := logging.NewGroup(own, "Logs", logging.Props{RetentionDays: props.Messaging.LogRetentionDays, Key: props.LogKey})
+	delivery := logging.AllowDelivery(own, logs, logging.Delivery{Names: props.Names, Region: props.Region, Source: "*"})
+	role, permissions := replicatorRole(own, props)
 	replicator := awsmsk.NewCfnReplicator(own, new("Events"), &awsmsk.CfnReplicatorProps{
-		ReplicatorName:          new(env.Names().ReplicatorName()),
+		ReplicatorName:          new(props.Names.ReplicatorName()),
 		Description:             new("Copies the wallet's events to the second region"),
 		ServiceExecutionRoleArn: role.RoleArn(),
 		KafkaClusters: &[]any{
 			// MSK reaches the source by its own connection: no security group there.
-			kafkaCluster(env.Site.KafkaSource.ARN, env.Site.KafkaSource.Subnets, nil),
+			kafkaCluster(props.Source.ARN, props.Source.Subnets, nil),
 			kafkaCluster(props.Target.Arn, props.Target.Subnets, &[]*string{group.SecurityGroupId()}),
 		},
 		ReplicationInfoList: &[]any{replication(props)},
@@ -102,7 +99,7 @@ func NewReplicator(scope constructs.Construct, props ReplicatorProps) {
 	})
 	// The topics are there first, with our settings: the replicator makes those that
 	// are missing, with the source's.
-	replicator.Node().AddDependency(group, policy, delivery, props.Target.Ready)
+	replicator.Node().AddDependency(group, permissions, delivery, props.Target.Ready)
 }
 
 func kafkaCluster(arn string, subnets []string, groups *[]*string) any {
@@ -116,13 +113,12 @@ func kafkaCluster(arn string, subnets []string, groups *[]*string) any {
 // that moves finds what it left, and the consumers' places in them. Everything of
 // it is fixed when the replicator is made, but for the lists.
 func replication(props ReplicatorProps) any {
-	env := props.Env
 	var topics []*string
-	for _, topic := range env.Messaging.Topics {
+	for _, topic := range props.Messaging.Topics {
 		topics = append(topics, new(topic.Name))
 	}
 	return &awsmsk.CfnReplicator_ReplicationInfoProperty{
-		SourceKafkaClusterArn: new(env.Site.KafkaSource.ARN),
+		SourceKafkaClusterArn: new(props.Source.ARN),
 		TargetKafkaClusterArn: new(props.Target.Arn),
 		// The producer's compression stays: the records are copied as they are.
 		TargetCompressionType: new("NONE"),
@@ -155,38 +151,32 @@ func replicatorRole(own constructs.Construct, props ReplicatorProps) (awsiam.Rol
 		Description: new("Copies the wallet's events between the regions"),
 		AssumedBy:   awsiam.NewServicePrincipal(new("kafka.amazonaws.com"), nil),
 	})
-	statement := func(sid string, resources []string, actions ...string) awsiam.PolicyStatement {
-		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid: new(sid), Actions: jsii.Strings(actions...), Resources: texts(resources),
-		})
-	}
-	source, target := props.Env.Site.KafkaSource.ARN, props.Target.Arn
-	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{
-		Roles: &[]awsiam.IRole{role},
-		Statements: &[]awsiam.PolicyStatement{
-			statement("Clusters", []string{source, target}, "kafka-cluster:Connect", "kafka-cluster:DescribeCluster",
-				"kafka-cluster:AlterCluster", "kafka-cluster:WriteDataIdempotently", "kafka-cluster:DescribeClusterDynamicConfiguration"),
-			statement("Read", inside(props.Env.Primary, props.Env, "topic", ""), "kafka-cluster:DescribeTopic", "kafka-cluster:ReadData",
-				"kafka-cluster:DescribeTopicDynamicConfiguration"),
-			statement("State", append(inside(props.Env.Primary, props.Env, "topic", "__amazon_msk"), inside(props.Env.Secondary, props.Env, "topic", "__amazon_msk")...),
-				"kafka-cluster:CreateTopic", "kafka-cluster:AlterTopic", "kafka-cluster:WriteData", "kafka-cluster:ReadData", "kafka-cluster:DescribeTopic",
-				"kafka-cluster:DescribeTopicDynamicConfiguration", "kafka-cluster:AlterTopicDynamicConfiguration"),
-			statement("Write", inside(props.Env.Secondary, props.Env, "topic", ""), "kafka-cluster:DescribeTopic", "kafka-cluster:CreateTopic",
-				"kafka-cluster:AlterTopic", "kafka-cluster:WriteData", "kafka-cluster:ReadData",
-				"kafka-cluster:DescribeTopicDynamicConfiguration", "kafka-cluster:AlterTopicDynamicConfiguration"),
-			statement("Groups", append(inside(props.Env.Primary, props.Env, "group", ""), inside(props.Env.Secondary, props.Env, "group", "")...),
-				"kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"),
-		},
-	})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+	source, target := []config.Region{props.Source.Region}, []config.Region{props.Region}
+	both := append(source, target...)
+	permissions := policy.Attach(own, "Policy", role,
+		policy.Allow("Clusters", []string{props.Source.ARN, props.Target.Arn}, "kafka-cluster:Connect", "kafka-cluster:DescribeCluster",
+			"kafka-cluster:AlterCluster", "kafka-cluster:WriteDataIdempotently", "kafka-cluster:DescribeClusterDynamicConfiguration"),
+		policy.Allow("Read", inside(props.Names, source, "topic", ""), "kafka-cluster:DescribeTopic", "kafka-cluster:ReadData",
+			"kafka-cluster:DescribeTopicDynamicConfiguration"),
+		policy.Allow("State", inside(props.Names, both, "topic", "__amazon_msk"),
+			"kafka-cluster:CreateTopic", "kafka-cluster:AlterTopic", "kafka-cluster:WriteData", "kafka-cluster:ReadData", "kafka-cluster:DescribeTopic",
+			"kafka-cluster:DescribeTopicDynamicConfiguration", "kafka-cluster:AlterTopicDynamicConfiguration"),
+		policy.Allow("Write", inside(props.Names, target, "topic", ""), "kafka-cluster:DescribeTopic", "kafka-cluster:CreateTopic",
+			"kafka-cluster:AlterTopic", "kafka-cluster:WriteData", "kafka-cluster:ReadData",
+			"kafka-cluster:DescribeTopicDynamicConfiguration", "kafka-cluster:AlterTopicDynamicConfiguration"),
+		policy.Allow("Groups", inside(props.Names, both, "group", ""), "kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"),
+	)
+	acknowledge.Finding(permissions, "AwsSolutions-IAM5",
 		"MSK puts an ID of its own between the cluster's name and the topic's; the environment's cluster of either region is named, and its topics are the wallet's alone")
-	return role, policy
+	return role, permissions
 }
 
-// inside are the topics or groups of a region's cluster whose names begin with a
+// inside are the topics or groups of the regions' clusters whose names begin with a
 // prefix. Between the cluster's name and theirs stands an ID that MSK chooses.
-func inside(region config.Region, env config.Environment, kind, prefix string) []string {
-	return []string{config.ARN("kafka", region.Name, env.Site.Account, kind+"/"+env.Names().KafkaClusterName()+"/*/"+prefix+"*")}
+func inside(names config.Names, regions []config.Region, kind, prefix string) []string {
+	var arns []string
+	for _, region := range regions {
+		arns = append(arns, names.ARN("kafka", region, kind+"/"+names.KafkaClusterName()+"/*/"+prefix+"*"))
+	}
+	return arns
 }
-
-func texts(values []string) *[]*string { return jsii.Strings(values...) }

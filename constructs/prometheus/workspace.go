@@ -39,7 +39,8 @@ func New(scope constructs.Construct, props Props) {
 	own := constructs.NewConstruct(scope, new("Prometheus"))
 	env := props.Env
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   env.Names().KeyAlias("metrics"),
+		Names:   env.Names(),
+		Alias:   "metrics",
 		Purpose: "Encrypts the metrics of the wallet service",
 	})
 	workspace := awsaps.NewCfnWorkspace(own, new("Workspace"), &awsaps.CfnWorkspaceProps{

@@ -10,32 +10,32 @@ import (
 	"wallet-infra/config"
 )
 
-// publish makes the API's name: two failover records, each an alias of a region's
-// own entrance. The health that Region switch gives a region decides, never the
+// addRecords makes the API's name: two failover records, each an alias of a region's
+// own load balancer. The health that Region switch gives a region decides, never the
 // load balancer's: a name that moves by itself would send payments to a database
 // that cannot write.
 //
 // The two are one resource, because Route 53 takes records of one name together
 // or not at all when their routing changes.
-func publish(scope constructs.Construct, env config.Environment, traffic awsarcregionswitch.CfnPlan) {
+func addRecords(scope constructs.Construct, props Props, traffic awsarcregionswitch.CfnPlan) {
 	record := func(region config.Region, role string) any {
 		return &awsroute53.CfnRecordSetGroup_RecordSetProperty{
-			Name:          new(env.Site.APIDomain + "."),
+			Name:          new(props.APIDomain + "."),
 			Type:          new("A"),
 			SetIdentifier: new(region.Name),
 			Failover:      new(role),
 			HealthCheckId: healthOf(traffic, region),
 			AliasTarget: &awsroute53.CfnRecordSetGroup_AliasTargetProperty{
-				DnsName:              new(env.Names().RegionalDomain(region) + "."),
-				HostedZoneId:         new(env.Site.HostedZone.ID),
+				DnsName:              new(props.Names.RegionalDomain(region) + "."),
+				HostedZoneId:         new(props.HostedZone.ID),
 				EvaluateTargetHealth: new(false),
 			},
 		}
 	}
 	awsroute53.NewCfnRecordSetGroup(scope, new("Name"), &awsroute53.CfnRecordSetGroupProps{
-		HostedZoneId: new(env.Site.HostedZone.ID),
+		HostedZoneId: new(props.HostedZone.ID),
 		Comment:      new("The wallet API, in the region that the traffic plan activated last"),
-		RecordSets:   &[]any{record(env.Primary, "PRIMARY"), record(env.Secondary, "SECONDARY")},
+		RecordSets:   &[]any{record(props.Primary, "PRIMARY"), record(props.Secondary, "SECONDARY")},
 	})
 }
 
@@ -50,18 +50,18 @@ func healthOf(plan awsarcregionswitch.CfnPlan, region config.Region) *string {
 	return awscdk.Fn_Select(jsii.Number(0), awscdk.Fn_Split(new(","), after, nil))
 }
 
-// newProbes ask each region's entrance from Route 53's checkers around the world
+// newProbes ask each region's load balancer from Route 53's checkers around the world
 // whether anybody is there. TCP, because everything but the API's own paths is
 // answered with 404: that the service behind works is the region's own alarms'
 // matter, and that its region is there is this one's.
-func newProbes(scope constructs.Construct, env config.Environment) map[string]string {
-	probe := env.DR.Recovery.Probe
+func newProbes(scope constructs.Construct, props Props) map[string]string {
+	probe := props.Recovery.Probe
 	checks := map[string]string{}
-	for _, region := range regions(env) {
+	for _, region := range regions(props) {
 		check := awsroute53.NewCfnHealthCheck(scope, new("Probe-"+region.Name), &awsroute53.CfnHealthCheckProps{
 			HealthCheckConfig: &awsroute53.CfnHealthCheck_HealthCheckConfigProperty{
 				Type:                     new("TCP"),
-				FullyQualifiedDomainName: new(env.Names().RegionalDomain(region)),
+				FullyQualifiedDomainName: new(props.Names.RegionalDomain(region)),
 				Port:                     jsii.Number(config.HTTPSPort),
 				RequestInterval:          jsii.Number(probe.Interval.Seconds()),
 				FailureThreshold:         jsii.Number(probe.Failures),

@@ -13,18 +13,17 @@ import (
 
 // newPlan makes a plan with its own execution role.
 func newPlan(scope constructs.Construct, props Props, plan plan) awsarcregionswitch.CfnPlan {
-	env := props.Env
 	own := constructs.NewConstruct(scope, new(plan.name))
-	role, policy := newRole(own, props, plan)
+	role, permissions := newRole(own, props, plan)
 	made := awsarcregionswitch.NewCfnPlan(own, new("Plan"), &awsarcregionswitch.CfnPlanProps{
-		Name:                         new(env.Names().PlanName(plan.name)),
+		Name:                         new(props.Names.PlanName(plan.name)),
 		Description:                  new(plan.purpose),
 		RecoveryApproach:             new("activePassive"),
-		PrimaryRegion:                new(env.Primary.Name),
-		Regions:                      jsii.Strings(env.Primary.Name, env.Secondary.Name),
-		RecoveryTimeObjectiveMinutes: minutes(env.DR.Recovery.TimeObjective),
+		PrimaryRegion:                new(props.Primary.Name),
+		Regions:                      jsii.Strings(props.Primary.Name, props.Secondary.Name),
+		RecoveryTimeObjectiveMinutes: minutes(props.Recovery.TimeObjective),
 		ExecutionRole:                role.RoleArn(),
-		AssociatedAlarms:             health(env),
+		AssociatedAlarms:             health(props),
 		// No target region: the one workflow activates whichever region it is told.
 		Workflows: &[]any{&awsarcregionswitch.CfnPlan_WorkflowProperty{
 			WorkflowTargetAction: new("activate"),
@@ -34,33 +33,33 @@ func newPlan(scope constructs.Construct, props Props, plan plan) awsarcregionswi
 		ReportConfiguration: &awsarcregionswitch.CfnPlan_ReportConfigurationProperty{
 			ReportOutput: &[]any{&awsarcregionswitch.CfnPlan_ReportOutputConfigurationProperty{
 				S3Configuration: &awsarcregionswitch.CfnPlan_S3ReportOutputConfigurationProperty{
-					BucketOwner: new(env.Site.Account),
-					BucketPath:  new(reportPath(env, plan.name)),
+					BucketOwner: new(props.Names.Account()),
+					BucketPath:  new(reportPath(props, plan.name)),
 				},
 			}},
 		},
 		// No trigger: a failover can lose data, so a person starts it.
 	})
 	// Region switch evaluates a plan as soon as it exists, with the role's rights.
-	made.Node().AddDependency(policy)
+	made.Node().AddDependency(permissions)
 	return made
 }
 
 // reportPath is the bucket and the prefix of a plan's reports. The bucket goes by
 // its name, which Region switch wants in one text with the prefix.
-func reportPath(env config.Environment, plan string) string {
-	return env.Names().Bucket("logs", env.Secondary) + "/" + ReportPrefix + "/" + plan
+func reportPath(props Props, plan string) string {
+	return props.Names.Bucket("logs", props.Secondary) + "/" + ReportPrefix + "/" + plan
 }
 
 // health are the alarms by which Region switch measures how long a recovery
-// really took, and which its report shows: each region's entrance as the world
+// really took, and which its report shows: each region's load balancer as the world
 // sees it.
-func health(env config.Environment) map[string]any {
+func health(props Props) map[string]any {
 	alarms := map[string]any{}
-	for _, region := range regions(env) {
+	for _, region := range regions(props) {
 		alarms[config.AlarmEntrance(region)] = &awsarcregionswitch.CfnPlan_AssociatedAlarmProperty{
 			AlarmType:          new("applicationHealth"),
-			ResourceIdentifier: new(env.Names().AlarmARN(env.Secondary, config.AlarmEntrance(region))),
+			ResourceIdentifier: new(props.Names.AlarmARN(props.Secondary, config.AlarmEntrance(region))),
 		}
 	}
 	return alarms
@@ -69,9 +68,9 @@ func health(env config.Environment) map[string]any {
 // failoverSteps promote the database and fill up the service side by side: the
 // tasks start on a database that is still read-only and find their writer when it
 // is one. Traffic comes when both are ready.
-func failoverSteps(env config.Environment, approver awsiam.IRole, traffic awsarcregionswitch.CfnPlan) []any {
-	recovery := env.DR.Recovery
-	database := databaseStep(env)
+func failoverSteps(props Props, approver awsiam.IRole, traffic awsarcregionswitch.CfnPlan) []any {
+	recovery := props.Recovery
+	database := databaseStep(props)
 	database.ExecutionBlockConfiguration.(*awsarcregionswitch.CfnPlan_ExecutionBlockConfigurationProperty).
 		GlobalAuroraConfig.(*awsarcregionswitch.CfnPlan_GlobalAuroraConfigurationProperty).
 		// In an ungraceful execution the other region is not asked any more.
@@ -81,7 +80,7 @@ func failoverSteps(env config.Environment, approver awsiam.IRole, traffic awsarc
 		step(config.StepRegion, "Parallel", "The database and the service at the same time",
 			awsarcregionswitch.CfnPlan_ExecutionBlockConfigurationProperty{
 				ParallelConfig: &awsarcregionswitch.CfnPlan_ParallelExecutionBlockConfigurationProperty{
-					Steps: &[]any{database, serviceStep(env)},
+					Steps: &[]any{database, serviceStep(props)},
 				},
 			}),
 		childStep(traffic),
@@ -90,10 +89,10 @@ func failoverSteps(env config.Environment, approver awsiam.IRole, traffic awsarc
 
 // failbackSteps take their time: the tasks first, then the database, which has no
 // ungraceful way here, then the name. Writes fail between the last two only.
-func failbackSteps(env config.Environment, approver awsiam.IRole, traffic awsarcregionswitch.CfnPlan) []any {
+func failbackSteps(props Props, approver awsiam.IRole, traffic awsarcregionswitch.CfnPlan) []any {
 	return []any{
-		approveStep(approver, env.DR.Recovery.Approval, "Both regions are well and the lag is small"),
-		serviceStep(env), databaseStep(env), childStep(traffic),
+		approveStep(approver, props.Recovery.Approval, "Both regions are well and the lag is small"),
+		serviceStep(props), databaseStep(props), childStep(traffic),
 	}
 }
 
@@ -106,18 +105,18 @@ func approveStep(approver awsiam.IRole, timeout time.Duration, purpose string) *
 }
 
 // databaseStep switches the global database over, which loses nothing.
-func databaseStep(env config.Environment) *awsarcregionswitch.CfnPlan_StepProperty {
+func databaseStep(props Props) *awsarcregionswitch.CfnPlan_StepProperty {
 	var clusters []*string
-	for _, region := range regions(env) {
-		clusters = append(clusters, new(env.Names().DatabaseClusterARN(region)))
+	for _, region := range regions(props) {
+		clusters = append(clusters, new(props.Names.DatabaseClusterARN(region)))
 	}
 	return step(config.StepDatabase, "AuroraGlobalDatabase", "The activated region's cluster becomes the writer",
 		awsarcregionswitch.CfnPlan_ExecutionBlockConfigurationProperty{
 			GlobalAuroraConfig: &awsarcregionswitch.CfnPlan_GlobalAuroraConfigurationProperty{
 				Behavior:                new("switchoverOnly"),
-				GlobalClusterIdentifier: new(env.Names().GlobalClusterName()),
+				GlobalClusterIdentifier: new(props.Names.GlobalClusterName()),
 				DatabaseClusterArns:     &clusters,
-				TimeoutMinutes:          minutes(env.DR.Recovery.Database),
+				TimeoutMinutes:          minutes(props.Recovery.Database),
 			},
 		})
 }
@@ -129,11 +128,11 @@ const ungracefulSuccess = 50
 
 // serviceStep gives the activated region as many tasks as the other one had at
 // its busiest within the last day.
-func serviceStep(env config.Environment) *awsarcregionswitch.CfnPlan_StepProperty {
+func serviceStep(props Props) *awsarcregionswitch.CfnPlan_StepProperty {
 	var services []any
-	for _, region := range regions(env) {
+	for _, region := range regions(props) {
 		services = append(services, &awsarcregionswitch.CfnPlan_ServiceProperty{
-			ClusterArn: new(env.Names().ECSClusterARN(region)), ServiceArn: new(env.Names().ECSServiceARN(region)),
+			ClusterArn: new(props.Names.ECSClusterARN(region)), ServiceArn: new(props.Names.ECSServiceARN(region)),
 		})
 	}
 	return step(config.StepService, "ECSServiceScaling", "The activated region runs as many tasks as the other one did",
@@ -142,16 +141,16 @@ func serviceStep(env config.Environment) *awsarcregionswitch.CfnPlan_StepPropert
 				Services:                   &services,
 				TargetPercent:              jsii.Number(100),
 				CapacityMonitoringApproach: new("sampledMaxInLast24Hours"),
-				TimeoutMinutes:             minutes(env.DR.Recovery.Scaling),
+				TimeoutMinutes:             minutes(props.Recovery.Scaling),
 				Ungraceful:                 &awsarcregionswitch.CfnPlan_EcsUngracefulProperty{MinimumSuccessPercentage: jsii.Number(ungracefulSuccess)},
 			},
 		})
 }
 
 // trafficStep changes the two health checks that the name's records depend on.
-func trafficStep(env config.Environment) *awsarcregionswitch.CfnPlan_StepProperty {
+func trafficStep(props Props) *awsarcregionswitch.CfnPlan_StepProperty {
 	var records []any
-	for _, region := range regions(env) {
+	for _, region := range regions(props) {
 		records = append(records, &awsarcregionswitch.CfnPlan_Route53ResourceRecordSetProperty{
 			RecordSetIdentifier: new(region.Name), Region: new(region.Name),
 		})
@@ -159,10 +158,10 @@ func trafficStep(env config.Environment) *awsarcregionswitch.CfnPlan_StepPropert
 	return step(config.StepTraffic, "Route53HealthCheck", "The API's name leads to the activated region",
 		awsarcregionswitch.CfnPlan_ExecutionBlockConfigurationProperty{
 			Route53HealthCheckConfig: &awsarcregionswitch.CfnPlan_Route53HealthCheckConfigurationProperty{
-				HostedZoneId:   new(env.Site.HostedZone.ID),
-				RecordName:     new(env.Site.APIDomain),
+				HostedZoneId:   new(props.HostedZone.ID),
+				RecordName:     new(props.APIDomain),
 				RecordSets:     &records,
-				TimeoutMinutes: minutes(env.DR.Recovery.Traffic),
+				TimeoutMinutes: minutes(props.Recovery.Traffic),
 			},
 		})
 }

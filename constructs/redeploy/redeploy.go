@@ -29,16 +29,21 @@ import (
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/policy"
 )
 
 // Props describe the service that is deployed again.
 type Props struct {
-	Env config.Environment
+	Names config.Names
 	// Region is where the service runs and everything else here stands.
-	Region  config.Region
-	Network network.Network
+	Region   config.Region
+	Service  config.Service
+	Delivery config.Delivery
+	Network  network.Network
 	// Secret is the one whose rotation asks for a deployment, or the region's copy.
 	Secret awssecretsmanager.ISecret
+	// SecretRegion is where the secret is rotated, if that is another region.
+	SecretRegion config.Region
 	// LogKey encrypts the function's log group; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
 }
@@ -67,18 +72,21 @@ const (
 func New(scope constructs.Construct, props Props) string {
 	own := constructs.NewConstruct(scope, new("Redeploy"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   props.Env.Names().KeyAlias("redeploy"),
-		Purpose: "Encrypts the messages that a password of " + props.Env.Names().Prefix() + " was rotated",
+		Names:   props.Names,
+		Alias:   "redeploy",
+		Purpose: "Encrypts the messages that a password of " + props.Names.Prefix() + " was rotated",
+		// Without a condition for the same reason as on the topics of alerts: EventBridge
+		// names no source to the key, and would drop the event in silence.
+		Services: []policy.Statement{encryption.UseBy("Events", "events.amazonaws.com", nil)},
 	})
-	allowEvents(key)
-	failed := newQueue(own, "Failed", awssqs.QueueProps{QueueName: new(props.Env.Names().FailedRotationQueue()), EncryptionMasterKey: key})
+	failed := newQueue(own, "Failed", awssqs.QueueProps{QueueName: new(props.Names.FailedRotationQueue()), EncryptionMasterKey: key})
 	waiting := awssqs.QueueProps{
-		QueueName:           new(props.Env.Names().RotationQueue()),
+		QueueName:           new(props.Names.RotationQueue()),
 		EncryptionMasterKey: key,
 		// EventBridge sends an event more than once, and gives no ID of its own.
 		ContentBasedDeduplication: new(true),
 		VisibilityTimeout:         seconds(retry),
-		DeadLetterQueue:           &awssqs.DeadLetterQueue{Queue: failed, MaxReceiveCount: jsii.Number(receptions(props.Env.Delivery))},
+		DeadLetterQueue:           &awssqs.DeadLetterQueue{Queue: failed, MaxReceiveCount: jsii.Number(receptions(props.Delivery))},
 	}
 	if props.isCopy() {
 		waiting.DeliveryDelay = seconds(config.SecretReplicaDelay)
@@ -90,7 +98,7 @@ func New(scope constructs.Construct, props Props) string {
 }
 
 // isCopy says whether the secret is rotated in the other region.
-func (p Props) isCopy() bool { return p.Region.Name != p.Env.Primary.Name }
+func (p Props) isCopy() bool { return p.SecretRegion.Name != "" }
 
 // pattern matches the event of the one secret. A copy's event names the secret of
 // the first region, of which this one knows the name and not the suffix that AWS
@@ -98,7 +106,7 @@ func (p Props) isCopy() bool { return p.Region.Name != p.Env.Primary.Name }
 func (p Props) pattern() map[string]any {
 	resources := []any{*p.Secret.SecretArn()}
 	if p.isCopy() {
-		secret := config.ARN("secretsmanager", p.Env.Primary.Name, p.Env.Site.Account, "secret:"+p.Env.Names().DatabaseAppSecret()+"-")
+		secret := p.Names.ARN("secretsmanager", p.SecretRegion, "secret:"+p.Names.DatabaseAppSecret()+"-")
 		resources = []any{map[string]any{"prefix": secret}}
 	}
 	return map[string]any{
@@ -123,18 +131,6 @@ func newQueue(scope constructs.Construct, id string, props awssqs.QueueProps) aw
 	return awssqs.NewQueue(scope, new(id), &props)
 }
 
-// allowEvents lets EventBridge write to the encrypted queue. It stands without a
-// condition for the same reason as on the topics of alerts: EventBridge names no
-// source to the key, and would drop the event in silence.
-func allowEvents(key awskms.Key) {
-	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        new("Events"),
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new("events.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
-		Resources:  jsii.Strings("*"), // in a key policy, "*" is this key alone
-	}), nil)
-}
-
 // listen sends the event of the one secret to the queue.
 func listen(scope constructs.Construct, queue awssqs.Queue, props Props) {
 	rule := awsevents.NewCfnRule(scope, new("Rotated"), &awsevents.CfnRuleProps{
@@ -150,18 +146,17 @@ func listen(scope constructs.Construct, queue awssqs.Queue, props Props) {
 
 // admit lets a rule, and no other, write to a queue.
 func admit(queue awssqs.Queue, rule awsevents.CfnRule) {
-	queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        new("Events"),
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(new("events.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{queue.QueueArn()},
-		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": *rule.AttrArn()}},
-	}))
+	queue.AddToResourcePolicy(policy.Statement{
+		Sid:        "Events",
+		Principal:  policy.Service("events.amazonaws.com"),
+		Actions:    []string{"sqs:SendMessage"},
+		Resources:  []string{*queue.QueueArn()},
+		Conditions: map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": *rule.AttrArn()}},
+	}.CDK())
 }
 
 // newFunction makes the function that deploys the service.
 func newFunction(scope constructs.Construct, queue, failed awssqs.Queue, key awskms.IKey, props Props) awslambda.Function {
-	env := props.Env
 	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.Vpc,
 		Description:      new("The function that deploys the service after a rotation"),
@@ -170,7 +165,7 @@ func newFunction(scope constructs.Construct, queue, failed awssqs.Queue, key aws
 	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)), new("APIs of AWS"), nil)
 	delay := time.Duration(0)
 	policies := []awsiam.IManagedPolicy{
-		newPolicy(scope, props), newQueuePolicy(scope, queue, failed, key), function.NewTaskAgePolicy(scope, env, props.Region),
+		newPolicy(scope, props), newQueuePolicy(scope, queue, failed, key, props.Region), function.NewTaskAgePolicy(scope, props.Names, props.Region),
 	}
 	if props.isCopy() {
 		delay = config.SecretReplicaDelay
@@ -181,19 +176,18 @@ func newFunction(scope constructs.Construct, queue, failed awssqs.Queue, key aws
 		Description:   "Deploys the wallet service again after a password was rotated",
 		Timeout:       timeout,
 		MemoryMiB:     memoryMiB,
-		Vpc:           props.Network.Vpc,
-		Subnets:       props.Network.Private(),
+		Network:       props.Network,
 		SecurityGroup: group,
 		Environment: map[string]string{
 			// By name: the function works for a service that fails to be created, too.
-			"CLUSTER":               env.Names().ECSClusterName(),
-			"SERVICE":               env.Names().ServiceName(),
-			"SECRET":                env.Names().DatabaseAppSecret(),
+			"CLUSTER":               props.Names.ECSClusterName(),
+			"SERVICE":               props.Names.ServiceName(),
+			"SECRET":                props.Names.DatabaseAppSecret(),
 			"FAILED_QUEUE":          *failed.QueueUrl(),
 			"REPLICA_DELAY_SECONDS": strconv.Itoa(int(delay.Seconds())),
 		},
 		LogKey:           props.LogKey,
-		LogRetentionDays: env.Service.LogRetentionDays,
+		LogRetentionDays: props.Service.LogRetentionDays,
 		Policies:         policies,
 	})
 }
@@ -201,60 +195,35 @@ func newFunction(scope constructs.Construct, queue, failed awssqs.Queue, key aws
 // newPolicy allows a new deployment of the one service, and to see what became of
 // the ones before.
 func newPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy {
-	env, region := props.Env, props.Region
-	deployments := config.ARN("ecs", region.Name, env.Site.Account, "service-deployment/"+env.Names().ECSClusterName()+"/"+env.Names().ServiceName()+"/*")
-	policy := awsiam.NewManagedPolicy(scope, new("Policy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("Look"), Actions: jsii.Strings("ecs:ListServiceDeployments"), Resources: jsii.Strings(env.Names().ECSServiceARN(region)),
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("Redeploy"), Actions: jsii.Strings("ecs:UpdateService"), Resources: jsii.Strings(env.Names().ECSServiceARN(region)),
-				Conditions: env.Service.KeepsService(),
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("LookAtDeployments"), Actions: jsii.Strings("ecs:DescribeServiceDeployments"), Resources: jsii.Strings(deployments),
-			}),
-		},
-	})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5", "A deployment's ID is made by ECS; the action reads those of this service alone.",
+	names, service := props.Names, []string{props.Names.ECSServiceARN(props.Region)}
+	deployments := names.ARN("ecs", props.Region, "service-deployment/"+names.ECSClusterName()+"/"+names.ServiceName()+"/*")
+	redeploy := policy.Allow("Redeploy", service, "ecs:UpdateService")
+	redeploy.Conditions = props.Service.KeepsService()
+	made := policy.NewManaged(scope, "Policy",
+		policy.Allow("Look", service, "ecs:ListServiceDeployments"), redeploy,
+		policy.Allow("LookAtDeployments", []string{deployments}, "ecs:DescribeServiceDeployments"),
+	)
+	acknowledge.Finding(made, "AwsSolutions-IAM5", "A deployment's ID is made by ECS; the action reads those of this service alone.",
 		"Resource::"+deployments)
-	return policy
+	return made
 }
 
 // newQueuePolicy allows reading the one queue and writing to the one of failures.
-func newQueuePolicy(scope constructs.Construct, queue, failed awssqs.Queue, key awskms.IKey) awsiam.ManagedPolicy {
-	return awsiam.NewManagedPolicy(scope, new("QueuePolicy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid:       new("Receive"),
-				Actions:   jsii.Strings("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
-				Resources: &[]*string{queue.QueueArn()},
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("GiveUp"), Actions: jsii.Strings("sqs:SendMessage"), Resources: &[]*string{failed.QueueArn()},
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid:       new("Messages"),
-				Actions:   jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
-				Resources: &[]*string{key.KeyArn()},
-				Conditions: &map[string]any{"StringEquals": map[string]any{
-					"kms:ViaService": "sqs." + *awscdk.Stack_Of(scope).Region() + ".amazonaws.com",
-				}},
-			}),
-		},
-	})
+func newQueuePolicy(scope constructs.Construct, queue, failed awssqs.Queue, key awskms.IKey, region config.Region) awsiam.ManagedPolicy {
+	messages := policy.Allow("Messages", []string{*key.KeyArn()}, "kms:Decrypt", "kms:GenerateDataKey")
+	messages.Conditions = map[string]any{"StringEquals": map[string]any{"kms:ViaService": "sqs." + region.Name + ".amazonaws.com"}}
+	return policy.NewManaged(scope, "QueuePolicy",
+		policy.Allow("Receive", []string{*queue.QueueArn()}, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+		policy.Allow("GiveUp", []string{*failed.QueueArn()}, "sqs:SendMessage"),
+		messages,
+	)
 }
 
 // newCopyPolicy lets the second region's function see whether its copy of the secret
 // has the new password, and not read it.
 func newCopyPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy {
-	return awsiam.NewManagedPolicy(scope, new("CopyPolicy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid: new("DescribeCopy"), Actions: jsii.Strings("secretsmanager:DescribeSecret"),
-			Resources: jsii.Strings(*props.Secret.SecretArn() + "-??????"), // the suffix that AWS gives
-		})},
-	})
+	suffixed := *props.Secret.SecretArn() + "-??????" // the suffix that AWS gives
+	return policy.NewManaged(scope, "CopyPolicy", policy.Allow("DescribeCopy", []string{suffixed}, "secretsmanager:DescribeSecret"))
 }
 
 // consume hands the messages to the function, which says of each whether it is done

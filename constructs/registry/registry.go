@@ -42,7 +42,8 @@ func newRepositories(own constructs.Construct, env config.Environment) Registry 
 	// One key of our own for all: ECR can never change a repository's encryption
 	// later, and pulling needs no permission on the key, since ECR holds a grant.
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Alias:   env.Names().KeyAlias("registry"),
+		Names:   env.Names(),
+		Alias:   "registry",
 		Purpose: "Encrypts the images of " + env.Names().Prefix(),
 	})
 	return Registry{

@@ -96,7 +96,7 @@ func addOwner(scope constructs.Construct, container awsecs.ContainerDefinition, 
 	local := service.Local(scope, "Owner", owner)
 	container.AddSecret(new("DATABASE_USERNAME"), awsecs.Secret_FromSecretsManager(local, new("username")))
 	container.AddSecret(new("DATABASE_PASSWORD"), awsecs.Secret_FromSecretsManager(local, new("password")))
-	container.TaskDefinition().ExecutionRole().AddToPrincipalPolicy(encryption.SecretsStatement(owner.EncryptionKey()))
+	container.TaskDefinition().ExecutionRole().AddToPrincipalPolicy(encryption.SecretsStatement(props.Region, owner.EncryptionKey()).CDK())
 }
 
 // newTaskGroup lets the task reach the writer, and AWS for its image, its secret and

@@ -20,7 +20,7 @@ func addSecrets(scope constructs.Construct, app awsecs.ContainerDefinition, prop
 	addUser(app, "CACHE_", Local(own, "Cache", props.Cache.Secret))
 	addUser(app, "BROKER_", Local(own, "Kafka", props.Kafka.Secret))
 	app.TaskDefinition().ExecutionRole().AddToPrincipalPolicy(encryption.SecretsStatement(
-		props.Database.Secret.EncryptionKey(), props.Cache.Secret.EncryptionKey(), props.Kafka.Secret.EncryptionKey()))
+		props.Region, props.Database.Secret.EncryptionKey(), props.Cache.Secret.EncryptionKey(), props.Kafka.Secret.EncryptionKey()).CDK())
 }
 
 // addUser gives the application both halves of a secret as environment variables.

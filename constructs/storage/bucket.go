@@ -2,7 +2,6 @@ package storage
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -10,6 +9,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/policy"
 )
 
 // What the buckets of both regions are for, as config/names.go names them.
@@ -21,9 +21,10 @@ const (
 
 // site is where buckets are made: one region of one environment.
 type site struct {
-	scope  constructs.Construct
-	env    config.Environment
-	region config.Region
+	scope   constructs.Construct
+	names   config.Names
+	region  config.Region
+	storage config.Storage
 }
 
 // spec is what differs between two buckets.
@@ -42,7 +43,7 @@ type spec struct {
 // versioned, and kept when its stack goes.
 func (s site) bucket(id string, spec spec) awss3.Bucket {
 	props := awss3.BucketProps{
-		BucketName:        new(s.env.Names().Bucket(spec.purpose, s.region)),
+		BucketName:        new(s.names.Bucket(spec.purpose, s.region)),
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		EnforceSSL:        new(true),
@@ -70,7 +71,7 @@ func (s site) logs(id string) awss3.Bucket {
 		purpose: purposeLogs,
 		lifecycle: append(s.housekeeping(), &awss3.LifecycleRule{
 			Id:         new("Expire"),
-			Expiration: days(s.env.Storage.LogRetentionDays),
+			Expiration: days(s.storage.LogRetentionDays),
 		}),
 	})
 	acknowledge.Finding(bucket, "PCI.DSS.321-S3DefaultEncryptionKMS",
@@ -84,12 +85,12 @@ func (s site) logs(id string) awss3.Bucket {
 func (s site) backups(id string, key awskms.IKey, accessLogs awss3.IBucket) awss3.Bucket {
 	expire := &awss3.LifecycleRule{
 		Id:         new("Expire"),
-		Expiration: days(s.env.Storage.BackupRetentionDays),
+		Expiration: days(s.storage.BackupRetentionDays),
 	}
-	if s.env.Storage.BackupColdAfterDays > 0 {
+	if s.storage.BackupColdAfterDays > 0 {
 		expire.Transitions = &[]*awss3.Transition{{
 			StorageClass:    awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(),
-			TransitionAfter: days(s.env.Storage.BackupColdAfterDays),
+			TransitionAfter: days(s.storage.BackupColdAfterDays),
 		}}
 	}
 	bucket := s.bucket(id, spec{
@@ -122,8 +123,8 @@ func (s site) static(id string, accessLogs awss3.IBucket) awss3.Bucket {
 func (s site) housekeeping() []*awss3.LifecycleRule {
 	return []*awss3.LifecycleRule{{
 		Id:                                  new("Housekeeping"),
-		NoncurrentVersionExpiration:         days(s.env.Storage.NoncurrentDays),
-		AbortIncompleteMultipartUploadAfter: days(s.env.Storage.IncompleteUploadDays),
+		NoncurrentVersionExpiration:         days(s.storage.NoncurrentDays),
+		AbortIncompleteMultipartUploadAfter: days(s.storage.IncompleteUploadDays),
 	}}
 }
 
@@ -132,13 +133,16 @@ func (s site) housekeeping() []*awss3.LifecycleRule {
 // operator who must erase something has to change this policy first, and that
 // is on record.
 func denyErasure(bucket awss3.Bucket) {
-	bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        new("NobodyErasesVersions"),
-		Effect:     awsiam.Effect_DENY,
-		Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
-		Actions:    jsii.Strings("s3:DeleteObjectVersion"),
-		Resources:  &[]*string{bucket.ArnForObjects(new("*"))},
-	}))
+	addToPolicy(bucket, policy.Statement{
+		Sid: "NobodyErasesVersions", Deny: true, Principal: policy.Anyone(),
+		Actions: []string{"s3:DeleteObjectVersion"}, Resources: []string{*bucket.BucketArn() + "/*"},
+	})
+}
+
+// addToPolicy adds statements to a bucket's policy, which has one about TLS already.
+// CDK's own way tells a caller of each what changed, which nobody asks.
+func addToPolicy(bucket awss3.Bucket, statements ...policy.Statement) {
+	bucket.Policy().Document().AddStatements(*policy.List(statements...)...)
 }
 
 func days(n int) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }

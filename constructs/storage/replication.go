@@ -10,6 +10,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/policy"
 )
 
 // ReplicationTime is how long an object of the backups may wait for its copy.
@@ -17,7 +18,8 @@ const ReplicationTime = config.ReplicationTime
 
 // stream is the replication of one bucket to another.
 type stream struct {
-	to awss3.IBucket
+	to     awss3.IBucket
+	region config.Region // where it is
 	// fromKey and toKey are the keys at both ends; nil for S3's own. An encrypted
 	// stream is on the clock: it carries what a recovery needs.
 	fromKey, toKey awskms.IKey
@@ -41,7 +43,7 @@ func (s site) replicate(from awss3.Bucket, purpose string, stream stream) {
 	destination := &awss3.CfnBucket_ReplicationDestinationProperty{Bucket: stream.to.BucketArn()}
 	if stream.toKey != nil {
 		limit := &awss3.CfnBucket_ReplicationTimeValueProperty{Minutes: jsii.Number(ReplicationTime.Minutes())}
-		destination.EncryptionConfiguration = &awss3.CfnBucket_EncryptionConfigurationProperty{ReplicaKmsKeyId: encryption.ARN(stream.toKey)}
+		destination.EncryptionConfiguration = &awss3.CfnBucket_EncryptionConfigurationProperty{ReplicaKmsKeyId: new(encryption.ARN(stream.toKey))}
 		destination.ReplicationTime = &awss3.CfnBucket_ReplicationTimeProperty{Status: status(true), Time: limit}
 		destination.Metrics = &awss3.CfnBucket_MetricsProperty{Status: status(true), EventThreshold: limit}
 		rule.SourceSelectionCriteria = &awss3.CfnBucket_SourceSelectionCriteriaProperty{
@@ -58,43 +60,42 @@ func (s site) replicate(from awss3.Bucket, purpose string, stream stream) {
 // replicationRole may read one bucket and write one replica, nothing else. It
 // names the original, not asks it, because the bucket is made after its role.
 func (s site) replicationRole(from awss3.Bucket, purpose string, stream stream) awsiam.Role {
-	original := config.ARN("s3", "", "", s.env.Names().Bucket(purpose, s.region))
-	replica := *stream.to.BucketArn()
-	write := jsii.Strings("s3:ReplicateObject", "s3:ReplicateTags")
+	original := config.ARN("s3", "", "", s.names.Bucket(purpose, s.region))
+	write := []string{"s3:ReplicateObject", "s3:ReplicateTags"}
 	if stream.deletions {
-		write = jsii.Strings("s3:ReplicateObject", "s3:ReplicateTags", "s3:ReplicateDelete")
+		write = append(write, "s3:ReplicateDelete")
 	}
-	statements := []awsiam.PolicyStatement{
-		allow("ReadBucket", jsii.Strings("s3:GetReplicationConfiguration", "s3:ListBucket"), new(original), ""),
-		allow("ReadObjects", jsii.Strings("s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl",
-			"s3:GetObjectVersionTagging"), new(original+"/*"), ""),
-		allow("WriteReplica", write, new(replica+"/*"), ""),
+	statements := []policy.Statement{
+		{Sid: "ReadBucket", Actions: []string{"s3:GetReplicationConfiguration", "s3:ListBucket"}, Resources: []string{original}},
+		{
+			Sid: "ReadObjects", Resources: []string{original + "/*"},
+			Actions: []string{"s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"},
+		},
+		{Sid: "WriteReplica", Actions: write, Resources: []string{*stream.to.BucketArn() + "/*"}},
 	}
 	if stream.fromKey != nil {
-		statements = append(statements, allow("Decrypt", jsii.Strings("kms:Decrypt"), stream.fromKey.KeyArn(), s.region.Name))
+		statements = append(statements, throughS3("Decrypt", *stream.fromKey.KeyArn(), s.region, "kms:Decrypt"))
 	}
 	if stream.toKey != nil {
-		statements = append(statements, allow("Encrypt", jsii.Strings("kms:Encrypt", "kms:GenerateDataKey"),
-			encryption.ARN(stream.toKey), s.env.Secondary.Name))
+		statements = append(statements, throughS3("Encrypt", encryption.ARN(stream.toKey), stream.region, "kms:Encrypt", "kms:GenerateDataKey"))
 	}
 	own := constructs.NewConstruct(from, new("Replication"))
-	policy := awsiam.NewManagedPolicy(own, new("Policy"), &awsiam.ManagedPolicyProps{Statements: &statements})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5", "Replication carries every object of the one bucket to its one replica",
-		"Resource::"+original+"/*", "Resource::"+config.ARN("s3", "", "", s.env.Names().Bucket(purpose, s.env.Secondary))+"/*")
+	permissions := policy.NewManaged(own, "Policy", statements...)
+	acknowledge.Finding(permissions, "AwsSolutions-IAM5", "Replication carries every object of the one bucket to its one replica",
+		"Resource::"+original+"/*", "Resource::"+config.ARN("s3", "", "", s.names.Bucket(purpose, stream.region))+"/*")
 	return awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
 		AssumedBy:       awsiam.NewServicePrincipal(new("s3.amazonaws.com"), nil),
 		Description:     new("Replicates the bucket to the second region"),
-		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+		ManagedPolicies: &[]awsiam.IManagedPolicy{permissions},
 	})
 }
 
-// allow states a permission; with a region, one that holds for S3 there alone.
-func allow(sid string, actions *[]*string, resource *string, throughS3In string) awsiam.PolicyStatement {
-	props := &awsiam.PolicyStatementProps{Sid: new(sid), Actions: actions, Resources: &[]*string{resource}}
-	if throughS3In != "" {
-		props.Conditions = &map[string]any{"StringEquals": map[string]any{"kms:ViaService": "s3." + throughS3In + ".amazonaws.com"}}
+// throughS3 allows the use of a key by way of S3 in a region alone.
+func throughS3(sid, key string, region config.Region, actions ...string) policy.Statement {
+	return policy.Statement{
+		Sid: sid, Actions: actions, Resources: []string{key},
+		Conditions: map[string]any{"StringEquals": map[string]any{"kms:ViaService": "s3." + region.Name + ".amazonaws.com"}},
 	}
-	return awsiam.NewPolicyStatement(props)
 }
 
 func status(on bool) *string {

@@ -5,6 +5,8 @@ package storage
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+
+	"wallet-infra/config"
 )
 
 // Buckets are the environment's buckets in the primary region.
@@ -15,9 +17,10 @@ type Buckets struct {
 	Backups, Logs, Static awss3.Bucket
 }
 
-// Copies are the second region's replicas of buckets. The zero value means that
-// nothing leaves the primary region.
-type Copies struct {
+// Targets are the replication targets, the second region's replicas of buckets. The
+// zero value means that nothing leaves the primary region.
+type Targets struct {
+	Region          config.Region
 	Backups, Static awss3.IBucket
 	// Logs receives the access logs of the replicas and, in standby, those of the
 	// second region's load balancer, its brokers' logs and the recovery's reports.

@@ -11,14 +11,14 @@ import (
 )
 
 // New makes the group of the service's traces, with insights that gather errors
-// into incidents, and the sampling rule. The service samples by the same ratio
+// into incidents, and the sampling rule, a ratio of 0 to 1. The service samples by the same ratio
 // itself, before the collector sees a trace; the rule holds for whoever asks
 // X-Ray, which would otherwise take one request a second and 5 %.
-func New(scope constructs.Construct, env config.Environment) {
+func New(scope constructs.Construct, names config.Names, sampleRatio float64) {
 	own := constructs.NewConstruct(scope, new("Tracing"))
 	awsxray.NewCfnGroup(own, new("Group"), &awsxray.CfnGroupProps{
-		GroupName:        new(env.Names().TraceGroup()),
-		FilterExpression: new(`service("` + env.Names().ServiceName() + `")`),
+		GroupName:        new(names.TraceGroup()),
+		FilterExpression: new(`service("` + names.ServiceName() + `")`),
 		InsightsConfiguration: &awsxray.CfnGroup_InsightsConfigurationProperty{
 			InsightsEnabled: new(true),
 			// The alarms already report what an insight would.
@@ -28,10 +28,10 @@ func New(scope constructs.Construct, env config.Environment) {
 	anything := new("*")
 	awsxray.NewCfnSamplingRule(own, new("Sampling"), &awsxray.CfnSamplingRuleProps{
 		SamplingRule: &awsxray.CfnSamplingRule_SamplingRuleProperty{
-			RuleName:      new(env.Names().TraceGroup()),
+			RuleName:      new(names.TraceGroup()),
 			Priority:      jsii.Number(1000),
-			ServiceName:   new(env.Names().ServiceName()),
-			FixedRate:     jsii.Number(env.Service.TraceSampleRatio),
+			ServiceName:   new(names.ServiceName()),
+			FixedRate:     jsii.Number(sampleRatio),
 			ReservoirSize: jsii.Number(0), // a fixed number a second would skew the ratio
 			Host:          anything, HttpMethod: anything, UrlPath: anything,
 			ResourceArn: anything, ServiceType: anything,

@@ -32,10 +32,15 @@ func (s Scope) purpose() string {
 
 // Props describe a web ACL.
 type Props struct {
-	Env   config.Environment
-	Scope Scope
+	Names    config.Names
+	Region   config.Region // of the web ACL
+	Scope    Scope
+	Firewall config.Firewall
+	// Protected keeps the log when the stack goes.
+	Protected bool
 	// LogKey encrypts the log group; its policy must allow CloudWatch Logs.
-	LogKey awskms.IKey
+	LogKey           awskms.IKey
+	LogRetentionDays int
 }
 
 // ACL is a web ACL.
@@ -52,9 +57,9 @@ var secretHeaders = []string{"authorization", "cookie"}
 // New makes a web ACL that allows what no rule blocks, and its log.
 func New(scope constructs.Construct, id string, props Props) ACL {
 	own := constructs.NewConstruct(scope, new(id))
-	name := props.Env.Names().WebACL(props.Scope.purpose())
+	name := props.Names.WebACL(props.Scope.purpose())
 	var rules []any
-	for priority, rule := range table(props.Env.Edge.Firewall, props.Scope, newCallers(own, props)) {
+	for priority, rule := range table(props.Firewall, props.Scope, newCallers(own, props)) {
 		rules = append(rules, rule.property(priority))
 	}
 	acl := awswafv2.NewCfnWebACL(own, new("WebAcl"), &awswafv2.CfnWebACLProps{
@@ -72,7 +77,7 @@ func New(scope constructs.Construct, id string, props Props) ACL {
 // newCallers makes the sets of the addresses that we know, at the API alone.
 func newCallers(scope constructs.Construct, props Props) callers {
 	var known callers
-	if props.Scope != Regional || len(props.Env.Edge.Firewall.Callers) == 0 {
+	if props.Scope != Regional || len(props.Firewall.Callers) == 0 {
 		return known
 	}
 	set := func(id, description string, cidrs []string) string {
@@ -84,7 +89,7 @@ func newCallers(scope constructs.Construct, props Props) callers {
 		}).AttrArn()
 	}
 	var all []string
-	for _, c := range props.Env.Edge.Firewall.Callers {
+	for _, c := range props.Firewall.Callers {
 		all = append(all, c.CIDRs...)
 		known.each = append(known.each, caller{Caller: c, set: set("Caller-"+c.Name, "Addresses of the caller "+c.Name, c.CIDRs)})
 	}
@@ -114,11 +119,12 @@ func hideSecrets() *awswafv2.CfnWebACL_DataProtectionConfigProperty {
 // access logs of the load balancer and of CloudFront, which cost a fraction: at
 // 500 requests a second these logs alone would be 2 TB a month.
 func logRequests(scope constructs.Construct, acl awswafv2.CfnWebACL, props Props) {
+	name := props.Names.WAFLogGroup(props.Scope.purpose())
 	group := logging.NewGroup(scope, "Logs", logging.Props{
-		Name:          props.Env.Names().WAFLogGroup(props.Scope.purpose()),
-		RetentionDays: props.Env.Edge.LogRetentionDays,
+		Name:          name,
+		RetentionDays: props.LogRetentionDays,
 		Key:           props.LogKey,
-		Keep:          props.Env.Protected,
+		Keep:          props.Protected,
 	})
 	var redacted []any
 	for _, header := range secretHeaders {
@@ -147,7 +153,9 @@ func logRequests(scope constructs.Construct, acl awswafv2.CfnWebACL, props Props
 			}},
 		},
 	})
-	configuration.Node().AddDependency(logging.AllowDelivery(scope, group, props.Env.Names().WAFLogGroup(props.Scope.purpose()), "*"))
+	configuration.Node().AddDependency(logging.AllowDelivery(scope, group, logging.Delivery{
+		Names: props.Names, Region: props.Region, PolicyName: name, Source: "*",
+	}))
 }
 
 // onAction is the condition that a rule took the action.
