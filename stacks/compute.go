@@ -33,7 +33,9 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 	logKey := encryption.NewLogKey(stack, env.Names(), env.Primary, "compute")
 	images := registry.New(stack, env)
 	entrance := edge.New(stack, edge.Props{
-		Env: env, Region: env.Primary, Network: network.Network, AccessLogs: data.Buckets.Logs, LogKey: logKey,
+		Names: env.Names(), Region: env.Primary, Edge: env.Edge, HostedZone: env.Site.HostedZone, APIDomain: env.Site.APIDomain,
+		HealthPath: env.HealthPath(env.Primary), Protected: env.Protected,
+		Network: network.Network, AccessLogs: data.Buckets.Logs, LogKey: logKey,
 	})
 	database, owner := databases(data)
 	wallet := service.New(stack, service.Props{
@@ -59,7 +61,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 	if env.DR.Mode == config.DRStandby {
 		name = env.Names().RegionalDomain(env.Primary)
 	}
-	entrance.Publish(name)
+	entrance.AddDNSRecord(name)
 	wallet.Scale()
 	migration := release.New(stack, release.Props{
 		Env:           env,

@@ -44,7 +44,7 @@ func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 		return dr
 	}
 	logKey := encryption.NewLogKey(stack, env.Names(), env.Secondary, "dr")
-	dr.Network = network.New(stack, network.Props{Region: env.Secondary, Network: env.DR.Network, LogKey: logKey})
+	dr.Network = network.New(stack, network.Props{Names: env.Names(), Region: env.Secondary, Network: env.DR.Network, LogKey: logKey})
 	dr.Database = aurora.NewSecondary(stack, aurora.SecondaryProps{
 		Names:        env.Names(),
 		Region:       env.Secondary,

@@ -29,8 +29,8 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 	stack := newStack(stage, env, "DR-Compute", env.Secondary, "The second region's wallet service with its deployments, its load balancer, web ACL and DNS record")
 	logKey := encryption.NewLogKey(stack, env.Names(), env.Secondary, "dr-compute")
 	entrance := edge.New(stack, edge.Props{
-		Env:        env,
-		Region:     env.Secondary,
+		Names: env.Names(), Region: env.Secondary, Edge: env.Edge, HostedZone: env.Site.HostedZone, APIDomain: env.Site.APIDomain,
+		HealthPath: env.HealthPath(env.Secondary), Protected: env.Protected,
 		Network:    dr.Network,
 		AccessLogs: global.Targets.Logs,
 		LogKey:     logKey,
@@ -58,7 +58,7 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 		Alarms: alarms.NewDeployment(stack, env.Names(), signals.DeploymentRows(env, entrance.Signals())),
 		LogKey: logKey,
 	})
-	entrance.Publish(env.Names().RegionalDomain(env.Secondary))
+	entrance.AddDNSRecord(env.Names().RegionalDomain(env.Secondary))
 	wallet.Scale()
 	// While this region waits, its releases find the schema that the other one has
 	// changed, or are refused; and their test is left out.

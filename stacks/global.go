@@ -36,7 +36,10 @@ func NewGlobal(stage awscdk.Stage, env config.Environment) Global {
 	stack := newStack(stage, env, "Global", env.Secondary,
 		"What AWS has only in us-east-1, and the buckets and keys that copies of the primary region are sent to")
 	logKey := encryption.NewLogKey(stack, env.Names(), env.Secondary, "global")
-	global := Global{Stack: stack, Grafana: grafana.New(stack, env)}
+	global := Global{Stack: stack, Grafana: grafana.New(stack, grafana.Props{
+		Names: env.Names(), Region: env.Secondary, Identity: env.Site.Grafana, Version: env.Observability.GrafanaVersion,
+		MetricRegions: []config.Region{env.Primary, env.Secondary}, Traces: env.DR.AllowDataOutsideBrazil,
+	})}
 	if env.DR.Mode.Copies() {
 		global.Targets = storage.NewTargets(stack, storage.TargetProps{
 			Names: env.Names(), Region: env.Secondary, Storage: env.Storage, ServiceLogs: env.DR.Mode == config.DRStandby,

@@ -20,6 +20,7 @@ func NewNetwork(stage awscdk.Stage, env config.Environment) Network {
 	return Network{
 		Stack: stack,
 		Network: network.New(stack, network.Props{
+			Names:   env.Names(),
 			Region:  env.Primary,
 			Network: env.Network,
 			LogKey:  encryption.NewLogKey(stack, env.Names(), env.Primary, "network"),

@@ -234,7 +234,7 @@ func TestClientsConnectToTheEndpointOfTheCachesMode(t *testing.T) {
 		env.Cache.ClusterMode = clusterMode
 		built := synthesizeStack(t, env, env.Primary, func(stack awscdk.Stack) {
 			key := encryption.NewKey(stack, "LogKey", encryption.Props{Names: env.Names(), Alias: "logs", Purpose: "Logs"})
-			vpc := network.New(stack, network.Props{Region: env.Primary, Network: env.Network, LogKey: key})
+			vpc := network.New(stack, network.Props{Names: env.Names(), Region: env.Primary, Network: env.Network, LogKey: key})
 			made := cache.New(stack, cache.Props{Names: env.Names(), Cache: env.Cache, Network: vpc, LogKey: key})
 			awscdk.NewCfnOutput(stack, new("Host"), &awscdk.CfnOutputProps{Value: new(made.Host)})
 			assert.Equal(t, env.Names().CacheName(), made.Name)

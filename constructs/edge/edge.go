@@ -25,7 +25,7 @@ import (
 	"wallet-infra/constructs/waf"
 )
 
-// Edge is the public entrance of the API.
+// Edge is the public load balancer of the API with what belongs to it.
 type Edge struct {
 	LoadBalancer awselasticloadbalancingv2.ApplicationLoadBalancer
 	// Blue and Green are the two target groups. One of them has the running
@@ -42,16 +42,22 @@ type Edge struct {
 	WebACL string
 
 	scope constructs.Construct
-	env   config.Environment
 	zone  awsroute53.IHostedZone
 }
 
-// Props describe the entrance.
+// Props describe a region's load balancer.
 type Props struct {
-	Env config.Environment
-	// Region is where the entrance stands.
-	Region  config.Region
-	Network network.Network
+	Names config.Names
+	// Region is where the load balancer stands.
+	Region     config.Region
+	Edge       config.Edge
+	HostedZone config.HostedZone
+	APIDomain  string // of the certificate
+	// HealthPath is what the load balancer asks its targets.
+	HealthPath string
+	// Protected keeps the load balancer from being deleted.
+	Protected bool
+	Network   network.Network
 	// AccessLogs receives a line for each request. Load balancers can write only
 	// to a bucket with S3's own key.
 	AccessLogs awss3.IBucket
@@ -59,17 +65,16 @@ type Props struct {
 	LogKey awskms.IKey
 }
 
-// New makes the entrance, in the region of the scope. Nothing stands behind it
-// until a service takes its target groups, and no name leads to it until
-// [Edge.Publish].
+// New makes the load balancer. Nothing stands behind it until a service takes its
+// target groups, and no name leads to it until [Edge.AddDNSRecord].
 func New(scope constructs.Construct, props Props) Edge {
 	own := constructs.NewConstruct(scope, new("Edge"))
 	zone := awsroute53.HostedZone_FromHostedZoneAttributes(own, new("Zone"), &awsroute53.HostedZoneAttributes{
-		HostedZoneId: new(props.Env.Site.HostedZone.ID),
-		ZoneName:     new(props.Env.Site.HostedZone.Name),
+		HostedZoneId: new(props.HostedZone.ID),
+		ZoneName:     new(props.HostedZone.Name),
 	})
 	certificate := awscertificatemanager.NewCertificate(own, new("Certificate"), &awscertificatemanager.CertificateProps{
-		DomainName: new(props.Env.Site.APIDomain),
+		DomainName: new(props.APIDomain),
 		// The record that proves the domain stays, so the certificate renews itself.
 		Validation: awscertificatemanager.CertificateValidation_FromDns(zone),
 	})
@@ -81,14 +86,13 @@ func New(scope constructs.Construct, props Props) Edge {
 		Certificate:  certificate,
 		WebACL:       protect(own, balancer, props),
 		scope:        own,
-		env:          props.Env,
 		zone:         zone,
 	}
-	edge.listen()
+	edge.listen(props.Edge.PublicPaths)
 	return edge
 }
 
-// Signals are the names by which the entrance's metrics are found.
+// Signals are the names by which the load balancer's metrics are found.
 func (e Edge) Signals() signals.Entrance {
 	return signals.Entrance{
 		LoadBalancer: *e.LoadBalancer.LoadBalancerFullName(),
@@ -97,9 +101,9 @@ func (e Edge) Signals() signals.Entrance {
 	}
 }
 
-// Publish makes a host name lead to this entrance: the API's own, or the region's
-// where the API's follows the region that serves.
-func (e Edge) Publish(host string) {
+// AddDNSRecord makes a host name lead to this load balancer: the API's own, or the
+// region's where the API's follows the active region.
+func (e Edge) AddDNSRecord(host string) {
 	awsroute53.NewARecord(e.scope, new("Record"), &awsroute53.ARecordProps{
 		Zone:       e.zone,
 		RecordName: new(host + "."), // the dot keeps CDK from adding the zone
@@ -117,13 +121,13 @@ func newLoadBalancer(scope constructs.Construct, props Props) awselasticloadbala
 			VpcSubnets:         props.Network.Public(),
 			InternetFacing:     new(true),
 			SecurityGroup:      newSecurityGroup(scope, props),
-			DeletionProtection: new(props.Env.Protected),
+			DeletionProtection: new(props.Protected),
 			Http2Enabled:       new(true),
-			IdleTimeout:        awscdk.Duration_Seconds(jsii.Number(props.Env.Edge.IdleTimeout.Seconds())),
+			IdleTimeout:        awscdk.Duration_Seconds(jsii.Number(props.Edge.IdleTimeout.Seconds())),
 			// Requests that two servers could read in two ways are how one customer's
 			// request gets mixed into another's.
 			DropInvalidHeaderFields: new(true),
-			DesyncMitigationMode:    awselasticloadbalancingv2.DesyncMitigationMode(strings.ToUpper(string(props.Env.Edge.Desync))),
+			DesyncMitigationMode:    awselasticloadbalancingv2.DesyncMitigationMode(strings.ToUpper(string(props.Edge.Desync))),
 			// No answer without the web ACL's: a wallet fails closed.
 			WafFailOpen: new(false),
 		})
@@ -155,20 +159,20 @@ func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGr
 // newTargetGroup makes a group of tasks of one release that are ready. The tasks
 // come and go by ECS's hand.
 func newTargetGroup(scope constructs.Construct, id string, props Props) awselasticloadbalancingv2.ApplicationTargetGroup {
-	health := props.Env.Edge.Health
+	health := props.Edge.Health
 	return awselasticloadbalancingv2.NewApplicationTargetGroup(scope, new(id),
 		&awselasticloadbalancingv2.ApplicationTargetGroupProps{
 			Vpc:                 props.Network.Vpc,
 			TargetType:          awselasticloadbalancingv2.TargetType_IP,
 			Protocol:            awselasticloadbalancingv2.ApplicationProtocol_HTTP,
 			Port:                jsii.Number(config.AppPort),
-			DeregistrationDelay: awscdk.Duration_Seconds(jsii.Number(props.Env.Edge.DeregistrationDelay.Seconds())),
+			DeregistrationDelay: awscdk.Duration_Seconds(jsii.Number(props.Edge.DeregistrationDelay.Seconds())),
 			// A JVM that has just started compiles while it serves. Slow start works
 			// with round robin only, so tasks are not chosen by outstanding requests.
-			SlowStart:                  awscdk.Duration_Seconds(jsii.Number(props.Env.Edge.SlowStart.Seconds())),
+			SlowStart:                  awscdk.Duration_Seconds(jsii.Number(props.Edge.SlowStart.Seconds())),
 			LoadBalancingAlgorithmType: awselasticloadbalancingv2.TargetGroupLoadBalancingAlgorithmType_ROUND_ROBIN,
 			HealthCheck: &awselasticloadbalancingv2.HealthCheck{
-				Path:                    new(props.Env.HealthPath(props.Region)),
+				Path:                    new(props.HealthPath),
 				HealthyHttpCodes:        new("200"),
 				Interval:                awscdk.Duration_Seconds(jsii.Number(health.Interval.Seconds())),
 				Timeout:                 awscdk.Duration_Seconds(jsii.Number(health.Timeout.Seconds())),
@@ -181,8 +185,8 @@ func newTargetGroup(scope constructs.Construct, id string, props Props) awselast
 // protect puts the web ACL before the load balancer and returns its name.
 func protect(scope constructs.Construct, balancer awselasticloadbalancingv2.ApplicationLoadBalancer, props Props) string {
 	acl := waf.New(scope, "Firewall", waf.Props{
-		Names: props.Env.Names(), Region: props.Region, Scope: waf.Regional, Firewall: props.Env.Edge.Firewall,
-		Protected: props.Env.Protected, LogKey: props.LogKey, LogRetentionDays: props.Env.Edge.LogRetentionDays,
+		Names: props.Names, Region: props.Region, Scope: waf.Regional, Firewall: props.Edge.Firewall,
+		Protected: props.Protected, LogKey: props.LogKey, LogRetentionDays: props.Edge.LogRetentionDays,
 	})
 	awswafv2.NewCfnWebACLAssociation(scope, new("FirewallAssociation"), &awswafv2.CfnWebACLAssociationProps{
 		ResourceArn: balancer.LoadBalancerArn(),

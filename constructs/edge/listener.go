@@ -29,7 +29,7 @@ const (
 // listen opens the load balancer on its three ports: HTTP answers with a redirect,
 // HTTPS with 404 to everything but the public paths, and so does the listener on
 // which a new release is tested before customers reach it.
-func (e *Edge) listen() {
+func (e *Edge) listen(publicPaths []string) {
 	redirect := e.LoadBalancer.AddListener(new("Http"), &awselasticloadbalancingv2.BaseApplicationListenerProps{
 		Port:     jsii.Number(config.HTTPPort),
 		Protocol: awselasticloadbalancingv2.ApplicationProtocol_HTTP,
@@ -42,9 +42,9 @@ func (e *Edge) listen() {
 		}),
 	})
 	acknowledge.Finding(redirect, "PCI.DSS.321-ELBv2ACMCertificateRequired", "It only redirects to HTTPS, which has the certificate")
-	e.Production = e.forward(e.encrypted("Https", config.HTTPSPort))
+	e.Production = e.forward(e.encrypted("Https", config.HTTPSPort), publicPaths)
 	e.TestListener = e.encrypted("Test", config.TestPort)
-	e.Test = e.forward(e.TestListener)
+	e.Test = e.forward(e.TestListener, publicPaths)
 }
 
 // encrypted makes a listener that speaks TLS as the API's host name.
@@ -68,12 +68,12 @@ func (e *Edge) encrypted(id string, port float64) awselasticloadbalancingv2.Appl
 // to a group without tasks. So nothing of the rule depends on what a release or a
 // size changes, and it is a resource of its own, apart from the listener. What is
 // left is a change of the public paths (docs/DEPLOYMENT.md says how).
-func (e *Edge) forward(listener awselasticloadbalancingv2.ApplicationListener) awselasticloadbalancingv2.ApplicationListenerRule {
+func (e *Edge) forward(listener awselasticloadbalancingv2.ApplicationListener, publicPaths []string) awselasticloadbalancingv2.ApplicationListenerRule {
 	return awselasticloadbalancingv2.NewApplicationListenerRule(listener, new("Api"), &awselasticloadbalancingv2.ApplicationListenerRuleProps{
 		Listener: listener,
 		Priority: jsii.Number(priority),
 		Conditions: &[]awselasticloadbalancingv2.ListenerCondition{
-			awselasticloadbalancingv2.ListenerCondition_PathPatterns(jsii.Strings(e.env.Edge.PublicPaths...)),
+			awselasticloadbalancingv2.ListenerCondition_PathPatterns(jsii.Strings(publicPaths...)),
 		},
 		Action: awselasticloadbalancingv2.ListenerAction_WeightedForward(&[]*awselasticloadbalancingv2.WeightedTargetGroup{
 			{TargetGroup: e.Blue, Weight: jsii.Number(allRequests)},

@@ -10,13 +10,13 @@
 package grafana
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsgrafana"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/policy"
 )
 
 // Workspace is the Grafana workspace.
@@ -25,21 +25,33 @@ type Workspace struct {
 	URL string
 }
 
+// Props describe the workspace.
+type Props struct {
+	Names    config.Names
+	Region   config.Region // of the workspace
+	Identity config.GrafanaIdentity
+	Version  string // such as "10.4"
+	// MetricRegions are those whose metrics people see; the first one has Prometheus.
+	MetricRegions []config.Region
+	// Traces lets people see traces, which name wallets.
+	Traces bool
+}
+
 // New makes the workspace and the role through which it reads.
-func New(scope constructs.Construct, env config.Environment) Workspace {
+func New(scope constructs.Construct, props Props) Workspace {
 	own := constructs.NewConstruct(scope, new("Grafana"))
-	identity := env.Site.Grafana
+	identity := props.Identity
 	workspace := awsgrafana.NewCfnWorkspace(own, new("Workspace"), &awsgrafana.CfnWorkspaceProps{
-		Name:                    new(env.Names().Prefix()),
-		Description:             new("Business and technical metrics of the wallet, " + env.Name),
+		Name:                    new(props.Names.Prefix()),
+		Description:             new("Business and technical metrics of the wallet, " + props.Names.Environment()),
 		AccountAccessType:       new("CURRENT_ACCOUNT"),
 		AuthenticationProviders: &[]*string{new(identity.Provider)},
 		// Service-managed roles are made by the console alone; this one is reviewed
 		// with the rest of the platform.
 		PermissionType:     new("CUSTOMER_MANAGED"),
-		RoleArn:            newRole(own, env).RoleArn(),
-		DataSources:        dataSources(env),
-		GrafanaVersion:     new(env.Observability.GrafanaVersion),
+		RoleArn:            newRole(own, props).RoleArn(),
+		DataSources:        dataSources(props.Traces),
+		GrafanaVersion:     new(props.Version),
 		PluginAdminEnabled: new(false), // a plugin would run beside the role's credentials
 		SamlConfiguration:  samlConfiguration(identity),
 	})
@@ -47,9 +59,9 @@ func New(scope constructs.Construct, env config.Environment) Workspace {
 }
 
 // dataSources are the sources that people may add in the workspace.
-func dataSources(env config.Environment) *[]*string {
+func dataSources(traces bool) *[]*string {
 	sources := []*string{new("PROMETHEUS"), new("CLOUDWATCH")}
-	if env.DR.AllowDataOutsideBrazil {
+	if traces {
 		sources = append(sources, new("XRAY"))
 	}
 	return &sources
@@ -73,33 +85,29 @@ func samlConfiguration(identity config.GrafanaIdentity) any {
 }
 
 // newRole lets this account's workspaces read metrics.
-func newRole(scope constructs.Construct, env config.Environment) awsiam.Role {
-	stack := awscdk.Stack_Of(scope)
+func newRole(scope constructs.Construct, props Props) awsiam.Role {
+	names := props.Names
 	role := awsiam.NewRole(scope, new("Role"), &awsiam.RoleProps{
-		Description: new("What the Grafana workspace of " + env.Name + " may read"),
+		Description: new("What the Grafana workspace of " + names.Environment() + " may read"),
 		AssumedBy: awsiam.NewServicePrincipal(new("grafana.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{
-				"StringEquals": map[string]any{"aws:SourceAccount": *stack.Account()},
-				"ArnLike":      map[string]any{"aws:SourceArn": config.ARN("grafana", *stack.Region(), *stack.Account(), "/workspaces/*")},
+				"StringEquals": map[string]any{"aws:SourceAccount": names.Account()},
+				"ArnLike":      map[string]any{"aws:SourceArn": names.ARN("grafana", props.Region, "/workspaces/*")},
 			},
 		}),
 	})
-	workspaces := config.ARN("aps", env.Primary.Name, env.Site.Account, "workspace/*")
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: new("QueryPrometheus"),
-		Actions: &[]*string{
-			new("aps:QueryMetrics"), new("aps:GetLabels"), new("aps:GetSeries"), new("aps:GetMetricMetadata"),
-		},
-		// Prometheus is made after this stack, with an ID that AWS draws: its tag is
-		// what is known of it here.
-		Resources:  &[]*string{new(workspaces)},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:ResourceTag/Environment": env.Name}},
-	}))
-	role.AddToPolicy(readEverywhere("ReadMetrics", env,
-		"cloudwatch:ListMetrics", "cloudwatch:GetMetricData"))
-	if env.DR.AllowDataOutsideBrazil {
-		role.AddToPolicy(readEverywhere("ReadTraces", env,
-			"xray:BatchGetTraces", "xray:GetTraceSummaries", "xray:GetTraceGraph", "xray:GetServiceGraph"))
+	workspaces := names.ARN("aps", props.MetricRegions[0], "workspace/*")
+	query := policy.Allow("QueryPrometheus", []string{workspaces},
+		"aps:QueryMetrics", "aps:GetLabels", "aps:GetSeries", "aps:GetMetricMetadata")
+	// Prometheus is made after this stack, with an ID that AWS draws: its tag is
+	// what is known of it here.
+	query.Conditions = map[string]any{"StringEquals": map[string]any{"aws:ResourceTag/Environment": names.Environment()}}
+	role.AddToPolicy(query.CDK())
+	role.AddToPolicy(readEverywhere("ReadMetrics", props.MetricRegions,
+		"cloudwatch:ListMetrics", "cloudwatch:GetMetricData").CDK())
+	if props.Traces {
+		role.AddToPolicy(readEverywhere("ReadTraces", props.MetricRegions,
+			"xray:BatchGetTraces", "xray:GetTraceSummaries", "xray:GetTraceGraph", "xray:GetServiceGraph").CDK())
 	}
 	acknowledge.Finding(role, "AwsSolutions-IAM5",
 		"The metric and trace read actions take no resource in IAM; the statement is bound to the platform's two regions",
@@ -112,19 +120,14 @@ func newRole(scope constructs.Construct, env config.Environment) awsiam.Role {
 	return role
 }
 
-// readEverywhere allows read actions for which IAM offers no resource, in the
-// platform's regions.
-func readEverywhere(sid string, env config.Environment, actions ...string) awsiam.PolicyStatement {
-	var list []*string
-	for _, action := range actions {
-		list = append(list, new(action))
+// readEverywhere allows read actions for which IAM offers no resource, in some
+// regions.
+func readEverywhere(sid string, regions []config.Region, actions ...string) policy.Statement {
+	var names []string
+	for _, region := range regions {
+		names = append(names, region.Name)
 	}
-	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:       new(sid),
-		Actions:   &list,
-		Resources: &[]*string{new("*")},
-		Conditions: &map[string]any{"StringEquals": map[string]any{
-			"aws:RequestedRegion": []string{env.Primary.Name, env.Secondary.Name},
-		}},
-	})
+	statement := policy.Allow(sid, []string{"*"}, actions...)
+	statement.Conditions = map[string]any{"StringEquals": map[string]any{"aws:RequestedRegion": names}}
+	return statement
 }

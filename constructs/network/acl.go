@@ -35,20 +35,29 @@ func guardDatabaseTier(vpc awsec2.Vpc, network config.Network) {
 		SubnetSelection: &awsec2.SubnetSelection{SubnetGroupName: new(tierDatabase)},
 	})
 	rules := aclRules{acl: acl}
+	every, answers := ports(0, lastPort), ports(firstEphemeralPort, lastPort)
+	var services []awsec2.AclTraffic
+	for _, service := range servicePorts {
+		services = append(services, ports(service.first, service.last))
+	}
 	for _, cidr := range network.Database {
-		rules.allow(cidr, awsec2.TrafficDirection_INGRESS, awsec2.AclTraffic_TcpPortRange(jsii.Number(0), jsii.Number(lastPort)))
-		rules.allow(cidr, awsec2.TrafficDirection_EGRESS, awsec2.AclTraffic_TcpPortRange(jsii.Number(0), jsii.Number(lastPort)))
+		block := awsec2.AclCidr_Ipv4(new(cidr))
+		rules.allow(block, awsec2.TrafficDirection_INGRESS, every)
+		rules.allow(block, awsec2.TrafficDirection_EGRESS, every)
 	}
 	for _, cidr := range network.Private {
-		for _, ports := range servicePorts {
-			rules.allow(cidr, awsec2.TrafficDirection_INGRESS,
-				awsec2.AclTraffic_TcpPortRange(jsii.Number(ports.first), jsii.Number(ports.last)))
+		block := awsec2.AclCidr_Ipv4(new(cidr))
+		for _, service := range services {
+			rules.allow(block, awsec2.TrafficDirection_INGRESS, service)
 		}
-		rules.allow(cidr, awsec2.TrafficDirection_EGRESS,
-			awsec2.AclTraffic_TcpPortRange(jsii.Number(firstEphemeralPort), jsii.Number(lastPort)))
+		rules.allow(block, awsec2.TrafficDirection_EGRESS, answers)
 	}
 	acknowledge.Finding(acl, "AwsSolutions-VPC3",
 		"The rule prefers security groups alone; this ACL is a second fence around the tier that holds the money, beside them")
+}
+
+func ports(first, last int) awsec2.AclTraffic {
+	return awsec2.AclTraffic_TcpPortRange(jsii.Number(first), jsii.Number(last))
 }
 
 // aclRules numbers the rules of one ACL in the order in which they are written.
@@ -57,11 +66,11 @@ type aclRules struct {
 	written int
 }
 
-func (r *aclRules) allow(cidr string, direction awsec2.TrafficDirection, traffic awsec2.AclTraffic) {
+func (r *aclRules) allow(cidr awsec2.AclCidr, direction awsec2.TrafficDirection, traffic awsec2.AclTraffic) {
 	r.written++
 	number := 100 + 10*r.written
 	r.acl.AddEntry(new(fmt.Sprintf("Rule%d", number)), &awsec2.CommonNetworkAclEntryOptions{
-		Cidr:       awsec2.AclCidr_Ipv4(new(cidr)),
+		Cidr:       cidr,
 		Direction:  direction,
 		RuleNumber: jsii.Number(number),
 		RuleAction: awsec2.Action_ALLOW,

@@ -15,10 +15,12 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/logging"
+	"wallet-infra/constructs/policy"
 )
 
 // Props describe a network.
 type Props struct {
+	Names   config.Names
 	Region  config.Region
 	Network config.Network
 	// LogKey encrypts the flow logs; its policy must allow CloudWatch Logs.
@@ -50,7 +52,7 @@ func (n Network) Database() *awsec2.SubnetSelection {
 // New makes the network.
 func New(scope constructs.Construct, props Props) Network {
 	vpc := awsec2.NewVpc(scope, new("Vpc"), &awsec2.VpcProps{
-		IpAddresses:       &plan{region: props.Region, network: props.Network},
+		IpAddresses:       awsec2.IpAddresses_Cidr(new(props.Network.CIDR)),
 		AvailabilityZones: jsii.Strings(props.Region.Zones...),
 		NatGateways:       jsii.Number(props.Network.NATGateways),
 		SubnetConfiguration: &[]*awsec2.SubnetConfiguration{
@@ -59,6 +61,7 @@ func New(scope constructs.Construct, props Props) Network {
 			{Name: new(tierDatabase), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
 		},
 	})
+	setCIDRs(vpc, props.Network)
 	for _, subnet := range *vpc.PublicSubnets() {
 		acknowledge.Finding(subnet, "PCI.DSS.321-VPCNoUnrestrictedRouteToIGW",
 			"The public tier holds only the load balancer, whose purpose is the internet, and the NAT gateways")
@@ -81,7 +84,7 @@ func logTraffic(vpc awsec2.Vpc, props Props) {
 	// Not the VPC's own AddFlowLog: it makes the whole app's templates deaf to misspelt
 	// and missing properties (it acknowledges F3002 and F3003 of CloudFormation Validate).
 	scope := constructs.NewConstruct(vpc, new("FlowLog"))
-	role := logRole(scope, group)
+	role := logRole(scope, props, group)
 	awsec2.NewCfnFlowLog(scope, new("FlowLog"), &awsec2.CfnFlowLogProps{
 		ResourceId:               vpc.VpcId(),
 		ResourceType:             new("VPC"),
@@ -98,23 +101,18 @@ func logTraffic(vpc awsec2.Vpc, props Props) {
 
 // logRole may do what "IAM role for publishing flow logs to CloudWatch Logs" (VPC
 // User Guide) asks for, with one group, and looks for it among all groups.
-func logRole(scope constructs.Construct, group awslogs.LogGroup) awsiam.Role {
-	region, account := *awscdk.Stack_Of(scope).Region(), *awscdk.Stack_Of(scope).Account()
+func logRole(scope constructs.Construct, props Props, group awslogs.LogGroup) awsiam.Role {
 	role := awsiam.NewRole(scope, new("IAMRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(new("vpc-flow-logs.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{
-				"StringEquals": map[string]any{"aws:SourceAccount": account},
-				"ArnLike":      map[string]any{"aws:SourceArn": config.ARN("ec2", region, account, "vpc-flow-log/*")},
+				"StringEquals": map[string]any{"aws:SourceAccount": props.Names.Account()},
+				"ArnLike":      map[string]any{"aws:SourceArn": props.Names.ARN("ec2", props.Region, "vpc-flow-log/*")},
 			},
 		}),
 	})
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
-		Resources: &[]*string{group.LogGroupArn()},
-	}))
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("logs:DescribeLogGroups"), Resources: jsii.Strings("*"),
-	}))
+	role.AddToPolicy(policy.Allow("", []string{*group.LogGroupArn()},
+		"logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents").CDK())
+	role.AddToPolicy(policy.Allow("", []string{"*"}, "logs:DescribeLogGroups").CDK())
 	return role
 }
 
