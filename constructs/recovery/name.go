@@ -43,7 +43,7 @@ func addRecords(scope constructs.Construct, props Props, traffic awsarcregionswi
 // a list of "zone:name:region:check", in no promised order, so the region is looked
 // for by its name; in any other form, the deployment fails and no record hangs on
 // the wrong check. The form is not in AWS's documentation; it is what others saw
-// (docs/DECISIONS.md).
+// (docs/decisions/0048-three-plans.md).
 func healthOf(plan awsarcregionswitch.CfnPlan, region config.Region) *string {
 	all := awscdk.Fn_Join(new(","), plan.AttrPlanHealthChecks())
 	after := awscdk.Fn_Select(jsii.Number(1), awscdk.Fn_Split(new(":"+region.Name+":"), all, nil))

@@ -28,10 +28,13 @@ func pages(t *testing.T) map[string]Document {
 	files := os.DirFS(root)
 	top, err := fs.Glob(files, "*.md")
 	require.NoError(t, err)
-	below, err := fs.Glob(files, "docs/*.md")
-	require.NoError(t, err)
+	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md"} {
+		below, err := fs.Glob(files, pattern)
+		require.NoError(t, err)
+		top = append(top, below...)
+	}
 	found := map[string]Document{}
-	for _, page := range append(top, below...) {
+	for _, page := range top {
 		found[page], err = Read(files, page, programs)
 		require.NoError(t, err)
 	}
