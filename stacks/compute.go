@@ -13,7 +13,6 @@ import (
 	"wallet-infra/constructs/registry"
 	"wallet-infra/constructs/release"
 	"wallet-infra/constructs/service"
-	"wallet-infra/constructs/signals"
 )
 
 // Compute holds the service, its entrance, and what takes part in its deployments.
@@ -21,9 +20,8 @@ type Compute struct {
 	Stack   awscdk.Stack
 	Service service.Service
 	Edge    edge.Edge
-	// FailedRotations is the name of the queue of rotations that no deployment
-	// followed.
-	FailedRotations string
+	// Redeploy brings rotated passwords to the tasks.
+	Redeploy redeploy.Redeploy
 }
 
 // NewCompute builds the compute stack.
@@ -52,7 +50,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 			Secret:        messaging.Kafka.Secret,
 		},
 		Edge:   entrance,
-		Alarms: alarms.NewDeployment(stack, env.Names(), signals.DeploymentRows(env, entrance.Signals())),
+		Alarms: alarms.NewDeployment(stack, env.Names(), entrance.DeploymentAlarms(env.Delivery.Rollback)),
 		LogKey: logKey,
 	})
 	// In standby the API's name belongs to the recovery: it follows the region that
@@ -81,7 +79,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, network Network, dat
 	})
 	announce(stack, entrance, wallet)
 	announceMigration(stack, migration)
-	return Compute{Stack: stack, Service: wallet, Edge: entrance, FailedRotations: rotations}
+	return Compute{Stack: stack, Service: wallet, Edge: entrance, Redeploy: rotations}
 }
 
 // databases are the one database as its two users know it: the application, and the

@@ -10,7 +10,6 @@ import (
 	"wallet-infra/constructs/redeploy"
 	"wallet-infra/constructs/release"
 	"wallet-infra/constructs/service"
-	"wallet-infra/constructs/signals"
 )
 
 // DRCompute holds the second region's service and its entrance.
@@ -18,9 +17,8 @@ type DRCompute struct {
 	Stack   awscdk.Stack
 	Service service.Service
 	Edge    edge.Edge
-	// FailedRotations is the name of the queue of rotations that no deployment
-	// followed.
-	FailedRotations string
+	// Redeploy brings rotated passwords to the tasks.
+	Redeploy redeploy.Redeploy
 }
 
 // NewDRCompute builds the second region's service: the first one's, with a few
@@ -55,7 +53,7 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 			Secret:        messaging.Kafka.Secret,
 		},
 		Edge:   entrance,
-		Alarms: alarms.NewDeployment(stack, env.Names(), signals.DeploymentRows(env, entrance.Signals())),
+		Alarms: alarms.NewDeployment(stack, env.Names(), entrance.DeploymentAlarms(env.Delivery.Rollback)),
 		LogKey: logKey,
 	})
 	entrance.AddDNSRecord(env.Names().RegionalDomain(env.Secondary))
@@ -80,5 +78,5 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 		Network: dr.Network, Secret: dr.AppSecret, SecretRegion: env.Primary, LogKey: logKey,
 	})
 	announce(stack, entrance, wallet)
-	return DRCompute{Stack: stack, Service: wallet, Edge: entrance, FailedRotations: rotations}
+	return DRCompute{Stack: stack, Service: wallet, Edge: entrance, Redeploy: rotations}
 }

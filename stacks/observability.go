@@ -1,14 +1,19 @@
 package stacks
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/alarms"
+	"wallet-infra/constructs/aurora"
+	"wallet-infra/constructs/backup"
 	"wallet-infra/constructs/dashboards"
+	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/prometheus"
-	"wallet-infra/constructs/signals"
+	"wallet-infra/constructs/storage"
 	"wallet-infra/constructs/tracing"
 )
 
@@ -16,13 +21,28 @@ import (
 // nothing may depend on it, so it can be replaced while the wallet runs.
 func NewObservability(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging, compute Compute) {
 	stack := newStack(stage, env, "Observability", env.Primary, "Alarms, dashboards, Prometheus and tracing of the wallet")
-	topics := alarms.NewTopics(stack, env.Names(), env.Primary, env.Site.Alerts)
-	platform := watched(env, network, data, messaging, compute)
-	rows := signals.Rows(env, platform, data.Cache.Alarms(env.Observability.Limits))
-	made := alarms.New(stack, env.Names(), topics, rows)
-	alarms.NewOutage(stack, env.Names(), topics, signals.Outage(env), made)
-	alarms.NewEvents(stack, topics, signals.Events(env, platform))
-	dashboards.New(stack, env, platform, data.Cache.Metrics(), rows)
+	names, active := env.Names(), env.Serves(env.Primary)
+	topics := alarms.NewTopics(stack, names, env.Primary, env.Site.Alerts)
+	here := watched{
+		region: env.Primary, network: network.Network, database: data.Database, cache: data.Cache,
+		kafka: messaging.Kafka, edge: compute.Edge, service: compute.Service, redeploy: compute.Redeploy,
+	}
+	rows := slices.Concat(here.alarms(env), data.Backup.WatchAlarms())
+	if env.DR.Mode.Copies() {
+		rows = slices.Concat(rows, backup.CopyAlarms(), storage.ReplicationAlarms())
+	}
+	rows = asTheyAre(rows, active)
+	if env.DR.Mode == config.DRStandby {
+		rows = append(rows, aurora.LagAlarm(env.AlarmLag(env.Primary), names.DatabaseClusterName(env.Primary), env.DR, active))
+	}
+	made := alarms.New(stack, names, topics, rows)
+	outage := alarms.Outage{Severity: alarms.Critical, Groups: edge.Outage()}
+	if !active {
+		outage.Severity = alarms.Warning // its users are in the other region
+	}
+	alarms.NewOutage(stack, names, topics, outage, made)
+	alarms.NewEvents(stack, topics, here.events(env))
+	dashboards.New(stack, here.dashboards(env, rows))
 	discovery := compute.Service.Discovery
 	prometheus.New(stack, prometheus.Props{
 		Env:         env,
@@ -35,23 +55,4 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 		BrokerHosts: messaging.Kafka.BrokerHosts,
 	})
 	tracing.New(stack, env.Names(), env.Service.TraceSampleRatio)
-}
-
-// watched collects what the metrics of the other stacks are named by.
-func watched(env config.Environment, network Network, data Data, messaging Messaging, compute Compute) signals.Platform {
-	return signals.Platform{
-		Entrance:    compute.Edge.Signals(),
-		WebACL:      compute.Edge.WebACL,
-		Certificate: *compute.Edge.Certificate.CertificateArn(),
-		ECSCluster:  *compute.Service.Cluster.ClusterName(),
-		ECSService:  env.Names().ServiceName(),
-		Aurora:      *data.Database.Cluster.ClusterIdentifier(),
-		Kafka:       messaging.Kafka.Name,
-		Brokers:     env.Messaging.Brokers,
-		NATGateways: network.NATGateways,
-		Region:      env.Primary.Name,
-
-		FailedRotations: compute.FailedRotations,
-		CopiesWatch:     data.Backup.Watch,
-	}
 }

@@ -150,3 +150,12 @@ func queries(row Row) []*awscloudwatch.CfnAlarm_MetricDataQueryProperty {
 	}
 	return list
 }
+
+// Prefixed are the rows under IDs of their own: a table that an environment has
+// twice, once for each region.
+func Prefixed(prefix string, rows []Row) []Row {
+	for i := range rows {
+		rows[i].ID = prefix + rows[i].ID
+	}
+	return rows
+}

@@ -36,3 +36,9 @@ func (m Metric) SortedDimensions() []string { return sortedKeys(m.Dimensions) }
 func (m Metric) SortedInputs() []string { return sortedKeys(m.Inputs) }
 
 func sortedKeys[V any](values map[string]V) []string { return slices.Sorted(maps.Keys(values)) }
+
+// By is the same metric by another statistic.
+func (m Metric) By(statistic string) Metric {
+	m.Statistic = statistic
+	return m
+}

@@ -11,14 +11,20 @@ package dashboards
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/alarms"
+	"wallet-infra/constructs/aurora"
 	"wallet-infra/constructs/cache"
-	"wallet-infra/constructs/signals"
+	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/kafka"
+	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/service"
+	"wallet-infra/constructs/waf"
 )
 
 // panel is one graph, a list of alarms, or a text.
@@ -42,41 +48,60 @@ type limit struct {
 	value float64
 }
 
-// New makes the three dashboards. The rows are those of the alarms, so that the
-// technical dashboard begins with their state.
-func New(scope constructs.Construct, env config.Environment, p signals.Platform, c cache.Metrics, rows []alarms.Row) {
+// Props describe the dashboards of a region.
+type Props struct {
+	Names  config.Names
+	Region config.Region
+	// Alarms are those whose state the technical dashboard begins with.
+	Alarms []alarms.Row
+	// These have the limits that are drawn beside the metrics.
+	Watch     config.Observability
+	Service   config.Service
+	Database  config.Database
+	Messaging config.Messaging
+	// Metrics are what is drawn.
+	Metrics Metrics
+}
+
+// Metrics are those of the region's components.
+type Metrics struct {
+	Edge     edge.Metrics
+	Firewall waf.Metrics
+	Service  service.Metrics
+	Database aurora.Metrics
+	Cache    cache.Metrics
+	Kafka    kafka.Metrics
+	Network  network.Metrics
+}
+
+// New makes the three dashboards.
+func New(scope constructs.Construct, props Props) {
 	own := constructs.NewConstruct(scope, new("Dashboards"))
-	for _, dashboard := range []struct {
-		id     string
-		panels []panel
-	}{
-		{"business", business(env, p)},
-		{"technical", append([]panel{states(env, p, rows)}, technical(env, p)...)},
-		{"infrastructure", infrastructure(env, p, c)},
-	} {
-		awscloudwatch.NewCfnDashboard(own, new(dashboard.id), &awscloudwatch.CfnDashboardProps{
-			DashboardName: new(env.Names().DashboardName(dashboard.id)),
-			DashboardBody: new(body(dashboard.panels, p.Region)),
-		})
-	}
+	newDashboard(own, "business", props, business(props))
+	newDashboard(own, "technical", props, append([]panel{states(props)}, technical(props)...))
+	newDashboard(own, "infrastructure", props, infrastructure(props))
 }
 
 // NewStandby makes the one dashboard of the second region: the alarms, the way
 // out, and the platform that waits. Dashboards have no region of their own, so its
 // name is none of the others'.
-func NewStandby(scope constructs.Construct, env config.Environment, p signals.Platform, rows []alarms.Row) {
-	awscloudwatch.NewCfnDashboard(constructs.NewConstruct(scope, new("Dashboards")), new("standby"), &awscloudwatch.CfnDashboardProps{
-		DashboardName: new(env.Names().DashboardName("standby")),
-		DashboardBody: new(body(append([]panel{states(env, p, rows)}, standby(env, p)...), p.Region)),
+func NewStandby(scope constructs.Construct, props Props, standby Standby) {
+	own := constructs.NewConstruct(scope, new("Dashboards"))
+	newDashboard(own, "standby", props, slices.Concat([]panel{states(props)}, standby.panels(props.Names), technical(props)))
+}
+
+func newDashboard(scope constructs.Construct, id string, props Props, panels []panel) {
+	awscloudwatch.NewCfnDashboard(scope, new(id), &awscloudwatch.CfnDashboardProps{
+		DashboardName: new(props.Names.DashboardName(id)),
+		DashboardBody: new(body(panels, props.Region.Name)),
 	})
 }
 
 // states shows every alarm's colour.
-func states(env config.Environment, p signals.Platform, rows []alarms.Row) panel {
+func states(props Props) panel {
 	states := panel{title: "Alarms"}
-	for _, row := range rows {
-		states.alarms = append(states.alarms,
-			config.ARN("cloudwatch", p.Region, env.Site.Account, "alarm:"+env.Names().AlarmName(row.ID)))
+	for _, row := range props.Alarms {
+		states.alarms = append(states.alarms, props.Names.AlarmARN(props.Region, row.ID))
 	}
 	return states
 }

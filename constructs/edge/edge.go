@@ -20,7 +20,6 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/network"
-	"wallet-infra/constructs/signals"
 	"wallet-infra/constructs/storage"
 	"wallet-infra/constructs/waf"
 )
@@ -38,11 +37,12 @@ type Edge struct {
 	Production, Test awselasticloadbalancingv2.ApplicationListenerRule
 	TestListener     awselasticloadbalancingv2.ApplicationListener
 	Certificate      awscertificatemanager.ICertificate
-	// WebACL is the web ACL's name, a dimension of its metrics.
-	WebACL string
+	// Firewall is the web ACL before the load balancer.
+	Firewall waf.ACL
 
-	scope constructs.Construct
-	zone  awsroute53.IHostedZone
+	scope   constructs.Construct
+	zone    awsroute53.IHostedZone
+	metrics Metrics
 }
 
 // Props describe a region's load balancer.
@@ -84,21 +84,13 @@ func New(scope constructs.Construct, props Props) Edge {
 		Blue:         newTargetGroup(own, "Blue", props),
 		Green:        newTargetGroup(own, "Green", props),
 		Certificate:  certificate,
-		WebACL:       protect(own, balancer, props),
+		Firewall:     protect(own, balancer, props),
 		scope:        own,
 		zone:         zone,
 	}
+	edge.metrics = newMetrics(edge)
 	edge.listen(props.Edge.PublicPaths)
 	return edge
-}
-
-// Signals are the names by which the load balancer's metrics are found.
-func (e Edge) Signals() signals.Entrance {
-	return signals.Entrance{
-		LoadBalancer: *e.LoadBalancer.LoadBalancerFullName(),
-		Blue:         *e.Blue.TargetGroupFullName(),
-		Green:        *e.Green.TargetGroupFullName(),
-	}
 }
 
 // AddDNSRecord makes a host name lead to this load balancer: the API's own, or the
@@ -182,8 +174,8 @@ func newTargetGroup(scope constructs.Construct, id string, props Props) awselast
 		})
 }
 
-// protect puts the web ACL before the load balancer and returns its name.
-func protect(scope constructs.Construct, balancer awselasticloadbalancingv2.ApplicationLoadBalancer, props Props) string {
+// protect puts the web ACL before the load balancer.
+func protect(scope constructs.Construct, balancer awselasticloadbalancingv2.ApplicationLoadBalancer, props Props) waf.ACL {
 	acl := waf.New(scope, "Firewall", waf.Props{
 		Names: props.Names, Region: props.Region, Scope: waf.Regional, Firewall: props.Edge.Firewall,
 		Protected: props.Protected, LogKey: props.LogKey, LogRetentionDays: props.Edge.LogRetentionDays,
@@ -192,5 +184,5 @@ func protect(scope constructs.Construct, balancer awselasticloadbalancingv2.Appl
 		ResourceArn: balancer.LoadBalancerArn(),
 		WebAclArn:   new(acl.Arn),
 	})
-	return acl.Name
+	return acl
 }

@@ -66,10 +66,16 @@ const (
 	kept = 14 * 24 * time.Hour
 )
 
-// New makes the queue and the function behind it, and returns the name of the queue
-// of those messages that nothing came of: until somebody deploys, the password of
-// the running tasks stops working at the next rotation.
-func New(scope constructs.Construct, props Props) string {
+// Redeploy is what watches for rotations.
+type Redeploy struct {
+	// DeadLetterQueue is the name of the queue of those rotations that no deployment
+	// followed: until somebody deploys, the password of the running tasks stops working
+	// at the next rotation.
+	DeadLetterQueue string
+}
+
+// New makes the queue and the function behind it.
+func New(scope constructs.Construct, props Props) Redeploy {
 	own := constructs.NewConstruct(scope, new("Redeploy"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
 		Names:   props.Names,
@@ -94,7 +100,7 @@ func New(scope constructs.Construct, props Props) string {
 	queue := newQueue(own, "Queue", waiting)
 	listen(own, queue, props)
 	consume(own, queue, newFunction(own, queue, failed, key, props))
-	return *failed.QueueName()
+	return Redeploy{DeadLetterQueue: *failed.QueueName()}
 }
 
 // isCopy says whether the secret is rotated in the other region.

@@ -1,8 +1,6 @@
 package service
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -11,7 +9,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/constructs/alarms"
-	"wallet-infra/constructs/signals"
 )
 
 // Scale lets the number of tasks follow CPU, memory and the requests; whichever
@@ -26,10 +23,9 @@ func (s Service) Scale() {
 		MinCapacity: jsii.Number(s.env.MinTasks(s.region)),
 		MaxCapacity: jsii.Number(service.MaxTasks),
 	})
-	platform := signals.Platform{Entrance: s.entrance, ECSCluster: *s.Cluster.ClusterName(), ECSService: s.env.Names().ServiceName()}
 	s.hold(count, target{
 		id: "Cpu", policy: "cpu", label: "CPU of each task that is wanted, percent", value: service.CPUTargetPercent,
-		expression: signals.CPUPerTask, inputs: platform.CPUPerTaskInputs(),
+		metric: s.metrics.CPUPerTask,
 	})
 	// AWS's own metrics average over the tasks of both releases (CPU), or read one
 	// target group (requests). For memory the average is right: what a JVM holds does
@@ -41,7 +37,7 @@ func (s Service) Scale() {
 	})
 	s.hold(count, target{
 		id: "Requests", policy: "requests", label: "Requests a minute for each task that is wanted", value: service.RequestsPerTaskPerMinute,
-		expression: signals.RequestsPerTask, inputs: platform.RequestsPerTaskInputs(),
+		metric: s.metrics.RequestsPerTask,
 	})
 }
 
@@ -49,18 +45,17 @@ func (s Service) Scale() {
 type target struct {
 	id, policy, label string
 	value             int
-	expression        string
-	inputs            map[string]alarms.Metric
+	metric            alarms.Metric // of an expression
 }
 
 // hold lets the number of tasks follow a target.
 func (s Service) hold(count awsecs.ScalableTaskCount, t target) {
 	scalable := count.Node().FindChild(new("Target")).(awsapplicationautoscaling.ScalableTarget)
 	queries := []any{&awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDataQueryProperty{
-		Id: new("result"), Expression: new(t.expression), Label: new(t.label), ReturnData: new(true),
+		Id: new("result"), Expression: new(t.metric.Expression), Label: new(t.label), ReturnData: new(true),
 	}}
-	for _, id := range slices.Sorted(maps.Keys(t.inputs)) {
-		queries = append(queries, query(id, t.inputs[id]))
+	for _, id := range t.metric.SortedInputs() {
+		queries = append(queries, query(id, t.metric.Inputs[id]))
 	}
 	seconds := func(d time.Duration) *float64 { return jsii.Number(d.Seconds()) }
 	awsapplicationautoscaling.NewCfnScalingPolicy(scalable, new(t.id), &awsapplicationautoscaling.CfnScalingPolicyProps{

@@ -18,7 +18,6 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/network"
-	"wallet-infra/constructs/signals"
 )
 
 // platformVersion is pinned, so that a release of Fargate never arrives in the
@@ -36,9 +35,9 @@ type Service struct {
 	// Discovery is the private DNS name under which Prometheus finds the tasks.
 	Discovery awsservicediscovery.IService
 
-	env      config.Environment
-	entrance signals.Entrance
-	region   config.Region
+	env     config.Environment
+	region  config.Region
+	metrics Metrics
 }
 
 // Props describe the service.
@@ -101,8 +100,8 @@ func New(scope constructs.Construct, props Props) Service {
 		Discovery:     newDiscovery(own, props),
 		env:           props.Env,
 		region:        props.Region,
-		entrance:      props.Edge.Signals(),
 	}
+	made.metrics = newMetrics(*made.Cluster.ClusterName(), props.Env.Names().ServiceName(), props.Edge.Metrics().Requests)
 	connect(made.SecurityGroup, props)
 	if props.Env.Site.ImageTag == config.NoImage {
 		return made

@@ -109,7 +109,7 @@ func limits(firewall config.Firewall, scope Scope, known callers) []rule {
 			why: "one customer's app that has gone wild, without those who share the carrier's address",
 		},
 		rule{
-			name: "AddressRate", statement: limited(rate(firewall.AddressRequests, "IP", known.others())), mode: modes.AddressRate,
+			name: ruleAddressRate, statement: limited(rate(firewall.AddressRequests, "IP", known.others())), mode: modes.AddressRate,
 			why: "one address cannot take the capacity of all",
 		})
 }
