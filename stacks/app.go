@@ -7,17 +7,14 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/value"
 	"wallet-infra/internal/synthesis"
 )
 
 // NewApp builds every given environment, which must be valid, under the given
 // context. The cloud assembly goes to outdir; empty leaves it to the CDK CLI.
 func NewApp(context map[string]any, outdir string, environments []config.Environment) awscdk.App {
-	props := awscdk.AppProps{Context: &context, AnalyticsReporting: new(false)}
-	if outdir != "" {
-		props.Outdir = new(outdir)
-	}
-	app := awscdk.NewApp(&props)
+	app := newApp(context, outdir)
 	for _, env := range environments {
 		NewEnvironment(app, env)
 	}
@@ -29,11 +26,7 @@ func NewApp(context map[string]any, outdir string, environments []config.Environ
 // an administrator deploys: what the pipeline deploys must not say who may use it.
 // The account's other environments come along, since its stack is one.
 func NewIdentityApp(context map[string]any, outdir string, all, chosen []config.Environment) awscdk.App {
-	props := awscdk.AppProps{Context: &context, AnalyticsReporting: new(false)}
-	if outdir != "" {
-		props.Outdir = new(outdir)
-	}
-	app := awscdk.NewApp(&props)
+	app := newApp(context, outdir)
 	var built []string
 	for _, env := range chosen {
 		if account := env.Site.Account; !slices.Contains(built, account) {
@@ -42,6 +35,15 @@ func NewIdentityApp(context map[string]any, outdir string, all, chosen []config.
 		}
 	}
 	return app
+}
+
+func newApp(context map[string]any, outdir string) awscdk.App {
+	value.Reset()
+	props := awscdk.AppProps{Context: &context, AnalyticsReporting: new(false)}
+	if outdir != "" {
+		props.Outdir = new(outdir)
+	}
+	return awscdk.NewApp(&props)
 }
 
 // Run is the whole program: it reads the context (cdk.json at path, the CDK

@@ -3,7 +3,6 @@ package aurora
 import (
 	"fmt"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -15,6 +14,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/logging"
+	"wallet-infra/constructs/value"
 )
 
 // writerID is the construct of the instance that is the writer at creation.
@@ -71,7 +71,7 @@ func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsman
 		StorageType:                     storageTypes[db.Storage],
 		StorageEncrypted:                new(true),
 		StorageEncryptionKey:            key,
-		Backup:                          &awsrds.BackupProps{Retention: days(db.BackupRetentionDays), PreferredWindow: new(db.BackupWindow)},
+		Backup:                          &awsrds.BackupProps{Retention: value.Days(db.BackupRetentionDays), PreferredWindow: new(db.BackupWindow)},
 		PreferredMaintenanceWindow:      new(db.MaintenanceWindow),
 		CopyTagsToSnapshot:              new(true),
 		DeletionProtection:              new(props.Protected),
@@ -80,7 +80,7 @@ func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsman
 		DatabaseInsightsMode:            insights[db.Insights].mode,
 		PerformanceInsightRetention:     insights[db.Insights].retention,
 		PerformanceInsightEncryptionKey: key,
-		MonitoringInterval:              awscdk.Duration_Seconds(jsii.Number(db.MonitoringInterval.Seconds())),
+		MonitoringInterval:              value.Duration(db.MonitoringInterval),
 		MonitoringRole:                  newMonitoringRole(scope, props.Names, props.Protected),
 	})
 	for _, logs := range newLogGroups(scope, props) {
@@ -177,6 +177,3 @@ func newMonitoringRole(scope constructs.Construct, names config.Names, protected
 		"Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole")
 	return role
 }
-
-// days is a duration of whole days.
-func days(count int) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(count)) }

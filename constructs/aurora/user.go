@@ -15,6 +15,7 @@ import (
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // The function tries until its time is up, less what it needs to answer;
@@ -49,7 +50,7 @@ func newAppUser(scope constructs.Construct, to cluster, key awskms.IKey, admin, 
 	})
 	user := awscdk.NewCustomResource(scope, new("AppUser"), &awscdk.CustomResourceProps{
 		ServiceToken:   maker.FunctionArn(),
-		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(userDeadline.Seconds())),
+		ServiceTimeout: value.Duration(userDeadline),
 		ResourceType:   new("Custom::DatabaseUser"),
 		Properties: &map[string]any{
 			"AdminSecret": admin.SecretArn(),
@@ -72,10 +73,10 @@ func newClientGroup(scope constructs.Construct, id string, to cluster, props Pro
 		Description:      new(purpose),
 		AllowAllOutbound: new(false),
 	})
-	group.Connections().AllowTo(to.group, awsec2.Port_Tcp(jsii.Number(config.MySQLPort)), new(purpose+" logs in"))
+	group.Connections().AllowTo(to.group, value.TCP(config.MySQLPort), new(purpose+" logs in"))
 	// Addresses of AWS's APIs are not fixed: endpoints of the VPC where it has
 	// them, the internet through NAT where it has not.
-	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
+	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort),
 		new("APIs of AWS: Secrets Manager, and the S3 bucket that CloudFormation waits at"), nil)
 	return group
 }

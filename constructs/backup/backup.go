@@ -3,19 +3,17 @@ package backup
 
 import (
 	"fmt"
-	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/value"
 )
 
 // Backup is a region's vault and what looks after its copies.
@@ -90,9 +88,9 @@ func newPlan(own constructs.Construct, props Props, vault awsbackup.IBackupVault
 		ScheduleExpression: awsevents.Schedule_Cron(&awsevents.CronOptions{
 			Hour: new(fmt.Sprint(props.Backup.StartHourUTC)), Minute: new("0"),
 		}),
-		StartWindow:            minutes(props.Backup.StartWindow),
-		CompletionWindow:       minutes(props.Backup.CompletionWindow),
-		DeleteAfter:            days(props.Backup.RetentionDays),
+		StartWindow:            value.Duration(props.Backup.StartWindow),
+		CompletionWindow:       value.Duration(props.Backup.CompletionWindow),
+		DeleteAfter:            value.Days(props.Backup.RetentionDays),
 		EnableContinuousBackup: new(false),
 		CopyActions:            copies(own, props),
 	}))
@@ -112,10 +110,6 @@ func copies(own constructs.Construct, props Props) *[]*awsbackup.BackupPlanCopyA
 	}
 	return &[]*awsbackup.BackupPlanCopyActionProps{{
 		DestinationBackupVault: awsbackup.BackupVault_FromBackupVaultArn(own, new("SecondVault"), new(props.Names.BackupVaultARN(props.CopyTo))),
-		DeleteAfter:            days(props.Backup.RetentionDays),
+		DeleteAfter:            value.Days(props.Backup.RetentionDays),
 	}}
-}
-
-func minutes(duration time.Duration) awscdk.Duration {
-	return awscdk.Duration_Minutes(jsii.Number(duration.Minutes()))
 }

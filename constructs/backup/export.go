@@ -12,12 +12,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/function"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // exportPrefix is where the exports lie in their bucket.
@@ -112,7 +112,7 @@ func newWatch(own constructs.Construct, props Props) string {
 		Description:      new("The function that looks after copies"),
 		AllowAllOutbound: new(false),
 	})
-	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)), new("APIs of AWS"), nil)
+	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort), new("APIs of AWS"), nil)
 	watch := function.New(own, "Watch", function.Props{
 		Command:       "copies",
 		Description:   "Fails when a secret's replica or the database's export is not what it must be",

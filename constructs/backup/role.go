@@ -11,6 +11,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // AWS's managed policies for AWS Backup reach every database, volume and bucket
@@ -88,7 +89,7 @@ func newRole(own constructs.Construct, id, description string, grants roleGrants
 	}
 	acknowledge.Finding(permissions, "AwsSolutions-IAM5", grants.reason, findings...)
 	return awsiam.NewRole(own, new(id), &awsiam.RoleProps{
-		AssumedBy:       awsiam.NewServicePrincipal(new("backup.amazonaws.com"), nil),
+		AssumedBy:       value.Service("backup.amazonaws.com"),
 		Description:     new(description),
 		ManagedPolicies: &[]awsiam.IManagedPolicy{permissions},
 	})

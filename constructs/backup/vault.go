@@ -5,11 +5,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // VaultProps describe a vault.
@@ -45,11 +45,11 @@ func NewVault(scope constructs.Construct, props VaultProps) awsbackup.BackupVaul
 // can once the grace is over, the root user included.
 func lock(backup config.Backup) *awsbackup.LockConfiguration {
 	lock := awsbackup.LockConfiguration{
-		MinRetention: days(backup.LockMinDays),
-		MaxRetention: days(backup.LockMaxDays),
+		MinRetention: value.Days(backup.LockMinDays),
+		MaxRetention: value.Days(backup.LockMaxDays),
 	}
 	if backup.LockGraceDays > 0 {
-		lock.ChangeableFor = days(backup.LockGraceDays)
+		lock.ChangeableFor = value.Days(backup.LockGraceDays)
 	}
 	return &lock
 }
@@ -88,5 +88,3 @@ func deploymentRole(scope constructs.Construct) *string {
 	synthesizer := awscdk.Stack_Of(scope).Synthesizer().(awscdk.DefaultStackSynthesizer)
 	return awscdk.Fn_Sub(synthesizer.CloudFormationExecutionRoleArn(), nil)
 }
-
-func days(n int) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }

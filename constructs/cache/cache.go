@@ -122,7 +122,7 @@ func groupProps(own constructs.Construct, props Props, key awskms.IKey) *awselas
 // subnets spreads the nodes over the zones of the database tier.
 func subnets(own constructs.Construct, network network.Network) awselasticache.CfnSubnetGroup {
 	var ids []any
-	for _, id := range *network.Vpc.SelectSubnets(network.Database()).SubnetIds {
+	for _, id := range network.DatabaseSubnets {
 		ids = append(ids, id)
 	}
 	return awselasticache.NewCfnSubnetGroup(own, new("Subnets"), &awselasticache.CfnSubnetGroupProps{

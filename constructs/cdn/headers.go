@@ -3,10 +3,10 @@ package cdn
 import (
 	"strings"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudfront"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/constructs/value"
 )
 
 // hstsDays is two years: browsers' preload lists ask for at least one.
@@ -19,7 +19,7 @@ func securityHeaders(scope constructs.Construct, props Props) awscloudfront.Resp
 		Comment: new("Security headers of " + props.Names.Prefix()),
 		SecurityHeadersBehavior: &awscloudfront.ResponseSecurityHeadersBehavior{
 			StrictTransportSecurity: &awscloudfront.ResponseHeadersStrictTransportSecurity{
-				AccessControlMaxAge: awscdk.Duration_Days(jsii.Number(hstsDays)),
+				AccessControlMaxAge: value.Days(hstsDays),
 				IncludeSubdomains:   new(true),
 				Override:            new(true),
 			},

@@ -5,7 +5,6 @@ package edge
 import (
 	"strings"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
@@ -21,6 +20,7 @@ import (
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/network"
 	"wallet-infra/constructs/storage"
+	"wallet-infra/constructs/value"
 	"wallet-infra/constructs/waf"
 )
 
@@ -115,7 +115,7 @@ func newLoadBalancer(scope constructs.Construct, props Props) awselasticloadbala
 			SecurityGroup:      newSecurityGroup(scope, props),
 			DeletionProtection: new(props.Protected),
 			Http2Enabled:       new(true),
-			IdleTimeout:        awscdk.Duration_Seconds(jsii.Number(props.Edge.IdleTimeout.Seconds())),
+			IdleTimeout:        value.Duration(props.Edge.IdleTimeout),
 			// Requests that two servers could read in two ways are how one customer's
 			// request gets mixed into another's.
 			DropInvalidHeaderFields: new(true),
@@ -139,9 +139,9 @@ func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGr
 		AllowAllOutbound: new(false),
 	})
 	network.CloseOutbound(group)
-	group.AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
+	group.AddIngressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort),
 		new("The wallet API is public"), nil)
-	group.AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPPort)),
+	group.AddIngressRule(value.AnyIPv4(), value.TCP(config.HTTPPort),
 		new("Redirect to HTTPS, nothing else"), nil)
 	acknowledge.Finding(group, "AwsSolutions-EC23",
 		"The entrance of a public API: customers' addresses are unknown, and the web ACL, the rate limit and the path rule judge what comes in")
@@ -158,16 +158,16 @@ func newTargetGroup(scope constructs.Construct, id string, props Props) awselast
 			TargetType:          awselasticloadbalancingv2.TargetType_IP,
 			Protocol:            awselasticloadbalancingv2.ApplicationProtocol_HTTP,
 			Port:                jsii.Number(config.AppPort),
-			DeregistrationDelay: awscdk.Duration_Seconds(jsii.Number(props.Edge.DeregistrationDelay.Seconds())),
+			DeregistrationDelay: value.Duration(props.Edge.DeregistrationDelay),
 			// A JVM that has just started compiles while it serves. Slow start works
 			// with round robin only, so tasks are not chosen by outstanding requests.
-			SlowStart:                  awscdk.Duration_Seconds(jsii.Number(props.Edge.SlowStart.Seconds())),
+			SlowStart:                  value.Duration(props.Edge.SlowStart),
 			LoadBalancingAlgorithmType: awselasticloadbalancingv2.TargetGroupLoadBalancingAlgorithmType_ROUND_ROBIN,
 			HealthCheck: &awselasticloadbalancingv2.HealthCheck{
 				Path:                    new(props.HealthPath),
 				HealthyHttpCodes:        new("200"),
-				Interval:                awscdk.Duration_Seconds(jsii.Number(health.Interval.Seconds())),
-				Timeout:                 awscdk.Duration_Seconds(jsii.Number(health.Timeout.Seconds())),
+				Interval:                value.Duration(health.Interval),
+				Timeout:                 value.Duration(health.Timeout),
 				HealthyThresholdCount:   jsii.Number(health.Healthy),
 				UnhealthyThresholdCount: jsii.Number(health.Unhealthy),
 			},

@@ -5,10 +5,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // Props describe a key.
@@ -34,7 +34,7 @@ func NewKey(scope constructs.Construct, id string, props Props) awskms.Key {
 		// A creation that is rolled back takes the key along.
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		// The longest time that KMS offers to notice a mistake.
-		PendingWindow: awscdk.Duration_Days(jsii.Number(30)),
+		PendingWindow: value.Days(30),
 	}
 	if len(props.Services) > 0 {
 		key.Policy = policy.Document(append([]policy.Statement{{

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+
+	"wallet-infra/constructs/value"
 )
 
 // identities are asked for once in a process.
@@ -42,7 +44,9 @@ func code(command string) awslambda.Code {
 		AssetHash:     new(hash + command),
 		Bundling: &awscdk.BundlingOptions{
 			// Required by CDK, used only when the local build fails.
-			Image: awscdk.DockerImage_FromRegistry(new("public.ecr.aws/docker/library/golang:1.26")),
+			Image: value.Once("image", func() awscdk.DockerImage {
+				return awscdk.DockerImage_FromRegistry(new("public.ecr.aws/docker/library/golang:1.26"))
+			}),
 			Local: &compiler{toolchain: toolchain{root, goArchitecture}, command: command, hash: hash},
 		},
 	})

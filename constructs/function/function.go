@@ -4,7 +4,6 @@ package function
 import (
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -17,6 +16,7 @@ import (
 	"wallet-infra/constructs/logging"
 	"wallet-infra/constructs/network"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // Props describe a function.
@@ -52,11 +52,11 @@ func New(scope constructs.Construct, id string, props Props) awslambda.Function 
 	logs := logging.NewGroup(own, "Logs", logging.Props{RetentionDays: props.LogRetentionDays, Key: props.LogKey})
 	return awslambda.NewFunction(own, new("Function"), &awslambda.FunctionProps{
 		Description:           new(props.Description),
-		Runtime:               awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture:          awslambda.Architecture_ARM_64(),
+		Runtime:               value.Once("runtime", awslambda.Runtime_PROVIDED_AL2023),
+		Architecture:          value.Once("architecture", awslambda.Architecture_ARM_64),
 		Handler:               new("bootstrap"),
 		Code:                  code(props.Command),
-		Timeout:               awscdk.Duration_Seconds(jsii.Number(props.Timeout.Seconds())),
+		Timeout:               value.Duration(props.Timeout),
 		MemorySize:            jsii.Number(props.MemoryMiB),
 		Environment:           &environment,
 		Role:                  role(own, logs, props.Policies),
@@ -102,7 +102,7 @@ func role(own constructs.Construct, logs awslogs.LogGroup, policies []awsiam.IMa
 		"Resource::*")
 	all := append([]awsiam.IManagedPolicy{base}, policies...)
 	return awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
-		AssumedBy:       awsiam.NewServicePrincipal(new("lambda.amazonaws.com"), nil),
+		AssumedBy:       value.Service("lambda.amazonaws.com"),
 		ManagedPolicies: &all,
 	})
 }

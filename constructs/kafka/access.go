@@ -20,6 +20,7 @@ import (
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/function"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // The attributes that lambda/kafka returns; BrokerHost is numbered from 1.
@@ -79,8 +80,8 @@ func allowUser(scope constructs.Construct, props Props, cluster awsmsk.CfnCluste
 		Description:      new("The function that makes the Kafka ACLs"),
 		AllowAllOutbound: new(false),
 	})
-	group.Connections().AllowTo(brokers, awsec2.Port_Tcp(jsii.Number(config.KafkaIAMPort)), new("Makes the Kafka ACLs as an IAM principal"))
-	group.Connections().AllowToAnyIpv4(awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)), new("Asks MSK for the brokers and answers CloudFormation"))
+	group.Connections().AllowTo(brokers, value.TCP(config.KafkaIAMPort), new("Makes the Kafka ACLs as an IAM principal"))
+	group.Connections().AllowToAnyIpv4(value.TCP(config.HTTPSPort), new("Asks MSK for the brokers and answers CloudFormation"))
 	handler := function.New(scope, "AccessFunction", function.Props{
 		Command:          "kafka",
 		Description:      "Makes the Kafka ACLs of the wallet service and returns the broker addresses",
@@ -96,7 +97,7 @@ func allowUser(scope constructs.Construct, props Props, cluster awsmsk.CfnCluste
 		ServiceToken: handler.FunctionArn(),
 		ResourceType: new("Custom::KafkaAccess"),
 		// CloudFormation would wait an hour for a function that died.
-		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number((accessTimeout + time.Minute).Seconds())),
+		ServiceTimeout: value.Duration(accessTimeout + time.Minute),
 		Properties: &map[string]any{
 			"Cluster": cluster.AttrArn(),
 			"User":    config.KafkaUser,

@@ -148,14 +148,7 @@ func brokerNodes(props Props, group awsec2.ISecurityGroup) *awsmsk.CfnCluster_Br
 
 // brokerSubnets are the brokers' tier in the first zones of the region.
 func brokerSubnets(props Props) []string {
-	var ids []string
-	for _, id := range *props.Network.Vpc.SelectSubnets(&awsec2.SubnetSelection{
-		SubnetGroupName:   props.Network.Database().SubnetGroupName,
-		AvailabilityZones: jsii.Strings(props.Region.Zones[:props.Messaging.Zones]...),
-	}).SubnetIds {
-		ids = append(ids, *id)
-	}
-	return ids
+	return props.Network.DatabaseSubnets[:props.Messaging.Zones]
 }
 
 // monitoringLevel gives every alarm its metric. Disk use, offline and

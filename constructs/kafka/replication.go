@@ -13,6 +13,7 @@ import (
 	"wallet-infra/constructs/logging"
 	"wallet-infra/constructs/network"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // connectivity lets AWS connect another VPC to a cluster that is replicated, by
@@ -76,7 +77,7 @@ func NewReplicator(scope constructs.Construct, props ReplicatorProps) {
 		Description:      new("The MSK Replicator, where it writes"),
 		AllowAllOutbound: new(false),
 	})
-	group.Connections().AllowTo(props.Target.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.KafkaIAMPort)),
+	group.Connections().AllowTo(props.Target.SecurityGroup, value.TCP(config.KafkaIAMPort),
 		new("The replicator writes events as an IAM principal"))
 	logs := logging.NewGroup(own, "Logs", logging.Props{RetentionDays: props.Messaging.LogRetentionDays, Key: props.LogKey})
 	delivery := logging.AllowDelivery(own, logs, logging.Delivery{Names: props.Names, Region: props.Region, Source: "*"})
@@ -149,7 +150,7 @@ func replication(props ReplicatorProps) any {
 func replicatorRole(own constructs.Construct, props ReplicatorProps) (awsiam.Role, awsiam.ManagedPolicy) {
 	role := awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
 		Description: new("Copies the wallet's events between the regions"),
-		AssumedBy:   awsiam.NewServicePrincipal(new("kafka.amazonaws.com"), nil),
+		AssumedBy:   value.Service("kafka.amazonaws.com"),
 	})
 	source, target := []config.Region{props.Source.Region}, []config.Region{props.Region}
 	both := append(source, target...)

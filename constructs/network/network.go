@@ -16,6 +16,7 @@ import (
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/logging"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // Props describe a network.
@@ -30,6 +31,9 @@ type Props struct {
 // Network is a VPC and the ways to select its tiers.
 type Network struct {
 	Vpc awsec2.Vpc
+	// PrivateSubnets and DatabaseSubnets are the IDs of two tiers' subnets, in the order
+	// of the region's zones.
+	PrivateSubnets, DatabaseSubnets []string
 	// NATGateways are the IDs of the gateways, for their alarms.
 	NATGateways []string
 }
@@ -61,8 +65,9 @@ func New(scope constructs.Construct, props Props) Network {
 			{Name: new(tierDatabase), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
 		},
 	})
-	setCIDRs(vpc, props.Network)
-	for _, subnet := range *vpc.PublicSubnets() {
+	public := *vpc.PublicSubnets()
+	setCIDRs(public, props.Network.Public)
+	for _, subnet := range public {
 		acknowledge.Finding(subnet, "PCI.DSS.321-VPCNoUnrestrictedRouteToIGW",
 			"The public tier holds only the load balancer, whose purpose is the internet, and the NAT gateways")
 	}
@@ -70,7 +75,12 @@ func New(scope constructs.Construct, props Props) Network {
 	addEndpoints(vpc, props.Network)
 	guardDatabaseTier(vpc, props.Network)
 	closeDefaultGroup(vpc, props.LogKey, props.Network.FlowLogRetentionDays)
-	return Network{Vpc: vpc, NATGateways: natGateways(vpc)}
+	return Network{
+		Vpc:             vpc,
+		PrivateSubnets:  setCIDRs(*vpc.PrivateSubnets(), props.Network.Private),
+		DatabaseSubnets: setCIDRs(*vpc.IsolatedSubnets(), props.Network.Database),
+		NATGateways:     natGateways(public[:props.Network.NATGateways]),
+	}
 }
 
 // logTraffic records accepted and rejected flows: the evidence of who talked to
@@ -131,7 +141,7 @@ func addEndpoints(vpc awsec2.Vpc, network config.Network) {
 		AllowAllOutbound: new(false),
 	})
 	for _, cidr := range network.Private {
-		group.AddIngressRule(awsec2.Peer_Ipv4(new(cidr)), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
+		group.AddIngressRule(awsec2.Peer_Ipv4(new(cidr)), value.TCP(config.HTTPSPort),
 			new("Tasks and functions call AWS services without the internet"), nil)
 	}
 	for _, service := range network.InterfaceEndpoints {
@@ -159,14 +169,11 @@ func closeDefaultGroup(vpc awsec2.Vpc, key awskms.IKey, retentionDays int) {
 	vpc.Node().FindChild(new("RestrictDefaultSecurityGroupCustomResource")).Node().AddDependency(group)
 }
 
-// natGateways finds what CDK put into the public subnets: a gateway in each, or
-// in the first few.
-func natGateways(vpc awsec2.Vpc) []string {
+// natGateways finds what CDK put into public subnets.
+func natGateways(public []awsec2.ISubnet) []string {
 	var ids []string
-	for _, subnet := range *vpc.PublicSubnets() {
-		if gateway, ok := subnet.Node().TryFindChild(new("NATGateway")).(awsec2.CfnNatGateway); ok {
-			ids = append(ids, *gateway.AttrNatGatewayId())
-		}
+	for _, subnet := range public {
+		ids = append(ids, *subnet.Node().FindChild(new("NATGateway")).(awsec2.CfnNatGateway).AttrNatGatewayId())
 	}
 	return ids
 }

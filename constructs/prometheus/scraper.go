@@ -11,6 +11,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/value"
 )
 
 // The broker's series that are kept. It exports some thousands, most of them for
@@ -31,17 +32,17 @@ func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWor
 		AllowAllOutbound: new(false),
 	})
 	network.CloseOutbound(group)
-	group.Connections().AllowTo(props.Tasks, tcp(config.AppPort), new("Prometheus reads the metrics of the tasks"))
-	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaJMXPort), new("Prometheus reads the metrics of Kafka"))
-	group.Connections().AllowTo(props.Brokers, tcp(config.KafkaNodePort), new("Prometheus reads the machines of the brokers"))
+	group.Connections().AllowTo(props.Tasks, value.TCP(config.AppPort), new("Prometheus reads the metrics of the tasks"))
+	group.Connections().AllowTo(props.Brokers, value.TCP(config.KafkaJMXPort), new("Prometheus reads the metrics of Kafka"))
+	group.Connections().AllowTo(props.Brokers, value.TCP(config.KafkaNodePort), new("Prometheus reads the machines of the brokers"))
 	// AWS asks for two subnets in different zones; these are all of the tier's.
-	subnets := props.Network.Vpc.SelectSubnets(props.Network.Private()).SubnetIds
+	subnets := props.Network.PrivateSubnets
 	scraper := awsaps.NewCfnScraper(scope, new("Scraper"), &awsaps.CfnScraperProps{
 		Alias:       new(props.Env.Names().Prefix()),
 		Destination: &awsaps.CfnScraper_DestinationProperty{AmpConfiguration: &awsaps.CfnScraper_AmpConfigurationProperty{WorkspaceArn: workspace.AttrArn()}},
 		Source: &awsaps.CfnScraper_SourceProperty{VpcConfiguration: &awsaps.CfnScraper_VpcConfigurationProperty{
 			SecurityGroupIds: &[]*string{group.SecurityGroupId()},
-			SubnetIds:        subnets,
+			SubnetIds:        jsii.Strings(subnets...),
 		}},
 		ScrapeConfiguration: &awsaps.CfnScraper_ScrapeConfigurationProperty{
 			// The addresses are known only at deployment, so CloudFormation encodes.
@@ -59,8 +60,6 @@ func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWor
 	// A collector that starts before the doors are open reports every target down.
 	scraper.Node().AddDependency(group)
 }
-
-func tcp(port int) awsec2.Port { return awsec2.Port_Tcp(jsii.Number(port)) }
 
 // job is a list of hosts that Prometheus finds by DNS and reads alike.
 type job struct {

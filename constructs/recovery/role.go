@@ -8,6 +8,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // The statements are those of "Execution block permissions", "Complete plan
@@ -19,7 +20,7 @@ import (
 func newRole(scope constructs.Construct, props Props, plan plan) (awsiam.Role, awsiam.ManagedPolicy) {
 	role := awsiam.NewRole(scope, new("Role"), &awsiam.RoleProps{
 		Description: new("Executes the plan " + props.Names.PlanName(plan.name)),
-		AssumedBy:   awsiam.NewServicePrincipal(new("arc-region-switch.amazonaws.com"), nil),
+		AssumedBy:   value.Service("arc-region-switch.amazonaws.com"),
 	})
 	statements := append([]policy.Statement{
 		policy.Allow("Evaluate", []string{*role.RoleArn()}, "iam:SimulatePrincipalPolicy"),

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -30,6 +29,7 @@ import (
 	"wallet-infra/constructs/function"
 	"wallet-infra/constructs/network"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // Props describe the service that is deployed again.
@@ -91,11 +91,11 @@ func New(scope constructs.Construct, props Props) Redeploy {
 		EncryptionMasterKey: key,
 		// EventBridge sends an event more than once, and gives no ID of its own.
 		ContentBasedDeduplication: new(true),
-		VisibilityTimeout:         seconds(retry),
+		VisibilityTimeout:         value.Duration(retry),
 		DeadLetterQueue:           &awssqs.DeadLetterQueue{Queue: failed, MaxReceiveCount: jsii.Number(receptions(props.Delivery))},
 	}
 	if props.isCopy() {
-		waiting.DeliveryDelay = seconds(config.SecretReplicaDelay)
+		waiting.DeliveryDelay = value.Duration(config.SecretReplicaDelay)
 	}
 	queue := newQueue(own, "Queue", waiting)
 	listen(own, queue, props)
@@ -133,7 +133,7 @@ func newQueue(scope constructs.Construct, id string, props awssqs.QueueProps) aw
 	props.Fifo = new(true)
 	props.Encryption = awssqs.QueueEncryption_KMS
 	props.EnforceSSL = new(true)
-	props.RetentionPeriod = seconds(kept)
+	props.RetentionPeriod = value.Duration(kept)
 	return awssqs.NewQueue(scope, new(id), &props)
 }
 
@@ -168,7 +168,7 @@ func newFunction(scope constructs.Construct, queue, failed awssqs.Queue, key aws
 		Description:      new("The function that deploys the service after a rotation"),
 		AllowAllOutbound: new(false),
 	})
-	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)), new("APIs of AWS"), nil)
+	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort), new("APIs of AWS"), nil)
 	delay := time.Duration(0)
 	policies := []awsiam.IManagedPolicy{
 		newPolicy(scope, props), newQueuePolicy(scope, queue, failed, key, props.Region), function.NewTaskAgePolicy(scope, props.Names, props.Region),
@@ -243,8 +243,4 @@ func consume(scope constructs.Construct, queue awssqs.Queue, to awslambda.Functi
 		// The least that AWS takes.
 		ScalingConfig: &awslambda.CfnEventSourceMapping_ScalingConfigProperty{MaximumConcurrency: jsii.Number(2)},
 	})
-}
-
-func seconds(d time.Duration) awscdk.Duration {
-	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))
 }

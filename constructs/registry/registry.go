@@ -11,6 +11,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/value"
 )
 
 // Registry is the environment's repositories.
@@ -71,7 +72,7 @@ func newRepository(scope constructs.Construct, id, name string, key awskms.IKey,
 				Description:  new("what an interrupted push leaves behind"),
 				RulePriority: jsii.Number(1),
 				TagStatus:    awsecr.TagStatus_UNTAGGED,
-				MaxImageAge:  awscdk.Duration_Days(jsii.Number(lifecycle.UntaggedDays)),
+				MaxImageAge:  value.Days(lifecycle.UntaggedDays),
 			},
 		},
 	})

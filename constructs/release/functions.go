@@ -15,6 +15,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/function"
+	"wallet-infra/constructs/value"
 )
 
 const (
@@ -124,7 +125,7 @@ func readableServices(props Props) (arns, wide []string) {
 func newTester(scope constructs.Construct, props Props) awslambda.Function {
 	const purpose = "The function that tests a new release"
 	group := newFunctionGroup(scope, "SmokeGroup", purpose, props)
-	group.Connections().AllowTo(props.Edge.LoadBalancer, awsec2.Port_Tcp(jsii.Number(config.TestPort)),
+	group.Connections().AllowTo(props.Edge.LoadBalancer, value.TCP(config.TestPort),
 		new("Tests a new release on the test listener"))
 	environment := map[string]string{
 		"LOAD_BALANCER": *props.Edge.LoadBalancer.LoadBalancerFullName(),
@@ -169,7 +170,7 @@ func newFunctionGroup(scope constructs.Construct, id, purpose string, props Prop
 		Description:      new(purpose),
 		AllowAllOutbound: new(false),
 	})
-	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)), new("APIs of AWS"), nil)
+	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort), new("APIs of AWS"), nil)
 	return group
 }
 

@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/constructs/value"
 )
 
 // hook is a function and the stage of a deployment at which ECS calls it.
@@ -30,7 +32,7 @@ func callFrom(scope constructs.Construct, service awsecs.FargateService, hooks [
 	})
 	role := awsiam.NewRole(scope, new("HookRole"), &awsiam.RoleProps{
 		Description:     new("Calls the functions that take part in deployments of the wallet service"),
-		AssumedBy:       awsiam.NewServicePrincipal(new("ecs.amazonaws.com"), nil),
+		AssumedBy:       value.Service("ecs.amazonaws.com"),
 		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
 	})
 	var list []any

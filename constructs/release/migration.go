@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -15,6 +14,7 @@ import (
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/logging"
 	"wallet-infra/constructs/service"
+	"wallet-infra/constructs/value"
 )
 
 // Migration is the task that changes the schema, as whoever runs it by hand needs
@@ -54,7 +54,7 @@ func newMigration(scope constructs.Construct, props Props) Migration {
 		Environment:            environment(props),
 		// The program has the server end a statement that is given up, and says what came
 		// of it (cmd/migrate). Fargate allows no more.
-		StopTimeout: awscdk.Duration_Seconds(jsii.Number(migrationStop.Seconds())),
+		StopTimeout: value.Duration(migrationStop),
 		// Every line, or none: what a migration did to the ledger is not lost because
 		// CloudWatch Logs is slow.
 		Logging: awsecs.LogDrivers_AwsLogs(&awsecs.AwsLogDriverProps{
@@ -72,7 +72,7 @@ func newMigration(scope constructs.Construct, props Props) Migration {
 	acknowledgeTask(task)
 	return Migration{
 		Task:          task,
-		Subnets:       subnets(props),
+		Subnets:       props.Network.PrivateSubnets,
 		SecurityGroup: group,
 	}
 }
@@ -107,9 +107,9 @@ func newTaskGroup(scope constructs.Construct, props Props) awsec2.SecurityGroup 
 		Description:      new("The task that migrates the schema"),
 		AllowAllOutbound: new(false),
 	})
-	group.Connections().AllowTo(props.Database.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.MySQLPort)),
+	group.Connections().AllowTo(props.Database.SecurityGroup, value.TCP(config.MySQLPort),
 		new("Migrations change the schema, as its owner"))
-	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
+	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort),
 		new("AWS endpoints: image, secret, logs"), nil)
 	return group
 }
@@ -121,13 +121,4 @@ func acknowledgeTask(task awsecs.FargateTaskDefinition) {
 		"The policy belongs to this one role and goes with it: nobody can attach it to another")
 	acknowledge.Finding(task, "AwsSolutions-ECS2",
 		"The plain variables are the database's address and name; its user and password are read from Secrets Manager by key, which a test holds")
-}
-
-// subnets are the IDs of the private tier's.
-func subnets(props Props) []string {
-	var all []string
-	for _, id := range *props.Network.Vpc.SelectSubnets(props.Network.Private()).SubnetIds {
-		all = append(all, *id)
-	}
-	return all
 }

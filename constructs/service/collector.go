@@ -3,14 +3,15 @@ package service
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/value"
 )
 
 // otlpPort is where OpenTelemetry's gRPC protocol is spoken, inside the task.
@@ -34,7 +35,7 @@ func addCollector(scope constructs.Construct, task awsecs.FargateTaskDefinition,
 		MemoryLimitMiB:         jsii.Number(env.Service.CollectorMemoryMiB),
 		Essential:              new(false),
 		EnableRestartPolicy:    new(true),
-		RestartAttemptPeriod:   awscdk.Duration_Seconds(jsii.Number(60)),
+		RestartAttemptPeriod:   value.Duration(60 * time.Second),
 		User:                   new(collectorUser),
 		ReadonlyRootFilesystem: new(true),
 		LinuxParameters:        unprivileged(scope, "CollectorLimits"),
@@ -42,10 +43,10 @@ func addCollector(scope constructs.Construct, task awsecs.FargateTaskDefinition,
 		HealthCheck: &awsecs.HealthCheck{
 			// The image has no shell; this program comes with it for the purpose.
 			Command:     jsii.Strings("CMD", "/healthcheck"),
-			Interval:    awscdk.Duration_Seconds(jsii.Number(30)),
-			Timeout:     awscdk.Duration_Seconds(jsii.Number(5)),
+			Interval:    value.Duration(30 * time.Second),
+			Timeout:     value.Duration(5 * time.Second),
 			Retries:     jsii.Number(3),
-			StartPeriod: awscdk.Duration_Seconds(jsii.Number(15)),
+			StartPeriod: value.Duration(15 * time.Second),
 		},
 		Logging: logTo(scope, "CollectorLogs", "collector", props),
 	})

@@ -11,6 +11,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/value"
 )
 
 // deliver lets ECS start a new release in the target group that is free, move the
@@ -96,7 +97,7 @@ func newTrafficRole(scope constructs.Construct, entrance edge.Edge) awsiam.Role 
 		"Resource::*")
 	return awsiam.NewRole(scope, new("TrafficRole"), &awsiam.RoleProps{
 		Description:     new("Moves requests between the two releases of the wallet service"),
-		AssumedBy:       awsiam.NewServicePrincipal(new("ecs.amazonaws.com"), nil),
+		AssumedBy:       value.Service("ecs.amazonaws.com"),
 		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
 	})
 }

@@ -3,9 +3,9 @@ package service
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/value"
 )
 
 // newSecurityGroup lets the tasks call AWS. The address cannot be narrowed: the
@@ -16,7 +16,7 @@ func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGr
 		Description:      new("The tasks of the wallet service"),
 		AllowAllOutbound: new(false),
 	})
-	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(config.HTTPSPort)),
+	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort),
 		new("AWS endpoints: images, secrets, logs, traces"), nil)
 	return group
 }
@@ -25,10 +25,10 @@ func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGr
 // are in the service's stack: the database does not know its clients.
 func connect(tasks awsec2.SecurityGroup, props Props) {
 	connections := tasks.Connections()
-	connections.AllowTo(props.Database.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.MySQLPort)),
+	connections.AllowTo(props.Database.SecurityGroup, value.TCP(config.MySQLPort),
 		new("Wallet service to Aurora, TLS"))
-	connections.AllowTo(props.Cache.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.CachePort)),
+	connections.AllowTo(props.Cache.SecurityGroup, value.TCP(config.CachePort),
 		new("Wallet service to its cache, TLS"))
-	connections.AllowTo(props.Kafka.SecurityGroup, awsec2.Port_Tcp(jsii.Number(config.KafkaSCRAMPort)),
+	connections.AllowTo(props.Kafka.SecurityGroup, value.TCP(config.KafkaSCRAMPort),
 		new("Wallet service publishes events to Kafka, SASL/SCRAM over TLS"))
 }

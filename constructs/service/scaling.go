@@ -3,12 +3,12 @@ package service
 import (
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapplicationautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/constructs/alarms"
+	"wallet-infra/constructs/value"
 )
 
 // Scale lets the number of tasks follow CPU, memory and the requests; whichever
@@ -32,8 +32,8 @@ func (s Service) Scale() {
 	// not become less when another task takes its requests.
 	count.ScaleOnMemoryUtilization(new("Memory"), &awsecs.MemoryUtilizationScalingProps{
 		TargetUtilizationPercent: jsii.Number(service.MemoryTargetPercent),
-		ScaleOutCooldown:         awscdk.Duration_Seconds(jsii.Number(service.ScaleOutCooldown.Seconds())),
-		ScaleInCooldown:          awscdk.Duration_Seconds(jsii.Number(service.ScaleInCooldown.Seconds())),
+		ScaleOutCooldown:         value.Duration(service.ScaleOutCooldown),
+		ScaleInCooldown:          value.Duration(service.ScaleInCooldown),
 	})
 	s.hold(count, target{
 		id: "Requests", policy: "requests", label: "Requests a minute for each task that is wanted", value: service.RequestsPerTaskPerMinute,

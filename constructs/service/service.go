@@ -4,7 +4,8 @@
 package service
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"time"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
@@ -18,6 +19,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/value"
 )
 
 // platformVersion is pinned, so that a release of Fargate never arrives in the
@@ -128,7 +130,7 @@ func newDiscovery(scope constructs.Construct, props Props) awsservicediscovery.I
 		Name:          new(config.Platform),
 		DnsRecordType: awsservicediscovery.DnsRecordType_A,
 		// As often as the tasks change when the service scales.
-		DnsTtl: awscdk.Duration_Seconds(jsii.Number(10)),
+		DnsTtl: value.Duration(10 * time.Second),
 		// ECS says which tasks are there.
 		CustomHealthCheck: &awsservicediscovery.HealthCheckCustomConfig{FailureThreshold: jsii.Number(1)},
 	})
@@ -156,7 +158,7 @@ func newFargate(scope constructs.Construct, in Service, task awsecs.TaskDefiniti
 		// API reference for rolling ones alone, and it needs a deployment that
 		// completed before. The command that deploys counts failed tasks itself.
 		CircuitBreaker:              &awsecs.DeploymentCircuitBreaker{Enable: new(true), Rollback: new(true)},
-		HealthCheckGracePeriod:      awscdk.Duration_Seconds(jsii.Number(env.Service.StartupGrace.Seconds())),
+		HealthCheckGracePeriod:      value.Duration(env.Service.StartupGrace),
 		AvailabilityZoneRebalancing: awsecs.AvailabilityZoneRebalancing_ENABLED,
 		EnableExecuteCommand:        new(env.Service.Exec),
 		EnableECSManagedTags:        new(true),

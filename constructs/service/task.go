@@ -11,6 +11,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/logging"
+	"wallet-infra/constructs/value"
 )
 
 // scratchPath is the only place where the application may write: the JVM, Vert.x
@@ -54,7 +55,7 @@ func newTask(scope constructs.Construct, props Props) awsecs.ContainerDefinition
 		}},
 		PortMappings: &[]*awsecs.PortMapping{{ContainerPort: jsii.Number(config.AppPort), Name: new("http")}},
 		Environment:  environment(props),
-		StopTimeout:  awscdk.Duration_Seconds(jsii.Number(env.Service.StopTimeout.Seconds())),
+		StopTimeout:  value.Duration(env.Service.StopTimeout),
 		Logging:      logTo(own, "AppLogs", "app", props),
 		// No health check in the container: the load balancer asks for readiness,
 		// ECS replaces what it finds unhealthy, and a second opinion from inside

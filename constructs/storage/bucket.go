@@ -10,6 +10,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // What the buckets of both regions are for, as config/names.go names them.
@@ -44,7 +45,7 @@ type spec struct {
 func (s site) bucket(id string, spec spec) awss3.Bucket {
 	props := awss3.BucketProps{
 		BucketName:        new(s.names.Bucket(spec.purpose, s.region)),
-		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		BlockPublicAccess: value.Once("block public access", awss3.BlockPublicAccess_BLOCK_ALL),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		EnforceSSL:        new(true),
 		MinimumTLSVersion: jsii.Number(1.2),
@@ -71,7 +72,7 @@ func (s site) logs(id string) awss3.Bucket {
 		purpose: purposeLogs,
 		lifecycle: append(s.housekeeping(), &awss3.LifecycleRule{
 			Id:         new("Expire"),
-			Expiration: days(s.storage.LogRetentionDays),
+			Expiration: value.Days(s.storage.LogRetentionDays),
 		}),
 	})
 	acknowledge.Finding(bucket, "PCI.DSS.321-S3DefaultEncryptionKMS",
@@ -85,12 +86,12 @@ func (s site) logs(id string) awss3.Bucket {
 func (s site) backups(id string, key awskms.IKey, accessLogs awss3.IBucket) awss3.Bucket {
 	expire := &awss3.LifecycleRule{
 		Id:         new("Expire"),
-		Expiration: days(s.storage.BackupRetentionDays),
+		Expiration: value.Days(s.storage.BackupRetentionDays),
 	}
 	if s.storage.BackupColdAfterDays > 0 {
 		expire.Transitions = &[]*awss3.Transition{{
 			StorageClass:    awss3.StorageClass_GLACIER_INSTANT_RETRIEVAL(),
-			TransitionAfter: days(s.storage.BackupColdAfterDays),
+			TransitionAfter: value.Days(s.storage.BackupColdAfterDays),
 		}}
 	}
 	bucket := s.bucket(id, spec{
@@ -123,8 +124,8 @@ func (s site) static(id string, accessLogs awss3.IBucket) awss3.Bucket {
 func (s site) housekeeping() []*awss3.LifecycleRule {
 	return []*awss3.LifecycleRule{{
 		Id:                                  new("Housekeeping"),
-		NoncurrentVersionExpiration:         days(s.storage.NoncurrentDays),
-		AbortIncompleteMultipartUploadAfter: days(s.storage.IncompleteUploadDays),
+		NoncurrentVersionExpiration:         value.Days(s.storage.NoncurrentDays),
+		AbortIncompleteMultipartUploadAfter: value.Days(s.storage.IncompleteUploadDays),
 	}}
 }
 
@@ -144,5 +145,3 @@ func denyErasure(bucket awss3.Bucket) {
 func addToPolicy(bucket awss3.Bucket, statements ...policy.Statement) {
 	bucket.Policy().Document().AddStatements(*policy.List(statements...)...)
 }
-
-func days(n int) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }

@@ -11,6 +11,7 @@ import (
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // ReplicationTime is how long an object of the backups may wait for its copy.
@@ -84,7 +85,7 @@ func (s site) replicationRole(from awss3.Bucket, purpose string, stream stream) 
 	acknowledge.Finding(permissions, "AwsSolutions-IAM5", "Replication carries every object of the one bucket to its one replica",
 		"Resource::"+original+"/*", "Resource::"+config.ARN("s3", "", "", s.names.Bucket(purpose, stream.region))+"/*")
 	return awsiam.NewRole(own, new("Role"), &awsiam.RoleProps{
-		AssumedBy:       awsiam.NewServicePrincipal(new("s3.amazonaws.com"), nil),
+		AssumedBy:       value.Service("s3.amazonaws.com"),
 		Description:     new("Replicates the bucket to the second region"),
 		ManagedPolicies: &[]awsiam.IManagedPolicy{permissions},
 	})
