@@ -23,10 +23,10 @@ func walletRollback() Rollback {
 		ErrorPercent: 1,
 		// Five failures in a minute are no accident; fewer, of a handful of requests,
 		// are a large share and say nothing.
-		LeastErrors: 5,
+		MinErrors: 5,
 		// A P95 of fewer is the slowest one or two of them, in a JVM that still compiles.
-		LeastRequests: 50,
-		Latency:       500 * time.Millisecond,
+		MinRequests: 50,
+		Latency:     500 * time.Millisecond,
 	}
 }
 

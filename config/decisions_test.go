@@ -199,7 +199,7 @@ var decisions = map[string][]decision{
 		}, "BLUE_GREEN 0 0s 5m0s", "CANARY 10 10m0s 15m0s", "production shows a release to a tenth of its customers first; the old one waits long enough for the alarms"},
 		{"what takes a release back: percent of errors, how many, P95, of how many", func(e Environment) []any {
 			r := e.Delivery.Rollback
-			return []any{r.ErrorPercent, r.LeastErrors, r.Latency, r.LeastRequests}
+			return []any{r.ErrorPercent, r.MinErrors, r.Latency, r.MinRequests}
 		}, "1 5 500ms 50", "1 5 500ms 50", "lower takes good releases back for an accident, higher leaves customers with a bad one"},
 		{"the migration: size, time to start and to end", func(e Environment) []any {
 			m := e.Delivery.Migration

@@ -47,9 +47,9 @@ const (
 type Rollback struct {
 	// ErrorPercent is the share of failed requests.
 	ErrorPercent float64
-	// LeastErrors is the number of failed requests in a minute below which their
-	// share says nothing, and LeastRequests the same for the latency.
-	LeastErrors, LeastRequests int
+	// MinErrors is the number of failed requests in a minute below which their
+	// share says nothing, and MinRequests the same for the latency.
+	MinErrors, MinRequests int
 	// Latency is the P95.
 	Latency time.Duration
 }

@@ -468,10 +468,10 @@ func smallDR() DR {
 
 func fixtureRollback() Rollback {
 	return Rollback{
-		ErrorPercent:  1,
-		LeastErrors:   5,
-		LeastRequests: 50,
-		Latency:       500 * time.Millisecond,
+		ErrorPercent: 1,
+		MinErrors:    5,
+		MinRequests:  50,
+		Latency:      500 * time.Millisecond,
 	}
 }
 func fixtureLimits() Limits {

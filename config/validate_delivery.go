@@ -40,8 +40,8 @@ func validateDelivery(p *problems, e Environment) {
 func validateRollback(p *problems, r Rollback, promises Observability) {
 	p.check(promises.ErrorRatePercent <= r.ErrorPercent && r.ErrorPercent < 100, "Delivery.Rollback.ErrorPercent", r.ErrorPercent,
 		"at least Observability.ErrorRatePercent, %v, and less than 100", promises.ErrorRatePercent)
-	p.positive("Delivery.Rollback.LeastErrors", r.LeastErrors)
-	p.positive("Delivery.Rollback.LeastRequests", r.LeastRequests)
+	p.positive("Delivery.Rollback.MinErrors", r.MinErrors)
+	p.positive("Delivery.Rollback.MinRequests", r.MinRequests)
 	// Above a minute, no release would ever be taken back for being slow.
 	p.milliseconds("Delivery.Rollback.Latency", r.Latency, max(promises.LatencyTarget, time.Millisecond), time.Minute)
 }

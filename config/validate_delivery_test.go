@@ -59,8 +59,8 @@ func TestRollbackThatNeverOrAlwaysComes(t *testing.T) {
 	assertRefused(t, large, map[string]refusal{
 		"under the promise": {func(e *Environment) { rollback(e).ErrorPercent = 0.05 }, `Delivery.Rollback.ErrorPercent: want at least Observability.ErrorRatePercent, 0.1, and less than 100, got 0.05`},
 		"never":             {func(e *Environment) { rollback(e).ErrorPercent = 100 }, `Delivery.Rollback.ErrorPercent: want at least Observability.ErrorRatePercent, 0.1, and less than 100, got 100`},
-		"without an error":  {func(e *Environment) { rollback(e).LeastErrors = 0 }, `Delivery.Rollback.LeastErrors: want at least 1, got 0`},
-		"without a request": {func(e *Environment) { rollback(e).LeastRequests = 0 }, `Delivery.Rollback.LeastRequests: want at least 1, got 0`},
+		"without an error":  {func(e *Environment) { rollback(e).MinErrors = 0 }, `Delivery.Rollback.MinErrors: want at least 1, got 0`},
+		"without a request": {func(e *Environment) { rollback(e).MinRequests = 0 }, `Delivery.Rollback.MinRequests: want at least 1, got 0`},
 		"at once":           {func(e *Environment) { rollback(e).Latency = 90 * time.Millisecond }, `Delivery.Rollback.Latency: want whole milliseconds, 100ms to 1m0s, got 90ms`},
 		"never too slow":    {func(e *Environment) { rollback(e).Latency = 2 * time.Minute }, `Delivery.Rollback.Latency: want whole milliseconds, 100ms to 1m0s, got 2m0s`},
 	})

@@ -38,7 +38,7 @@ func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr
 		rows = append(rows, replicator.Alarms(env.DR)...)
 		standby.EventDelay = replicator.Metrics().Latency
 	}
-	rows = slices.Concat(rows, alarms.Prefixed("standby-", asTheyAre(here.alarms(env), active)))
+	rows = slices.Concat(rows, alarms.Prefixed("standby-", downgraded(here.alarms(env), active)))
 	alarms.New(stack, names, dr.Topics, rows)
 	alarms.NewEvents(stack, dr.Topics, here.events(env))
 	dashboards.NewStandby(stack, here.dashboards(env, rows), standby)

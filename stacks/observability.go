@@ -31,7 +31,7 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 	if env.DR.Mode.Copies() {
 		rows = slices.Concat(rows, backup.CopyAlarms(), storage.ReplicationAlarms())
 	}
-	rows = asTheyAre(rows, active)
+	rows = downgraded(rows, active)
 	if env.DR.Mode == config.DRStandby {
 		rows = append(rows, aurora.LagAlarm(env.AlarmLag(env.Primary), names.DatabaseClusterName(env.Primary), env.DR, active))
 	}

@@ -54,8 +54,8 @@ func (w watched) alarms(env config.Environment) []alarms.Row {
 	)
 }
 
-// asTheyAre are the rows as they are in a region: one that waits wakes nobody.
-func asTheyAre(rows []alarms.Row, active bool) []alarms.Row {
+// downgraded are the rows of a region: one that is not active wakes nobody.
+func downgraded(rows []alarms.Row, active bool) []alarms.Row {
 	if active {
 		return rows
 	}

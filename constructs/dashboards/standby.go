@@ -26,7 +26,7 @@ func (s Standby) panels(names config.Names) []panel {
 	panels := []panel{
 		{text: "# " + names.Prefix() + ": second region\n" +
 			"Whether a failover could be run now, and what it would lose. What to do is in docs/RUNBOOK.md."},
-		{title: "Entrances as the world sees them, 1 is reached", lines: reached},
+		{title: "Load balancers as the world sees them, 1 is reached", lines: reached},
 		{title: "Work that a failover would lose, milliseconds", lines: []line{{"lag", s.Lag}}, limits: []limit{
 			{"alarm", float64(s.DR.ReplicationLag.Milliseconds())},
 			{"promise", float64(s.DR.Recovery.PointObjective.Milliseconds())},

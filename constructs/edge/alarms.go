@@ -74,15 +74,15 @@ func (e Edge) DeploymentAlarms(limits config.Rollback) []alarms.Row {
 		}
 	}
 	metrics := e.Metrics()
-	rows := []alarms.Row{bad("deployment-errors", "Requests fail, whoever answers them", limits.ErrorPercent, metrics.errors(limits.LeastErrors))}
+	rows := []alarms.Row{bad("deployment-errors", "Requests fail, whoever answers them", limits.ErrorPercent, metrics.errors(limits.MinErrors))}
 	for _, release := range []struct {
 		colour string
 		group  Group
 	}{{"blue", metrics.Blue}, {"green", metrics.Green}} {
 		in := "The release in the " + release.colour + " target group "
 		rows = append(rows,
-			bad("deployment-errors-"+release.colour, in+"fails", limits.ErrorPercent, release.group.errors(limits.LeastErrors)),
-			bad("deployment-latency-"+release.colour, in+"is slow", limits.Latency.Seconds(), release.group.slowness(limits.LeastRequests)))
+			bad("deployment-errors-"+release.colour, in+"fails", limits.ErrorPercent, release.group.errors(limits.MinErrors)),
+			bad("deployment-latency-"+release.colour, in+"is slow", limits.Latency.Seconds(), release.group.slowness(limits.MinRequests)))
 	}
 	return rows
 }

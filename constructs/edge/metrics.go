@@ -103,8 +103,8 @@ func (m Metrics) failed(expression string) alarms.Metric {
 }
 
 // errors is the error rate, and 0 below a number of failures.
-func (m Metrics) errors(least int) alarms.Metric {
-	return m.failed(fmt.Sprintf("IF(%s >= %d, %s, 0)", failedRequests, least, errorRate))
+func (m Metrics) errors(minErrors int) alarms.Metric {
+	return m.failed(fmt.Sprintf("IF(%s >= %d, %s, 0)", failedRequests, minErrors, errorRate))
 }
 
 // both is the sum over the two groups: the service as a whole, whichever has its
@@ -119,18 +119,18 @@ func both(blue, green alarms.Metric) alarms.Metric {
 // errors is the percentage of the group's requests that failed, by the application's
 // answer or because no task took the connection, and 0 below a number of failures.
 // The one in the divisor keeps a minute without requests from being no number.
-func (g Group) errors(least int) alarms.Metric {
+func (g Group) errors(minErrors int) alarms.Metric {
 	const failed = "(FILL(failed, 0) + FILL(lost, 0) + 0 * FILL(requests, lost))"
 	return alarms.Metric{
-		Expression: fmt.Sprintf("IF(%s >= %d, 100 * %s / (FILL(requests, 0) + FILL(lost, 0) + 1), 0)", failed, least, failed),
+		Expression: fmt.Sprintf("IF(%s >= %d, 100 * %s / (FILL(requests, 0) + FILL(lost, 0) + 1), 0)", failed, minErrors, failed),
 		Inputs:     map[string]alarms.Metric{"failed": g.serverErrors, "lost": g.connectionErrors, "requests": g.Requests},
 	}
 }
 
 // slowness is the group's P95 in seconds, and 0 below a number of requests.
-func (g Group) slowness(least int) alarms.Metric {
+func (g Group) slowness(minRequests int) alarms.Metric {
 	return alarms.Metric{
-		Expression: fmt.Sprintf("IF(requests >= %d, latency, 0)", least),
+		Expression: fmt.Sprintf("IF(requests >= %d, latency, 0)", minRequests),
 		Inputs:     map[string]alarms.Metric{"latency": g.latency, "requests": g.Requests},
 	}
 }

@@ -22,13 +22,13 @@ func (r Recovery) Alarms(dr config.DR, regions ...config.Region) []alarms.Row {
 	for _, region := range regions {
 		row := alarms.Row{
 			ID: config.AlarmEntrance(region), Runbook: "entrance", Severity: alarms.Warning,
-			Why:     "The world does not reach the region that waits: there is nowhere to fail over to.",
+			Why:     "The world does not reach the waiting region: there is nowhere to fail over to.",
 			Metric:  r.Reached(region),
 			Compare: alarms.Below, Threshold: 1, Periods: probe.Minutes + 1, Datapoints: probe.Minutes, Missing: alarms.Breaching,
 		}
 		if region.Name == dr.ServingRegion {
 			row.Severity = alarms.Critical
-			row.Why = "The world does not reach the region that serves: decide about a failover now."
+			row.Why = "The world does not reach the active region: decide about a failover now."
 		}
 		rows = append(rows, row)
 	}
