@@ -25,5 +25,12 @@ func NewIdentity(app awscdk.App, environments []config.Environment) {
 			"CostCentre": new(first.Tags.CostCentre),
 		},
 	})
-	identity.New(stack, identity.Props{Environments: environments})
+	props := identity.Props{Account: first.Site.Account, SharedProvider: first.Site.GitHub.SharedProvider}
+	for _, env := range environments {
+		props.Environments = append(props.Environments, identity.Environment{
+			Names: env.Names(), Regions: []config.Region{env.Primary, env.Secondary},
+			GitHub: env.Site.GitHub, DeploySession: env.Pipeline.DeploySession,
+		})
+	}
+	identity.New(stack, props)
 }

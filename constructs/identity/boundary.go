@@ -3,10 +3,10 @@ package identity
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/policy"
 )
 
 // newBoundary makes the policy that `cdk bootstrap --custom-permissions-boundary`
@@ -23,9 +23,8 @@ import (
 //
 // Sources: IAM User Guide, "Permissions boundaries for IAM entities" (delegating
 // with them) and "AWS global condition context keys" (aws:FederatedProvider).
-func newBoundary(scope constructs.Construct, environments []config.Environment) {
-	account := environments[0].Site.Account
-	iam := func(resource string) string { return config.ARN("iam", "", account, resource) }
+func newBoundary(scope constructs.Construct, props Props) {
+	iam := func(resource string) string { return config.ARN("iam", "", props.Account, resource) }
 	own := iam("policy/" + config.DeploymentBoundary())
 	trust := []string{
 		iam("oidc-provider/" + config.GitHubIssuer),
@@ -33,33 +32,31 @@ func newBoundary(scope constructs.Construct, environments []config.Environment) 
 		iam("role/cdk-" + config.BootstrapQualifier + "-*"),
 	}
 	var roles []string
-	for _, env := range environments {
-		trust = append(trust, env.Names().PipelineRoleARN("*"))
-		roles = append(roles, iam("role/"+env.Names().StackName("*")))
+	for _, env := range props.Environments {
+		trust = append(trust, env.Names.PipelineRoleARN("*"))
+		roles = append(roles, iam("role/"+env.Names.StackName("*")))
 	}
 	boundary := awsiam.NewManagedPolicy(scope, new("Boundary"), &awsiam.ManagedPolicyProps{
 		ManagedPolicyName: new(config.DeploymentBoundary()),
 		Description:       new("What no deployment may change: whom the account trusts"),
-		Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("WhatTheRoleAllows"), Actions: jsii.Strings("*"), Resources: jsii.Strings("*"),
-			}),
+		Document: policy.Document(
+			policy.Allow("WhatTheRoleAllows", []string{"*"}, "*"),
 			deny("TheTrustInThePipeline", trust, nil, "iam:*"),
 			// A missing boundary is not this one, either.
 			deny("RolesOutsideTheBoundary", []string{"*"}, map[string]any{"StringNotEquals": map[string]any{"iam:PermissionsBoundary": own}},
 				"iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary",
 				"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("RolesOfOthers"), Effect: awsiam.Effect_DENY, NotResources: jsii.Strings(roles...),
-				Actions: jsii.Strings("iam:DeleteRole", "iam:PassRole", "iam:UpdateRole", "iam:UpdateRoleDescription"),
-			}),
+			policy.Statement{
+				Sid: "RolesOfOthers", Deny: true, NotResources: roles,
+				Actions: []string{"iam:DeleteRole", "iam:PassRole", "iam:UpdateRole", "iam:UpdateRoleDescription"},
+			},
 			deny("OtherWaysIn", []string{"*"}, nil,
 				"iam:*AccessKey*", "iam:*AccountPasswordPolicy", "iam:*Group*", "iam:*LoginProfile*", "iam:*MFADevice*",
 				"iam:*OpenIDConnectProvider*", "iam:*SAMLProvider*", "iam:*SSHPublicKey*", "iam:*ServiceSpecificCredential*",
 				"iam:*SigningCertificate*", "iam:*User*", "iam:DeleteRolePermissionsBoundary", "organizations:LeaveOrganization",
 				"ram:*", "rolesanywhere:*", "sso:*AccountAssignment*", "sso:*PermissionSet*", "sts:AssumeRole", "sts:AssumeRoot"),
 			deny("SessionsOfStrangers", []string{"*"}, map[string]any{"Null": map[string]any{"aws:FederatedProvider": "false"}}, "*"),
-		},
+		),
 	})
 	const reason = "A boundary grants nothing: it allows what the role's own policies allow, less what it denies"
 	acknowledge.Finding(boundary, "AwsSolutions-IAM5", reason, "Action::*", "Resource::*")
@@ -68,12 +65,6 @@ func newBoundary(scope constructs.Construct, environments []config.Environment) 
 }
 
 // deny refuses actions on resources, under conditions or without.
-func deny(sid string, resources []string, conditions map[string]any, actions ...string) awsiam.PolicyStatement {
-	props := awsiam.PolicyStatementProps{
-		Sid: new(sid), Effect: awsiam.Effect_DENY, Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
-	}
-	if conditions != nil {
-		props.Conditions = &conditions
-	}
-	return awsiam.NewPolicyStatement(&props)
+func deny(sid string, resources []string, conditions map[string]any, actions ...string) policy.Statement {
+	return policy.Statement{Sid: sid, Deny: true, Actions: actions, Resources: resources, Conditions: conditions}
 }

@@ -10,6 +10,8 @@
 package identity
 
 import (
+	"time"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -22,8 +24,20 @@ const audience = "sts.amazonaws.com"
 
 // Props are the inputs of an account's identity.
 type Props struct {
+	Account string
+	// SharedProvider says that the account has GitHub as an identity provider already.
+	SharedProvider bool
 	// Environments are all that the account holds, at least one.
-	Environments []config.Environment
+	Environments []Environment
+}
+
+// Environment is what a pipeline acts on, and who may.
+type Environment struct {
+	Names   config.Names
+	Regions []config.Region // those with stacks, the primary first
+	GitHub  config.GitHub
+	// DeploySession is how long a deployment may act on one sign-in.
+	DeploySession time.Duration
 }
 
 // New makes the identity provider, unless the account shares somebody else's, the
@@ -31,7 +45,7 @@ type Props struct {
 func New(scope constructs.Construct, props Props) {
 	own := constructs.NewConstruct(scope, new("Identity"))
 	var provider awsiam.CfnOIDCProvider
-	if !props.Environments[0].Site.GitHub.SharedProvider {
+	if !props.SharedProvider {
 		// Without thumbprints, IAM checks GitHub's certificate against its own list
 		// of authorities, which survives a change of GitHub's certificate.
 		provider = awsiam.NewCfnOIDCProvider(own, new("GitHub"), &awsiam.CfnOIDCProviderProps{
@@ -39,9 +53,9 @@ func New(scope constructs.Construct, props Props) {
 			ClientIdList: jsii.Strings(audience),
 		})
 	}
-	newBoundary(own, props.Environments)
+	newBoundary(own, props)
 	for _, env := range props.Environments {
-		roles := constructs.NewConstruct(own, new(env.Name))
+		roles := constructs.NewConstruct(own, new(env.Names.Environment()))
 		for _, t := range tasks(env) {
 			role := newRole(roles, env, t)
 			if provider != nil {

@@ -3,13 +3,13 @@ package identity
 import (
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/policy"
+	"wallet-infra/constructs/value"
 )
 
 // task is something that a workflow does in an environment: who may, and what.
@@ -33,8 +33,8 @@ type grant struct {
 // tasks are the pipeline's, by rising power. Each role is for one of them: a pull
 // request's code, which nobody has read yet, must not hold what a deployment
 // needs.
-func tasks(env config.Environment) []task {
-	github := env.Site.GitHub
+func tasks(env Environment) []task {
+	github := env.GitHub
 	main := "ref:refs/heads/" + github.Branch
 	return []task{
 		{
@@ -53,13 +53,13 @@ func tasks(env config.Environment) []task {
 			id: "Service", name: config.PipelineService, session: config.PipelineSession,
 			about:   "Pushes images of the wallet service",
 			subject: github.Service.Subject(main),
-			grants:  push(env, env.Names().ServiceRepository()),
+			grants:  push(env, env.Names.ServiceRepository()),
 		},
 		{
 			id: "Migrations", name: config.PipelineMigrations, session: config.PipelineSession,
 			about:   "Pushes images that change the schema",
 			subject: github.Platform.Subject(main),
-			grants:  push(env, env.Names().MigrationsRepository()),
+			grants:  push(env, env.Names.MigrationsRepository()),
 		},
 		{
 			id: "Prepare", name: config.PipelinePrepare, session: config.PipelineSession,
@@ -68,11 +68,11 @@ func tasks(env config.Environment) []task {
 			grants:  prepare(env),
 		},
 		{
-			id: "Deploy", name: config.PipelineDeploy, session: env.Pipeline.DeploySession,
+			id: "Deploy", name: config.PipelineDeploy, session: env.DeploySession,
 			about: "Deploys, through the roles of the CDK bootstrap, after what the GitHub environment asks for",
 			// A job in an environment has no branch in its subject. GitHub can be told
 			// which branches may use an environment; this does not rely on it.
-			subject: github.Platform.Subject("environment:" + env.Name),
+			subject: github.Platform.Subject("environment:" + env.Names.Environment()),
 			branch:  "refs/heads/" + github.Branch,
 			grants:  []grant{take(env, config.BootstrapDeploy, config.BootstrapPublish, config.BootstrapLookup), stopRelease(env)},
 		},
@@ -80,7 +80,7 @@ func tasks(env config.Environment) []task {
 }
 
 // newRole makes the role of a task.
-func newRole(scope constructs.Construct, env config.Environment, t task) awsiam.Role {
+func newRole(scope constructs.Construct, env Environment, t task) awsiam.Role {
 	asked := map[string]any{
 		config.GitHubIssuer + ":aud": audience,
 		config.GitHubIssuer + ":sub": t.subject,
@@ -88,17 +88,17 @@ func newRole(scope constructs.Construct, env config.Environment, t task) awsiam.
 	if t.branch != "" {
 		asked[config.GitHubIssuer+":ref"] = t.branch
 	}
-	var statements []awsiam.PolicyStatement
+	var statements []policy.Statement
 	for _, g := range t.grants {
 		statements = append(statements, g.statement())
 	}
 	role := awsiam.NewRole(scope, new(t.id), &awsiam.RoleProps{
-		RoleName:           new(env.Names().PipelineRole(t.name)),
+		RoleName:           new(env.Names.PipelineRole(t.name)),
 		Description:        new(t.about),
-		AssumedBy:          awsiam.NewWebIdentityPrincipal(new(env.Names().GitHubProviderARN()), &map[string]any{"StringEquals": asked}),
-		MaxSessionDuration: awscdk.Duration_Hours(jsii.Number(t.session.Hours())),
+		AssumedBy:          awsiam.NewWebIdentityPrincipal(new(env.Names.GitHubProviderARN()), &map[string]any{"StringEquals": asked}),
+		MaxSessionDuration: value.Duration(t.session),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
-			t.id: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
+			t.id: policy.Document(statements...),
 		},
 	})
 	acknowledge.Finding(role, "PCI.DSS.321-IAMNoInlinePolicy", "The policy belongs to this one role and goes with it: nobody can attach it to another")
@@ -111,50 +111,47 @@ func newRole(scope constructs.Construct, env config.Environment, t task) awsiam.
 }
 
 // statement renders the grant.
-func (g grant) statement() awsiam.PolicyStatement {
-	props := awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings(g.actions...),
-		Resources: jsii.Strings(g.resources...),
-	}
+func (g grant) statement() policy.Statement {
+	statement := policy.Allow("", g.resources, g.actions...)
 	if g.service != "" {
-		props.Conditions = &map[string]any{"StringEquals": map[string]any{"iam:PassedToService": g.service}}
+		statement.Conditions = map[string]any{"StringEquals": map[string]any{"iam:PassedToService": g.service}}
 	}
-	return awsiam.NewPolicyStatement(&props)
+	return statement
 }
 
 // take allows to take roles of the CDK bootstrap in both regions.
-func take(env config.Environment, roles ...string) grant {
+func take(env Environment, roles ...string) grant {
 	g := grant{actions: []string{"sts:AssumeRole"}}
-	for _, region := range []config.Region{env.Primary, env.Secondary} {
+	for _, region := range env.Regions {
 		for _, role := range roles {
-			g.resources = append(g.resources, env.Names().BootstrapRole(role, region))
+			g.resources = append(g.resources, env.Names.BootstrapRole(role, region))
 		}
 	}
 	return g
 }
 
 // inStacks allows actions on the environment's stacks, in both regions.
-func inStacks(env config.Environment, actions ...string) grant {
+func inStacks(env Environment, actions ...string) grant {
 	g := grant{
 		actions: actions,
 		why:     "CloudFormation draws the last part of a stack's ID, and an environment's stacks are the ones whose names begin like it",
 	}
-	for _, region := range []config.Region{env.Primary, env.Secondary} {
-		g.resources = append(g.resources, env.Names().StackID(region))
-		g.wildcards = append(g.wildcards, "Resource::"+env.Names().StackID(region))
+	for _, region := range env.Regions {
+		g.resources = append(g.resources, env.Names.StackID(region))
+		g.wildcards = append(g.wildcards, "Resource::"+env.Names.StackID(region))
 	}
 	return g
 }
 
 // stopRelease allows to stop a deployment of the service: the deploying command does,
 // when it is hopeless.
-func stopRelease(env config.Environment) grant {
+func stopRelease(env Environment) grant {
 	g := grant{
 		actions: []string{"ecs:StopServiceDeployment"},
 		why:     "ECS draws the last part of a deployment's ID; cluster and service are the environment's own",
 	}
-	for _, region := range []config.Region{env.Primary, env.Secondary} {
-		deployments := config.ARN("ecs", region.Name, env.Site.Account, "service-deployment/"+env.Names().ECSClusterName()+"/"+env.Names().ServiceName()+"/*")
+	for _, region := range env.Regions {
+		deployments := env.Names.ARN("ecs", region, "service-deployment/"+env.Names.ECSClusterName()+"/"+env.Names.ServiceName()+"/*")
 		g.resources = append(g.resources, deployments)
 		g.wildcards = append(g.wildcards, "Resource::"+deployments)
 	}
@@ -164,21 +161,21 @@ func stopRelease(env config.Environment) grant {
 // readTemplates allows to read what is deployed. The bootstrap's lookup role would
 // do, but it reads logs and buckets besides, with customers' data in them, and a
 // pull request's code decides what it reads.
-func readTemplates(env config.Environment) grant {
+func readTemplates(env Environment) grant {
 	return inStacks(env, "cloudformation:DescribeStacks", "cloudformation:GetTemplate")
 }
 
 // prepare allows to make change sets and to show them. The bootstrap's deploy role
 // would do, but it also executes them, and the person's approval would be a
 // courtesy.
-func prepare(env config.Environment) []grant {
+func prepare(env Environment) []grant {
 	execute := grant{actions: []string{"iam:PassRole"}, service: "cloudformation.amazonaws.com"}
 	version := grant{actions: []string{"ssm:GetParameter"}}
 	assets := grant{actions: []string{"s3:GetObject"}, why: "CloudFormation reads the uploaded templates with the caller's rights; their names are hashes"}
-	for _, region := range []config.Region{env.Primary, env.Secondary} {
-		execute.resources = append(execute.resources, env.Names().BootstrapRole(config.BootstrapExecute, region))
-		version.resources = append(version.resources, env.Names().BootstrapVersionARN(region))
-		objects := config.ARN("s3", "", "", env.Names().BootstrapAssets(region)+"/*")
+	for _, region := range env.Regions {
+		execute.resources = append(execute.resources, env.Names.BootstrapRole(config.BootstrapExecute, region))
+		version.resources = append(version.resources, env.Names.BootstrapVersionARN(region))
+		objects := config.ARN("s3", "", "", env.Names.BootstrapAssets(region)+"/*")
 		assets.resources = append(assets.resources, objects)
 		assets.wildcards = append(assets.wildcards, "Resource::"+objects)
 	}
@@ -192,7 +189,7 @@ func prepare(env config.Environment) []grant {
 }
 
 // push allows to push to one repository, and to see whether a tag is taken.
-func push(env config.Environment, repository string) []grant {
+func push(env Environment, repository string) []grant {
 	return []grant{
 		{
 			actions: []string{"ecr:GetAuthorizationToken"}, resources: []string{"*"},
@@ -203,7 +200,7 @@ func push(env config.Environment, repository string) []grant {
 				"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
 				"ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
 			},
-			resources: []string{env.Names().RepositoryARN(repository)},
+			resources: []string{env.Names.RepositoryARN(repository)},
 		},
 	}
 }
