@@ -57,10 +57,9 @@ type Site struct {
 	HostedZone HostedZone
 	// Alerts are the e-mail addresses that alarms reach.
 	Alerts Alerts
-	// ImageTag is the tag of the service's image in ECR. [NoImage] deploys the
-	// platform without the service, for the first deployment, when the repository
-	// that would hold the image does not exist yet. The context key imageTag
-	// overrides it.
+	// ImageTag is the tag of the service's image and of the migrations' in ECR. Both
+	// must be there before Compute is deployed: the stack Registry, which holds the
+	// repositories, comes first. The context key imageTag overrides it.
 	ImageTag string
 	// Grafana says who signs in to the Grafana workspace.
 	Grafana GrafanaIdentity
@@ -68,7 +67,7 @@ type Site struct {
 	GitHub GitHub
 	// KafkaSource is the cluster that the MSK Replicator reads. AWS chooses its
 	// names, and the second region must not ask the first for them: they are written
-	// down here once the cluster exists.
+	// down here once the cluster exists, for every phase after [ReplicationNone].
 	KafkaSource KafkaSource
 	// RecoveryApprovers are the ARNs of the roles, such as those of IAM Identity
 	// Center, that may take on the role by which a failover is approved. Empty lets
@@ -83,8 +82,7 @@ type KafkaSource struct {
 	Subnets []string
 }
 
-// NoImage is the image tag of a first deployment: everything is created but the
-// service, which comes with the deployment that names a tag that exists.
+// NoImage is the image tag of no release.
 const NoImage = "none"
 
 // HostedZone names an existing public Route 53 hosted zone.
@@ -329,9 +327,9 @@ type Replication string
 
 // The phases, in their order.
 const (
-	ReplicationNone     Replication = "none"     // the source is as MSK makes it
-	ReplicationPrepared Replication = "prepared" // the source lets a replicator in: multi-VPC connectivity and a cluster policy
-	ReplicationRunning  Replication = "running"  // the replicator copies; needs [Site.KafkaSource]
+	ReplicationNone     Replication = "none"     // the source is as MSK makes it: the only phase of a new cluster
+	ReplicationPrepared Replication = "prepared" // the source lets a replicator in: multi-VPC connectivity and a cluster policy; needs [Site.KafkaSource]
+	ReplicationRunning  Replication = "running"  // the replicator copies; needs a source on which the phase before is deployed
 )
 
 // Replication is the phase of a deployment: none without a second cluster,

@@ -13,9 +13,7 @@ const (
 	OutputTestListener   = "TestListenerArn"     // where a new version is tried before it takes traffic
 )
 
-// The outputs of Compute alone that describe the migration task. They are absent from a
-// deployment without an image ([NoImage]), as all others but the cluster are: it
-// has no service, no requests, and nothing to migrate with.
+// The outputs of Compute alone that describe the migration task.
 const (
 	OutputMigrationTask          = "MigrationTaskDefinitionArn" // with its revision
 	OutputMigrationSubnets       = "MigrationSubnets"           // subnet IDs, separated by commas

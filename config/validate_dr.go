@@ -86,17 +86,13 @@ func validateRecovery(p *problems, dr DR) {
 func validateReplication(p *problems, e Environment) {
 	phase, source := e.Messaging.Replication, e.Site.KafkaSource
 	oneOf(p, "Messaging.Replication", phase, ReplicationNone, ReplicationPrepared, ReplicationRunning)
-	if phase == ReplicationNone || e.DR.Mode != DRStandby {
+	if phase != ReplicationPrepared && phase != ReplicationRunning || e.DR.Mode != DRStandby {
 		return // without a second cluster, no phase does anything
 	}
 	p.check(e.Messaging.BrokerType != "kafka.t3.small" && e.Messaging.Zones >= 3, "Messaging.Replication", string(phase),
 		"%q with brokers in fewer than 3 zones or on kafka.t3.small, which MSK does not replicate", ReplicationNone)
-	// MSK refuses multi-VPC connectivity at a cluster's creation.
-	p.check(e.Site.ImageTag != NoImage, "Messaging.Replication", string(phase),
-		"%q until the cluster has been deployed, which is after the deployment of the image tag %q", ReplicationNone, NoImage)
-	if phase != ReplicationRunning {
-		return
-	}
+	// MSK refuses multi-VPC connectivity at a cluster's creation, and who fills these in
+	// has a cluster.
 	arn := regexp.MustCompile("^" + regexp.QuoteMeta(ARN("kafka", e.Primary.Name, e.Site.Account, "cluster/"+e.Names().KafkaClusterName()+"/")) + `[0-9a-f-]{36}-[0-9]+$`)
 	p.check(arn.MatchString(source.ARN), "Site.KafkaSource.ARN", source.ARN, "the output KafkaClusterArn of the stack %s", e.Names().StackName("messaging"))
 	p.check(len(source.Subnets) == e.Messaging.Zones, "Site.KafkaSource.Subnets", source.Subnets,

@@ -146,7 +146,10 @@ func validateImageTag(p *problems, tag string) {
 	const field = "Site.ImageTag"
 	switch tag {
 	case "":
-		p.add(field, tag, "the tag of the image to run, in config or as -c %s=…, or %q for a first deployment", contextImageTag, NoImage)
+		p.add(field, tag, "the tag of the image to run, in config or as -c %s=…: deploy the stack Registry first and push one", contextImageTag)
+	case "none":
+		// The word by which a migration learns that no release serves (cmd/migrate).
+		p.add(field, tag, "the tag of a release: for a first deployment, deploy the stack Registry and push one")
 	case "latest":
 		p.add(field, tag, "a tag that names one image for ever (the repository's tags are immutable)")
 	default:

@@ -25,11 +25,10 @@ type Compute struct {
 }
 
 // NewCompute builds the compute stack.
-func NewCompute(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging) Compute {
+func NewCompute(stage awscdk.Stage, env config.Environment, images registry.Registry, network Network, data Data, messaging Messaging) Compute {
 	stack := newStack(stage, env, "Compute", env.Primary,
-		"The image repositories, the wallet service on Fargate with its deployments, its load balancer, web ACL and DNS record")
+		"The wallet service on Fargate with its deployments, its load balancer, web ACL and DNS record")
 	logKey := encryption.NewLogKey(stack, env.Names(), env.Primary, "compute")
-	images := registry.New(stack, env)
 	entrance := edge.New(stack, edge.Props{
 		Names: env.Names(), Region: env.Primary, Edge: env.Edge, HostedZone: env.Site.HostedZone, APIDomain: env.Site.APIDomain,
 		HealthPath: env.HealthPath(env.Primary), Protected: env.Protected,
@@ -115,9 +114,6 @@ func globalCluster(env config.Environment) string {
 // announce tells the delivery commands what they must find of a service.
 func announce(stack awscdk.Stack, entrance edge.Edge, wallet service.Service) {
 	output(stack, config.OutputCluster, wallet.Cluster.ClusterName())
-	if wallet.Fargate == nil {
-		return // nothing has requests
-	}
 	output(stack, config.OutputService, wallet.Fargate.ServiceName())
 	output(stack, config.OutputProductionRule, entrance.Production.ListenerRuleArn())
 	output(stack, config.OutputBlueTargets, entrance.Blue.TargetGroupArn())
@@ -127,9 +123,6 @@ func announce(stack awscdk.Stack, entrance edge.Edge, wallet service.Service) {
 
 // announceMigration tells them what a migration runs with.
 func announceMigration(stack awscdk.Stack, migration release.Migration) {
-	if migration.Task == nil {
-		return // without an image there is nothing to migrate with
-	}
 	output(stack, config.OutputMigrationTask, migration.Task.TaskDefinitionArn())
 	output(stack, config.OutputMigrationSubnets, new(strings.Join(migration.Subnets, ",")))
 	output(stack, config.OutputMigrationSecurityGroup, migration.SecurityGroup.SecurityGroupId())

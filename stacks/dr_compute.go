@@ -8,6 +8,7 @@ import (
 	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/redeploy"
+	"wallet-infra/constructs/registry"
 	"wallet-infra/constructs/release"
 	"wallet-infra/constructs/service"
 )
@@ -23,7 +24,7 @@ type DRCompute struct {
 
 // NewDRCompute builds the second region's service: the first one's, with a few
 // tasks until it is needed and the same bound after.
-func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging DRMessaging) DRCompute {
+func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, images registry.Registry, dr DR, messaging DRMessaging) DRCompute {
 	stack := newStack(stage, env, "DR-Compute", env.Secondary, "The second region's wallet service with its deployments, its load balancer, web ACL and DNS record")
 	logKey := encryption.NewLogKey(stack, env.Names(), env.Secondary, "dr-compute")
 	entrance := edge.New(stack, edge.Props{
@@ -43,8 +44,8 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 		Env:        env,
 		Region:     env.Secondary,
 		Network:    dr.Network,
-		Repository: global.Images.Service,
-		Collector:  global.Images.Collector,
+		Repository: images.Service,
+		Collector:  images.Collector,
 		Database:   database,
 		Cache:      service.Cache{Host: dr.Cache.Host, SecurityGroup: dr.Cache.SecurityGroup, Secret: dr.Cache.Secret},
 		Kafka: service.Kafka{
@@ -67,7 +68,7 @@ func NewDRCompute(stage awscdk.Stage, env config.Environment, global Global, dr 
 		Network:       dr.Network,
 		Other:         env.Primary,
 		GlobalCluster: globalCluster(env),
-		Repository:    global.Images.Migrations,
+		Repository:    images.Migrations,
 		Database:      database,
 		Edge:          entrance,
 		Service:       wallet,

@@ -19,11 +19,12 @@ import (
 func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Stage {
 	stage := newStage(app, env)
 
+	images := NewRegistry(stage, env, "Registry", env.Primary)
 	global := NewGlobal(stage, env)
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network, global)
 	messaging := NewMessaging(stage, env, network, data.Buckets.Logs)
-	compute := NewCompute(stage, env, network, data, messaging)
+	compute := NewCompute(stage, env, images.Images, network, data, messaging)
 	NewObservability(stage, env, network, data, messaging, compute)
 	if !env.DR.Mode.Copies() {
 		return stage
@@ -33,18 +34,21 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	// primary cannot be destroyed while it has a secondary.
 	dr.Stack.AddStackDependency(data.Stack, nil)
 	if env.DR.Mode == config.DRStandby {
-		newStandby(stage, env, global, dr, messaging, compute)
+		newStandby(stage, env, images, global, dr, messaging, compute)
 	}
 	return stage
 }
 
 // newStandby builds what turns the second region's ground into a second platform,
 // from the constructs of the first.
-func newStandby(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging Messaging, compute Compute) {
+func newStandby(stage awscdk.Stage, env config.Environment, images Registry, global Global, dr DR, messaging Messaging, compute Compute) {
+	copies := NewRegistry(stage, env, "DR-Registry", env.Secondary)
+	// What is pushed before the copies' repositories exist is not copied into them.
+	images.Stack.AddStackDependency(copies.Stack, nil)
 	events := NewDRMessaging(stage, env, global, dr)
 	// The replicator reads a cluster that must let it in first.
 	events.Stack.AddStackDependency(messaging.Stack, nil)
-	service := NewDRCompute(stage, env, global, dr, events)
+	service := NewDRCompute(stage, env, global, copies.Images, dr, events)
 	recovery := NewDRRecovery(stage, env, global, dr, events, service)
 	// The API's name leads to a name that the primary region's entrance must have,
 	// and new code meets a schema that its deployment has changed.

@@ -10,7 +10,6 @@ import (
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/grafana"
 	"wallet-infra/constructs/policy"
-	"wallet-infra/constructs/registry"
 	"wallet-infra/constructs/storage"
 	"wallet-infra/constructs/waf"
 )
@@ -23,9 +22,6 @@ type Global struct {
 	Grafana      grafana.Workspace
 	// Targets are the replica buckets; empty when nothing may leave Brazil.
 	Targets storage.Targets
-	// Images are the repositories that the primary region's are copied to; empty
-	// outside standby.
-	Images registry.Registry
 	// SecretsKey encrypts the secrets' replicas; nil outside standby.
 	SecretsKey awskms.IKey
 }
@@ -46,7 +42,6 @@ func NewGlobal(stage awscdk.Stage, env config.Environment) Global {
 		})
 	}
 	if env.DR.Mode == config.DRStandby {
-		global.Images = registry.NewCopies(stack, env)
 		key := encryption.NewKey(stack, "SecretsKey", encryption.Props{
 			Names:    env.Names(),
 			Alias:    "secrets-replica",

@@ -123,21 +123,31 @@ func TestTheContainersFitIntoTheTask(t *testing.T) {
 	})
 }
 
+// Nor does it start a first one without a task that can be tested: CloudFormation
+// creates a service without a count with one.
 func TestADeploymentNeverScalesABusyServiceDown(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		assert.NotContains(t, env.stack(t, "compute").only(t, "AWS::ECS::Service").Properties, "DesiredCount")
+		for _, r := range env.everywhere("AWS::ECS::Service") {
+			assert.NotContains(t, r.resource.Properties, "DesiredCount", r.stack.name)
+		}
 	})
 }
 
-func TestAFirstDeploymentWaitsForItsImageWithoutTasks(t *testing.T) {
-	compute := altered(t, withoutImage(config.Staging())).stack(t, "compute")
-	assert.Empty(t, compute.ofType("AWS::ECS::Service"), "it would wait for its image until the stack is undone")
-	assert.Empty(t, compute.ofType("AWS::ECS::TaskDefinition"))
-	assert.Len(t, compute.ofType("AWS::ECS::Cluster"), 1)
-	assert.Len(t, compute.ofType("AWS::ServiceDiscovery::Service"), 1, "Prometheus looks for the tasks from the first day")
-	assert.Empty(t, compute.ofType("AWS::ApplicationAutoScaling::ScalableTarget"))
-	assert.Empty(t, compute.ofType("AWS::ApplicationAutoScaling::ScalingPolicy"))
-	assert.Len(t, compute.ofType("AWS::ECR::Repository"), 3)
+// An ECS service whose image is missing holds its stack up until CloudFormation gives
+// up; who pushes images needs the repositories before, and nothing else.
+func TestTheRepositoriesAreThereBeforeWhatPullsFromThem(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		registry := env.stack(t, "registry")
+		assert.Contains(t, env.stack(t, "compute").requires, registry.name)
+		copies, standby := env.stacks["dr-registry"]
+		if !standby {
+			assert.Empty(t, registry.requires)
+			return
+		}
+		assert.Equal(t, []string{copies.name}, registry.requires, "what is pushed before the copies' repositories exist makes them without their settings")
+		assert.Empty(t, copies.requires)
+		assert.Contains(t, env.stack(t, "dr-compute").requires, copies.name)
+	})
 }
 
 func TestLoadAddsTasksSoonAndItsEndRemovesThemSlowly(t *testing.T) {
@@ -440,7 +450,7 @@ func TestATaskStartsWhileTheCollectorsPublicRegistryIsAway(t *testing.T) {
 	const digest = "sha256:d2bdfff2c377c3d71d78bd5d9ce9862fd535b12134a5739d87a07801297cf9fd"
 	checked := 0
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		for stack, repositories := range map[string]string{"compute": "compute", "dr-compute": "global"} {
+		for stack, repositories := range map[string]string{"compute": "registry", "dr-compute": "dr-registry"} {
 			built, known := env.stacks[stack]
 			if !known {
 				continue
@@ -454,9 +464,7 @@ func TestATaskStartsWhileTheCollectorsPublicRegistryIsAway(t *testing.T) {
 			}
 			image := rendered(built.container(t, "collector")["Image"])
 			assert.Contains(t, image, "@"+digest, "a tag can be moved")
-			if stack == repositories {
-				assert.Contains(t, image, id)
-			}
+			assert.Contains(t, image, id)
 		}
 	})
 	assert.GreaterOrEqual(t, checked, 3, "both environments, and the region that stands by")
@@ -575,9 +583,8 @@ func TestTasksStartAfterTheirPermissionsAndTheirWayOut(t *testing.T) {
 
 func TestAReleaseThatWasTestedIsTheOneThatRuns(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		compute := env.stack(t, "compute")
 		var names []string
-		for _, repository := range compute.ofType("AWS::ECR::Repository") {
+		for _, repository := range env.stack(t, "registry").ofType("AWS::ECR::Repository") {
 			properties := repository.Properties
 			names = append(names, rendered(properties["RepositoryName"]))
 			assert.Equal(t, "IMMUTABLE", properties["ImageTagMutability"])
@@ -596,14 +603,14 @@ func TestAReleaseThatWasTestedIsTheOneThatRuns(t *testing.T) {
 			assert.EqualValues(t, env.Registry.UntaggedDays, lifecycle.Rules[0].Selection["countNumber"])
 		}
 		assert.ElementsMatch(t, []string{env.Names().ServiceRepository(), env.Names().MigrationsRepository(), env.Names().CollectorRepository()}, names)
-		image := rendered(compute.container(t, "wallet-service")["Image"])
+		image := rendered(env.stack(t, "compute").container(t, "wallet-service")["Image"])
 		assert.True(t, strings.HasSuffix(image, ":"+env.Site.ImageTag), path.Base(image))
 	})
 }
 
 func TestImagesLeaveTheRegionOnlyForAStandby(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		replications := env.stack(t, "compute").ofType("AWS::ECR::ReplicationConfiguration")
+		replications := env.stack(t, "registry").ofType("AWS::ECR::ReplicationConfiguration")
 		if env.DR.Mode != config.DRStandby {
 			assert.Empty(t, replications)
 			return

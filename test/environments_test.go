@@ -17,9 +17,9 @@ import (
 func TestStagingAndProductionHoldEveryStack(t *testing.T) {
 	assert.Subset(t, slices.Collect(maps.Keys(platform(t))), []string{"production", "staging"})
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		want := []string{"compute", "data", "dr", "global", "messaging", "network", "observability"}
+		want := []string{"compute", "data", "dr", "global", "messaging", "network", "observability", "registry"}
 		if env.DR.Mode == config.DRStandby {
-			want = slices.Sorted(slices.Values(append(want, "dr-compute", "dr-messaging", "dr-recovery")))
+			want = slices.Sorted(slices.Values(append(want, "dr-compute", "dr-messaging", "dr-recovery", "dr-registry")))
 		}
 		if !env.DR.Mode.Copies() {
 			want = slices.DeleteFunc(want, func(name string) bool { return name == "dr" })
@@ -34,6 +34,7 @@ func TestTheWalletRunsInSaoPaulo(t *testing.T) {
 			"network": "sa-east-1", "data": "sa-east-1", "messaging": "sa-east-1", "compute": "sa-east-1",
 			"observability": "sa-east-1", "global": "us-east-1", "dr": "us-east-1",
 			"dr-compute": "us-east-1", "dr-messaging": "us-east-1", "dr-recovery": "us-east-1",
+			"registry": "sa-east-1", "dr-registry": "us-east-1",
 		}
 		for name, stack := range env.stacks {
 			assert.Equal(t, want[name], stack.region, name)

@@ -453,17 +453,15 @@ func TestImagesAreCopiedIntoRepositoriesOfOurs(t *testing.T) {
 			}
 			return found
 		}
-		assert.Equal(t, shape("compute"), shape("global"))
-		assert.Len(t, shape("global"), 3)
-		assert.Contains(t, env.stack(t, "data").requires, env.Names().StackName("global"), "before the first push, the copies need a place")
-		assert.Contains(t, env.stack(t, "compute").requires, env.Names().StackName("data"))
+		assert.Equal(t, shape("registry"), shape("dr-registry"))
+		assert.Len(t, shape("dr-registry"), 3)
 	})
 }
 
 // The replicator cannot be made in one deployment; what each phase adds is what the
 // next one needs.
 func TestTheReplicatorComesInPhases(t *testing.T) {
-	prepared := config.Production()
+	prepared := replicating(t)
 	prepared.Messaging.Replication = config.ReplicationPrepared
 	env := altered(t, prepared)
 	source := env.stack(t, "messaging")
@@ -486,20 +484,13 @@ func TestEachPhaseOfTheReplicatorChangesOneSettingThatMSKTakes(t *testing.T) {
 		assert.Nil(t, connectivity(env, "messaging"), "a new account could not deploy the committed phase")
 		assert.Empty(t, env.stack(t, "messaging").ofType("AWS::MSK::ClusterPolicy"))
 	})
-	prepared := config.Production()
+	prepared := replicating(t)
 	prepared.Messaging.Replication = config.ReplicationPrepared
 	open := map[string]any{"VpcConnectivity": map[string]any{"ClientAuthentication": map[string]any{"Sasl": map[string]any{"Iam": map[string]any{"Enabled": true}}}}}
 	for _, phase := range []config.Environment{prepared, replicating(t)} {
 		assert.Equal(t, open, connectivity(altered(t, phase), "messaging"), phase.Messaging.Replication)
 		assert.Nil(t, connectivity(altered(t, phase), "dr-messaging"), "nobody reads the second region's cluster")
 	}
-}
-
-// The deployment without an image makes the clusters of both regions.
-func TestTheFirstDeploymentOfBothRegionsAsksForNothingThatIsNotThere(t *testing.T) {
-	first := altered(t, withoutImage(config.Production()))
-	assert.Empty(t, first.everywhere("AWS::ECS::Service"), "tasks would start without an image")
-	assert.Len(t, first.stack(t, "dr-recovery").ofType("AWS::ARCRegionSwitch::Plan"), 3)
 }
 
 func TestTheReplicatorCopiesTheWalletsTopicsUnderTheirNames(t *testing.T) {

@@ -191,7 +191,9 @@ func TestReferencesNeverLeadToTheObservers(t *testing.T) {
 			assert.NotContainsf(t, producers, "dr-recovery", "%s depends on what moves and watches it", consumer)
 			for producer := range producers {
 				standby := strings.HasPrefix(producer, "dr")
-				assert.Falsef(t, standby && !strings.HasPrefix(consumer, "dr"), "%s depends on the second region's %s", consumer, producer)
+				// Images are copied to nothing that does not exist; no value is read.
+				order := consumer == "registry" && producer == "dr-registry" && len(producers[producer]) == 0
+				assert.Falsef(t, standby && !order && !strings.HasPrefix(consumer, "dr"), "%s depends on the second region's %s", consumer, producer)
 			}
 		}
 	})

@@ -140,8 +140,8 @@ func inBoth(names ...string) string {
 var roles = map[string][]right{
 	"WalletTaskDefinitionExecutionRole": {
 		{without: "no task of the wallet starts", who: "Service ecs-tasks.amazonaws.com", actions: "sts:AssumeRole", source: taskExecution},
-		{without: "tasks in São Paulo cannot pull their image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${RegistryCollector.Arn} ${RegistryService.Arn}", applies: firstRegion, source: taskExecution},
-		{without: "tasks in the second region cannot pull their image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${global:RegistryCollector.Arn} ${global:RegistryService.Arn}", applies: secondRegion, source: taskExecution},
+		{without: "tasks in São Paulo cannot pull their image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${registry:RegistryCollector.Arn} ${registry:RegistryService.Arn}", applies: firstRegion, source: taskExecution},
+		{without: "tasks in the second region cannot pull their image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${dr-registry:RegistryCollector.Arn} ${dr-registry:RegistryService.Arn}", applies: secondRegion, source: taskExecution},
 		{without: "tasks cannot sign in to the registry", actions: "ecr:GetAuthorizationToken", on: "*", source: taskExecution},
 		{without: "tasks do not start, for want of their logs", actions: "logs:CreateLogStream logs:PutLogEvents", on: "${WalletTaskAppLogs.Arn} ${WalletTaskCollectorLogs.Arn} ${WalletTaskPrepareLogs.Arn}", source: taskExecution},
 		{without: "tasks in São Paulo do not get their passwords", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue", on: "${data:CacheSecret} ${data:DatabaseAppSecretAttachment} ${messaging:Secret}", applies: firstRegion, source: taskExecution},
@@ -168,8 +168,8 @@ var roles = map[string][]right{
 	},
 	"ReleaseMigrationDefinitionExecutionRole": {
 		{without: "no migration starts", who: "Service ecs-tasks.amazonaws.com", actions: "sts:AssumeRole", source: taskExecution},
-		{without: "a migration cannot pull its image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${RegistryMigrations.Arn}", applies: firstRegion, source: taskExecution},
-		{without: "a migration in the second region cannot pull its image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${global:RegistryMigrations.Arn}", applies: secondRegion, source: taskExecution},
+		{without: "a migration cannot pull its image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${registry:RegistryMigrations.Arn}", applies: firstRegion, source: taskExecution},
+		{without: "a migration in the second region cannot pull its image", actions: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer", on: "${dr-registry:RegistryMigrations.Arn}", applies: secondRegion, source: taskExecution},
 		{without: "a migration cannot sign in to the registry", actions: "ecr:GetAuthorizationToken", on: "*", source: taskExecution},
 		{without: "a migration does not start, for want of its log", actions: "logs:CreateLogStream logs:PutLogEvents", on: "${ReleaseMigrationLogs.Arn}", source: taskExecution},
 		{without: "a migration does not get its password", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue", on: "${data:DatabaseAdminSecretAttachment}", applies: firstRegion, source: taskExecution},

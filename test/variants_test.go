@@ -40,9 +40,3 @@ func altered(t *testing.T, env config.Environment) environment {
 
 // alteredRoot holds the assemblies of the altered environments until the tests end.
 func alteredRoot() string { return assemblyDir + "-altered" }
-
-// withoutImage is the environment before its first release.
-func withoutImage(env config.Environment) config.Environment {
-	env.Site.ImageTag = config.NoImage
-	return env
-}

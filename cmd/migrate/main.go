@@ -164,7 +164,7 @@ var limits = migrations.Limits{
 }
 
 // servingNow is what the flags say of the releases that serve. No release is called
-// none (config.NoImage).
+// none (config refuses the tag).
 func servingNow(tags []string) (migrations.Serving, error) {
 	found := migrations.Serving{Known: len(tags) > 0}
 	for _, tag := range tags {

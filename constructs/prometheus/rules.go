@@ -101,7 +101,7 @@ func durations() []rule {
 // alerts are about the business, which CloudWatch cannot see.
 func alerts(env config.Environment) []rule {
 	watch := env.Observability
-	list := []rule{
+	return []rule{
 		alert("WalletOperationsFailing", "wallet-operations-failing", alarms.Critical, 5*time.Minute,
 			fmt.Sprintf("wallet:operations_failed:ratio5m > %g", watch.ErrorRatePercent/100),
 			"More wallet operations fail than the wallet promises."),
@@ -116,13 +116,10 @@ func alerts(env config.Environment) []rule {
 		alert("OutboxBehind", "outbox-behind", alarms.Critical, 15*time.Minute,
 			"wallet:outbox_published:ratio15m < 0.9",
 			"Events are written faster than they are published; what depends on them is late."),
+		alert("MetricsMissing", "metrics-missing", alarms.Warning, 15*time.Minute,
+			fmt.Sprintf(`absent(up{job=%q} == 1)`, serviceJob),
+			"Prometheus reads no task: the alerts above are blind."),
 	}
-	if env.Site.ImageTag == config.NoImage {
-		return list // nothing is meant to export metrics
-	}
-	return append(list, alert("MetricsMissing", "metrics-missing", alarms.Warning, 15*time.Minute,
-		fmt.Sprintf(`absent(up{job=%q} == 1)`, serviceJob),
-		"Prometheus reads no task: the alerts above are blind."))
 }
 
 func alert(name, anchor string, severity alarms.Severity, lasting time.Duration, expr, why string) rule {

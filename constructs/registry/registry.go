@@ -22,35 +22,35 @@ type Registry struct {
 	Service, Migrations, Collector awsecr.Repository
 }
 
-// New makes the primary region's repositories and, in standby, their copying.
-func New(scope constructs.Construct, env config.Environment) Registry {
+// Props describe the repositories of a region.
+type Props struct {
+	Names    config.Names
+	Registry config.Registry
+	// CopyTo is the region that every image pushed from now on is copied to, into
+	// repositories of the same names. They must exist before the first push: ECR would
+	// make them by itself, with tags that can be moved, without a key of ours, and in
+	// no template. Empty copies nothing.
+	CopyTo string
+}
+
+// New makes the repositories of a region.
+func New(scope constructs.Construct, props Props) Registry {
 	own := constructs.NewConstruct(scope, new("Registry"))
-	if env.DR.Mode == config.DRStandby && env.DR.AllowDataOutsideBrazil {
-		replicate(own, env)
+	if props.CopyTo != "" {
+		replicate(own, props)
 	}
-	return newRepositories(own, env)
-}
-
-// NewCopies makes the repositories that images are copied to, under the same
-// names. They must exist before the first push: ECR would make them by itself,
-// with tags that can be moved, without a key of ours, and in no template.
-func NewCopies(scope constructs.Construct, env config.Environment) Registry {
-	return newRepositories(constructs.NewConstruct(scope, new("Registry")), env)
-}
-
-// newRepositories makes the repositories of a region.
-func newRepositories(own constructs.Construct, env config.Environment) Registry {
+	names := props.Names
 	// One key of our own for all: ECR can never change a repository's encryption
 	// later, and pulling needs no permission on the key, since ECR holds a grant.
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Names:   env.Names(),
+		Names:   names,
 		Alias:   "registry",
-		Purpose: "Encrypts the images of " + env.Names().Prefix(),
+		Purpose: "Encrypts the images of " + names.Prefix(),
 	})
 	return Registry{
-		Service:    newRepository(own, "Service", env.Names().ServiceRepository(), key, env.Registry),
-		Migrations: newRepository(own, "Migrations", env.Names().MigrationsRepository(), key, env.Registry),
-		Collector:  newRepository(own, "Collector", env.Names().CollectorRepository(), key, env.Registry),
+		Service:    newRepository(own, "Service", names.ServiceRepository(), key, props.Registry),
+		Migrations: newRepository(own, "Migrations", names.MigrationsRepository(), key, props.Registry),
+		Collector:  newRepository(own, "Collector", names.CollectorRepository(), key, props.Registry),
 	}
 }
 
@@ -82,16 +82,16 @@ func newRepository(scope constructs.Construct, id, name string, key awskms.IKey,
 // its standby can start while the primary region is down. An account has one
 // such configuration for each region, and this is the only place that sets it:
 // two environments in one account would overwrite each other's.
-func replicate(scope constructs.Construct, env config.Environment) {
+func replicate(scope constructs.Construct, props Props) {
 	awsecr.NewCfnReplicationConfiguration(scope, new("Replication"), &awsecr.CfnReplicationConfigurationProps{
 		ReplicationConfiguration: &awsecr.CfnReplicationConfiguration_ReplicationConfigurationProperty{
 			Rules: &[]any{&awsecr.CfnReplicationConfiguration_ReplicationRuleProperty{
 				Destinations: &[]any{&awsecr.CfnReplicationConfiguration_ReplicationDestinationProperty{
-					Region:     new(env.Secondary.Name),
-					RegistryId: new(env.Site.Account),
+					Region:     new(props.CopyTo),
+					RegistryId: awscdk.Stack_Of(scope).Account(),
 				}},
 				RepositoryFilters: &[]any{&awsecr.CfnReplicationConfiguration_RepositoryFilterProperty{
-					Filter:     new(env.Names().Prefix()),
+					Filter:     new(props.Names.Prefix()),
 					FilterType: new("PREFIX_MATCH"),
 				}},
 			}},

@@ -17,8 +17,7 @@ import (
 	"wallet-infra/constructs/value"
 )
 
-// Migration is the task that changes the schema, as whoever runs it by hand needs
-// it. It is empty where there is no release.
+// Migration is the task that changes the schema, as whoever runs it by hand needs it.
 type Migration struct {
 	Task          awsecs.FargateTaskDefinition
 	Subnets       []string

@@ -35,12 +35,8 @@ type Props struct {
 }
 
 // New makes the migration and the test of the release that the environment's tag
-// names, and lets ECS call both. Without a service there is no release, and it makes
-// nothing.
+// names, and lets ECS call both.
 func New(scope constructs.Construct, props Props) Migration {
-	if props.Service.Fargate == nil {
-		return Migration{}
-	}
 	own := constructs.NewConstruct(scope, new("Release"))
 	migration := newMigration(own, props)
 	if props.Env.Delivery.HooksOff {

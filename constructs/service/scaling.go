@@ -12,12 +12,8 @@ import (
 )
 
 // Scale lets the number of tasks follow CPU, memory and the requests; whichever
-// asks for more tasks wins. A first deployment without an image has nothing to
-// scale.
+// asks for more tasks wins.
 func (s Service) Scale() {
-	if s.Fargate == nil {
-		return
-	}
 	service := s.env.Service
 	count := s.Fargate.AutoScaleTaskCount(&awsapplicationautoscaling.EnableScalingProps{
 		MinCapacity: jsii.Number(s.env.MinTasks(s.region)),

@@ -29,8 +29,6 @@ const platformVersion = awsecs.FargatePlatformVersion_VERSION1_4
 // Service is the running wallet, as the load balancer, the metrics and the
 // alarms need it.
 type Service struct {
-	// Fargate is nil without an image: tasks cannot start, and a deployment of none
-	// could not be tested.
 	Fargate       awsecs.FargateService
 	Cluster       awsecs.Cluster
 	SecurityGroup awsec2.SecurityGroup // of the tasks
@@ -92,7 +90,7 @@ type Kafka struct {
 }
 
 // New makes the service behind its entrance and, until [Service.Scale], without
-// autoscaling. Without an image it makes what the service will stand in.
+// autoscaling.
 func New(scope constructs.Construct, props Props) Service {
 	own := constructs.NewConstruct(scope, new("Wallet"))
 	sessions := newSessionLog(own, props)
@@ -105,9 +103,6 @@ func New(scope constructs.Construct, props Props) Service {
 	}
 	made.metrics = newMetrics(*made.Cluster.ClusterName(), props.Env.Names().ServiceName(), props.Edge.Metrics().Requests)
 	connect(made.SecurityGroup, props)
-	if props.Env.Site.ImageTag == config.NoImage {
-		return made
-	}
 	app := newTask(own, props)
 	made.Fargate = newFargate(own, made, app.TaskDefinition(), props)
 	role := deliver(own, made.Fargate, app, props)

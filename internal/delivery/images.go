@@ -67,7 +67,7 @@ func (s *Session) checkImage(ctx context.Context, region, repository, tag string
 		f.Problem("%s has no tag %s in %s: ECR copies only what is pushed after the copy was set up; wait some minutes after a push, or push it again under a new tag", repository, tag, region)
 		return found, false
 	case account.Code(err) == "ImageNotFoundException":
-		f.Problem("%s has no tag %s in %s: push it (docs/DEPLOYMENT.md#3-the-images)", repository, tag, region)
+		f.Problem("%s has no tag %s in %s: push it (docs/DEPLOYMENT.md#the-images)", repository, tag, region)
 		return found, false
 	case err != nil:
 		f.Problem("image %s:%s in %s: %s", repository, tag, region, account.Explain(err))
