@@ -11,7 +11,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 # The linters of workflows stand apart: both sets pin the same YAML library.
 WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/wallet help synth test race engines deploy-local lint preflight cfnlint lock update commands changes identity drill cost bench check clean
+.PHONY: build/wallet help synth test race engines deploy-local lint preflight cfnlint lock update commands changes identity drill cost check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 synth: node_modules/.package-lock.json ## write and validate every environment's templates (ENV=staging for one)
 	rm -rf cdk.out
 	@scripts/progress.sh "synthesizing (the first time, Go compiles the CDK library)" cdk synth --quiet $(if $(ENV),-c env=$(ENV))
-	@go run ./cmd/summary
+	@for environment in $(if $(ENV),$(ENV),$$(go tool wallet environments)); do go tool wallet "$$environment" summary; done
 
 test: node_modules/.package-lock.json ## run every test: configuration, templates, handlers, documents
 	go test -shuffle=on -timeout=30m ./...
@@ -35,7 +35,7 @@ engines: ## judge what is not AWS by real programs (ENGINE=mysql for one); scrip
 	ENGINES=1 go test -count=1 -timeout=30m ./test/engines/$(if $(ENGINE),$(ENGINE)/)...
 
 deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)
-	go run ./cmd/local $(if $(ENV),--env $(ENV))
+	go tool wallet $(or $(ENV),staging) local
 
 lint: node_modules/.package-lock.json preflight ## formatting, go vet and the linters, of Go, templates, documents and workflows
 	@unformatted="$$(git ls-files '*.go' | xargs gofmt -l)"; \
@@ -64,10 +64,11 @@ build/venv/bin/cfn-lint: .ci/cfn-lint.txt
 	@touch $@
 
 cfnlint: build/venv/bin/cfn-lint cdk.out/manifest.json ## ask cfn-lint about every template in its region (needs Python)
-	@go run ./cmd/summary --templates > build/templates.txt
+	@mkdir -p build
+	@for environment in $$(go tool wallet environments); do go tool wallet "$$environment" summary --list; done > build/templates.txt
 	@for region in $$(cut -d ' ' -f 1 build/templates.txt | sort -u); do \
 	  echo "cfn-lint: $$region"; \
-	  grep "^$$region " build/templates.txt | cut -d ' ' -f 2- | xargs -d '\n' build/venv/bin/cfn-lint --non-zero-exit-code error --regions "$$region" -- > build/cfn-lint.log \
+	  grep "^$$region " build/templates.txt | cut -d ' ' -f 3- | xargs -d '\n' build/venv/bin/cfn-lint --non-zero-exit-code error --regions "$$region" -- > build/cfn-lint.log \
 	    || { grep -A 2 '^E' build/cfn-lint.log; exit 1; }; \
 	done
 
@@ -83,11 +84,8 @@ commands: ## ask the pinned AWS CLI (Python) again about the commands in the doc
 	build/awscli/bin/pip install --quiet --requirement test/commands/requirements.txt
 	PATH="$(CURDIR)/build/awscli/bin:$$PATH" go test ./test/commands -run TestUpdateTheExtract -count=1 -update
 
-changes: ## say what the last synth destroys, replaces, opens and moves in BASE, a directory of templates
-	@test -n "$(BASE)" || { echo 'name a directory: make changes BASE=DIR'; exit 1; }
-	@mkdir -p build
-	@go build -o build/changes ./cmd/changes # `go run` would hide the exit status
-	build/changes --base "$(BASE)" --head cdk.out
+changes: ## say what the last synth destroys, replaces, opens and moves in BASE, a directory of ENV's templates
+	go tool wallet $(or $(ENV),staging) changes --base "$(BASE)"
 
 # Go itself knows whether it is up to date. A program and not `go run`, which
 # hides exit statuses and signals.
@@ -98,13 +96,10 @@ identity: node_modules/.package-lock.json ## show what would change in whom an a
 	scripts/identity.sh $(or $(ENV),$(error name the environment, such as ENV=staging))
 
 cost: ## print the fixed monthly cost of the templates of the last synth
-	go run ./cmd/cost
+	@for environment in $(if $(ENV),$(ENV),$$(go tool wallet environments)); do go tool wallet "$$environment" cost; done
 
 drill: cdk.out/manifest.json ## lose the first region, rehearsed from the templates (DRILL='run --mode graceful' for one)
-	go run ./cmd/drill $(or $(DRILL),all --quiet)
-
-bench: node_modules/.package-lock.json ## measure builds, synthesis and tests, and rewrite docs/PERFORMANCE.md
-	go run ./cmd/bench
+	go tool wallet $(or $(ENV),production) drill $(or $(DRILL),all --quiet)
 
 check: lint synth test ## lint, synth and test; CI adds cfnlint, race and commands
 

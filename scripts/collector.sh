@@ -9,7 +9,7 @@ case "${1:-}" in
   "" | -*) usage >&2; exit 1 ;;
 esac
 if [ $# -ne 1 ]; then usage >&2; exit 1; fi
-facts=$(cd "$root" && go run ./cmd/pipeline --env "$1")
+facts=$(cd "$root" && go tool wallet "$1" pipeline)
 fact() { sed -n "s/^$1=//p" <<<"$facts"; }
 region=$(fact region) registry=$(fact registry) repository=$(fact collector_repository) digest=$(fact collector_digest)
 account=$(aws sts get-caller-identity --query Account --output text) || exit 1

@@ -22,7 +22,7 @@ if [ $# -ne 3 ] || [ -z "$1" ] || [ -z "$2" ] || [ -z "$3" ]; then
   usage >&2
   exit 1
 fi
-facts=$(go run ./cmd/pipeline --env "$1")
+facts=$(go tool wallet "$1" pipeline)
 fact() { sed -n "s/^$1=//p" <<< "$facts"; }
 from=$(fact registry)
 account=$(aws sts get-caller-identity --query Account --output text) || exit 1

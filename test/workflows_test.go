@@ -501,10 +501,10 @@ func TestWhatIsDeployedIsReadOrTheJobFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			fakeProgram(t, dir, "aws", test.answer)
-			fakeProgram(t, dir, "go", `echo "sa-east-1 wallet-staging-compute"`)
+			fakeProgram(t, dir, "go", `[ "$*" = "tool wallet staging summary --list --assembly $PWD" ] && echo "sa-east-1 wallet-staging-compute a/template.json"`)
 			read, err := filepath.Abs("../.github/scripts/deployed.sh")
 			require.NoError(t, err)
-			output, ok := runIn(t, dir, nil, read, "staging", "deployed", dir)
+			output, ok := runIn(t, dir, nil, read, "staging", "deployed", dir, filepath.Join(dir, "no-base"))
 			assert.Equal(t, test.ok, ok, output)
 			found, err := filepath.Glob(filepath.Join(dir, "deployed", "*.json"))
 			require.NoError(t, err)
@@ -532,21 +532,19 @@ func TestTheReportHoldsEveryEnvironmentBeforeTheCheckFails(t *testing.T) {
 	}{"clean": {"0", true}, "open": {"13", false}, "unreadable": {"1", false}} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			fakeProgram(t, dir, "go", `case "$1" in
-run) printf 'staging\nproduction\n' ;;
-build) mkdir -p build; printf '#!/usr/bin/env bash\necho "$@"\nexit %s\n' "$STATUS" > build/changes; chmod +x build/changes ;;
-esac`)
+			fakeProgram(t, dir, "go", `echo "${@:3}"; exit "$STATUS"`)
 			for _, made := range []string{"a/templates/head/staging", "a/templates/head/production", "a/templates/base/staging", "a/templates/base/production", "a/deployed-production"} {
 				require.NoError(t, os.MkdirAll(filepath.Join(dir, made), 0o755))
 			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "a/templates/environments"), []byte("staging\nproduction\n"), 0o600))
 			output, ok := runIn(t, dir, []string{"STATUS=" + test.status}, classify, "a", "report.md", "0123456789abcdef")
 			assert.Equal(t, test.ok, ok, output)
 			report, err := os.ReadFile(filepath.Join(dir, "report.md"))
 			require.NoError(t, err)
-			assert.Contains(t, string(report), "## staging\n\nCompared with the templates of 012345678.\n\n--base a/templates/base/staging --head a/templates/head/staging")
+			assert.Contains(t, string(report), "## staging\n\nCompared with the templates of 012345678.\n\nstaging changes --base a/templates/base/staging --assembly a/templates/head/staging --markdown")
 			assert.NotContains(t, string(report), "--resumed", "a pull request would keep what it needs no more")
 			if test.status != "1" {
-				assert.Contains(t, string(report), "## production\n\nCompared with what is deployed.\n\n--base a/deployed-production --head a/templates/head/production")
+				assert.Contains(t, string(report), "## production\n\nCompared with what is deployed.\n\nproduction changes --base a/deployed-production --assembly a/templates/head/production --markdown")
 			}
 			output, ok = runIn(t, dir, []string{"STATUS=" + test.status}, classify, "a", "report.md", "deployment", "production")
 			assert.Equal(t, test.ok, ok, output)
@@ -557,6 +555,39 @@ esac`)
 			assert.False(t, ok, "a variable that is not set would make a pull request's judgement a deployment's")
 		})
 	}
+}
+
+// An environment that a pull request takes away has templates on one side alone.
+func TestAnEnvironmentThatIsTakenAwayIsSeen(t *testing.T) {
+	dir := t.TempDir()
+	fakeProgram(t, dir, "git", `if [ "$2" = add ]; then mkdir -p "$5"; elif [ "$2" = remove ]; then rm -r "$4"; fi`)
+	fakeProgram(t, dir, "go", `case "$PWD" in */build/base) printf 'staging\nold\n' ;; *) printf 'staging\nnew\n' ;; esac`)
+	fakeProgram(t, dir, "cdk", `mkdir -p "$4"`)
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "node_modules"), 0o755))
+	require.NoError(t, os.Symlink("../bin", filepath.Join(dir, "node_modules", ".bin")))
+	for _, name := range []string{"synthesize", "classify"} {
+		content, err := os.ReadFile("../.github/scripts/" + name + ".sh")
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".sh"), content, 0o755))
+	}
+	output, ok := runIn(t, dir, nil, "./synthesize.sh", "0123456789abcdef", "a/templates")
+	require.True(t, ok, output)
+	var made []string
+	for _, pattern := range []string{"head/*", "base/*"} {
+		paths, err := filepath.Glob(filepath.Join(dir, "a/templates", pattern))
+		require.NoError(t, err)
+		for _, path := range paths {
+			made = append(made, strings.TrimPrefix(path, dir+"/a/templates/"))
+		}
+	}
+	assert.Equal(t, []string{"head/new", "head/staging", "base/old", "base/staging"}, made)
+	fakeProgram(t, dir, "go", `echo "${@:3}"`)
+	output, ok = runIn(t, dir, nil, "./classify.sh", "a", "report.md", "0123456789abcdef")
+	assert.False(t, ok, "its stacks would stand with nobody to watch them: %s", output)
+	report, err := os.ReadFile(filepath.Join(dir, "report.md"))
+	require.NoError(t, err)
+	assert.Contains(t, string(report), "## old\n\nThe environment is gone from config")
+	assert.Contains(t, string(report), "new changes --base build/nothing --assembly a/templates/head/new")
 }
 
 func TestAnEntranceThatAnswersWronglyFailsTheDeployment(t *testing.T) {

@@ -11,7 +11,7 @@ report=$2
 base=$3
 shift 3
 if [ $# -eq 0 ]; then
-  mapfile -t environments < <(go run ./cmd/pipeline --list)
+  mapfile -t environments < "$artifacts/templates/environments"
   set -- "${environments[@]}"
 fi
 
@@ -20,10 +20,8 @@ if [ -z "$base" ]; then
   exit 1
 fi
 
-# Not `go run`: it turns every status into 1.
 resumed=()
 if [ "$base" = deployment ]; then resumed=(--resumed); fi
-go build -o build/changes ./cmd/changes
 mkdir -p build/nothing
 : > "$report"
 verdict=0
@@ -35,10 +33,16 @@ for environment in "$@"; do
   if [ ! -d "$against" ]; then
     against=build/nothing of="nothing: the environment is new"
   fi
-  printf '## %s\n\nCompared with %s.\n\n' "$environment" "$of" >> "$report"
+  printf '## %s\n\n' "$environment" >> "$report"
+  if [ ! -d "$artifacts/templates/head/$environment" ]; then
+    printf 'The environment is gone from config: nothing here deploys, watches or removes it any more. Remove what stands first, from a commit that knows it: go tool wallet %s destroy.\n\n' "$environment" >> "$report"
+    verdict=13
+    continue
+  fi
+  printf 'Compared with %s.\n\n' "$of" >> "$report"
   status=0
-  build/changes --base "$against" --head "$artifacts/templates/head/$environment" \
-    --format markdown "${resumed[@]}" >> "$report" || status=$?
+  go tool wallet "$environment" changes --base "$against" --assembly "$artifacts/templates/head/$environment" \
+    --markdown "${resumed[@]}" >> "$report" || status=$?
   case "$status" in
     0) ;;
     13) verdict=13 ;;

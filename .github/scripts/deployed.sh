@@ -7,13 +7,13 @@ environment=$1
 dir=$2
 shift 2
 
-arguments=()
-for synthesis in "$@"; do
-  if [ -d "$synthesis" ]; then arguments+=(--stacks "$synthesis"); fi
-done
 mkdir -p "$dir"
-go run ./cmd/pipeline --env "$environment" "${arguments[@]}" > "$dir/.stacks"
-while read -r region stack; do
+: > "$dir/.stacks"
+for synthesis in "$@"; do
+  if [ -d "$synthesis" ]; then go tool wallet "$environment" summary --list --assembly "$synthesis" >> "$dir/.stacks"; fi
+done
+while read -r region stack _; do
+  if [ -f "$dir/$stack.json" ]; then continue; fi
   if ! aws cloudformation get-template --region "$region" --stack-name "$stack" \
     --template-stage Original --output json > "$dir/$stack.json" 2> "$dir/.error"; then
     rm "$dir/$stack.json"

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +15,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/console"
 	"wallet-infra/internal/delivery"
@@ -31,6 +35,7 @@ type program struct {
 // verbs are the commands that act on one environment.
 var verbs = []func(*scope) *cobra.Command{
 	newDeploy, newStatus, newMigrate, newRollback, newDestroy, newRestore, newPassword,
+	newChanges, newDrift, newCost, newSummary, newPipeline, newLocal, newDrill,
 }
 
 // anyEnvironment is the word in place of an environment's name in the help of a verb.
@@ -41,7 +46,7 @@ func newCommand(in io.Reader, terminal bool) *cobra.Command {
 	p := &program{in: in, terminal: terminal}
 	cobra.EnableCommandSorting = false
 	names := environments()
-	some := p.environment(anyEnvironment)
+	some := p.commands(anyEnvironment)
 	some.Hidden = true
 	root := &cobra.Command{
 		Use:   "wallet",
@@ -56,9 +61,9 @@ func newCommand(in io.Reader, terminal bool) *cobra.Command {
 	root.Long = root.Short + ".\n\nThe environment comes first: wallet " + names[0] + " deploy. What can be done with one:\n\n" + list(some)
 	root.PersistentFlags().StringVar(&p.root, "root", "", "the repository's root `directory` (default: the one around the working directory)")
 	for _, name := range names {
-		root.AddCommand(p.environment(name))
+		root.AddCommand(p.commands(name))
 	}
-	root.AddCommand(some)
+	root.AddCommand(newEnvironments(), some)
 	return root
 }
 
@@ -94,8 +99,8 @@ func list(command *cobra.Command) string {
 	return strings.Join(lines, "\n")
 }
 
-// environment makes the commands of one environment.
-func (p *program) environment(name string) *cobra.Command {
+// commands makes the commands of one environment.
+func (p *program) commands(name string) *cobra.Command {
 	command := &cobra.Command{
 		Use: name, Short: "What can be done with " + name,
 		Args: noWord(func(word string) error {
@@ -130,12 +135,12 @@ func (p *program) directory() (string, error) {
 // scope is one environment, and the flags that several verbs have.
 type scope struct {
 	*program
-	name          string
-	cdk, imageTag string
-	asCaller, yes bool
-	dryRun        bool
-	wait          time.Duration
-	stacks        []string
+	name                    string
+	cdk, imageTag, assembly string
+	asCaller, yes, json     bool
+	dryRun                  bool
+	wait                    time.Duration
+	stacks                  []string
 }
 
 // task is a verb: how it is called, what its help says, and how it may end.
@@ -149,10 +154,11 @@ type task struct {
 }
 
 // command makes a verb of a task.
-func (s *scope) command(t task, run func(context.Context, *delivery.Session) error) *cobra.Command {
+func (s *scope) command(t task, run func(*cobra.Command) error) *cobra.Command {
 	command := &cobra.Command{
 		Use: t.use, Short: t.short, Args: cobra.NoArgs,
 		Long: t.short + ".\n\n" + strings.TrimSpace(t.long) + "\n\n" + exit.Explain(t.statuses...),
+		RunE: func(command *cobra.Command, _ []string) error { return run(command) },
 	}
 	command.PreRunE = func(*cobra.Command, []string) error {
 		problems := []error{s.judge(command, t)}
@@ -161,24 +167,12 @@ func (s *scope) command(t task, run func(context.Context, *delivery.Session) err
 		}
 		return errors.Join(problems...)
 	}
-	command.RunE = func(command *cobra.Command, _ []string) error {
-		session, err := s.session(command.Context(), command.OutOrStdout())
-		if err != nil {
-			return err
-		}
-		return run(command.Context(), session)
-	}
-	command.Flags().StringVar(&s.cdk, "cdk", "", "the CDK CLI's `path` (default: the pinned one in node_modules)")
-	command.Flags().BoolVar(&s.asCaller, "as-caller", false, "read with your own permissions, not through the bootstrap's lookup role")
 	return command
 }
 
 // judge says what is wrong with the environment and with the shared flags.
 func (s *scope) judge(command *cobra.Command, t task) error {
-	_, err := delivery.Select(s.name, s.imageTag)
-	if !slices.Contains(environments(), s.name) {
-		err = unknownEnvironment(s.name)
-	}
+	_, err := s.environment()
 	problems := []error{err}
 	if s.wait < 0 {
 		problems = append(problems, fmt.Errorf("--wait: want 0s or more, got %s", s.wait))
@@ -189,9 +183,31 @@ func (s *scope) judge(command *cobra.Command, t task) error {
 	return errors.Join(problems...)
 }
 
+// environment is the one of config, with the image tag of the command line.
+func (s *scope) environment() (config.Environment, error) {
+	if !slices.Contains(environments(), s.name) {
+		return config.Environment{}, unknownEnvironment(s.name)
+	}
+	return delivery.Select(s.name, s.imageTag)
+}
+
+// deliver makes a verb that acts on what is deployed.
+func (s *scope) deliver(t task, run func(context.Context, *delivery.Session) error) *cobra.Command {
+	command := s.command(t, func(command *cobra.Command) error {
+		session, err := s.session(command.Context(), command.OutOrStdout())
+		if err != nil {
+			return err
+		}
+		return run(command.Context(), session)
+	})
+	command.Flags().StringVar(&s.cdk, "cdk", "", "the CDK CLI's `path` (default: the pinned one in node_modules)")
+	command.Flags().BoolVar(&s.asCaller, "as-caller", false, "read with your own permissions, not through the bootstrap's lookup role")
+	return command
+}
+
 // session opens the environment.
 func (s *scope) session(ctx context.Context, out io.Writer) (*delivery.Session, error) {
-	env, err := delivery.Select(s.name, s.imageTag)
+	env, err := s.environment()
 	if err != nil {
 		return nil, err
 	}
@@ -199,18 +215,49 @@ func (s *scope) session(ctx context.Context, out io.Writer) (*delivery.Session, 
 	if err != nil {
 		return nil, err
 	}
-	cdk := s.cdk
-	if cdk == "" {
-		cdk = filepath.Join(root, "node_modules", ".bin", "cdk")
-	}
 	session, err := delivery.NewSession(ctx, env,
 		console.Console{Out: out, In: bufio.NewReader(s.in), Terminal: s.terminal},
-		delivery.CDK{Path: cdk, Dir: root, Out: out}, s.asCaller)
+		delivery.CDK{Path: cmp.Or(s.cdk, pinnedCLI(root)), Dir: root, Out: out}, s.asCaller)
 	if err != nil {
 		return nil, err
 	}
 	session.Wait = s.wait
 	return session, nil
+}
+
+// pinnedCLI is the CDK CLI that package-lock.json names.
+func pinnedCLI(root string) string { return filepath.Join(root, "node_modules", ".bin", "cdk") }
+
+// synthesis is the directory of the synthesis that a verb reads.
+func (s *scope) synthesis() (string, error) {
+	if s.assembly != "" {
+		return s.assembly, nil
+	}
+	root, err := s.directory()
+	return filepath.Join(root, "cdk.out"), err
+}
+
+// built reads the environment's stacks in the synthesis, of which there must be one.
+func (s *scope) built() (config.Environment, []cfn.Stack, error) {
+	env, err := s.environment()
+	if err != nil {
+		return env, nil, err
+	}
+	dir, err := s.synthesis()
+	if err != nil {
+		return env, nil, err
+	}
+	stacks, err := cfn.Read(dir)
+	if err != nil {
+		return env, nil, err
+	}
+	own := slices.DeleteFunc(stacks, func(stack cfn.Stack) bool {
+		return !strings.HasPrefix(stack.Name, env.Names().StackName(""))
+	})
+	if len(own) == 0 {
+		err = fmt.Errorf("%s holds no stack of %s: make synth ENV=%s writes them", dir, env.Name, env.Name)
+	}
+	return env, own, err
 }
 
 // The flags that several verbs have.
@@ -233,6 +280,34 @@ func (s *scope) takesWait(command *cobra.Command) {
 
 func (s *scope) takesStacks(command *cobra.Command) {
 	command.Flags().StringSliceVar(&s.stacks, "stack", nil, "only this `stack`; may be repeated")
+}
+
+func (s *scope) takesAssembly(command *cobra.Command) {
+	command.PersistentFlags().StringVar(&s.assembly, "assembly", "", "the `directory` that synthesis wrote (default: the repository's cdk.out)")
+}
+
+func (s *scope) takesJSON(command *cobra.Command) {
+	command.Flags().BoolVar(&s.json, "json", false, "print JSON, for a program")
+}
+
+// printJSON writes a value for a program.
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}
+
+// required fails for each flag that is not given.
+func required(command *cobra.Command, names ...string) error {
+	var problems []error
+	for _, name := range names {
+		if flag := command.Flag(name); !flag.Changed {
+			what, _ := pflag.UnquoteUsage(flag)
+			problems = append(problems, fmt.Errorf("--%s: want the %s, got none", name, what))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // absolute makes paths independent of the working directory: the CDK CLI runs in the

@@ -31,7 +31,7 @@ func newDeploy(s *scope) *cobra.Command {
 	var options delivery.DeployOptions
 	var prepare, execute, tested string
 	var command *cobra.Command
-	command = s.command(task{
+	command = s.deliver(task{
 		use: "deploy", short: "Deploy an environment", long: deployHelp,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Stale, exit.Failed, exit.Interrupted},
 		judge: func() error {
@@ -78,7 +78,7 @@ func newDeploy(s *scope) *cobra.Command {
 }
 
 func newDestroy(s *scope) *cobra.Command {
-	command := s.command(task{
+	command := s.deliver(task{
 		use: "destroy", short: "Remove an environment", long: `
 Lists what stays and what is lost, asks, and removes the stacks last one first.
 A protected environment needs a person at a terminal who confirms twice; its

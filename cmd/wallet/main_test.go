@@ -3,15 +3,30 @@ package main
 import (
 	"bytes"
 	"context"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/exit"
 )
+
+// call runs a command line for a person who answers, or for a program (nobody), and
+// returns what it printed.
+func call(answer string, terminal bool, arguments ...string) (string, error) {
+	var out bytes.Buffer
+	command := newCommand(strings.NewReader(answer), terminal)
+	command.SetOut(&out)
+	command.SetErr(&out)
+	err := cli.Execute(context.Background(), command, arguments)
+	return out.String(), err
+}
 
 // try runs a command line that must end before it asks AWS, or a person, anything.
 func try(t *testing.T, line string) (string, error) {
@@ -23,60 +38,70 @@ func tryAt(t *testing.T, line string, terminal bool) (string, error) {
 	t.Helper()
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1") // nobody answers there
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	var out bytes.Buffer
-	command := newCommand(strings.NewReader(""), terminal)
-	command.SetOut(&out)
 	var arguments []string
 	for _, word := range strings.Fields(line) {
 		arguments = append(arguments, strings.ReplaceAll(word, `""`, ""))
 	}
-	err := cli.Execute(context.Background(), command, arguments)
-	return out.String(), err
+	return call("", terminal, arguments...)
 }
 
 func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 	for line, want := range map[string]string{
-		"deploy":                                                       "want the environment first: wallet staging deploy",
-		"deploy staging --yes":                                         "want the environment first: wallet staging deploy",
-		"--root . nowhere deploy":                                      `unknown environment "nowhere" (known: staging, production)`,
-		"--root . staging deplyo":                                      `unknown command "deplyo"`,
-		"staging deploy extra":                                         `unknown command "extra" for "wallet staging deploy"`,
-		"nowhere deploy --yes":                                         `unknown environment "nowhere" (known: staging, production)`,
-		"ENV deploy":                                                   `unknown environment "ENV" (known: staging, production)`,
-		"staging deplyo --yes":                                         `unknown command "deplyo" (wallet staging --help lists them)`,
-		"staging deploy --forse":                                       "unknown flag: --forse",
-		"staging deploy --wait 1x":                                     `--wait: want a duration such as 90s or 1h, got "1x"`,
-		"staging deploy --image-tag bad/tag":                           "Site.ImageTag: want a tag",
-		"staging deploy --prepare a --execute b":                       "--prepare, --execute: want at most one of them",
-		"staging deploy --prepare a --dry-run":                         "--prepare, --dry-run: want at most one of them",
-		"staging deploy --execute b --image-tag 1.0.0":                 "--execute, --image-tag: want",
-		"staging deploy --execute b --assembly a":                      "--execute, --assembly: want",
-		"staging deploy --execute b --stack a":                         "--execute, --stack: want",
-		"staging deploy --execute /nowhere/manifest.json":              "/nowhere/manifest.json: no such file",
-		"staging destroy --image-tag 1.0.0":                            "unknown flag: --image-tag",
-		"staging migrate --status --repair --version 1 --applied":      "--status, --repair: want",
-		"staging migrate --repair --applied":                           "--repair goes with --version",
-		"staging migrate --repair --version 1":                         "one of --applied and --not-applied",
-		"staging migrate --applied":                                    "--repair goes with",
-		"staging migrate --version 1":                                  "--repair goes with",
-		"staging migrate --repair --version 1 --applied --not-applied": "--applied, --not-applied: want",
-		"staging migrate --repair --version x --applied":               `--version: want a whole number, got "x"`,
-		"staging migrate --repair --version 0 --applied":               "--version: want a migration's, 1 or more, got 0",
-		"staging deploy --wait -1s":                                    "--wait: want 0s or more, got -1s",
-		"staging deploy --prepare 1":                                   "--prepare: want a name of at most 128 letters",
-		"staging deploy --prepare a_b":                                 "--prepare: want a name of at most 128 letters",
-		`staging deploy --prepare ""`:                                  "--prepare: want a value, got an empty one",
-		`staging deploy --execute "" --prepare ""`:                     "--execute: want a value, got an empty one",
-		`"" deploy --yes`:                                              `unknown environment ""`,
-		"staging deploy --output a --assembly b":                       "--output, --assembly: want",
-		"staging deploy --output a --execute b":                        "--execute, --output: want",
-		"staging rollback --to bad/tag":                                "--to: ",
-		"staging rollback --check maybe":                               `--check: want task or hook, got "maybe"`,
-		"staging restore":                                              "want one of --to-time and --snapshot",
-		"staging restore --region eu-west-1":                           "--region: want sa-east-1 or us-east-1",
-		"staging password --of database":                               `--of: want cache or kafka, got "database"`,
-		"staging password --of cache --region us-east-1":               `--region: staging has no service in "us-east-1"`,
-		"staging remove":                                               `unknown command "remove"`,
+		"deploy":                                                        "want the environment first: wallet staging deploy",
+		"deploy staging --yes":                                          "want the environment first: wallet staging deploy",
+		"--root . nowhere deploy":                                       `unknown environment "nowhere" (known: staging, production)`,
+		"--root . staging deplyo":                                       `unknown command "deplyo"`,
+		"environments staging":                                          `unknown command "staging"`,
+		"staging deploy extra":                                          `unknown command "extra" for "wallet staging deploy"`,
+		"nowhere deploy --yes":                                          `unknown environment "nowhere" (known: staging, production)`,
+		"ENV deploy":                                                    `unknown environment "ENV" (known: staging, production)`,
+		"staging deplyo --yes":                                          `unknown command "deplyo" (wallet staging --help lists them)`,
+		"staging deploy --forse":                                        "unknown flag: --forse",
+		"staging deploy --wait 1x":                                      `--wait: want a duration such as 90s or 1h, got "1x"`,
+		"staging deploy --image-tag bad/tag":                            "Site.ImageTag: want a tag",
+		"staging deploy --prepare a --execute b":                        "--prepare, --execute: want at most one of them",
+		"staging deploy --prepare a --dry-run":                          "--prepare, --dry-run: want at most one of them",
+		"staging deploy --execute b --image-tag 1.0.0":                  "--execute, --image-tag: want",
+		"staging deploy --execute b --assembly a":                       "--execute, --assembly: want",
+		"staging deploy --execute b --stack a":                          "--execute, --stack: want",
+		"staging deploy --execute /nowhere/manifest.json":               "/nowhere/manifest.json: no such file",
+		"staging destroy --image-tag 1.0.0":                             "unknown flag: --image-tag",
+		"staging migrate --status --repair --version 1 --applied":       "--status, --repair: want",
+		"staging migrate --repair --applied":                            "--repair goes with --version",
+		"staging migrate --repair --version 1":                          "one of --applied and --not-applied",
+		"staging migrate --applied":                                     "--repair goes with",
+		"staging migrate --version 1":                                   "--repair goes with",
+		"staging migrate --repair --version 1 --applied --not-applied":  "--applied, --not-applied: want",
+		"staging migrate --repair --version x --applied":                `--version: want a whole number, got "x"`,
+		"staging migrate --repair --version 0 --applied":                "--version: want a migration's, 1 or more, got 0",
+		"staging deploy --wait -1s":                                     "--wait: want 0s or more, got -1s",
+		"staging deploy --prepare 1":                                    "--prepare: want a name of at most 128 letters",
+		"staging deploy --prepare a_b":                                  "--prepare: want a name of at most 128 letters",
+		`staging deploy --prepare ""`:                                   "--prepare: want a value, got an empty one",
+		`staging deploy --execute "" --prepare ""`:                      "--execute: want a value, got an empty one",
+		`"" deploy --yes`:                                               `unknown environment ""`,
+		"staging deploy --output a --assembly b":                        "--output, --assembly: want",
+		"staging deploy --output a --execute b":                         "--execute, --output: want",
+		"staging rollback --to bad/tag":                                 "--to: ",
+		"staging rollback --check maybe":                                `--check: want task or hook, got "maybe"`,
+		"staging restore":                                               "want one of --to-time and --snapshot",
+		"staging restore --region eu-west-1":                            "--region: want sa-east-1 or us-east-1",
+		"staging password --of database":                                `--of: want cache or kafka, got "database"`,
+		"staging password --of cache --region us-east-1":                `--region: staging has no service in "us-east-1"`,
+		"staging changes":                                               "--base: want the directory, got none",
+		"staging changes --base a --json --markdown":                    "--json, --markdown: want",
+		"staging summary --json --list":                                 "--json, --list: want",
+		"staging pipeline --task administrator":                         `--task: want one of deploy, `,
+		"staging pipeline --image-tag latest":                           "Site.ImageTag: want a tag",
+		"production drill run --mode gentle":                            `--mode: want graceful or ungraceful, got "gentle"`,
+		"production drill run --mode graceful --fault lag":              "--fault: faults are rehearsed with --mode ungraceful",
+		"production drill run --fault flood":                            `--fault: want one of throttle, timeout, twice, lag, abort, got "flood"`,
+		"production drill fly":                                          `unknown command "fly"`,
+		"production drill follow":                                       "--plan-arn: want the ARN, got none",
+		"production drill follow --plan-arn wallet-production-failover": "--plan-arn: want the ARN of a Region switch",
+		"production drill follow --plan-arn a --wait -1s":               "--wait: want 0s or more, got -1s",
+		"production drill follow --plan-arn a --region eu-west-1":       "--region: want sa-east-1 or us-east-1",
+		"staging remove":                                                `unknown command "remove"`,
 	} {
 		_, err := try(t, line)
 		if assert.Error(t, err, line) {
@@ -102,12 +127,13 @@ func TestAllThatIsWrongWithACommandLineIsToldAtOnce(t *testing.T) {
 func TestWithoutATerminalAQuestionIsRefusedBeforeAnythingIsRead(t *testing.T) {
 	const nobody = "nobody can be asked without a terminal: add --yes"
 	for line, want := range map[string]string{
-		"staging deploy":             nobody,
-		"staging destroy":            nobody,
-		"staging migrate":            nobody,
-		"staging rollback":           nobody,
-		"staging password":           nobody,
-		"staging restore":            nobody,
+		"staging deploy":   nobody,
+		"staging destroy":  nobody,
+		"staging migrate":  nobody,
+		"staging rollback": nobody,
+		"staging password": nobody,
+		"staging restore":  nobody,
+		"production drill follow --plan-arn arn:aws:arc-region-switch::222222222222:plan/p:1": nobody,
 		"production destroy --yes":   "production is protected: it is removed by a person at a terminal alone",
 		"production destroy":         "production is protected: it is removed by a person at a terminal alone",
 		"staging deploy --prepare a": nobody,
@@ -122,6 +148,12 @@ func TestEveryVerbExplainsItselfWithItsExitStatuses(t *testing.T) {
 	migrations := []exit.Status{3, 4, 5, 6, 7, 8, 9}
 	told := map[string][]exit.Status{
 		"status":   {0, 1, 2, 130},
+		"changes":  {0, 1, 13},
+		"drift":    {0, 1, 13, 130},
+		"cost":     {0, 1},
+		"summary":  {0, 1, 14},
+		"pipeline": {0, 1},
+		"local":    {0, 1, 12, 14, 130},
 		"destroy":  {0, 1, 2, 10, 12, 130},
 		"password": {0, 1, 2, 10, 12, 130},
 		"restore":  {0, 1, 2, 10, 12, 130},
@@ -134,6 +166,9 @@ func TestEveryVerbExplainsItselfWithItsExitStatuses(t *testing.T) {
 		require.NoError(t, err, line)
 		assert.Contains(t, out, "Usage:", line)
 	}
+	out, err := try(t, "environments")
+	require.NoError(t, err)
+	assert.Equal(t, "staging\nproduction\n", out)
 	list, err := try(t, "staging --help")
 	require.NoError(t, err)
 	for name, want := range told {
@@ -143,5 +178,84 @@ func TestEveryVerbExplainsItselfWithItsExitStatuses(t *testing.T) {
 		assert.Contains(t, out, "\n"+exit.Explain(want...)+"\n\n", name)
 		assert.Contains(t, list, "\n  "+name+" ")
 	}
-	assert.Len(t, told, len(verbs), "a verb whose exit statuses nobody has judged")
+	for name, want := range map[string][]exit.Status{"run": {0, 1, 12, 14, 130}, "faults": {0, 1, 12, 14, 130}, "all": {0, 1, 12, 14, 130}, "follow": {0, 1, 10, 12, 130}} {
+		out, err := try(t, "ENV drill "+name+" --help")
+		require.NoError(t, err)
+		assert.Contains(t, out, "\n"+exit.Explain(want...)+"\n\n", name)
+	}
+	assert.Len(t, told, len(verbs)-1, "a verb whose exit statuses nobody has judged")
+}
+
+// A shell variable that is not set leaves an empty word: `--prepare "$NAME"` once
+// deployed for real.
+func TestNoVerbTakesAnEmptyOrARepeatedFlagForAnAbsentOne(t *testing.T) {
+	tried := 0
+	eachCommand(t, func(words []string, command *cobra.Command) {
+		command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+			if flag.Name == "help" {
+				return
+			}
+			tried++
+			for _, empty := range []string{"", " "} {
+				_, err := call("", true, append(words, "--"+flag.Name+"="+empty)...)
+				assert.ErrorContains(t, err, "--"+flag.Name+": want a value, got an empty one", words)
+				assert.Equal(t, exit.Refused, exit.Of(err), words)
+			}
+			if _, list := flag.Value.(pflag.SliceValue); !list {
+				_, err := call("", true, append(words, "--"+flag.Name+"=1", "--"+flag.Name+"=2")...)
+				assert.ErrorContains(t, err, "--"+flag.Name+": want it once", words)
+			}
+		})
+		for _, nonsense := range [][]string{{"--no-such-flag"}, {"--no-such-flag=1", "staging"}, {"no-such-word", "and another"}, {"-Z"}} {
+			_, err := call("", true, append(words, nonsense...)...)
+			if assert.Error(t, err, words) {
+				assert.Equal(t, exit.Refused, exit.Of(err), words)
+				assert.NotContains(t, err.Error(), "\n", words)
+			}
+		}
+	})
+	assert.Greater(t, tried, 60, "flags that were tried")
+}
+
+// One word for one thing: a person who knows a flag of one verb knows it of all.
+func TestAFlagMeansTheSameInEveryVerb(t *testing.T) {
+	kinds := map[string]map[string]string{}
+	eachCommand(t, func(words []string, command *cobra.Command) {
+		command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+			placeholder, _ := pflag.UnquoteUsage(flag)
+			if kinds[flag.Name] == nil {
+				kinds[flag.Name] = map[string]string{}
+			}
+			kinds[flag.Name][placeholder] = strings.Join(words, " ")
+		})
+	})
+	for name, found := range kinds {
+		assert.Len(t, found, 1, "--%s takes several kinds of values", name)
+	}
+}
+
+// eachCommand visits every command, of one environment.
+func eachCommand(t *testing.T, visit func(words []string, command *cobra.Command)) {
+	t.Helper()
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	var walk func(words []string, command *cobra.Command)
+	walk = func(words []string, command *cobra.Command) {
+		visit(slices.Clip(words), command)
+		for _, below := range command.Commands() {
+			if below.Name() != "production" && !below.Hidden {
+				walk(append(slices.Clip(words), below.Name()), below)
+			}
+		}
+	}
+	walk(nil, newCommand(strings.NewReader(""), true))
+}
+
+// Whoever works with it all day waits for it each time, and a machine without Node
+// has no use for a library of constructs.
+func TestTheCommandLinksNoCDK(t *testing.T) {
+	output, err := exec.Command("go", "list", "-deps", ".").Output()
+	require.NoError(t, err)
+	for line := range strings.Lines(string(output)) {
+		assert.NotRegexp(t, `aws-cdk-go|jsii|constructs-go|wallet-infra/(constructs|stacks)`, line)
+	}
 }

@@ -14,7 +14,7 @@ var procedureStatuses = []exit.Status{exit.Done, exit.Refused, exit.Broken, exit
 
 func newPassword(s *scope) *cobra.Command {
 	var options delivery.PasswordOptions
-	command := s.command(task{
+	command := s.deliver(task{
 		use: "password", short: "Replace the cache's or Kafka's password", long: `
 Makes a new password, lets the cache's user have both, puts the new one into the
 secret, deploys the running release again so that every task takes it, and takes the
@@ -37,7 +37,7 @@ passwords rotate by themselves.`,
 
 func newRestore(s *scope) *cobra.Command {
 	var options delivery.RestoreOptions
-	command := s.command(task{
+	command := s.deliver(task{
 		use: "restore", short: "Make a cluster of an earlier moment beside the database", long: `
 Restores the database to a moment (--to-time), or from a snapshot of AWS Backup
 (--snapshot latest, or its ARN), as a second cluster with the first one's network and

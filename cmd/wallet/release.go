@@ -17,7 +17,7 @@ var migrationStatuses = []exit.Status{
 }
 
 func newStatus(s *scope) *cobra.Command {
-	return s.command(task{
+	return s.deliver(task{
 		use: "status", short: "Show what runs", long: `
 The stack of the service, the colour that serves with its weights and healthy
 targets, and the latest deployments. It changes nothing.`,
@@ -29,7 +29,7 @@ func newMigrate(s *scope) *cobra.Command {
 	var options delivery.MigrateOptions
 	var notApplied bool
 	var command *cobra.Command
-	command = s.command(task{
+	command = s.deliver(task{
 		use: "migrate", short: "Run the migrations of a release", long: `
 Runs the migration task in the environment's network, follows its log and ends
 with the task's exit status. A deployment does this by itself; this is for looking
@@ -69,7 +69,7 @@ statement, and say what you saw: --repair --version N with --applied, or with
 func newRollback(s *scope) *cobra.Command {
 	var options delivery.RollbackOptions
 	var check string
-	command := s.command(task{
+	command := s.deliver(task{
 		use: "rollback", short: "Return to an earlier release", long: `
 Where a deployment is under way, it lets ECS stop it and return to the release
 before. Otherwise it finds the release before the present one among ECS's

@@ -23,6 +23,13 @@ type Set struct {
 // Stacks lists the names of the stacks.
 func (s Set) Stacks() []string { return slices.Sorted(maps.Keys(s.stacks)) }
 
+// Without is the set without some stacks.
+func (s Set) Without(dropped func(stack string) bool) Set {
+	kept := Set{stacks: maps.Clone(s.stacks)}
+	maps.DeleteFunc(kept.stacks, func(name string, _ stack) bool { return dropped(name) })
+	return kept
+}
+
 // stack is one template with what is known about its stack.
 type stack struct {
 	name string

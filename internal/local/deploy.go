@@ -66,7 +66,7 @@ func (r *run) resize(ctx context.Context, step *Step) error {
 		return err
 	}
 	r.say("changing %s", strings.Join(changes, " and "))
-	changed, err := r.planned(larger, "resized")
+	changed, err := r.planned("resized-copy", r.zone, resized(r.Env, larger))
 	if err != nil {
 		return err
 	}

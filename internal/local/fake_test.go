@@ -137,12 +137,12 @@ func newFake(t *testing.T) *fake {
 		wrong: map[string]Facts{}, hidden: map[string]bool{}}
 }
 
-// options are those of a run against the fake. Larger sizes give another template.
+// options are those of a run against the fake.
 func (f *fake) options(t *testing.T) Options {
 	return Options{
 		Env: config.Staging(), Cloud: f, CDK: f.cdk, Dir: t.TempDir(), Out: testWriter{t},
-		Synthesize: func(env config.Environment, dir string) error {
-			writeAssembly(t, dir, platformOf(env))
+		Synthesize: func(_ context.Context, dir string) error {
+			writeAssembly(t, dir, platformOf(config.Staging()))
 			return nil
 		},
 	}

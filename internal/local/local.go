@@ -11,6 +11,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type Options struct {
 	Cloud Cloud
 	CDK   CLI
 	// Synthesize writes the environment's cloud assembly into a directory.
-	Synthesize func(env config.Environment, dir string) error
+	Synthesize func(ctx context.Context, dir string) error
 	// Dir is where assemblies are written; what is in it goes.
 	Dir string
 	// Out takes a line for each step, and the table at the end.
@@ -45,10 +46,15 @@ type run struct {
 	report  Report
 	limits  Limits
 	plan    plan              // the stacks in the order of deployment
+	zone    rewrite           // puts the emulator's hosted zone into a template
 	current map[string][]byte // the deployed templates, by stack name
 	live    []found           // after the last look
 	touched bool              // something may stand in the emulator
 }
+
+// rewrite changes a template's text. The emulator's own IDs and the other sizes are
+// written into the copy: an environment that config does not have needs no synthesis.
+type rewrite func(template []byte) []byte
 
 // plan is an assembly that is deployed stack by stack.
 type plan struct {
@@ -134,10 +140,16 @@ func (r *run) synthesize(ctx context.Context, step *Step) error {
 		return fmt.Errorf("the endpoint takes access key %s for account %s: want an emulator that takes the key for the account",
 			r.Env.Site.Account, account)
 	}
-	if r.Env.Site.HostedZone.ID, err = r.Cloud.HostedZone(ctx, r.Env.Site.HostedZone.Name); err != nil {
+	zone, err := r.Cloud.HostedZone(ctx, r.Env.Site.HostedZone.Name)
+	if err != nil {
 		return fmt.Errorf("hosted zone %s: %w", r.Env.Site.HostedZone.Name, err)
 	}
-	r.plan, err = r.planned(r.Env, "assembly")
+	configured := r.Env.Site.HostedZone.ID
+	r.zone = func(template []byte) []byte { return bytes.ReplaceAll(template, []byte(configured), []byte(zone)) }
+	if err := r.Synthesize(ctx, filepath.Join(r.Dir, "assembly")); err != nil {
+		return err
+	}
+	r.plan, err = r.planned("assembly-copy", r.zone)
 	step.Stacks = len(r.plan.ordered)
 	for _, stack := range r.plan.ordered {
 		r.report.Resources += len(stack.Template.Resources)
@@ -145,15 +157,16 @@ func (r *run) synthesize(ctx context.Context, step *Step) error {
 	return err
 }
 
-// planned synthesizes an environment and copies the assembly.
-func (r *run) planned(env config.Environment, name string) (plan, error) {
-	source := filepath.Join(r.Dir, name)
-	if err := r.Synthesize(env, source); err != nil {
-		return plan{}, err
-	}
-	copied, err := newWorkspace(source, source+"-copy")
+// planned copies the assembly, with some values changed in its templates.
+func (r *run) planned(name string, changes ...rewrite) (plan, error) {
+	copied, err := newWorkspace(filepath.Join(r.Dir, "assembly"), filepath.Join(r.Dir, name))
 	if err != nil {
 		return plan{}, err
+	}
+	for i := range copied.stacks {
+		for _, change := range changes {
+			copied.stacks[i].Raw = change(copied.stacks[i].Raw)
+		}
 	}
 	ordered, err := cfn.InOrder(copied.stacks)
 	if len(ordered) == 0 && err == nil {

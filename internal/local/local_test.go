@@ -275,8 +275,8 @@ func TestAnotherAccountIsNotDeployedTo(t *testing.T) {
 func TestAReadThatTheOrderDoesNotKnowFails(t *testing.T) {
 	emulator := newFake(t)
 	options := emulator.options(t)
-	options.Synthesize = func(env config.Environment, dir string) error {
-		stacks := platformOf(env)
+	options.Synthesize = func(_ context.Context, dir string) error {
+		stacks := platformOf(config.Staging())
 		stacks[2].needs = []string{"Global"}
 		writeAssembly(t, dir, stacks)
 		return nil

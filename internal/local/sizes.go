@@ -2,6 +2,7 @@ package local
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,4 +159,14 @@ func Resize(env config.Environment) (config.Environment, []string, error) {
 		}
 	}
 	return env, nil, fmt.Errorf("no larger size than %s passes the validation: %w", env.Database.InstanceType, last)
+}
+
+// resized writes the larger sizes into a template.
+func resized(env, larger config.Environment) rewrite {
+	memory := regexp.MustCompile(fmt.Sprintf(`(?i)("memory":\s*)"%d"`, env.Service.MemoryMiB))
+	class := regexp.MustCompile(`(?i)(class":\s*"db\.)` + regexp.QuoteMeta(env.Database.InstanceType) + `"`)
+	return func(template []byte) []byte {
+		template = memory.ReplaceAll(template, fmt.Appendf(nil, `${1}"%d"`, larger.Service.MemoryMiB))
+		return class.ReplaceAll(template, []byte(`${1}`+larger.Database.InstanceType+`"`))
+	}
 }

@@ -60,7 +60,7 @@ func TestEveryMakeTargetExists(t *testing.T) {
 		}
 		for i, word := range call.Words {
 			if arguments, ok := strings.CutPrefix(word, "DRILL="); ok {
-				checkProgram(t, Call{Snippet: call.Snippet, Words: append([]string{"cmd/drill"}, strings.Fields(arguments)...), Quoted: call.Quoted[i:]})
+				checkProgram(t, Call{Snippet: call.Snippet, Words: append([]string{"cmd/wallet", "ENV", "drill"}, strings.Fields(arguments)...), Quoted: call.Quoted[i:]})
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,61 +23,69 @@ import (
 	"wallet-infra/internal/exit"
 )
 
-// followOptions are those of a real execution.
-type followOptions struct {
+// following are the flags of a real execution.
+type following struct {
+	*rehearsal
 	arn, region, mode, execution string
-	approve, yes                 bool
-	limit                        time.Duration
+	approve                      bool
 }
 
-// followCommand is the only one that reaches an account. It starts the real plan,
-// so it asks before it does.
-func followCommand(o *options) *cobra.Command {
-	f := &followOptions{}
-	c := &cobra.Command{
-		Use: "follow", Short: "Start a real Region switch plan in an account and follow it", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, o.report) },
-	}
-	flags := c.Flags()
+// newFollow makes the only command of the drill that reaches an account. It starts the
+// real plan, so it asks before it does.
+func newFollow(r *rehearsal) *cobra.Command {
+	f := &following{rehearsal: r}
+	var command *cobra.Command
+	command = r.command(task{
+		use: "follow", short: "Start the real Region switch plan in an account and follow it",
+		statuses: []exit.Status{exit.Done, exit.Refused, exit.Declined, exit.Failed, exit.Interrupted},
+		unasked:  func() bool { return f.execution != "" && !f.approve },
+		judge:    func() error { return errors.Join(required(command, "plan-arn"), f.judgePlan()) },
+	}, f.run)
+	flags := command.Flags()
 	flags.StringVar(&f.arn, "plan-arn", "", "the plan's `ARN`")
-	flags.StringVar(&f.region, "region", "us-east-1", "the `region` to activate")
+	flags.StringVar(&f.region, "region", "", "the `region` to activate (default: the secondary one)")
 	flags.StringVar(&f.mode, "mode", string(plan.Graceful), "graceful or ungraceful; ungraceful can lose data")
 	flags.StringVar(&f.execution, "execution", "", "follow this execution `ID` and start none")
 	flags.BoolVar(&f.approve, "approve", false, "ask here for each approval, with your own credentials")
-	flags.BoolVar(&f.yes, "yes", false, "start without asking")
-	flags.DurationVar(&f.limit, "limit", 2*time.Hour, "how long to watch")
-	_ = c.MarkFlagRequired("plan-arn") // the flag exists
-	return c
+	flags.DurationVar(&r.wait, "wait", 2*time.Hour, "how long to watch")
+	r.takesYes(command)
+	return command
 }
 
-func (f *followOptions) run(c *cobra.Command, directory string) error {
-	if err := f.judge(); err != nil {
-		return err
-	}
-	in := bufio.NewReader(c.InOrStdin())
-	if f.execution == "" && !f.yes {
-		question := fmt.Sprintf("This starts %s in a real account, %s, and moves the wallet to %s.", f.arn, f.mode, f.region)
-		if err := confirm(c.OutOrStdout(), in, question, f.region); err != nil {
-			return err
-		}
-	}
-	loaded, err := awsconfig.LoadDefaultConfig(c.Context(), awsconfig.WithRegion(f.region))
+func (f *following) run(c *cobra.Command) error {
+	env, err := f.environment()
 	if err != nil {
 		return err
 	}
-	following := &drill.Following{
-		Client: arcregionswitch.NewFromConfig(loaded), Clock: clock.Real{}, PlanARN: f.arn, Region: f.region,
-		Mode: plan.Mode(f.mode), Comment: "started by the drill command", Execution: f.execution, Limit: f.limit,
+	directory, err := f.directoryOf()
+	if err != nil {
+		return err
+	}
+	region := cmp.Or(f.region, env.Secondary.Name)
+	in := bufio.NewReader(f.in)
+	if f.execution == "" && !f.yes {
+		question := fmt.Sprintf("This starts %s in a real account, %s, and moves the wallet to %s.", f.arn, f.mode, region)
+		if err := confirm(c.OutOrStdout(), in, question, region); err != nil {
+			return err
+		}
+	}
+	loaded, err := awsconfig.LoadDefaultConfig(c.Context(), awsconfig.WithRegion(region))
+	if err != nil {
+		return err
+	}
+	real := &drill.Following{
+		Client: arcregionswitch.NewFromConfig(loaded), Clock: clock.Real{}, PlanARN: f.arn, Region: region,
+		Mode: plan.Mode(f.mode), Comment: "started by the drill command", Execution: f.execution, Limit: f.wait,
 		Say: func(format string, arguments ...any) {
 			fmt.Fprintf(c.OutOrStdout(), time.Now().UTC().Format(time.TimeOnly)+" "+format+"\n", arguments...)
 		},
 	}
 	if f.approve {
-		following.Approve = func(step string) (bool, error) {
+		real.Approve = func(step string) (bool, error) {
 			return ask(c.OutOrStdout(), in, "Step "+step+" waits for approval; anything else declines it.", "approve")
 		}
 	}
-	followed, err := following.Run(c.Context())
+	followed, err := real.Run(c.Context())
 	if err != nil && exit.Of(err) == exit.Refused && followed.Execution != "" {
 		err = exit.With(exit.Failed, "%w", err)
 	}
@@ -90,17 +99,14 @@ func (f *followOptions) run(c *cobra.Command, directory string) error {
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapplicationrecoverycontroller-regionswitch.html
 var planARN = regexp.MustCompile(`^arn:aws[a-z-]*:arc-region-switch::\d{12}:plan/.+$`)
 
-// judge says all that is wrong with the flags, before anybody is asked anything.
-func (f *followOptions) judge() error {
-	var problems []error
-	if f.mode != string(plan.Graceful) && f.mode != string(plan.Ungraceful) {
-		problems = append(problems, fmt.Errorf("--mode: want graceful or ungraceful, got %q", f.mode))
-	}
-	if !planARN.MatchString(f.arn) {
+// judgePlan says what is wrong with the plan and how it is to be run.
+func (f *following) judgePlan() error {
+	problems := []error{judgeMode(f.mode)}
+	if f.arn != "" && !planARN.MatchString(f.arn) {
 		problems = append(problems, fmt.Errorf("--plan-arn: want the ARN of a Region switch plan, got %q", f.arn))
 	}
-	if f.limit < 0 {
-		problems = append(problems, fmt.Errorf("--limit: want no less than 0s, got %s", f.limit))
+	if env, err := f.environment(); err == nil && f.region != "" && f.region != env.Primary.Name && f.region != env.Secondary.Name {
+		problems = append(problems, fmt.Errorf("--region: want %s or %s, got %q", env.Primary.Name, env.Secondary.Name, f.region))
 	}
 	return errors.Join(problems...)
 }

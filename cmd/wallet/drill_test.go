@@ -2,19 +2,15 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/cli"
 	"wallet-infra/internal/drill"
 	"wallet-infra/internal/drill/clock"
 	"wallet-infra/internal/drill/cloud"
@@ -27,19 +23,13 @@ const templates = "../../internal/drill/testdata/assembly"
 // drive runs the command with an answer to its question, and returns its output.
 func drive(t *testing.T, answer string, arguments ...string) (string, error) {
 	t.Helper()
-	var out bytes.Buffer
-	c := command()
-	c.SetIn(strings.NewReader(answer))
-	c.SetOut(&out)
-	c.SetErr(&out)
-	err := cli.Execute(context.Background(), c, arguments)
-	return out.String(), err
+	return call(answer, true, append([]string{"production", "drill"}, arguments...)...)
 }
 
 func TestADrillPrintsItsTableAndLeavesItsEvidence(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "")
 	directory := t.TempDir()
-	out, err := drive(t, "", "run", "--mode", "graceful", "--assembly", templates, "--report", directory)
+	out, err := drive(t, "", "run", "--mode", "graceful", "--assembly", templates, "--output", directory)
 	require.NoError(t, err, out)
 	assert.Regexp(t, `graceful +graceful +passed`, out)
 	assert.Contains(t, out, "says nothing about AWS")
@@ -49,8 +39,8 @@ func TestADrillPrintsItsTableAndLeavesItsEvidence(t *testing.T) {
 }
 
 func TestTheRecoveryTimeIsThePromisedOne(t *testing.T) {
-	o := &options{assembly: templates, environment: "production", quiet: true}
-	settings, err := o.settings(&bytes.Buffer{})
+	r := &rehearsal{scope: &scope{program: &program{root: "."}, name: "production", assembly: templates}, quiet: true}
+	settings, err := r.settings(&bytes.Buffer{})
 	require.NoError(t, err)
 	names := map[string]bool{}
 	for _, part := range append(settings.Before, settings.After...) {
@@ -63,7 +53,7 @@ func TestTheRecoveryTimeIsThePromisedOne(t *testing.T) {
 // An endpoint elsewhere is an account's: the drill would delete its databases.
 func TestADrillRefusesAnEndpointThatIsNotOnThisMachine(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "https://rds.us-east-1.amazonaws.com")
-	_, err := drive(t, "", "run", "--assembly", templates, "--report", t.TempDir())
+	_, err := drive(t, "", "run", "--assembly", templates, "--output", t.TempDir())
 	assert.ErrorIs(t, err, cloud.ErrNotLoopback)
 }
 
@@ -72,34 +62,17 @@ func TestADrillAtAnEndpointWhereNothingListensEndsAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	t.Setenv("AWS_ENDPOINT_URL", "http://"+listener.Addr().String())
-	_, err = drive(t, "", "all", "--assembly", templates, "--report", t.TempDir())
+	_, err = drive(t, "", "all", "--assembly", templates, "--output", t.TempDir())
 	assert.ErrorContains(t, err, "nothing answers at http://127.0.0.1")
 	assert.Equal(t, exit.Refused, exit.Of(err))
 }
 
-func TestNonsenseIsRefusedBeforeAnythingIsBuilt(t *testing.T) {
+func TestNothingIsRehearsedWithoutAPlan(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "")
-	for want, arguments := range map[string][]string{
-		"want graceful or ungraceful, got \"gentle\"": {"run", "--mode", "gentle"},
-		"faults are rehearsed with --mode ungraceful": {"run", "--mode", "graceful", "--fault", "lag"},
-		"no environment \"moon\"":                     {"run", "--environment", "moon"},
-		"nothing to rehearse":                         {"run", "--environment", "staging"},
-		"no cloud assembly":                           {"all", "--assembly", "nowhere"},
-		"required flag(s) \"plan-arn\" not set":       {"follow"},
-		"--plan-arn: want the ARN of a Region switch": {"follow", "--plan-arn", "wallet-production-failover"},
-		"--limit: want no less than 0s, got -1s":      {"follow", "--plan-arn", arn, "--limit", "-1s"},
-	} {
-		given := append([]string{"--report", t.TempDir()}, arguments...)
-		if !slices.Contains(arguments, "--assembly") {
-			given = append(given, "--assembly", templates)
-		}
-		_, err := drive(t, "", given...)
-		assert.ErrorContains(t, err, want)
-	}
-	out, err := drive(t, "", "run", "--fault", "flood", "--assembly", templates, "--report", t.TempDir())
-	assert.ErrorIs(t, err, errFailed)
-	assert.Contains(t, out, "there are throttle, timeout, twice, lag, abort")
-	assert.Equal(t, exit.CheckFailed, exit.Of(err), "a rehearsal that failed is no mistyped flag")
+	_, err := call("", true, "staging", "drill", "run", "--assembly", templates, "--output", t.TempDir())
+	assert.ErrorContains(t, err, "no stack of staging")
+	_, err = drive(t, "", "all", "--assembly", "nowhere", "--output", t.TempDir())
+	assert.ErrorContains(t, err, "no cloud assembly")
 }
 
 const arn = "arn:aws:arc-region-switch::222222222222:plan/wallet-production-failover:abc123"
@@ -124,7 +97,7 @@ func TestARealPlanIsNotStartedWithoutTheWord(t *testing.T) {
 	account(t)
 	directory := t.TempDir()
 	for _, answer := range []string{"", "y\n", "yes\n", "sa-east-1\n"} {
-		out, err := drive(t, answer, "follow", "--plan-arn", arn, "--report", directory)
+		out, err := drive(t, answer, "follow", "--plan-arn", arn, "--output", directory)
 		assert.ErrorIs(t, err, errNotStarted)
 		assert.Contains(t, out, "in a real account")
 	}
@@ -136,7 +109,7 @@ func TestARealPlanIsNotStartedWithoutTheWord(t *testing.T) {
 func TestARealPlanIsStartedWithTheWordAndLeftToThePerson(t *testing.T) {
 	account(t)
 	directory := t.TempDir()
-	out, err := drive(t, "us-east-1\n", "follow", "--plan-arn", arn, "--report", directory, "--limit", "0s")
+	out, err := drive(t, "us-east-1\n", "follow", "--plan-arn", arn, "--output", directory, "--wait", "0s")
 	assert.ErrorIs(t, err, drill.ErrUnfinished)
 	assert.Contains(t, out, "approve waits for a person")
 	left, err := filepath.Glob(filepath.Join(directory, "execution-*.json"))

@@ -1,20 +1,14 @@
 package main
 
 import (
-	"context"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/cli"
 	"wallet-infra/internal/local"
 )
-
-func run(arguments ...string) error {
-	return cli.Execute(context.Background(), newCommand(), arguments)
-}
 
 // Nothing may be written or deployed before the endpoint is known to be harmless.
 func TestItStartsWithNothingButAnEmulatorHere(t *testing.T) {
@@ -27,15 +21,8 @@ func TestItStartsWithNothingButAnEmulatorHere(t *testing.T) {
 	} {
 		t.Setenv("AWS_ENDPOINT_URL", endpoint)
 		dir := filepath.Join(t.TempDir(), "local")
-		err := run("--dir", dir)
+		_, err := call("", false, "staging", "local", "--output", dir)
 		require.ErrorContains(t, err, want)
 		assert.NoDirExists(t, dir)
 	}
-}
-
-func TestAMisspeltEnvironmentIsRefused(t *testing.T) {
-	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-	require.ErrorContains(t, run("--env", "prod"), "unknown environment")
-	require.ErrorContains(t, run("staging"), "unknown command")
-	require.Error(t, run("--nonsense"))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ const clean = `{"pluginReports": [{"violations": []}]}`
 
 // stack writes one stack's entry in a manifest.
 func stack(id string) string {
-	name := strings.ReplaceAll(id, "/", "-")
+	name := "wallet-" + strings.ToLower(strings.ReplaceAll(id, "/", "-"))
 	return fmt.Sprintf(`%q: {"type": "aws:cloudformation:stack", "environment": "aws://1/sa-east-1", "displayName": %q,
 		"properties": {"templateFile": "%s.json", "stackName": %q}}`, name, id, name, name)
 }
@@ -32,9 +33,9 @@ func resources(count int) string {
 	return `{"Resources": {` + strings.Join(list, ",") + `}}`
 }
 
-// summary runs the command on an assembly with these templates, by the stacks'
+// summarized runs the command on an assembly with these templates, by the stacks'
 // IDs, and a validation report; an empty one is not written.
-func summary(t *testing.T, templates map[string]string, report string) (string, error) {
+func summarized(t *testing.T, templates map[string]string, report string, flags ...string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, content string) {
@@ -43,30 +44,28 @@ func summary(t *testing.T, templates map[string]string, report string) (string, 
 	var entries []string
 	for id, template := range templates {
 		entries = append(entries, stack(id))
-		write(strings.ReplaceAll(id, "/", "-")+".json", template)
+		write("wallet-"+strings.ToLower(strings.ReplaceAll(id, "/", "-"))+".json", template)
 	}
 	write("manifest.json", `{"artifacts": {`+strings.Join(entries, ",")+`}}`)
 	if report != "" {
 		write("validation-report.json", report)
 	}
-	var out strings.Builder
-	err := summarize(&out, dir)
-	return out.String(), err
+	return call("", false, append([]string{"staging", "summary", "--assembly", dir}, flags...)...)
 }
 
 func TestTheSummaryListsEveryStackWithItsSize(t *testing.T) {
-	out, err := summary(t, map[string]string{
+	out, err := summarized(t, map[string]string{
 		"Production/Data": resources(3), "Staging/Data": resources(2), "Staging/Network": resources(1),
 	}, clean)
 	require.NoError(t, err)
-	assert.Regexp(t, `(?m)^Production/Data +sa-east-1 +3 +0 *$`, out)
+	assert.NotContains(t, out, "Production", "another environment's")
 	assert.Regexp(t, `(?m)^Staging/Data +sa-east-1 +2 +0 *$`, out)
 	assert.Regexp(t, `(?m)^Staging/Network +sa-east-1 +1 +0 *$`, out)
 	assert.Contains(t, out, "RESOURCES of 500")
 	assert.Contains(t, out, "TEMPLATE KB of 1000")
-	assert.Contains(t, out, "2 environments, 3 stacks, 6 resources. The templates are in ")
+	assert.Regexp(t, `(?m)^2 stacks +3 *$`, out)
 	assert.Contains(t, out, "no open finding")
-	assert.Contains(t, out, "scripts/deploy.sh staging --dry-run")
+	assert.Contains(t, out, "Next: make test, then, with credentials, go tool wallet staging deploy --dry-run")
 }
 
 func TestAStackThatCloudFormationWouldRefuseFailsTheSummary(t *testing.T) {
@@ -80,7 +79,7 @@ func TestAStackThatCloudFormationWouldRefuseFailsTheSummary(t *testing.T) {
 		"one byte too many":             {`{"Resources": {}}` + strings.Repeat(" ", 1_000_000-16), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := summary(t, map[string]string{"Staging/Data": c.template, "Staging/Network": resources(1)}, clean)
+			out, err := summarized(t, map[string]string{"Staging/Data": c.template, "Staging/Network": resources(1)}, clean)
 			assert.Contains(t, out, "Staging/Data")
 			assert.Contains(t, out, "Staging/Network", "the others are still listed")
 			if !c.over {
@@ -95,7 +94,7 @@ func TestAStackThatCloudFormationWouldRefuseFailsTheSummary(t *testing.T) {
 }
 
 func TestAnOpenFindingFailsTheSummary(t *testing.T) {
-	out, err := summary(t, map[string]string{"Staging/Data": resources(1)}, `{"pluginReports": [{"violations": [
+	out, err := summarized(t, map[string]string{"Staging/Data": resources(1)}, `{"pluginReports": [{"violations": [
 		{"ruleName": "F1", "description": "first", "severity": "error", "violatingConstructs": [{"constructPath": "Staging/Data/A"}]},
 		{"ruleName": "F2", "description": "second", "severity": "error", "violatingConstructs": [{"constructPath": "Staging/Data/B"}]}]}]}`)
 	require.EqualError(t, err, "error F1: first (Staging/Data/A)\nerror F2: second (Staging/Data/B)")
@@ -103,10 +102,34 @@ func TestAnOpenFindingFailsTheSummary(t *testing.T) {
 	assert.NotContains(t, out, "Next:")
 }
 
+func TestASummaryIsReadByPrograms(t *testing.T) {
+	templates := map[string]string{"Staging/Data": resources(501), "Production/Data": resources(1)}
+	out, err := summarized(t, templates, clean, "--json")
+	assert.Equal(t, exit.CheckFailed, exit.Of(err))
+	var read struct {
+		Environment string
+		Stacks      []struct {
+			Name      string
+			Resources int
+		}
+		Problems []string
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &read), out)
+	assert.Equal(t, "staging", read.Environment)
+	require.Len(t, read.Stacks, 1)
+	assert.Equal(t, "wallet-staging-data", read.Stacks[0].Name)
+	assert.Equal(t, 501, read.Stacks[0].Resources)
+	assert.Equal(t, []string{"Staging/Data is over a limit of CloudFormation"}, read.Problems)
+	out, err = summarized(t, templates, "", "--list")
+	require.NoError(t, err)
+	assert.Regexp(t, `^sa-east-1 wallet-staging-data \S+/wallet-staging-data.json\n$`, out)
+}
+
 func TestASummaryOfNothingIsAFailure(t *testing.T) {
-	_, err := summary(t, map[string]string{"Staging/Data": resources(1)}, "")
+	_, err := summarized(t, map[string]string{"Staging/Data": resources(1)}, "")
 	require.ErrorContains(t, err, "validation-report.json", "validation did not run")
-	_, err = summary(t, nil, clean)
-	require.ErrorContains(t, err, "no stack")
-	require.ErrorContains(t, summarize(&strings.Builder{}, t.TempDir()), "no cloud assembly")
+	_, err = summarized(t, nil, clean)
+	require.ErrorContains(t, err, "no stack of staging")
+	_, err = call("", false, "staging", "summary", "--assembly", t.TempDir())
+	require.ErrorContains(t, err, "no cloud assembly")
 }

@@ -1,8 +1,7 @@
 package main
 
 import (
-	"context"
-	"io"
+	"encoding/json"
 	"os"
 	"regexp"
 	"strings"
@@ -12,22 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/cli"
 )
-
-func run(out io.Writer, arguments ...string) error {
-	command := newCommand()
-	command.SetOut(out)
-	return cli.Execute(context.Background(), command, arguments)
-}
 
 // printed runs the command and returns its lines.
 func printed(t *testing.T, arguments ...string) map[string]string {
 	t.Helper()
-	var out strings.Builder
-	require.NoError(t, run(&out, arguments...))
+	out, err := call("", false, arguments...)
+	require.NoError(t, err)
 	lines := map[string]string{}
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(out) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		lines[key] = value
 	}
@@ -36,7 +28,7 @@ func printed(t *testing.T, arguments ...string) map[string]string {
 
 // An output that nobody prints is an empty text in the workflow, not an error.
 func TestEveryFactThatAWorkflowReadsIsPrinted(t *testing.T) {
-	facts := printed(t, "--env", "production", "--task", "deploy")
+	facts := printed(t, "production", "pipeline", "--task", "deploy")
 	action, err := os.ReadFile("../../.github/actions/sign-in/action.yml")
 	require.NoError(t, err)
 	read := regexp.MustCompile(`steps\.facts\.outputs\.(\w+)`).FindAllStringSubmatch(string(action), -1)
@@ -44,32 +36,20 @@ func TestEveryFactThatAWorkflowReadsIsPrinted(t *testing.T) {
 	for _, match := range read {
 		assert.NotEmpty(t, facts[match[1]], match[1])
 	}
+	var object map[string]string
+	out, err := call("", false, "production", "pipeline", "--json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal([]byte(out), &object))
+	assert.Equal(t, facts, object, "without a task it is the deployment's")
 	env := config.Production()
 	assert.Equal(t, env.Names().PipelineRoleARN(config.PipelineDeploy), facts["role"])
 	assert.Equal(t, "14400", facts["session"], "as long as a deployment may take")
-	assert.Equal(t, "3600", printed(t, "--env", "production", "--task", "plan")["session"])
+	assert.Equal(t, "3600", printed(t, "production", "pipeline", "--task", "plan")["session"])
 	assert.Equal(t, "linux/amd64", facts["platform"])
 }
 
 func TestATagOrATaskThatIsNoneIsRefused(t *testing.T) {
-	for _, arguments := range [][]string{
-		{"--env", "staging", "--task", "administrator"},
-		{"--env", "staging", "--image-tag", "latest"},
-		{"--env", "staging", "--image-tag", "1.0\nrole=other"},
-		{"--env", "elsewhere"},
-		{},
-	} {
-		assert.Error(t, run(&strings.Builder{}, arguments...), arguments)
-	}
-	assert.Equal(t, "2.0.0", printed(t, "--env", "staging", "--image-tag", "2.0.0")["image_tag"])
-}
-
-func TestTheEnvironmentsAreListed(t *testing.T) {
-	var out strings.Builder
-	require.NoError(t, run(&out, "--list"))
-	var want strings.Builder
-	for _, env := range config.All() {
-		want.WriteString(env.Name + "\n")
-	}
-	assert.Equal(t, want.String(), out.String())
+	_, err := call("", false, "staging", "pipeline", "--image-tag", "1.0\nrole=other")
+	assert.Error(t, err)
+	assert.Equal(t, "2.0.0", printed(t, "staging", "pipeline", "--image-tag", "2.0.0")["image_tag"])
 }

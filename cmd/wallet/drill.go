@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"wallet-infra/config"
+	"wallet-infra/internal/cli"
+	"wallet-infra/internal/drill"
+	"wallet-infra/internal/drill/blueprint"
+	"wallet-infra/internal/drill/clock"
+	"wallet-infra/internal/drill/cloud"
+	"wallet-infra/internal/drill/plan"
+	"wallet-infra/internal/exit"
+)
+
+// rehearsal are the flags of a drill.
+type rehearsal struct {
+	*scope
+	output, mode, fault        string
+	quiet, acceptLoss, discard bool
+}
+
+// errFailed is a drill of which a check failed; the table says which.
+var errFailed = exit.With(exit.CheckFailed, "a check failed")
+
+var drillStatuses = []exit.Status{exit.Done, exit.Refused, exit.CheckFailed, exit.Failed, exit.Interrupted}
+
+// newDrill makes the rehearsals, and the one command that starts a real plan.
+func newDrill(s *scope) *cobra.Command {
+	r := &rehearsal{scope: s}
+	command := &cobra.Command{
+		Use: "drill", Short: "Rehearse the loss of the primary region",
+		Long: "Rehearse the loss of the primary region with the plans and resources of the synthesized\n" +
+			"templates (docs/DISASTER-RECOVERY.md#the-drill), at the endpoint on this machine that\n" +
+			"AWS_ENDPOINT_URL names, or at a fake in this process. follow starts the real plan.",
+		Args: noWord(func(word string) error {
+			return fmt.Errorf("unknown command %q (wallet %s drill --help lists them)", word, s.name)
+		}),
+	}
+	s.takesAssembly(command)
+	command.PersistentFlags().StringVar(&r.output, "output", "", "the `directory` for reports and journals (default: the repository's build/drill)")
+	command.PersistentFlags().BoolVarP(&r.quiet, "quiet", "q", false, "print the table alone")
+	faults := task{use: "faults", short: "Every fault", statuses: drillStatuses}
+	all := task{use: "all", short: "Both ways and every fault, each with its way back", statuses: drillStatuses}
+	command.AddCommand(r.one(),
+		s.command(faults, func(c *cobra.Command) error { return r.rehearse(c, drill.FaultSuite) }),
+		s.command(all, func(c *cobra.Command) error { return r.rehearse(c, drill.Suite) }),
+		newFollow(r))
+	return command
+}
+
+// one makes the command of a single rehearsal.
+func (r *rehearsal) one() *cobra.Command {
+	command := r.command(task{
+		use: "run", short: "One rehearsal, or the rest of one that was interrupted", statuses: drillStatuses,
+		judge: func() error {
+			problems := []error{judgeMode(r.mode)}
+			if r.fault != "" && r.mode != string(plan.Ungraceful) {
+				problems = append(problems, fmt.Errorf("--fault: faults are rehearsed with --mode ungraceful, got %q", r.mode))
+			}
+			if r.fault != "" && !slices.Contains(faultNames(), r.fault) {
+				problems = append(problems, fmt.Errorf("--fault: want one of %s, got %q", strings.Join(faultNames(), ", "), r.fault))
+			}
+			return errors.Join(problems...)
+		},
+	}, func(c *cobra.Command) error {
+		return r.rehearse(c, func(s drill.Settings) []drill.Settings { return []drill.Settings{s} })
+	})
+	flags := command.Flags()
+	flags.StringVar(&r.mode, "mode", string(plan.Ungraceful), "graceful (switchover) or ungraceful (failover)")
+	flags.StringVar(&r.fault, "fault", "", "the `name` of a fault")
+	flags.BoolVar(&r.acceptLoss, "accept-data-loss", false, "fail over although more may be lost than the objective allows, or nobody knows how much")
+	flags.BoolVar(&r.discard, "discard", false, "begin anew, whatever an earlier rehearsal left unfinished")
+	return command
+}
+
+func faultNames() []string {
+	var names []string
+	for _, fault := range drill.Faults() {
+		names = append(names, fault.Name)
+	}
+	return names
+}
+
+func judgeMode(mode string) error {
+	if mode != string(plan.Graceful) && mode != string(plan.Ungraceful) {
+		return fmt.Errorf("--mode: want graceful or ungraceful, got %q", mode)
+	}
+	return nil
+}
+
+// directoryOf is where reports and journals go.
+func (r *rehearsal) directoryOf() (string, error) {
+	if r.output != "" {
+		return r.output, nil
+	}
+	root, err := r.directory()
+	return filepath.Join(root, "build", "drill"), err
+}
+
+// rehearse makes the chosen rehearsals and prints their table.
+func (r *rehearsal) rehearse(c *cobra.Command, choose func(drill.Settings) []drill.Settings) error {
+	settings, err := r.settings(c.OutOrStdout())
+	if err != nil {
+		return err
+	}
+	if err := answering(c.Context()); err != nil {
+		return err
+	}
+	reports, err := drill.RunAll(c.Context(), laboratory(settings.Blueprint), choose(settings))
+	passed, failed := drill.Summarize(c.OutOrStdout(), settings.Directory, reports)
+	switch {
+	case failed != nil:
+		return failed
+	case err != nil:
+		status := exit.Failed
+		if exit.Of(err) == exit.Interrupted {
+			status = exit.Interrupted
+		}
+		return exit.With(status, "%w; the journals in %s say where it stands", err, settings.Directory)
+	case !passed:
+		return errFailed
+	}
+	return nil
+}
+
+// settings reads the templates, and the promises from the configuration.
+func (r *rehearsal) settings(out io.Writer) (drill.Settings, error) {
+	env, stacks, err := r.built()
+	if err != nil {
+		return drill.Settings{}, err
+	}
+	read, err := blueprint.Read(stacks, env.Names().Prefix())
+	if err != nil {
+		return drill.Settings{}, fmt.Errorf("%s: %w", env.Name, err)
+	}
+	directory, err := r.directoryOf()
+	settings := drill.Settings{
+		Blueprint: read, Promised: promised(env), Mode: plan.Mode(r.mode), Fault: r.fault, AcceptLoss: r.acceptLoss, Discard: r.discard,
+		RPO: env.DR.Recovery.PointObjective, Directory: directory,
+		// The drill plays the second person; how long one takes is in the report's
+		// list of what it does not prove.
+		Approve: func(context.Context, plan.Step) error { return nil },
+	}
+	settings.Before, settings.After = around(env.DR.Recovery)
+	if !r.quiet {
+		settings.Say = func(format string, arguments ...any) { fmt.Fprintf(out, format+"\n", arguments...) }
+	}
+	return settings, err
+}
+
+// promised is what the configuration says of the regions.
+func promised(env config.Environment) drill.Promised {
+	return drill.Promised{
+		Primary: env.Primary.Name, Secondary: env.Secondary.Name, Name: env.Site.APIDomain,
+		Hosts: map[string]string{env.Primary.Name: env.Names().RegionalDomain(env.Primary), env.Secondary.Name: env.Names().RegionalDomain(env.Secondary)},
+	}
+}
+
+// around are the legs of the way that no step of the plan stands for.
+func around(recovery config.Recovery) (before, after []plan.Part) {
+	steps := []string{config.StepApprove, config.StepDatabase, config.StepService, config.StepTraffic}
+	into := &before
+	for _, leg := range recovery.Way() {
+		if slices.Contains(steps, leg.Name) {
+			into = &after
+			continue
+		}
+		*into = append(*into, plan.Part{Name: leg.Name, Length: leg.Budget, Source: leg.Source})
+	}
+	return before, after
+}
+
+// answering fails where AWS_ENDPOINT_URL names something that is not on this machine
+// or does not answer: each of a rehearsal's calls would wait for it anew.
+func answering(ctx context.Context) error {
+	endpoint := os.Getenv("AWS_ENDPOINT_URL")
+	if endpoint == "" {
+		return nil
+	}
+	if err := cloud.Loopback(endpoint); err != nil {
+		return err
+	}
+	return cli.Reachable(ctx, endpoint)
+}
+
+// laboratory opens the endpoint that AWS_ENDPOINT_URL names, or the fake.
+func laboratory(read blueprint.Blueprint) func(drill.Settings) (drill.Lab, error) {
+	endpoint := os.Getenv("AWS_ENDPOINT_URL")
+	return func(settings drill.Settings) (drill.Lab, error) {
+		if endpoint == "" {
+			return drill.NewFake(read.Account)
+		}
+		var clk clock.Clock = clock.Real{}
+		if drill.WaitsForTimeouts(settings.Fault) {
+			clk = clock.NewVirtual(time.Now().UTC())
+		}
+		return drill.NewEndpoint(endpoint, read.Account, clk)
+	}
+}
