@@ -15,9 +15,9 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/cfn"
-	"wallet-infra/internal/delivery"
 	"wallet-infra/internal/drift"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/poll"
 	"wallet-infra/internal/progress"
 )
 
@@ -101,5 +101,5 @@ func detector(own aws.Config, env config.Environment, region string) drift.Detec
 	there.Region = region
 	role := env.Names().BootstrapRole(config.BootstrapLookup, config.Region{Name: region})
 	there.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(there), role))
-	return drift.Detector{API: cloudformation.NewFromConfig(there), Sleep: delivery.Sleep}
+	return drift.Detector{API: cloudformation.NewFromConfig(there), Sleep: poll.Sleep}
 }
