@@ -171,7 +171,7 @@ func TestAReleaseThatFailsOrIsSlowIsTakenBack(t *testing.T) {
 		assert.ElementsMatch(t, want, at(alarms, "AlarmNames"), "the release may be in either group")
 		for _, name := range want {
 			require.Contains(t, names, name, "ECS refuses an alarm that does not exist")
-			assert.Contains(t, compute.only(t, "AWS::ECS::Service").DependsOn, any(names[name]), "ECS would not find %s", name)
+			assert.Contains(t, compute.only(t, "AWS::ECS::Service").DependsOn, names[name], "ECS would not find %s", name)
 		}
 		bake := numberAt(t, compute.deployment(t), "BakeTimeInMinutes")
 		assert.GreaterOrEqual(t, bake, float64(config.RollbackWindowMinutes), "the old release is gone before an alarm can go off")
@@ -188,7 +188,7 @@ func TestECSMovesTheRequestsOfThisServiceAlone(t *testing.T) {
 		assert.Equal(t, production, at(advanced, "ProductionListenerRule", "Ref"))
 		assert.Equal(t, trial, at(advanced, "TestListenerRule", "Ref"))
 		role := rendered(at(advanced, "RoleArn", "Fn::GetAtt", 0))
-		assert.Contains(t, service.DependsOn, any(role), "the role must be there for as long as the service")
+		assert.Contains(t, service.DependsOn, role, "the role must be there for as long as the service")
 	})
 }
 
@@ -205,7 +205,7 @@ func TestNobodyButTheTestReachesANewRelease(t *testing.T) {
 				doors++
 				assert.Equal(t, group, rule.Properties["SourceSecurityGroupId"], id)
 				assert.Contains(t, rendered(at(rule.Properties, "GroupId", "Fn::GetAtt", 0)), "EdgeSecurityGroup")
-				assert.Contains(t, compute.only(t, "AWS::ECS::Service").DependsOn, any(id), "the first release is tested before the door is open")
+				assert.Contains(t, compute.only(t, "AWS::ECS::Service").DependsOn, id, "the first release is tested before the door is open")
 			}
 		}
 		assert.Equal(t, 1, doors)
@@ -240,7 +240,7 @@ func TestTheSchemaChangesBeforeAReleaseStartsAndCustomersComeAfterItsTest(t *tes
 			id, function := compute.function(t, prefix)
 			assert.Equal(t, id, rendered(at(hooks[stage], "HookTargetArn", "Fn::GetAtt", 0)))
 			assert.LessOrEqual(t, function.Properties["Timeout"], 900.0, "ECS waits a quarter of an hour for a hook")
-			assert.Contains(t, service.DependsOn, any(id))
+			assert.Contains(t, service.DependsOn, id)
 			assert.True(t, strings.HasPrefix(rendered(at(hooks[stage], "RoleArn", "Fn::GetAtt", 0)), "ReleaseHookRole"))
 		}
 		_, migrator := compute.function(t, "ReleaseMigration")
@@ -266,7 +266,7 @@ func TestNoDeploymentBeginsBeforeWhatItCallsIsReady(t *testing.T) {
 		required := compute.only(t, "AWS::ECS::Service").DependsOn
 		for id, r := range compute.Resources {
 			if strings.HasPrefix(id, "Release") && r.Type != "AWS::CDK::Metadata" {
-				assert.Contains(t, required, any(id))
+				assert.Contains(t, required, id)
 			}
 		}
 	})
@@ -578,7 +578,7 @@ func TestTheDeliveryCommandsFindTheEnvironment(t *testing.T) {
 					assert.NotContains(t, compute.Outputs, row.output, "a standby migrates nothing")
 					continue
 				}
-				value := at(compute.Outputs[row.output], "Value")
+				value := compute.Outputs[row.output].Value
 				require.NotNil(t, value, "%s has no output %s", stack, row.output)
 				id := rendered(at(value, "Ref"))
 				if attribute, ok := at(value, "Fn::GetAtt", 0).(string); ok {
@@ -592,8 +592,8 @@ func TestTheDeliveryCommandsFindTheEnvironment(t *testing.T) {
 			findsTraffic(t, compute)
 		}
 		compute := env.stack(t, "compute")
-		assert.Equal(t, 3, strings.Count(rendered(at(compute.Outputs[config.OutputMigrationSubnets], "Value")), "PrivateSubnet"))
-		task := compute.Resources[rendered(at(compute.Outputs[config.OutputMigrationTask], "Value", "Ref"))]
+		assert.Equal(t, 3, strings.Count(rendered(compute.Outputs[config.OutputMigrationSubnets].Value), "PrivateSubnet"))
+		task := compute.Resources[rendered(at(compute.Outputs[config.OutputMigrationTask].Value, "Ref"))]
 		assert.Equal(t, config.MigrationContainer, at(task.Properties, "ContainerDefinitions", 0, "Name"), "the commands override this container")
 	})
 }
@@ -602,7 +602,7 @@ func TestTheDeliveryCommandsFindTheEnvironment(t *testing.T) {
 // references in the template, to both groups and their weights.
 func findsTraffic(t *testing.T, compute template) {
 	t.Helper()
-	reference := func(output string) any { return at(compute.Outputs[output], "Value") }
+	reference := func(output string) any { return compute.Outputs[output].Value }
 	production, _ := compute.rule(t, 443)
 	assert.Equal(t, production, at(reference(config.OutputProductionRule), "Ref"))
 	service := at(compute.only(t, "AWS::ECS::Service").Properties, "LoadBalancers", 0)

@@ -518,9 +518,8 @@ func TestContainerInsightsLogsWhereRetentionIsSet(t *testing.T) {
 		cluster := compute.only(t, "AWS::ECS::Cluster")
 		assert.Equal(t, env.Names().ECSClusterName(), cluster.Properties["ClusterName"])
 		assert.Contains(t, cluster.Properties["ClusterSettings"], map[string]any{"Name": "containerInsights", "Value": "enhanced"})
-		required, _ := cluster.DependsOn.([]any)
-		require.Len(t, required, 1, "without the group before it, the cluster makes one that never forgets")
-		group := compute.Resources[textAt(t, required, 0)].Properties
+		require.Len(t, cluster.DependsOn, 1, "without the group before it, the cluster makes one that never forgets")
+		group := compute.Resources[cluster.DependsOn[0]].Properties
 		assert.Equal(t, "/aws/ecs/containerinsights/wallet-"+env.Name+"/performance", group["LogGroupName"])
 		assert.EqualValues(t, env.Service.LogRetentionDays, group["RetentionInDays"])
 	})
@@ -572,7 +571,7 @@ func TestTheServiceReachesWhatItUsesAndNothingElse(t *testing.T) {
 func TestTasksStartAfterTheirPermissionsAndTheirWayOut(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
-		required := listAt(t, compute.only(t, "AWS::ECS::Service").DependsOn)
+		required := compute.only(t, "AWS::ECS::Service").DependsOn
 		for _, resourceType := range []string{"AWS::IAM::Policy", "AWS::EC2::SecurityGroupIngress", "AWS::ElasticLoadBalancingV2::ListenerRule"} {
 			for id := range compute.ofType(resourceType) {
 				assert.Contains(t, required, id)

@@ -106,15 +106,6 @@ func auroraRotator(t *testing.T, env environment) (string, resource) {
 	return id, env.stack(t, "data").Resources[id]
 }
 
-// auroraDependencies returns what a resource is created after, by explicit wish.
-func auroraDependencies(r resource) []any {
-	if one, ok := r.DependsOn.(string); ok {
-		return []any{one}
-	}
-	all, _ := r.DependsOn.([]any)
-	return all
-}
-
 // auroraLogGroup returns the log group of that name, with its logical ID.
 func auroraLogGroup(t *testing.T, env environment, name string) (string, resource) {
 	t.Helper()
@@ -347,7 +338,7 @@ func TestDatabaseLogsGoToEncryptedGroupsThatForgetAndExistFirst(t *testing.T) {
 			id, group := auroraLogGroup(t, env, "/aws/rds/cluster/"+textAt(t, cluster.Properties, "DBClusterIdentifier")+"/"+log)
 			assert.Equal(t, float64(env.Database.LogRetentionDays), group.Properties["RetentionInDays"], log)
 			assert.NotNil(t, group.Properties["KmsKeyId"], log)
-			assert.Contains(t, auroraDependencies(cluster), id, "RDS would make the group itself")
+			assert.Contains(t, cluster.DependsOn, id, "RDS would make the group itself")
 		}
 	})
 }
@@ -394,7 +385,7 @@ func TestBusyReadersGetHelpUpToTheLimitOfAWS(t *testing.T) {
 		assert.Equal(t, float64(env.Database.MaxReaders), target.Properties["MaxCapacity"])
 		assert.LessOrEqual(t, env.Database.MaxReaders, 15-env.DR.Mode.SecondaryRegions())
 		for instance := range auroraInstances(t, env) {
-			assert.Contains(t, auroraDependencies(target), instance, "RDS scales no cluster without a reader")
+			assert.Contains(t, target.DependsOn, instance, "RDS scales no cluster without a reader")
 		}
 		policy := at(data.only(t, "AWS::ApplicationAutoScaling::ScalingPolicy").Properties, "TargetTrackingScalingPolicyConfiguration")
 		assert.Equal(t, "RDSReaderAverageCPUUtilization", at(policy, "PredefinedMetricSpecification", "PredefinedMetricType"))
@@ -632,15 +623,15 @@ func TestNothingRotatesOrCreatesAUserBeforeItCanLogIn(t *testing.T) {
 		require.Len(t, users, 1)
 		admin, app := auroraRotation(t, env, env.Names().DatabaseAdminSecret()), auroraRotation(t, env, env.Names().DatabaseAppSecret())
 		for _, schedule := range []resource{admin, app} {
-			assert.Contains(t, auroraDependencies(schedule), users[0], "there is no user to rotate yet")
+			assert.Contains(t, schedule.DependsOn, users[0], "there is no user to rotate yet")
 			permission, _ := holder(t, data, "AWS::Lambda::Permission", "secretsmanager.amazonaws.com", "Principal")
-			assert.Contains(t, auroraDependencies(schedule), permission, "Secrets Manager may not call the function yet")
+			assert.Contains(t, schedule.DependsOn, permission, "Secrets Manager may not call the function yet")
 		}
 		for _, each := range []resource{data.Resources[users[0]], admin, app} {
-			assert.Contains(t, auroraDependencies(each), auroraWriter(t, env))
+			assert.Contains(t, each.DependsOn, auroraWriter(t, env))
 			for id := range data.ofType("AWS::EC2::SecurityGroupIngress") {
 				if strings.Contains(id, "DatabaseSecurityGroup") {
-					assert.Contains(t, auroraDependencies(each), id, "the database does not let it in yet")
+					assert.Contains(t, each.DependsOn, id, "the database does not let it in yet")
 				}
 			}
 		}
@@ -753,7 +744,7 @@ func TestANewSizeRestartsOneInstanceAtATime(t *testing.T) {
 
 // waitsFor says that an instance is changed after another, or after one that is.
 func waitsFor(instances map[string]resource, one resource, other string) bool {
-	for _, before := range dependencies(one) {
+	for _, before := range one.DependsOn {
 		if next, instance := instances[before]; instance && (before == other || waitsFor(instances, next, other)) {
 			return true
 		}

@@ -281,6 +281,6 @@ func TestACopyThatIsNotGoodIsNoticedAndSoIsNobodyLooking(t *testing.T) {
 		assert.Equal(t, "breaching", alarm.Properties["TreatMissingData"])
 		assert.Contains(t, fmt.Sprint(alarm.Properties["Metrics"]), "invocations - errors")
 		output, _ := at(alarm.Properties, "Metrics", 1, "MetricStat", "Metric", "Dimensions", 0, "Value", "Fn::GetStackOutput", "OutputName").(string)
-		assert.Equal(t, map[string]any{"Ref": watch}, at(data.Outputs, output, "Value"), "the alarm watches another function")
+		assert.Equal(t, map[string]any{"Ref": watch}, data.Outputs[output].Value, "the alarm watches another function")
 	})
 }

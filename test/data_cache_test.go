@@ -239,6 +239,6 @@ func TestClientsConnectToTheEndpointOfTheCachesMode(t *testing.T) {
 			awscdk.NewCfnOutput(stack, new("Host"), &awscdk.CfnOutputProps{Value: new(made.Host)})
 			assert.Equal(t, env.Names().CacheName(), made.Name)
 		})
-		assert.Equal(t, want, at(built.Outputs, "Host", "Value", "Fn::GetAtt", 1))
+		assert.Equal(t, want, at(built.Outputs["Host"].Value, "Fn::GetAtt", 1))
 	}
 }

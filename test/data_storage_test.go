@@ -203,7 +203,7 @@ func TestBackupsReachTheSecondRegionWithinFifteenMinutes(t *testing.T) {
 		global := env.stack(t, "global")
 		_, alias := holder(t, global, "AWS::KMS::Alias", "alias/"+env.Names().Prefix()+"/storage", "AliasName")
 		output, _ := at(rule, "Destination", "EncryptionConfiguration", "ReplicaKmsKeyID", "Fn::GetStackOutput", "OutputName").(string)
-		assert.Equal(t, alias.Properties["TargetKeyId"], at(global.Outputs, output, "Value"), "under the replica's own key")
+		assert.Equal(t, alias.Properties["TargetKeyId"], global.Outputs[output].Value, "under the replica's own key")
 
 		_, static := env.bucket(t, "static", env.Primary)
 		assert.Equal(t, "arn:aws:s3:::"+env.Names().Bucket("static", env.Secondary), at(replicationRule(t, static), "Destination", "Bucket"))

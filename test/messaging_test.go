@@ -46,21 +46,6 @@ func topicConfigs(t *testing.T, topic resource) map[string]string {
 	return configs
 }
 
-// dependencies are the logical IDs that a resource waits for explicitly.
-func dependencies(r resource) []string {
-	switch on := r.DependsOn.(type) {
-	case string:
-		return []string{on}
-	case []any:
-		var ids []string
-		for _, id := range on {
-			ids = append(ids, fmt.Sprint(id))
-		}
-		return ids
-	}
-	return nil
-}
-
 func TestKafkaHasTheSeedsBrokersInSizesThatMSKAccepts(t *testing.T) {
 	type size struct {
 		brokers      float64
@@ -287,7 +272,7 @@ func TestTheKafkaUserIsCompleteBeforeAnyoneLearnsTheAddress(t *testing.T) {
 		for id := range stack.ofType("AWS::SecretsManager::Secret") {
 			assert.Equal(t, []any{map[string]any{"Ref": id}}, association.Properties["SecretArnList"])
 		}
-		waits := dependencies(stack.only(t, "Custom::KafkaAccess"))
+		waits := stack.only(t, "Custom::KafkaAccess").DependsOn
 		for _, before := range []string{"AWS::MSK::BatchScramSecret", "AWS::MSK::Topic", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"} {
 			ids := slices.Sorted(maps.Keys(stack.ofType(before)))
 			assert.NotEmpty(t, ids, before)
@@ -372,7 +357,7 @@ func TestBrokerLogsReachCloudWatchAndTheLogBucket(t *testing.T) {
 		assert.Contains(t, string(document), id)
 		assert.Contains(t, string(document), env.Site.Account)
 		for policyID := range stack.ofType("AWS::Logs::ResourcePolicy") {
-			assert.Contains(t, dependencies(stack.only(t, "AWS::MSK::Cluster")), policyID)
+			assert.Contains(t, stack.only(t, "AWS::MSK::Cluster").DependsOn, policyID)
 		}
 	})
 }

@@ -106,7 +106,7 @@ func (p place) name(text string) string {
 	text = fromOutput.ReplaceAllStringFunc(text, func(whole string) string {
 		parts := fromOutput.FindStringSubmatch(whole)
 		short := strings.TrimPrefix(parts[1], p.env.Names().StackName(""))
-		value := at(p.all.stacks[short].Outputs[parts[2]], "Value")
+		value := p.all.stacks[short].Outputs[parts[2]].Value
 		if value == nil {
 			return whole
 		}

@@ -340,7 +340,7 @@ func TestEachPlanActsWithItsOwnRightsAndHasThemFirst(t *testing.T) {
 				}
 			}
 			require.Len(t, held, 1, name)
-			assert.Contains(t, dependencies(plan), held[0], "%s is evaluated before it may do anything", name)
+			assert.Contains(t, plan.DependsOn, held[0], "%s is evaluated before it may do anything", name)
 			rights := fmt.Sprint(recovery.Resources[held[0]].Properties["PolicyDocument"])
 			assert.Contains(t, rights, "/region-switch/"+name+"/*", "%s acts with the role of another plan", name)
 			assert.Equal(t, name == config.PlanFailover, strings.Contains(rights, "rds:FailoverGlobalCluster"), "%s may lose data", name)

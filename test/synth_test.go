@@ -224,7 +224,13 @@ func (e environment) stack(t *testing.T, name string) template {
 }
 
 // ofType returns the template's resources of a type, by logical ID.
-func (t template) ofType(resourceType string) map[string]resource { return t.OfType(resourceType) }
+func (t template) ofType(resourceType string) map[string]resource {
+	found := map[string]resource{}
+	for _, r := range t.OfType(resourceType) {
+		found[r.ID] = r
+	}
+	return found
+}
 
 // only returns the single resource of a type.
 func (t template) only(test *testing.T, resourceType string) resource {
@@ -254,7 +260,8 @@ func synthesizeStack(t *testing.T, env environment, region config.Region, build 
 		built.raw, err = json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
 	}))
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(built.raw, &built.Template))
+	built.Template, err = cfn.Parse(built.raw)
+	require.NoError(t, err)
 	return built
 }
 

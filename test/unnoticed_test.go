@@ -25,7 +25,7 @@ func (e environment) origin(stack template, value any) (found, bool) {
 		for _, other := range e.stacks {
 			if other.name == output["StackName"] && other.region == output["Region"] {
 				name, _ := output["OutputName"].(string)
-				return e.origin(other, at(other.Outputs[name], "Value"))
+				return e.origin(other, other.Outputs[name].Value)
 			}
 		}
 		return found{}, false
@@ -196,7 +196,7 @@ func attributeOf(env environment, value any) string {
 	if output, crosses := at(value, "Fn::GetStackOutput").(map[string]any); crosses {
 		for _, other := range env.stacks {
 			if name, _ := output["OutputName"].(string); other.name == output["StackName"] {
-				return attributeOf(env, at(other.Outputs[name], "Value"))
+				return attributeOf(env, other.Outputs[name].Value)
 			}
 		}
 	}

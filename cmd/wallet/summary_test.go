@@ -75,8 +75,8 @@ func TestAStackThatCloudFormationWouldRefuseFailsTheSummary(t *testing.T) {
 	}{
 		"as many resources as it takes": {resources(500), false},
 		"one resource too many":         {resources(501), true},
-		"as many bytes as it takes":     {`{"Resources": {}}` + strings.Repeat(" ", 1_000_000-17), false},
-		"one byte too many":             {`{"Resources": {}}` + strings.Repeat(" ", 1_000_000-16), true},
+		"as many bytes as it takes":     {resources(1) + strings.Repeat(" ", 1_000_000-len(resources(1))), false},
+		"one byte too many":             {resources(1) + strings.Repeat(" ", 1_000_001-len(resources(1))), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := summarized(t, map[string]string{"Staging/Data": c.template, "Staging/Network": resources(1)}, clean)

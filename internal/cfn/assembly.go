@@ -24,9 +24,12 @@ type Stack struct {
 	Tags             map[string]string
 	DependsOn        []string // the names of the stacks that are deployed before it
 	Notes            []Note   // in the order of their constructs
-	Path             string   // of the template
-	Template         Template
-	Raw              []byte // the template's bytes
+	// Parameters are the values that a deployment gives the template's parameters; the
+	// others have their defaults.
+	Parameters map[string]string
+	Path       string // of the template
+	Template   Template
+	Raw        []byte // the template's bytes
 	// Assets are what the CDK CLI uploads before it deploys the stack, the template
 	// itself among it.
 	Assets []Asset
@@ -40,22 +43,6 @@ type Note struct {
 	Level     string `json:"type"` // such as "aws:cdk:error"
 	Text      any    `json:"data"`
 	Construct string `json:"-"` // its path
-}
-
-// Template is the part of a CloudFormation template that this repository reads.
-type Template struct {
-	Resources map[string]Resource `json:"Resources"`
-	Outputs   map[string]any      `json:"Outputs"`
-}
-
-// Resource is one resource of a template.
-type Resource struct {
-	Type                string         `json:"Type"`
-	Properties          map[string]any `json:"Properties"`
-	DependsOn           any            `json:"DependsOn"`
-	DeletionPolicy      string         `json:"DeletionPolicy"`
-	UpdateReplacePolicy string         `json:"UpdateReplacePolicy"`
-	Metadata            map[string]any `json:"Metadata"`
 }
 
 // artifact is an entry of an assembly's manifest.
@@ -77,14 +64,23 @@ type artifact struct {
 		LookupRole            struct {
 			BootstrapVersion int `json:"requiresBootstrapStackVersion"`
 		} `json:"lookupRole"`
-		Tags map[string]string `json:"tags"`
+		Tags       map[string]string `json:"tags"`
+		Parameters map[string]string `json:"parameters"`
 	} `json:"properties"`
 }
 
+const manifestFile = "manifest.json"
+
 // Read loads every stack of the assembly in dir and of the assemblies nested in
-// it, in the order of their IDs. It fails where there is no assembly or files of
-// it cannot be read, and names each of them.
-func Read(dir string) ([]Stack, error) { return read(dir, nil) }
+// it, in the order of their IDs. It fails where there is no assembly, no stack in it,
+// or files of it cannot be read or lie elsewhere, and names each of them.
+func Read(dir string) ([]Stack, error) {
+	stacks, err := read(dir, nil)
+	if err == nil && len(stacks) == 0 {
+		err = fmt.Errorf("no stack in the cloud assembly in %s", dir)
+	}
+	return stacks, err
+}
 
 // read reads an assembly that is nested in others (around, outermost first), whose
 // manifests decide what it is.
@@ -96,11 +92,15 @@ func read(dir string, around []string) ([]Stack, error) {
 	if slices.ContainsFunc(around, func(outer string) bool { return filepath.Dir(outer) == place }) {
 		return nil, fmt.Errorf("the assembly in %s is nested in itself", dir)
 	}
+	manifests := append(slices.Clone(around), filepath.Join(place, manifestFile))
+	files := folder{dir: dir, root: filepath.Dir(manifests[0])}
+	if err := files.holds(place); err != nil {
+		return nil, err
+	}
 	artifacts, err := readManifest(dir)
 	if err != nil {
 		return nil, err
 	}
-	manifests := append(slices.Clone(around), filepath.Join(place, "manifest.json"))
 	var stacks []Stack
 	var problems []error
 	for _, id := range slices.Sorted(maps.Keys(artifacts)) {
@@ -111,7 +111,7 @@ func read(dir string, around []string) ([]Stack, error) {
 			problems = append(problems, err)
 			stacks = append(stacks, nested...)
 		case "aws:cloudformation:stack":
-			stack, err := readStack(dir, entry, artifacts)
+			stack, err := readStack(files, entry, artifacts)
 			stack.manifests = manifests
 			problems = append(problems, err)
 			stacks = append(stacks, stack)
@@ -149,17 +149,37 @@ func InOrder(stacks []Stack) ([]Stack, error) {
 	return ordered, nil
 }
 
+// folder is where an assembly's files are named from, and the outermost assembly,
+// which holds them all: a file elsewhere is none of what was synthesized.
+type folder struct{ dir, root string }
+
+// path is where a file of the assembly is.
+func (f folder) path(name string) (string, error) {
+	path := filepath.Join(f.dir, name)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return path, f.holds(real)
+	}
+	return path, nil // it is not there: whoever reads it says so
+}
+
+func (f folder) holds(path string) error {
+	if inside, err := filepath.Rel(f.root, path); err != nil || !filepath.IsLocal(inside) {
+		return fmt.Errorf("%s is outside of the cloud assembly in %s", path, f.root)
+	}
+	return nil
+}
+
 func readManifest(dir string) (map[string]artifact, error) {
 	var manifest struct {
 		Artifacts map[string]artifact `json:"artifacts"`
 	}
-	if err := readJSON(filepath.Join(dir, "manifest.json"), &manifest); err != nil {
+	if err := readJSON(filepath.Join(dir, manifestFile), &manifest); err != nil {
 		return nil, fmt.Errorf("no cloud assembly in %s: %w", dir, err)
 	}
 	return manifest.Artifacts, nil
 }
 
-func readStack(dir string, entry artifact, siblings map[string]artifact) (Stack, error) {
+func readStack(files folder, entry artifact, siblings map[string]artifact) (Stack, error) {
 	place := strings.Split(strings.TrimPrefix(entry.Environment, "aws://"), "/")
 	if len(place) != 2 {
 		return Stack{}, fmt.Errorf("%s: want aws://account/region, got %q", entry.DisplayName, entry.Environment)
@@ -172,7 +192,7 @@ func readStack(dir string, entry artifact, siblings map[string]artifact) (Stack,
 		TerminationProtection: entry.Properties.TerminationProtection,
 		BootstrapVersion:      max(entry.Properties.BootstrapVersion, entry.Properties.LookupRole.BootstrapVersion),
 		Tags:                  entry.Properties.Tags,
-		Path:                  filepath.Join(dir, entry.Properties.TemplateFile),
+		Parameters:            entry.Properties.Parameters,
 	}
 	for _, id := range entry.Dependencies {
 		switch sibling := siblings[id]; sibling.Type {
@@ -180,31 +200,35 @@ func readStack(dir string, entry artifact, siblings map[string]artifact) (Stack,
 			stack.DependsOn = append(stack.DependsOn, sibling.Properties.StackName)
 		case "cdk:asset-manifest":
 			if sibling.Properties.File != "" {
-				stack.assetList = filepath.Join(dir, sibling.Properties.File)
+				var err error
+				if stack.assetList, err = files.path(sibling.Properties.File); err != nil {
+					return Stack{}, err
+				}
 			}
 		}
 	}
 	var err error
+	if stack.Path, err = files.path(entry.Properties.TemplateFile); err != nil {
+		return Stack{}, err
+	}
 	if stack.Assets, err = readAssets(stack.assetList); err != nil {
 		return Stack{}, err
 	}
-	if stack.Notes, err = readNotes(dir, entry); err != nil {
+	if stack.Notes, err = readNotes(files, entry); err != nil {
 		return Stack{}, err
 	}
-	if stack.Raw, err = os.ReadFile(stack.Path); err != nil {
-		return Stack{}, err
-	}
-	if err := json.Unmarshal(stack.Raw, &stack.Template); err != nil {
-		return Stack{}, fmt.Errorf("%s: not valid JSON: %w", stack.Path, err)
-	}
-	return stack, nil
+	return stack, stack.readTemplate()
 }
 
 // readNotes collects what was said about a stack's constructs, which stands in
 // the manifest or, when it is much, in a file beside it.
-func readNotes(dir string, entry artifact) ([]Note, error) {
+func readNotes(files folder, entry artifact) ([]Note, error) {
 	if entry.MetadataFile != "" {
-		if err := readJSON(filepath.Join(dir, entry.MetadataFile), &entry.Metadata); err != nil {
+		path, err := files.path(entry.MetadataFile)
+		if err != nil {
+			return nil, err
+		}
+		if err := readJSON(path, &entry.Metadata); err != nil {
 			return nil, err
 		}
 	}
@@ -222,17 +246,6 @@ func readNotes(dir string, entry artifact) ([]Note, error) {
 func stackID(entry artifact) string {
 	id, _, _ := strings.Cut(entry.DisplayName, " ")
 	return id
-}
-
-// OfType returns the template's resources of a type, by logical ID.
-func (t Template) OfType(resourceType string) map[string]Resource {
-	found := map[string]Resource{}
-	for id, resource := range t.Resources {
-		if resource.Type == resourceType {
-			found[id] = resource
-		}
-	}
-	return found
 }
 
 func readJSON(path string, into any) error {

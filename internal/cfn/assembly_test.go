@@ -37,7 +37,7 @@ var nested = map[string]string{
 		"Network": {"type": "aws:cloudformation:stack", "environment": "aws://222222222222/us-east-1",
 			"displayName": "Production/ANetwork", "properties": {"templateFile": "Network.json", "stackName": "wallet-production-network"}}}}`,
 	"assembly-Production/Data.json":    `{"Resources": {"A": {"Type": "AWS::S3::Bucket"}, "B": {"Type": "AWS::SNS::Topic"}}}`,
-	"assembly-Production/Network.json": `{}`,
+	"assembly-Production/Network.json": `{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}`,
 }
 
 func TestNoStackOfAStageIsOverlooked(t *testing.T) {
@@ -82,10 +82,13 @@ func TestAnAssemblyThatCannotBeReadIsNotTakenForAnEmptyOne(t *testing.T) {
 		"manifest cut off": {with("manifest.json", `{"artifacts"`), "not valid JSON"},
 		"stage missing":    {with("assembly-Production/manifest.json", ""), "no cloud assembly in "},
 		"template missing": {with("assembly-Production/Data.json", ""), "Data.json"},
-		"template cut off": {with("assembly-Production/Data.json", `{"Resources"`), "Data.json: not valid JSON"},
+		"template cut off": {with("assembly-Production/Data.json", `{"Resources"`), "Data.json: not a JSON object"},
 		"environment cut off": {with("assembly-Production/manifest.json",
 			`{"artifacts": {"Data": {"type": "aws:cloudformation:stack", "environment": "aws://2", "displayName": "Production/Data"}}}`),
 			`Production/Data: want aws://account/region, got "aws://2"`},
+		"no stack":         {map[string]string{"manifest.json": `{"artifacts": {"Tree": {"type": "cdk:tree"}}}`}, "no stack in the cloud assembly in "},
+		"template in YAML": {with("assembly-Production/Data.json", "Resources:\n  A:\n    Type: AWS::SNS::Topic"), "Data.json: not a JSON object"},
+		"stage outside":    {with("manifest.json", `{"artifacts": {"a": {"type": "cdk:cloud-assembly", "properties": {"directoryName": ".."}}}}`), "is outside of the cloud assembly in "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stacks, err := Read(write(t, broken.files))
@@ -95,11 +98,29 @@ func TestAnAssemblyThatCannotBeReadIsNotTakenForAnEmptyOne(t *testing.T) {
 	}
 }
 
+// What lies elsewhere was not synthesized with the rest, and is not sealed with it.
+func TestATemplateOutsideTheAssemblyIsRefused(t *testing.T) {
+	const elsewhere = `{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}`
+	manifest := func(template string) string {
+		return `{"artifacts": {"S": {"type": "aws:cloudformation:stack", "environment": "aws://1/r", "displayName": "S", "properties": {"templateFile": "` + template + `"}}}}`
+	}
+	dir := write(t, map[string]string{"other.json": elsewhere, "out/manifest.json": manifest("../other.json"), "out/inner.json": elsewhere})
+	_, err := Read(filepath.Join(dir, "out"))
+	require.ErrorContains(t, err, "is outside of the cloud assembly in ")
+	require.NoError(t, os.Symlink(filepath.Join(dir, "other.json"), filepath.Join(dir, "out", "link.json")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "out", "manifest.json"), []byte(manifest("link.json")), 0o600))
+	_, err = Read(filepath.Join(dir, "out"))
+	require.ErrorContains(t, err, "is outside of the cloud assembly in ")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "out", "manifest.json"), []byte(manifest("inner.json")), 0o600))
+	_, err = Read(filepath.Join(dir, "out"))
+	require.NoError(t, err)
+}
+
 func TestEveryFileThatCannotBeReadIsNamed(t *testing.T) {
 	files := with("assembly-Production/Data.json", "{")
 	delete(files, "assembly-Production/Network.json")
 	_, err := Read(write(t, files))
-	require.ErrorContains(t, err, "Data.json: not valid JSON")
+	require.ErrorContains(t, err, "Data.json: not a JSON object")
 	require.ErrorContains(t, err, "Network.json")
 }
 

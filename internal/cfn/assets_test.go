@@ -19,7 +19,7 @@ func withAssets(t *testing.T) string {
 			"Data.assets": {"type": "cdk:asset-manifest", "properties": {"file": "Data.assets.json"}},
 			"Data": {"type": "aws:cloudformation:stack", "environment": "aws://1/sa-east-1", "displayName": "E/Data", "dependencies": ["Data.assets"],
 				"properties": {"templateFile": "Data.json", "stackName": "data"}}}}`,
-		"assembly-E/Data.json": `{"Resources": {}}`,
+		"assembly-E/Data.json": `{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}`,
 		"assembly-E/Data.assets.json": `{"files": {
 			"f00": {"source": {"path": "../asset.f00", "packaging": "zip"}, "destinations": {"x": {"bucketName": "assets", "objectKey": "f00.zip"}}},
 			"7e3": {"source": {"path": "Data.json", "packaging": "file"}, "destinations": {"x": {"bucketName": "assets", "objectKey": "7e3.json"}}}},
@@ -51,7 +51,7 @@ func TestASealBreaksWithEveryFileThatADeploymentReads(t *testing.T) {
 	}{
 		"nothing":                 {func(string) error { return nil }, false},
 		"a file of no deployment": {put("tree.json", "[]"), false},
-		"the template":            {put("assembly-E/Data.json", `{"Resources": {} }`), true},
+		"the template":            {put("assembly-E/Data.json", `{"Resources": {"T": {"Type": "AWS::SNS::Topic"} } }`), true},
 		"the list of assets":      {put("assembly-E/Data.assets.json", `{}`), true},
 		"the inner manifest":      {put("assembly-E/manifest.json", `{}`), true},
 		"the outer manifest":      {put("manifest.json", `{}`), true},

@@ -9,7 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -18,69 +18,51 @@ type Object = map[string]any
 
 // Normalize brings a value of a template into the one form that CloudFormation
 // takes it for: scalars are text ("443" is 443), Fn::GetAtt is a list, what
-// AWS::NoValue removes is gone, a join of literals is a literal.
+// AWS::NoValue removes is gone, Fn::Sub is the join that it stands for, and what is
+// known without the rest of the template is a literal. A text that an Fn::Join, an
+// Fn::Sub or nothing at all puts together has one form.
 func Normalize(value any) any {
-	switch v := value.(type) {
-	case nil, string:
-		return v
-	case []any:
-		list := make([]any, 0, len(v))
-		for _, item := range v {
-			if item = Normalize(item); item != nil {
-				list = append(list, item)
+	plain := Resolver{}.walk()
+	plain.texts = true
+	return present(plain.value(Stack{}, value))
+}
+
+// scalar is a value as CloudFormation writes it into a text.
+func scalar(value any) string {
+	if number, ok := value.(float64); ok {
+		return strconv.FormatFloat(number, 'f', -1, 64)
+	}
+	return Canonical(value)
+}
+
+// Lookup reads the value at a path of keys (texts) and places in lists (numbers), such
+// as Lookup(r.Properties, "Tags", 0, "Key"); nil where the path ends early.
+func Lookup(value any, path ...any) any {
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			object, _ := value.(Object)
+			value = object[step]
+		case int:
+			list, _ := value.([]any)
+			if step < 0 || step >= len(list) {
+				return nil
 			}
+			value = list[step]
 		}
-		return list
-	case Object:
-		return normalizeObject(v)
-	default:
-		return fmt.Sprint(v)
 	}
+	return value
 }
 
-func normalizeObject(value Object) any {
-	if value["Ref"] == "AWS::NoValue" {
-		return nil
+// Number reads a number, or a text that CloudFormation takes for one.
+func Number(value any) (float64, error) {
+	switch v := value.(type) {
+	case float64:
+		return v, nil
+	case string:
+		return strconv.ParseFloat(strings.TrimSpace(v), 64)
 	}
-	plain := Object{}
-	for key, inner := range value {
-		if inner = Normalize(inner); inner != nil {
-			plain[key] = inner
-		}
-	}
-	if len(plain) != 1 {
-		return plain
-	}
-	if attribute, ok := plain["Fn::GetAtt"].(string); ok {
-		id, name, _ := strings.Cut(attribute, ".")
-		return Object{"Fn::GetAtt": []any{id, name}}
-	}
-	if text, ok := joined(plain["Fn::Join"]); ok {
-		return text
-	}
-	return plain
-}
-
-// joined folds an Fn::Join whose parts are all literals.
-func joined(value any) (string, bool) {
-	arguments, ok := value.([]any)
-	if !ok || len(arguments) != 2 {
-		return "", false
-	}
-	delimiter, ok := arguments[0].(string)
-	parts, list := arguments[1].([]any)
-	if !ok || !list {
-		return "", false
-	}
-	var texts []string
-	for _, part := range parts {
-		text, ok := part.(string)
-		if !ok {
-			return "", false
-		}
-		texts = append(texts, text)
-	}
-	return strings.Join(texts, delimiter), true
+	return 0, fmt.Errorf("want a number, got %s", inShort(value))
 }
 
 // Canonical is a value as text; equal values have equal texts.
@@ -136,9 +118,6 @@ func DecodeText(content string) (any, bool) {
 	return Normalize(value), true
 }
 
-// Placeholder finds what Fn::Sub fills in.
-var Placeholder = regexp.MustCompile(`\$\{([^!}][^}]*)\}`)
-
 // Render writes a normalized value as text with ${…} for what is only known in the
 // account, so that "${Bucket.Arn}/*" and a join of the same parts are equal. A
 // wildcard inside ${…} is hidden, because it is none.
@@ -162,9 +141,6 @@ func Render(value any) string {
 			return strings.Join(texts, Render(arguments[0]))
 		}
 	}
-	if template, ok := First(call["Fn::Sub"]).(string); ok {
-		return substituted(template, call["Fn::Sub"])
-	}
 	whole := Canonical(value)
 	if output, ok := call["Fn::GetStackOutput"].(Object); ok {
 		whole = Canonical(output["StackName"]) + "." + Canonical(output["OutputName"])
@@ -174,18 +150,4 @@ func Render(value any) string {
 		whole = hex.EncodeToString(sum[:6])
 	}
 	return "${" + whole + "}"
-}
-
-// substituted fills the variables of an Fn::Sub into its text.
-func substituted(template string, arguments any) string {
-	variables := Object{}
-	if items, ok := arguments.([]any); ok && len(items) > 1 {
-		variables, _ = items[len(items)-1].(Object)
-	}
-	return Placeholder.ReplaceAllStringFunc(template, func(name string) string {
-		if value, ok := variables[strings.Trim(name, "${}")]; ok {
-			return Render(value)
-		}
-		return name
-	})
 }

@@ -61,7 +61,7 @@ func TestEverythingThatCannotBeReadIsReported(t *testing.T) {
 		"yaml":         `{"TemplateBody": "Resources:\n  A: 1"}`,
 		"body":         `{"TemplateBody": 1}`,
 		"a-resource":   `{"Resources": {"A": 1, "B": null, "C": {}, "D": {"Type": 5}, "E": {"Type": "T", "Properties": []}, "F": {"Type": "T", "DeletionPolicy": {}}}}`,
-		"a-function":   `{"Resources": {"A": {"Type": "T", "Properties": {"Fn::If": ["a", {}, {}]}}}}`,
+		"a-function":   `{"Resources": {"A": {"Type": "T", "Properties": {"Fn::If": ["a", {"B": 1}, {}]}}}}`,
 		"other-fields": `{"Resources": {"A": {"Type": "T"}}, "Outputs": 1, "Parameters": [], "Mappings": "", "Conditions": 2}`,
 	})
 	_, err := Load(dir)

@@ -183,14 +183,6 @@ func targets(call object) []string {
 	if arguments := cfn.List(call["Fn::GetAtt"]); len(arguments) > 0 {
 		return []string{cfn.Canonical(arguments[0])}
 	}
-	if template, ok := cfn.First(call["Fn::Sub"]).(string); ok {
-		var found []string
-		for _, match := range cfn.Placeholder.FindAllStringSubmatch(template, -1) {
-			id, _, _ := strings.Cut(match[1], ".")
-			found = append(found, id, "Parameters."+id)
-		}
-		return found
-	}
 	if output, ok := call["Fn::GetStackOutput"].(object); ok {
 		return []string{outputOf + text(output, "StackName") + ":" + text(output, "OutputName")}
 	}

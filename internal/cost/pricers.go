@@ -105,8 +105,8 @@ func priceReaders(c context, r cfn.Resource, most float64) (string, float64, flo
 
 // priceStorage prices the gigabytes that each broker may grow by.
 func priceStorage(c context, r cfn.Resource, most float64) (string, float64, float64, string, error) {
-	for id, cluster := range c.stack.Template.OfType("AWS::MSK::Cluster") {
-		if !mentions(r.Properties["ResourceId"], id) {
+	for _, cluster := range c.stack.Template.OfType("AWS::MSK::Cluster") {
+		if !mentions(r.Properties["ResourceId"], cluster.ID) {
 			continue
 		}
 		brokers, brokersErr := number(cluster.Properties["NumberOfBrokerNodes"])

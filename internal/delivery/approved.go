@@ -165,11 +165,11 @@ func (s *Session) replacedCode(ctx context.Context, prepared PreparedStack) (why
 // body that was replaced for a moment shows here.
 func (s *Session) otherCode(ctx context.Context, stack cfn.Stack, reviewed []PreparedCode) (why string, err error) {
 	want := map[string]string{} // by logical ID
-	for id, function := range stack.Template.OfType("AWS::Lambda::Function") {
+	for _, function := range stack.Template.OfType("AWS::Lambda::Function") {
 		code, _ := function.Properties["Code"].(map[string]any)
 		for _, known := range reviewed {
 			if key, _ := code["S3Key"].(string); key == known.Key {
-				want[id] = known.SHA256
+				want[function.ID] = known.SHA256
 			}
 		}
 	}

@@ -36,9 +36,9 @@ func (s *Session) checkCopies(ctx context.Context, ready readied, despite bool, 
 // replicatedSecrets are the logical IDs of the secrets with a copy in another region.
 func replicatedSecrets(stack cfn.Stack) []string {
 	var ids []string
-	for id, secret := range stack.Template.OfType("AWS::SecretsManager::Secret") {
+	for _, secret := range stack.Template.OfType("AWS::SecretsManager::Secret") {
 		if replicas, _ := secret.Properties["ReplicaRegions"].([]any); len(replicas) > 0 {
-			ids = append(ids, id)
+			ids = append(ids, secret.ID)
 		}
 	}
 	return ids

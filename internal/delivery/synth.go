@@ -93,8 +93,6 @@ func (a Assembly) find(name string) (cfn.Stack, bool) {
 
 // outputTarget is the logical ID of the resource that an output refers to.
 func outputTarget(template cfn.Template, output string) string {
-	found, _ := template.Outputs[output].(map[string]any)
-	value, _ := found["Value"].(map[string]any)
-	id, _ := value["Ref"].(string)
+	id, _ := cfn.Lookup(template.Outputs[output].Value, "Ref").(string)
 	return id
 }

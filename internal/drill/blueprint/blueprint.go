@@ -7,7 +7,6 @@ package blueprint
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +106,7 @@ func Read(stacks []cfn.Stack, prefix string) (Blueprint, error) {
 			own = append(own, stack)
 		}
 	}
-	read := &reader{resolver: newResolver(own), stacks: own}
+	read := &reader{resolver: cfn.Resolver{Stacks: own, Attribute: physical}, stacks: own}
 	read.arns = map[string]string{}
 	if err := read.plans(); err != nil {
 		return Blueprint{}, err
@@ -129,7 +128,7 @@ func Read(stacks []cfn.Stack, prefix string) (Blueprint, error) {
 
 // reader collects the blueprint and what is wrong with it.
 type reader struct {
-	resolver
+	resolver cfn.Resolver
 	Blueprint
 	stacks   []cfn.Stack
 	problems []error
@@ -139,33 +138,54 @@ func (r *reader) problem(format string, arguments ...any) {
 	r.problems = append(r.problems, fmt.Errorf(format, arguments...))
 }
 
-// each visits every resource of a type, in the order of stacks and IDs.
-func (r *reader) each(resourceType string, visit func(stack cfn.Stack, id string, resource cfn.Resource)) {
+// made is a resource with the stack that makes it and its properties resolved.
+type made struct {
+	cfn.Resource
+	stack cfn.Stack
+}
+
+// each lists every resource of a type, in the order of stacks and IDs.
+func (r *reader) each(resourceType string) []made {
+	var found []made
 	for _, stack := range r.stacks {
-		found := stack.Template.OfType(resourceType)
-		ids := make([]string, 0, len(found))
-		for id := range found {
-			ids = append(ids, id)
-		}
-		slices.Sort(ids)
-		for _, id := range ids {
-			visit(stack, id, found[id])
+		for _, resource := range stack.Template.OfType(resourceType) {
+			resource.Properties, _ = r.resolver.Resolve(stack, resource.Properties).(cfn.Object)
+			found = append(found, made{resource, stack})
 		}
 	}
+	return found
+}
+
+// text is a property of a resource, or what is within it.
+func (m made) text(path ...any) string { return text(cfn.Lookup(m.Properties, path...)) }
+
+// name and arn are what the resource is called in its account.
+func (r *reader) name(m made) string { return r.resolver.Text(m.stack, cfn.Object{"Ref": m.ID}) }
+
+func (r *reader) attribute(m made, name string) string {
+	return r.resolver.Text(m.stack, cfn.Object{"Fn::GetAtt": []any{m.ID, name}})
+}
+
+// text writes a resolved value as text.
+func text(value any) string {
+	if value = cfn.Normalize(value); value == nil {
+		return ""
+	}
+	return cfn.Render(value)
 }
 
 func (r *reader) plans() error {
 	var problems []error
-	r.each(typePlan, func(stack cfn.Stack, id string, resource cfn.Resource) {
-		p, err := plan.Parse(stack.Name, id, r.value(stack, resource.Properties))
+	for _, one := range r.each(typePlan) {
+		p, err := plan.Parse(one.stack.Name, one.ID, standIns(one.Properties))
 		if err != nil {
 			problems = append(problems, err)
-			return
+			continue
 		}
-		r.Account = stack.Account
+		r.Account = one.stack.Account
 		r.Plans = append(r.Plans, p)
-		r.arns[r.text(stack, r.attribute(stack, id, "Arn"))] = p.Name
-	})
+		r.arns[r.attribute(one, "Arn")] = p.Name
+	}
 	if len(r.Plans) == 0 && len(problems) == 0 {
 		return fmt.Errorf("no %s in the templates: nothing to rehearse", typePlan)
 	}

@@ -68,9 +68,9 @@ func TestWhatAPlanNamesMustBeMade(t *testing.T) {
 			for i := range all {
 				text := string(all[i].Raw)
 				changed = changed || strings.Contains(text, c.from)
-				var template cfn.Template
-				require.NoError(t, json.Unmarshal([]byte(strings.ReplaceAll(text, c.from, c.to)), &template))
-				all[i].Template = template
+				var err error
+				all[i].Template, err = cfn.Parse([]byte(strings.ReplaceAll(text, c.from, c.to)))
+				require.NoError(t, err)
 			}
 			require.True(t, changed, "the templates have nothing like %s", c.from)
 			_, err := Read(all, "wallet-production")
@@ -79,28 +79,26 @@ func TestWhatAPlanNamesMustBeMade(t *testing.T) {
 	}
 }
 
-func TestIntrinsicFunctionsAreResolved(t *testing.T) {
-	var template cfn.Template
-	require.NoError(t, json.Unmarshal([]byte(`{"Resources": {
+func TestResourcesHaveTheNamesThatTheirTemplatesGiveThem(t *testing.T) {
+	template, err := cfn.Parse([]byte(`{"Resources": {
 		"Db": {"Type": "AWS::RDS::DBCluster", "Properties": {"DBClusterIdentifier": {"Fn::Sub": "wallet-${AWS::Region}"}}},
 		"Cluster": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": "c"}},
 		"Service": {"Type": "AWS::ECS::Service", "Properties": {"ServiceName": "s", "Cluster": {"Ref": "Cluster"}}}},
-		"Outputs": {"O": {"Value": {"Fn::GetAtt": ["Db", "DBClusterArn"]}}}}`), &template))
+		"Outputs": {"O": {"Value": {"Fn::GetAtt": ["Db", "DBClusterArn"]}}}}`))
+	require.NoError(t, err)
 	here := cfn.Stack{Name: "here", Account: "1", Region: "sa-east-1", Template: template}
 	there := cfn.Stack{Name: "there", Account: "1", Region: "us-east-1"}
-	r := newResolver([]cfn.Stack{here, there})
+	r := cfn.Resolver{Stacks: []cfn.Stack{here, there}, Attribute: physical}
 	for text, want := range map[string]string{
-		`{"Ref": "AWS::AccountId"}`:                        "1",
-		`{"Fn::GetAtt": ["Db", "DBClusterArn"]}`:           "arn:aws:rds:sa-east-1:1:cluster:wallet-sa-east-1",
-		`{"Fn::Join": ["/", ["a", {"Ref": "Cluster"}]]}`:   "a/c",
-		`{"Ref": "Service"}`:                               "arn:aws:ecs:sa-east-1:1:service/c/s",
-		`{"Fn::Select": [1, {"Fn::Split": ["-", "x-y"]}]}`: "y",
+		`{"Ref": "AWS::AccountId"}`:                      "1",
+		`{"Fn::GetAtt": ["Db", "DBClusterArn"]}`:         "arn:aws:rds:sa-east-1:1:cluster:wallet-sa-east-1",
+		`{"Fn::Join": ["/", ["a", {"Ref": "Cluster"}]]}`: "a/c",
+		`{"Ref": "Service"}`:                             "arn:aws:ecs:sa-east-1:1:service/c/s",
 		`{"Fn::GetStackOutput": {"StackName": "here", "Region": "sa-east-1", "OutputName": "O"}}`: "arn:aws:rds:sa-east-1:1:cluster:wallet-sa-east-1",
 		`{"Fn::Sub": "${Db.DBClusterArn}!"}`:                                                      "arn:aws:rds:sa-east-1:1:cluster:wallet-sa-east-1!",
-		`{"Fn::ImportValue": "x"}`:                                                                "${Fn::ImportValue x}",
 	} {
 		var value any
 		require.NoError(t, json.Unmarshal([]byte(text), &value))
-		assert.Equal(t, want, r.text(here, value), text)
+		assert.Equal(t, want, r.Text(here, value), text)
 	}
 }

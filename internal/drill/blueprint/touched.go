@@ -39,17 +39,11 @@ func (r *reader) database(step string, config plan.AuroraConfig) {
 		r.problem("step %q moves global database %s, another one moves %s", step, config.GlobalClusterIdentifier, r.Database.ID)
 		return
 	}
-	found := false
-	r.each(typeGlobal, func(stack cfn.Stack, id string, _ cfn.Resource) {
-		if r.name(stack, id) == config.GlobalClusterIdentifier {
-			found = true
-			r.Database.ID = config.GlobalClusterIdentifier
-		}
-	})
-	if !found {
+	if !slices.ContainsFunc(r.each(typeGlobal), func(one made) bool { return r.name(one) == config.GlobalClusterIdentifier }) {
 		r.problem("step %q moves global database %q, which no template makes", step, config.GlobalClusterIdentifier)
 		return
 	}
+	r.Database.ID = config.GlobalClusterIdentifier
 	for _, arn := range config.DatabaseClusterArns {
 		r.cluster(step, arn)
 	}
@@ -59,70 +53,68 @@ func (r *reader) cluster(step, arn string) {
 	if slices.ContainsFunc(r.Database.Clusters, func(c Cluster) bool { return c.ARN == arn }) {
 		return
 	}
-	found := false
-	r.each(typeCluster, func(stack cfn.Stack, id string, resource cfn.Resource) {
-		if r.text(stack, r.attribute(stack, id, "DBClusterArn")) != arn {
-			return
-		}
-		found = true
-		r.Database.Engine = r.text(stack, resource.Properties["Engine"])
-		r.Database.Version = r.text(stack, resource.Properties["EngineVersion"])
-		r.Database.Encrypted, _ = resource.Properties["StorageEncrypted"].(bool)
-		cluster := Cluster{ID: r.name(stack, id), ARN: arn, Region: stack.Region}
-		r.each(typeInstance, func(of cfn.Stack, instance string, resource cfn.Resource) {
-			if of.Name == stack.Name && r.text(of, resource.Properties["DBClusterIdentifier"]) == cluster.ID {
-				cluster.Instances = append(cluster.Instances, Instance{
-					ID: r.name(of, instance), Class: r.text(of, resource.Properties["DBInstanceClass"]),
-				})
-			}
-		})
-		if len(cluster.Instances) == 0 {
-			r.problem("cluster %s has no instance, and AWS promotes none without", cluster.ID)
-		}
-		r.Database.Clusters = append(r.Database.Clusters, cluster)
-	})
-	if !found {
+	found, ok := r.find(typeCluster, "DBClusterArn", arn)
+	if !ok {
 		r.problem("step %q promotes %s, which no template makes", step, arn)
+		return
 	}
+	r.Database.Engine, r.Database.Version = found.text("Engine"), found.text("EngineVersion")
+	r.Database.Encrypted = found.text("StorageEncrypted") == "true"
+	cluster := Cluster{ID: r.name(found), ARN: arn, Region: found.stack.Region}
+	for _, instance := range r.each(typeInstance) {
+		if instance.stack.Name == found.stack.Name && instance.text("DBClusterIdentifier") == cluster.ID {
+			cluster.Instances = append(cluster.Instances, Instance{ID: r.name(instance), Class: instance.text("DBInstanceClass")})
+		}
+	}
+	if len(cluster.Instances) == 0 {
+		r.problem("cluster %s has no instance, and AWS promotes none without", cluster.ID)
+	}
+	r.Database.Clusters = append(r.Database.Clusters, cluster)
 }
 
 func (r *reader) service(step, arn, clusterARN string) {
 	if slices.ContainsFunc(r.Services, func(s Service) bool { return s.ARN == arn }) {
 		return
 	}
-	found := false
-	r.each(typeService, func(stack cfn.Stack, id string, resource cfn.Resource) {
-		if r.text(stack, r.attribute(stack, id, "ServiceArn")) != arn {
-			return
-		}
-		found = true
-		cluster := lastPart(r.text(stack, resource.Properties["Cluster"]))
-		service := Service{
-			Name: r.name(stack, id), ARN: arn, Region: stack.Region, ClusterName: cluster, ClusterARN: clusterARN,
-		}
-		if lastPart(clusterARN) != cluster {
-			r.problem("step %q seeks service %s in cluster %s, the template makes it in %s", step, service.Name, clusterARN, cluster)
-		}
-		r.scaling(stack, &service)
-		if service.Most == 0 {
-			r.problem("service %s in %s has no scaling bounds", service.Name, service.Region)
-		}
-		r.Services = append(r.Services, service)
-	})
-	if !found {
+	found, ok := r.find(typeService, "ServiceArn", arn)
+	if !ok {
 		r.problem("step %q scales %s, which no template makes", step, arn)
+		return
 	}
+	cluster := lastPart(found.text("Cluster"))
+	service := Service{
+		Name: r.attribute(found, "Name"), ARN: arn, Region: found.stack.Region, ClusterName: cluster, ClusterARN: clusterARN,
+	}
+	if lastPart(clusterARN) != cluster {
+		r.problem("step %q seeks service %s in cluster %s, the template makes it in %s", step, service.Name, clusterARN, cluster)
+	}
+	r.scaling(found.stack, &service)
+	if service.Most == 0 {
+		r.problem("service %s in %s has no scaling bounds", service.Name, service.Region)
+	}
+	r.Services = append(r.Services, service)
+}
+
+// find is the resource of a type whose ARN, one of its attributes, a plan names.
+func (r *reader) find(resourceType, attribute, arn string) (made, bool) {
+	all := r.each(resourceType)
+	at := slices.IndexFunc(all, func(one made) bool { return r.attribute(one, attribute) == arn })
+	if at < 0 {
+		return made{}, false
+	}
+	return all[at], true
 }
 
 func (r *reader) scaling(stack cfn.Stack, service *Service) {
-	for _, target := range stack.Template.OfType(typeScaling) {
-		if r.text(stack, target.Properties["ResourceId"]) != "service/"+service.ClusterName+"/"+service.Name {
-			continue
+	for _, target := range r.each(typeScaling) {
+		if target.stack.Name == stack.Name && target.text("ResourceId") == "service/"+service.ClusterName+"/"+service.Name {
+			service.Least, service.Most = number(target.Properties["MinCapacity"]), number(target.Properties["MaxCapacity"])
 		}
-		service.Least, _ = strconv.Atoi(r.text(stack, target.Properties["MinCapacity"]))
-		service.Most, _ = strconv.Atoi(r.text(stack, target.Properties["MaxCapacity"]))
 	}
 }
+
+// number is a resolved number; zero where it is none.
+func number(value any) int { n, _ := strconv.Atoi(text(value)); return n }
 
 // records reads the records of the name that a step moves. Which region a record
 // leads to is said by the step, or by the region of the stack that makes it.
@@ -159,17 +151,14 @@ func (r *reader) records(step string, config plan.HealthCheckConfig) {
 // allRecords are those of record sets and of groups of them.
 func (r *reader) allRecords() []Record {
 	var all []Record
-	r.each(typeRecord, func(stack cfn.Stack, _ string, resource cfn.Resource) {
-		all = append(all, r.record(stack, resource.Properties["HostedZoneId"], resource.Properties))
-	})
-	r.each(typeGroup, func(stack cfn.Stack, _ string, resource cfn.Resource) {
-		sets, _ := resource.Properties["RecordSets"].([]any)
-		for _, set := range sets {
-			if properties, ok := set.(map[string]any); ok {
-				all = append(all, r.record(stack, resource.Properties["HostedZoneId"], properties))
-			}
+	for _, one := range r.each(typeRecord) {
+		all = append(all, one.record(one.Properties))
+	}
+	for _, group := range r.each(typeGroup) {
+		for _, set := range cfn.List(group.Properties["RecordSets"]) {
+			all = append(all, group.record(set))
 		}
-	})
+	}
 	return all
 }
 
@@ -182,28 +171,23 @@ func (r *reader) entrance(alias Record) {
 	}
 }
 
-func (r *reader) record(stack cfn.Stack, zone any, properties map[string]any) Record {
+// record reads a record set, of a zone that it or its group names.
+func (m made) record(set any) Record {
+	get := func(path ...any) string { return text(cfn.Lookup(set, path...)) }
 	record := Record{
-		Zone:     r.text(stack, zone),
-		Name:     strings.TrimSuffix(r.text(stack, properties["Name"]), "."),
-		Type:     r.text(stack, properties["Type"]),
-		SetID:    r.text(stack, properties["SetIdentifier"]),
-		Failover: r.text(stack, properties["Failover"]),
-		Region:   stack.Region,
-		TTL:      aliasTTL,
+		Zone: m.text("HostedZoneId"), Name: strings.TrimSuffix(get("Name"), "."), Type: get("Type"),
+		SetID: get("SetIdentifier"), Failover: get("Failover"), Region: m.stack.Region, TTL: aliasTTL,
+		HealthCheck: get("HealthCheckId") != "",
 	}
-	record.HealthCheck = properties["HealthCheckId"] != nil
-	if alias, ok := properties["AliasTarget"].(map[string]any); ok {
-		record.Target = strings.TrimSuffix(r.text(stack, alias["DNSName"]), ".")
-		record.Evaluates, _ = alias["EvaluateTargetHealth"].(bool)
+	if cfn.Lookup(set, "AliasTarget") != nil {
+		record.Target = strings.TrimSuffix(get("AliasTarget", "DNSName"), ".")
+		record.Evaluates = get("AliasTarget", "EvaluateTargetHealth") == "true"
 		return record
 	}
-	if seconds, err := strconv.Atoi(r.text(stack, properties["TTL"])); err == nil {
+	if seconds := number(cfn.Lookup(set, "TTL")); seconds > 0 {
 		record.TTL = time.Duration(seconds) * time.Second
 	}
-	if values, ok := r.value(stack, properties["ResourceRecords"]).([]any); ok && len(values) > 0 {
-		record.Target, _ = values[0].(string)
-	}
+	record.Target = get("ResourceRecords", 0)
 	return record
 }
 
@@ -211,35 +195,24 @@ func (r *reader) alarm(watched plan.Alarm) {
 	if slices.ContainsFunc(r.Alarms, func(a Alarm) bool { return a.ARN == watched.ResourceIdentifier }) {
 		return
 	}
-	found := false
-	r.each(typeAlarm, func(stack cfn.Stack, id string, resource cfn.Resource) {
-		if r.text(stack, r.attribute(stack, id, "Arn")) != watched.ResourceIdentifier {
-			return
-		}
-		found = true
-		r.Alarms = append(r.Alarms, Alarm{
-			Name: r.name(stack, id), ARN: watched.ResourceIdentifier, Region: stack.Region, Kind: watched.AlarmType,
-			Detection: r.detection(stack, resource.Properties),
-		})
-	})
-	if !found {
+	found, ok := r.find(typeAlarm, "Arn", watched.ResourceIdentifier)
+	if !ok {
 		r.problem("the plan watches alarm %s, which no template makes", watched.ResourceIdentifier)
+		return
 	}
+	r.Alarms = append(r.Alarms, Alarm{
+		Name: r.name(found), ARN: watched.ResourceIdentifier, Region: found.stack.Region, Kind: watched.AlarmType,
+		Detection: detection(found.Properties),
+	})
 }
 
 // detection is the period of the alarm's metrics, as often as the alarm wants to
 // see it.
-func (r *reader) detection(stack cfn.Stack, properties map[string]any) time.Duration {
-	number := func(v any) int { n, _ := strconv.Atoi(r.text(stack, v)); return n }
-	period := number(properties["Period"])
-	metrics, _ := properties["Metrics"].([]any)
-	for _, metric := range metrics {
-		fields, _ := metric.(map[string]any)
-		period = max(period, number(fields["Period"]))
-		if stat, ok := fields["MetricStat"].(map[string]any); ok {
-			period = max(period, number(stat["Period"]))
-		}
+func detection(alarm cfn.Object) time.Duration {
+	period := number(alarm["Period"])
+	for _, metric := range cfn.List(alarm["Metrics"]) {
+		period = max(period, number(cfn.Lookup(metric, "Period")), number(cfn.Lookup(metric, "MetricStat", "Period")))
 	}
-	times := max(number(properties["DatapointsToAlarm"]), number(properties["EvaluationPeriods"]), 1)
+	times := max(number(alarm["DatapointsToAlarm"]), number(alarm["EvaluationPeriods"]), 1)
 	return time.Duration(period*times) * time.Second
 }
