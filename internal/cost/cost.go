@@ -1,6 +1,7 @@
 package cost
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,19 +24,72 @@ type Line struct {
 	Units                          []string
 }
 
-// pricer prices one resource: its component, its fixed USD a month at the least
-// and the most, and the unit that a reader can check; no unit means that it is
-// free.
-type pricer func(c context, r cfn.Resource) (component string, low, high float64, unit string, err error)
+// quote is the price of one resource: its component, its fixed USD a month at the
+// least and the most tasks, and the unit that a reader can check; no unit means that
+// it is free.
+type quote struct {
+	component string
+	low, high float64
+	unit      string
+}
 
-// context is what a resource's price depends on beyond itself.
+// fixed is a quote of one figure.
+func fixed(component string, month float64, unit string, values ...any) quote {
+	return quote{component, month, month, fmt.Sprintf(unit, values...)}
+}
+
+// pricer prices one resource.
+type pricer func(c *context, r cfn.Resource) quote
+
+// context is what a resource's price depends on beyond itself. It collects what is
+// missing, so that nothing that is missing counts as 0.
 type context struct {
-	region string
-	id     string // its logical ID
 	stack  cfn.Stack
 	prices *Prices
 	// dashboards counts those of an account so far: its first ones are free.
 	dashboards map[string]int
+	problems   []error
+}
+
+func (c *context) problem(format string, arguments ...any) {
+	c.problems = append(c.problems, fmt.Errorf(format, arguments...))
+}
+
+// usd is a price of the stack's region.
+func (c *context) usd(service, item string) float64 { return c.usdIn(c.stack.Region, service, item) }
+
+func (c *context) usdIn(region, service, item string) float64 {
+	price, err := c.prices.of(region, service, item)
+	if err != nil {
+		c.problem("%w", err)
+	}
+	return price
+}
+
+// number is a number at a path of a resource's properties.
+func (c *context) number(r cfn.Resource, path ...any) float64 {
+	value, err := cfn.Number(cfn.Lookup(r.Properties, path...))
+	if err != nil {
+		c.problem("%s: %w", strings.TrimSpace(fmt.Sprintln(path...)), err)
+	}
+	return value
+}
+
+// count is the length of a list in a resource's properties, which may be left out.
+func (c *context) count(r cfn.Resource, property string) float64 {
+	value := r.Properties[property]
+	list, ok := value.([]any)
+	if !ok && value != nil {
+		c.problem("%s: want a list, got %s", property, cfn.Canonical(value))
+	}
+	return float64(len(list))
+}
+
+// text is a text at a path of a resource's properties; empty where it is none, which
+// no price has.
+func text(r cfn.Resource, path ...any) string {
+	value, _ := cfn.Lookup(r.Properties, path...).(string)
+	return value
 }
 
 // pricers holds a rule for each resource type that costs money by the hour or
@@ -83,8 +137,8 @@ func Calculate(stacks []cfn.Stack, prices *Prices) (Bill, error) {
 	lines, counts, dashboards := map[string]*Line{}, map[string]map[string]int{}, map[string]int{}
 	for _, stack := range stacks {
 		environment, _, _ := strings.Cut(stack.ID, "/")
-		for _, id := range slices.Sorted(maps.Keys(stack.Template.Resources)) {
-			resource := stack.Template.Resources[id]
+		for _, id := range stack.Template.IDs() {
+			resource := resolved(stack, stack.Template.Resources[id])
 			price, ok := pricers[resource.Type]
 			if !ok {
 				bill.unpriced(resource.Type)
@@ -93,22 +147,23 @@ func Calculate(stacks []cfn.Stack, prices *Prices) (Bill, error) {
 			for _, extra := range extras(stack, resource) {
 				bill.Unpriced[extra]++
 			}
-			component, low, high, unit, err := price(context{stack.Region, id, stack, prices, dashboards}, resource)
-			if err != nil {
+			c := &context{stack: stack, prices: prices, dashboards: dashboards}
+			quoted := price(c, resource)
+			if err := errors.Join(c.problems...); err != nil {
 				return Bill{}, fmt.Errorf("%s, %s: %w", stack.ID, id, err)
 			}
-			if unit == "" {
+			if quoted.unit == "" {
 				bill.Free++
 				continue
 			}
-			at := strings.Join([]string{environment, stack.Region, component}, "|")
+			at := strings.Join([]string{environment, stack.Region, quoted.component}, "|")
 			if lines[at] == nil {
-				lines[at] = &Line{Environment: environment, Region: stack.Region, Component: component}
+				lines[at] = &Line{Environment: environment, Region: stack.Region, Component: quoted.component}
 				counts[at] = map[string]int{}
 			}
-			lines[at].Low += low
-			lines[at].High += high
-			counts[at][unit]++
+			lines[at].Low += quoted.low
+			lines[at].High += quoted.high
+			counts[at][quoted.unit]++
 		}
 	}
 	for _, at := range slices.Sorted(maps.Keys(lines)) {
@@ -143,24 +198,42 @@ func units(counts map[string]int) []string {
 	return all
 }
 
-func hourly(component, service, item, unit string) pricer {
-	return func(c context, _ cfn.Resource) (string, float64, float64, string, error) {
-		usd, err := c.prices.of(c.region, service, item)
-		return component, usd * hoursPerMonth, usd * hoursPerMonth, unit, err
-	}
+// resolved is a resource with its properties resolved, as far as its stack's own
+// template tells.
+func resolved(stack cfn.Stack, r cfn.Resource) cfn.Resource {
+	r.Properties, _ = cfn.Resolver{}.Resolve(stack, r.Properties).(cfn.Object)
+	return r
 }
 
-// everywhere prices by the month what costs the same in every region.
-func everywhere(component, service, item, unit string) pricer {
-	return func(c context, _ cfn.Resource) (string, float64, float64, string, error) {
-		usd, err := c.prices.of("global", service, item)
-		return component, usd, usd, unit, err
+// ofType are a stack's resources of a type, resolved.
+func (c *context) ofType(resourceType string) []cfn.Resource {
+	found := c.stack.Template.OfType(resourceType)
+	for i, r := range found {
+		found[i] = resolved(c.stack, r)
+	}
+	return found
+}
+
+// refersTo says whether a value refers to a resource of its stack, at any depth.
+func refersTo(value any, id string) bool {
+	return slices.ContainsFunc(cfn.References(value), func(to cfn.Reference) bool {
+		return to.Name == id && (to.Function == "Ref" || to.Function == "Fn::GetAtt")
+	})
+}
+
+func hourly(component, service, item, unit string) pricer {
+	return func(c *context, _ cfn.Resource) quote {
+		return fixed(component, c.usd(service, item)*hoursPerMonth, "%s", unit)
 	}
 }
 
 func monthly(component, service, item, unit string) pricer {
-	return func(c context, _ cfn.Resource) (string, float64, float64, string, error) {
-		usd, err := c.prices.of(c.region, service, item)
-		return component, usd, usd, unit, err
+	return func(c *context, _ cfn.Resource) quote { return fixed(component, c.usd(service, item), "%s", unit) }
+}
+
+// everywhere prices by the month what costs the same in every region.
+func everywhere(component, service, item, unit string) pricer {
+	return func(c *context, _ cfn.Resource) quote {
+		return fixed(component, c.usdIn("global", service, item), "%s", unit)
 	}
 }

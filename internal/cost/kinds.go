@@ -68,14 +68,13 @@ func set(types ...string) map[string]bool {
 func extras(stack cfn.Stack, r cfn.Resource) []string {
 	switch r.Type {
 	case "AWS::RDS::DBInstance":
-		cluster := stack.Template.Resources[reference(r.Properties["DBClusterIdentifier"])]
+		cluster := stack.Template.Resources[text(r, "DBClusterIdentifier", "Ref")]
 		if cluster.Properties["DatabaseInsightsMode"] == "advanced" {
 			return []string{"AWS::RDS::DBInstance: Database Insights, advanced, by the vCPU and hour"}
 		}
 	case "AWS::CloudWatch::Alarm":
-		queries, _ := r.Properties["Metrics"].([]any)
-		for _, query := range queries {
-			if text, isText := walk(query, "Expression").(string); isText && isQuery(text) {
+		for _, query := range cfn.List(r.Properties["Metrics"]) {
+			if expression, isText := cfn.Lookup(query, "Expression").(string); isText && isQuery(expression) {
 				return []string{"AWS::CloudWatch::Alarm: a query, which is billed for each metric that it reads, as one"}
 			}
 		}

@@ -1,304 +1,207 @@
 package cost
 
 import (
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 
 	"wallet-infra/internal/cfn"
 )
 
 // priceService prices Fargate tasks between the bounds of autoscaling.
-func priceService(c context, r cfn.Resource) (string, float64, float64, string, error) {
-	const component = "Compute"
-	task, ok := c.stack.Template.Resources[reference(r.Properties["TaskDefinition"])]
+func priceService(c *context, r cfn.Resource) quote {
+	task, ok := c.stack.Template.Resources[text(r, "TaskDefinition", "Ref")]
 	if !ok {
-		return component, 0, 0, "", errors.New("its task definition is not in the stack")
+		c.problem("its task definition is not in the stack")
+		return quote{}
 	}
+	task = resolved(c.stack, task)
 	item := "Linux x86"
-	if architecture := walk(task.Properties, "RuntimePlatform", "CpuArchitecture"); architecture == "ARM64" {
+	if text(task, "RuntimePlatform", "CpuArchitecture") == "ARM64" {
 		item = "Linux ARM64"
 	}
-	cpu, err := number(task.Properties["Cpu"])
-	if err != nil {
-		return component, 0, 0, "", err
-	}
-	memory, err := number(task.Properties["Memory"])
-	if err != nil {
-		return component, 0, 0, "", err
-	}
-	cpuPrice, err := c.prices.of(c.region, "Fargate", item+" vCPU")
-	if err != nil {
-		return component, 0, 0, "", err
-	}
-	memoryPrice, err := c.prices.of(c.region, "Fargate", item+" memory")
-	if err != nil {
-		return component, 0, 0, "", err
-	}
-	taskMonth := (cpu/1024*cpuPrice + memory/1024*memoryPrice) * hoursPerMonth
-	low, high, err := taskCount(c, r)
-	unit := fmt.Sprintf("%g to %g tasks of %g vCPU and %g GB (%s)", low, high, cpu/1024, memory/1024, item)
-	return component, low * taskMonth, high * taskMonth, unit, err
+	cpu, memory := c.number(task, "Cpu")/1024, c.number(task, "Memory")/1024
+	month := (cpu*c.usd("Fargate", item+" vCPU") + memory*c.usd("Fargate", item+" memory")) * hoursPerMonth
+	low, high := c.taskCount(r)
+	unit := fmt.Sprintf("%g to %g tasks of %g vCPU and %g GB (%s)", low, high, cpu, memory, item)
+	return quote{"Compute", low * month, high * month, unit}
 }
 
 // taskCount is how many tasks a service has: between the bounds of its own
-// autoscaling, or as many as it says. It fails where neither stands in the stack.
-func taskCount(c context, r cfn.Resource) (low, high float64, err error) {
+// autoscaling, or as many as it says.
+func (c *context) taskCount(service cfn.Resource) (low, high float64) {
 	var own []cfn.Resource
-	for _, target := range c.stack.Template.OfType("AWS::ApplicationAutoScaling::ScalableTarget") {
-		if target.Properties["ServiceNamespace"] == "ecs" && mentions(target.Properties["ResourceId"], c.id) {
+	for _, target := range c.ofType("AWS::ApplicationAutoScaling::ScalableTarget") {
+		if target.Properties["ServiceNamespace"] == "ecs" && refersTo(target.Properties["ResourceId"], service.ID) {
 			own = append(own, target)
 		}
 	}
-	if len(own) > 1 {
-		return 0, 0, errors.New("two autoscalings have bounds for it")
+	switch {
+	case len(own) > 1:
+		c.problem("two autoscalings have bounds for it")
+	case len(own) == 1:
+		return c.number(own[0], "MinCapacity"), c.number(own[0], "MaxCapacity")
+	case service.Properties["DesiredCount"] == nil:
+		c.problem("how many tasks it has is not in the stack")
+	default:
+		count := c.number(service, "DesiredCount")
+		return count, count
 	}
-	for _, target := range own {
-		low, lowErr := number(target.Properties["MinCapacity"])
-		high, highErr := number(target.Properties["MaxCapacity"])
-		return low, high, errors.Join(lowErr, highErr)
-	}
-	if r.Properties["DesiredCount"] == nil {
-		return 0, 0, errors.New("how many tasks it has is not in the stack")
-	}
-	count, err := number(r.Properties["DesiredCount"])
-	return count, count, err
+	return 0, 0
 }
 
 // priceGrowth prices what autoscaling may add to what the templates name: readers
 // of a database, and broker storage. The tasks of a service are its own price.
-func priceGrowth(c context, r cfn.Resource) (string, float64, float64, string, error) {
-	most, err := number(r.Properties["MaxCapacity"])
-	if err != nil {
-		return "", 0, 0, "", err
-	}
+func priceGrowth(c *context, r cfn.Resource) quote {
+	most := c.number(r, "MaxCapacity")
 	switch r.Properties["ServiceNamespace"] {
 	case "ecs":
-		return "Compute", 0, 0, "", nil
 	case "rds":
 		return priceReaders(c, r, most)
 	case "kafka":
 		return priceStorage(c, r, most)
+	default:
+		c.problem("no rule for the autoscaling of %v", r.Properties["ServiceNamespace"])
 	}
-	return "", 0, 0, "", fmt.Errorf("no rule for the autoscaling of %v", r.Properties["ServiceNamespace"])
+	return quote{component: "Compute"}
 }
 
 // priceReaders prices the readers that autoscaling may add, each of the cluster's
 // instance class.
-func priceReaders(c context, r cfn.Resource, most float64) (string, float64, float64, string, error) {
+func priceReaders(c *context, r cfn.Resource, most float64) quote {
 	readers, instance := -1.0, cfn.Resource{} // one of the instances writes
-	for _, one := range c.stack.Template.OfType("AWS::RDS::DBInstance") {
-		if mentions(r.Properties["ResourceId"], reference(one.Properties["DBClusterIdentifier"])) {
+	for _, one := range c.ofType("AWS::RDS::DBInstance") {
+		if refersTo(r.Properties["ResourceId"], text(one, "DBClusterIdentifier", "Ref")) {
 			readers, instance = readers+1, one
 		}
 	}
 	if readers < 0 {
-		return "Database", 0, 0, "", errors.New("the instances that it scales are not in the stack")
+		c.problem("the instances that it scales are not in the stack")
+		return quote{}
 	}
-	component, month, _, class, err := priceInstance(c, instance)
-	more := max(most-readers, 0)
-	return component, 0, more * month, fmt.Sprintf("0 to %g more readers (%s)", more, class), err
+	one, more := priceInstance(c, instance), max(most-readers, 0)
+	return quote{one.component, 0, more * one.high, fmt.Sprintf("0 to %g more readers (%s)", more, one.unit)}
 }
 
 // priceStorage prices the gigabytes that each broker may grow by.
-func priceStorage(c context, r cfn.Resource, most float64) (string, float64, float64, string, error) {
-	for _, cluster := range c.stack.Template.OfType("AWS::MSK::Cluster") {
-		if !mentions(r.Properties["ResourceId"], cluster.ID) {
-			continue
+func priceStorage(c *context, r cfn.Resource, most float64) quote {
+	for _, cluster := range c.ofType("AWS::MSK::Cluster") {
+		if refersTo(r.Properties["ResourceId"], cluster.ID) {
+			more := max(most-c.number(cluster, brokerVolume...), 0)
+			month := c.number(cluster, "NumberOfBrokerNodes") * more * c.usd("MSK", brokerStorage)
+			return quote{"Messaging", 0, month, fmt.Sprintf("0 to %g GB more for each broker", more)}
 		}
-		brokers, brokersErr := number(cluster.Properties["NumberOfBrokerNodes"])
-		volume, volumeErr := number(walk(cluster.Properties, "BrokerNodeGroupInfo", "StorageInfo", "EBSStorageInfo", "VolumeSize"))
-		gigabyte, priceErr := c.prices.of(c.region, "MSK", "broker EBS storage (GP2)")
-		more := max(most-volume, 0)
-		return "Messaging", 0, brokers * more * gigabyte, fmt.Sprintf("0 to %g GB more for each broker", more), errors.Join(brokersErr, volumeErr, priceErr)
 	}
-	return "Messaging", 0, 0, "", errors.New("the brokers that it scales are not in the stack")
+	c.problem("the brokers that it scales are not in the stack")
+	return quote{}
 }
 
-func priceInstance(c context, r cfn.Resource) (string, float64, float64, string, error) {
-	class, _ := r.Properties["DBInstanceClass"].(string)
-	storage := "Standard"
-	for _, cluster := range c.stack.Template.OfType("AWS::RDS::DBCluster") {
+func priceInstance(c *context, r cfn.Resource) quote {
+	class, storage := text(r, "DBInstanceClass"), "Standard"
+	for _, cluster := range c.ofType("AWS::RDS::DBCluster") {
 		if cluster.Properties["StorageType"] == "aurora-iopt1" {
 			storage = "I/O-Optimized"
 		}
 	}
-	usd, err := c.prices.of(c.region, "Aurora MySQL", class+" on-demand, "+storage)
-	return "Database", usd * hoursPerMonth, usd * hoursPerMonth, class, err
+	return fixed("Database", c.usd("Aurora MySQL", class+" on-demand, "+storage)*hoursPerMonth, "%s", class)
 }
 
-func priceVolume(c context, r cfn.Resource) (string, float64, float64, string, error) {
+func priceVolume(c *context, r cfn.Resource) quote {
 	item := "cluster storage, Standard"
 	if r.Properties["StorageType"] == "aurora-iopt1" {
 		item = "cluster storage, I/O-Optimized"
 	}
-	usd, err := c.prices.of(c.region, "Aurora MySQL", item)
-	month := usd * Assumed.DatabaseGB
-	return "Database", month, month, fmt.Sprintf("%g GB of storage (assumed)", Assumed.DatabaseGB), err
+	return fixed("Database", c.usd("Aurora MySQL", item)*Assumed.DatabaseGB, "%g GB of storage (assumed)", Assumed.DatabaseGB)
 }
 
-func priceCache(c context, r cfn.Resource) (string, float64, float64, string, error) {
-	nodes, _ := number(r.Properties["NumCacheClusters"])
-	if groups, err := number(r.Properties["NumNodeGroups"]); err == nil {
-		replicas, err := number(r.Properties["ReplicasPerNodeGroup"])
-		if err != nil {
-			return "Cache", 0, 0, "", err
-		}
-		nodes = groups * (1 + replicas)
+func priceCache(c *context, r cfn.Resource) quote {
+	nodes := 0.0
+	if r.Properties["NumNodeGroups"] != nil {
+		nodes = c.number(r, "NumNodeGroups") * (1 + c.number(r, "ReplicasPerNodeGroup"))
+	} else {
+		nodes = c.number(r, "NumCacheClusters")
 	}
-	class, _ := r.Properties["CacheNodeType"].(string)
-	engine := "Redis OSS"
+	class, engine := text(r, "CacheNodeType"), "Redis OSS"
 	if r.Properties["Engine"] == "valkey" {
 		engine = "Valkey"
 	}
-	usd, err := c.prices.of(c.region, "ElastiCache", class+" "+engine)
-	month := nodes * usd * hoursPerMonth
-	return "Cache", month, month, fmt.Sprintf("%g × %s", nodes, class), err
+	return fixed("Cache", nodes*c.usd("ElastiCache", class+" "+engine)*hoursPerMonth, "%g × %s", nodes, class)
 }
 
-func priceBrokers(c context, r cfn.Resource) (string, float64, float64, string, error) {
-	const component = "Messaging"
-	brokers, err := number(r.Properties["NumberOfBrokerNodes"])
-	if err != nil {
-		return component, 0, 0, "", err
-	}
-	class, _ := walk(r.Properties, "BrokerNodeGroupInfo", "InstanceType").(string)
-	volume, err := number(walk(r.Properties, "BrokerNodeGroupInfo", "StorageInfo", "EBSStorageInfo", "VolumeSize"))
-	if err != nil {
-		return component, 0, 0, "", err
-	}
-	hour, err := c.prices.of(c.region, "MSK", class+" broker")
-	if err != nil {
-		return component, 0, 0, "", err
-	}
-	gigabyte, err := c.prices.of(c.region, "MSK", "broker EBS storage (GP2)")
-	month := brokers * (hour*hoursPerMonth + volume*gigabyte)
-	return component, month, month, fmt.Sprintf("%g × %s with %g GB", brokers, class, volume), err
+// brokerVolume is where a cluster says how many gigabytes each of its brokers has,
+// and brokerStorage what a gigabyte is called in the price list.
+var brokerVolume = []any{"BrokerNodeGroupInfo", "StorageInfo", "EBSStorageInfo", "VolumeSize"}
+
+const brokerStorage = "broker EBS storage (GP2)"
+
+func priceBrokers(c *context, r cfn.Resource) quote {
+	brokers, volume, class := c.number(r, "NumberOfBrokerNodes"), c.number(r, brokerVolume...), text(r, "BrokerNodeGroupInfo", "InstanceType")
+	month := brokers * (c.usd("MSK", class+" broker")*hoursPerMonth + volume*c.usd("MSK", brokerStorage))
+	return fixed("Messaging", month, "%g × %s with %g GB", brokers, class, volume)
 }
 
 // priceLoadBalancer prices the load balancer and, where the internet reaches it,
 // the public address that it has in each of its zones.
-func priceLoadBalancer(c context, r cfn.Resource) (string, float64, float64, string, error) {
-	const component = "Networking"
-	hour, err := c.prices.of(c.region, "ALB", "load balancer")
-	if err != nil || r.Properties["Scheme"] != "internet-facing" {
-		return component, hour * hoursPerMonth, hour * hoursPerMonth, "load balancer", err
+func priceLoadBalancer(c *context, r cfn.Resource) quote {
+	hour := c.usd("ALB", "load balancer")
+	if r.Properties["Scheme"] != "internet-facing" {
+		return fixed("Networking", hour*hoursPerMonth, "load balancer")
 	}
-	subnets, _ := r.Properties["Subnets"].([]any)
-	address, err := c.prices.of(c.region, "VPC", "public IPv4 address")
-	month := (hour + float64(len(subnets))*address) * hoursPerMonth
-	return component, month, month, fmt.Sprintf("load balancer with %d public addresses", len(subnets)), err
+	subnets := c.count(r, "Subnets")
+	month := (hour + subnets*c.usd("VPC", "public IPv4 address")) * hoursPerMonth
+	return fixed("Networking", month, "load balancer with %g public addresses", subnets)
 }
 
 // priceSecret prices a secret and its replicas, each of which is billed as a
 // secret at the same price.
-func priceSecret(c context, r cfn.Resource) (string, float64, float64, string, error) {
-	replicas, _ := r.Properties["ReplicaRegions"].([]any)
-	usd, err := c.prices.of(c.region, "Secrets Manager", "secret")
-	month := float64(1+len(replicas)) * usd
-	unit := "secret"
-	if len(replicas) > 0 {
+func priceSecret(c *context, r cfn.Resource) quote {
+	unit, replicas := "secret", c.count(r, "ReplicaRegions")
+	if replicas > 0 {
 		unit = "secret with its replica"
 	}
-	return "Keys and secrets", month, month, unit, err
+	return fixed("Keys and secrets", (1+replicas)*c.usd("Secrets Manager", "secret"), "%s", unit)
 }
 
 // priceAlarm prices an alarm, which is billed for each metric that it reads.
-func priceAlarm(c context, r cfn.Resource) (string, float64, float64, string, error) {
+func priceAlarm(c *context, r cfn.Resource) quote {
 	read := 0
-	queries, _ := r.Properties["Metrics"].([]any)
-	for _, query := range queries {
-		if walk(query, "MetricStat") != nil {
+	for _, query := range cfn.List(r.Properties["Metrics"]) {
+		if cfn.Lookup(query, "MetricStat") != nil {
 			read++
 		}
 	}
-	usd, err := c.prices.of(c.region, "CloudWatch", "alarm, standard")
-	month := float64(max(read, 1)) * usd
-	return "Monitoring", month, month, "alarm", err
+	return fixed("Monitoring", float64(max(read, 1))*c.usd("CloudWatch", "alarm, standard"), "alarm")
 }
 
 // freeDashboards is how many an account has for nothing:
 // https://aws.amazon.com/cloudwatch/pricing/
 const freeDashboards = 3
 
-func priceDashboard(c context, _ cfn.Resource) (string, float64, float64, string, error) {
+func priceDashboard(c *context, _ cfn.Resource) quote {
 	c.dashboards[c.stack.Account]++
 	if c.dashboards[c.stack.Account] <= freeDashboards {
-		return "Monitoring", 0, 0, "", nil
+		return quote{component: "Monitoring"}
 	}
-	usd, err := c.prices.of("global", "CloudWatch", "dashboard beyond 3 free")
-	return "Monitoring", usd, usd, "dashboard", err
+	return fixed("Monitoring", c.usdIn("global", "CloudWatch", "dashboard beyond 3 free"), "dashboard")
 }
 
 // priceEndpoint prices an interface endpoint in each of its zones; gateway
 // endpoints are free.
-func priceEndpoint(c context, r cfn.Resource) (string, float64, float64, string, error) {
+func priceEndpoint(c *context, r cfn.Resource) quote {
 	if r.Properties["VpcEndpointType"] != "Interface" {
-		return "Networking", 0, 0, "", nil
+		return quote{component: "Networking"}
 	}
-	subnets, _ := r.Properties["SubnetIds"].([]any)
-	usd, err := c.prices.of(c.region, "VPC", "interface endpoint per AZ")
-	month := float64(len(subnets)) * usd * hoursPerMonth
-	return "Networking", month, month, fmt.Sprintf("interface endpoint in %d zones", len(subnets)), err
+	zones := c.count(r, "SubnetIds")
+	return fixed("Networking", zones*c.usd("VPC", "interface endpoint per AZ")*hoursPerMonth, "interface endpoint in %g zones", zones)
 }
 
 // priceWebACL prices the list and its rules. CloudFront's lists are priced in
 // us-east-1, where they live.
-func priceWebACL(c context, r cfn.Resource) (string, float64, float64, string, error) {
-	rules, _ := r.Properties["Rules"].([]any)
-	list, err := c.prices.of(c.region, "WAF", "web ACL")
-	if err != nil {
-		return "Web ACL", 0, 0, "", err
-	}
-	rule, err := c.prices.of(c.region, "WAF", "rule or managed rule group")
-	month := list + float64(len(rules))*rule
-	return "Web ACL", month, month, fmt.Sprintf("web ACL with %d rules", len(rules)), err
+func priceWebACL(c *context, r cfn.Resource) quote {
+	rules := c.count(r, "Rules")
+	return fixed("Web ACL", c.usd("WAF", "web ACL")+rules*c.usd("WAF", "rule or managed rule group"), "web ACL with %g rules", rules)
 }
 
 // isQuery tells a query of Metrics Insights from metric math.
 func isQuery(expression string) bool {
 	return strings.HasPrefix(strings.ToUpper(strings.TrimSpace(expression)), "SELECT ")
-}
-
-// mentions says whether a value refers to a resource, by Ref or Fn::GetAtt, anywhere
-// in it.
-func mentions(value any, id string) bool {
-	switch v := value.(type) {
-	case []any:
-		return slices.ContainsFunc(v, func(one any) bool { return mentions(one, id) })
-	case map[string]any:
-		if attribute, isList := v["Fn::GetAtt"].([]any); isList && len(attribute) > 0 && attribute[0] == id {
-			return true
-		}
-		return v["Ref"] == id || slices.ContainsFunc(slices.Collect(maps.Values(v)), func(one any) bool { return mentions(one, id) })
-	}
-	return false
-}
-
-// reference returns the logical ID that a Ref names.
-func reference(value any) string {
-	id, _ := walk(value, "Ref").(string)
-	return id
-}
-
-func walk(value any, path ...string) any {
-	for _, step := range path {
-		object, _ := value.(map[string]any)
-		value = object[step]
-	}
-	return value
-}
-
-// number reads a JSON number, or a text that CloudFormation takes for one.
-func number(value any) (float64, error) {
-	switch v := value.(type) {
-	case float64:
-		return v, nil
-	case string:
-		return strconv.ParseFloat(strings.TrimSpace(v), 64)
-	}
-	return 0, fmt.Errorf("want a number, got %v", value)
 }

@@ -185,6 +185,8 @@ func TestAnUnknownPriceIsAnErrorAndNotNothing(t *testing.T) {
 		`"A": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}}, "T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": "1024", "Memory": "2048"}}`: "how many tasks it has is not in the stack",
 		`"A": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "dynamodb", "MaxCapacity": 1}}`:                                                 "no rule for the autoscaling of dynamodb",
 		`"A": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {"ServiceNamespace": "rds", "ResourceId": "cluster:x", "MaxCapacity": 1}}`:                           "the instances that it scales are not in the stack",
+		`"A": {"Type": "AWS::ElastiCache::ReplicationGroup", "Properties": {"CacheNodeType": "cache.r6g.large"}}`:                                                                        "NumCacheClusters: want a number, got nothing",
+		`"A": {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"VpcEndpointType": "Interface", "SubnetIds": {"Ref": "Subnets"}}}`:                                                        `SubnetIds: want a list, got {"Ref":"Subnets"}`,
 		`"A": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Elsewhere"}}}`:                                                                                     "its task definition is not in the stack",
 		`"A": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "T"}}}, "T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": {}}}`:                       "want a number",
 	} {
