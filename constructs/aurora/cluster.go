@@ -49,11 +49,7 @@ var (
 // newCluster makes the cluster with its instances, groups and logs.
 func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsmanager.ISecret, props Props) cluster {
 	db := props.Database
-	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The database: answers its clients and opens no connection itself"),
-		AllowAllOutbound: new(false),
-	})
+	group := props.Network.NewGroup(scope, "SecurityGroup", "The database: answers its clients and opens no connection itself")
 	group.ApplyRemovalPolicy(removal(props.Protected))
 	writer, readers := newInstances(scope, key, props)
 	made := awsrds.NewDatabaseCluster(scope, new("Cluster"), &awsrds.DatabaseClusterProps{

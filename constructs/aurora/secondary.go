@@ -57,11 +57,7 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 		Alias:   "database",
 		Purpose: "Encrypts the replica of the wallet's database and its insights",
 	})
-	group := awsec2.NewSecurityGroup(own, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The replicated database: answers its clients and opens no connection itself"),
-		AllowAllOutbound: new(false),
-	})
+	group := props.Network.NewGroup(own, "SecurityGroup", "The replicated database: answers its clients and opens no connection itself")
 	group.ApplyRemovalPolicy(removal(props.Protected))
 	cluster := newSecondaryCluster(own, key, group, props)
 	for _, log := range exportedLogs {

@@ -68,11 +68,7 @@ func newAppUser(scope constructs.Construct, to cluster, key awskms.IKey, admin, 
 // newClientGroup makes the security group of a function that manages users: it
 // reaches the cluster and the APIs of AWS.
 func newClientGroup(scope constructs.Construct, id string, to cluster, props Props, purpose string) awsec2.SecurityGroup {
-	group := awsec2.NewSecurityGroup(scope, new(id), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new(purpose),
-		AllowAllOutbound: new(false),
-	})
+	group := props.Network.NewGroup(scope, id, purpose)
 	group.Connections().AllowTo(to.group, value.TCP(config.MySQLPort), new(purpose+" logs in"))
 	// Addresses of AWS's APIs are not fixed: endpoints of the VPC where it has
 	// them, the internet through NAT where it has not.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -17,7 +16,6 @@ import (
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/function"
 	"wallet-infra/constructs/policy"
-	"wallet-infra/constructs/value"
 )
 
 // exportPrefix is where the exports lie in their bucket.
@@ -107,12 +105,7 @@ const (
 // replicas of the secrets follow, and whether the newest export is there. It returns
 // the function's name.
 func newWatch(own constructs.Construct, props Props) string {
-	group := awsec2.NewSecurityGroup(own, new("WatchGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The function that looks after copies"),
-		AllowAllOutbound: new(false),
-	})
-	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort), new("APIs of AWS"), nil)
+	group := props.Network.NewClientGroup(own, "WatchGroup", "The function that looks after copies", "APIs of AWS")
 	watch := function.New(own, "Watch", function.Props{
 		Command:       "copies",
 		Description:   "Fails when a secret's replica or the database's export is not what it must be",

@@ -5,7 +5,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -37,11 +36,7 @@ type RestoreProps struct {
 // without an instance: the test proves that the snapshot and its key are good. In
 // the second region it proves the same of the copies.
 func NewRestoreTest(own constructs.Construct, props RestoreProps) {
-	group := awsec2.NewSecurityGroup(own, new("RestoreGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("Restored databases: nothing may reach them, and they reach nothing"),
-		AllowAllOutbound: new(false),
-	})
+	group := props.Network.NewGroup(own, "RestoreGroup", "Restored databases: nothing may reach them, and they reach nothing")
 	subnets := awsrds.NewSubnetGroup(own, new("RestoreSubnets"), &awsrds.SubnetGroupProps{
 		Vpc:           props.Network.Vpc,
 		VpcSubnets:    props.Network.Database(),

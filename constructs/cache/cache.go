@@ -53,11 +53,7 @@ func New(scope constructs.Construct, props Props) Cache {
 		Purpose: "Encrypts the cache, its snapshots and its user's password",
 	})
 	// Nodes answer and replicate inside the tier; they call nobody.
-	securityGroup := awsec2.NewSecurityGroup(own, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The cache nodes; clients add their own rule"),
-		AllowAllOutbound: new(false),
-	})
+	securityGroup := props.Network.NewGroup(own, "SecurityGroup", "The cache nodes; clients add their own rule")
 	secret := newSecret(own, props, key)
 	group := awselasticache.NewCfnReplicationGroup(own, new("Group"), groupProps(own, props, key))
 	group.SetSecurityGroupIds(&[]*string{securityGroup.SecurityGroupId()})

@@ -133,11 +133,7 @@ func newLoadBalancer(scope constructs.Construct, props Props) awselasticloadbala
 
 // newSecurityGroup lets the world in on the two ports of the web.
 func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGroup {
-	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The public load balancer of the wallet API"),
-		AllowAllOutbound: new(false),
-	})
+	group := props.Network.NewGroup(scope, "SecurityGroup", "The public load balancer of the wallet API")
 	network.CloseOutbound(group)
 	group.AddIngressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort),
 		new("The wallet API is public"), nil)

@@ -75,11 +75,7 @@ func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, names config
 // the addresses of the brokers, which it does not return. The grants are the
 // resource's properties, so a change to them is a diff and a new run.
 func allowUser(scope constructs.Construct, props Props, cluster awsmsk.CfnCluster, brokers awsec2.ISecurityGroup) awscdk.CustomResource {
-	group := awsec2.NewSecurityGroup(scope, new("AccessSecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The function that makes the Kafka ACLs"),
-		AllowAllOutbound: new(false),
-	})
+	group := props.Network.NewGroup(scope, "AccessSecurityGroup", "The function that makes the Kafka ACLs")
 	group.Connections().AllowTo(brokers, value.TCP(config.KafkaIAMPort), new("Makes the Kafka ACLs as an IAM principal"))
 	group.Connections().AllowToAnyIpv4(value.TCP(config.HTTPSPort), new("Asks MSK for the brokers and answers CloudFormation"))
 	handler := function.New(scope, "AccessFunction", function.Props{

@@ -55,12 +55,8 @@ type Props struct {
 
 // New makes the cluster with its topics, and lets the service's user use them.
 func New(scope constructs.Construct, props Props) Cluster {
-	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:         props.Network.Vpc,
-		Description: new("The Kafka brokers. Replication between them does not pass this group."),
-		// Brokers open no connection of their own.
-		AllowAllOutbound: new(false),
-	})
+	// Brokers open no connection of their own.
+	group := props.Network.NewGroup(scope, "SecurityGroup", "The Kafka brokers. Replication between them does not pass this group.")
 	group.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE) // as long as the cluster
 	cluster := newBrokers(scope, props, group)
 	topics := addTopics(scope, cluster, props.Messaging)

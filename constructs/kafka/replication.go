@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsmsk"
@@ -72,11 +71,7 @@ type Source struct {
 // NewReplicator makes the MSK Replicator, which runs in the region of its target.
 func NewReplicator(scope constructs.Construct, props ReplicatorProps) {
 	own := constructs.NewConstruct(scope, new("Replicator"))
-	group := awsec2.NewSecurityGroup(own, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The MSK Replicator, where it writes"),
-		AllowAllOutbound: new(false),
-	})
+	group := props.Network.NewGroup(own, "SecurityGroup", "The MSK Replicator, where it writes")
 	group.Connections().AllowTo(props.Target.SecurityGroup, value.TCP(config.KafkaIAMPort),
 		new("The replicator writes events as an IAM principal"))
 	logs := logging.NewGroup(own, "Logs", logging.Props{RetentionDays: props.Messaging.LogRetentionDays, Key: props.LogKey})

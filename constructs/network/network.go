@@ -53,6 +53,22 @@ func (n Network) Database() *awsec2.SubnetSelection {
 	return &awsec2.SubnetSelection{SubnetGroupName: new(tierDatabase)}
 }
 
+// NewGroup makes a security group that reaches nothing until a rule lets it.
+func (n Network) NewGroup(scope constructs.Construct, id, description string) awsec2.SecurityGroup {
+	return awsec2.NewSecurityGroup(scope, new(id), &awsec2.SecurityGroupProps{
+		Vpc: n.Vpc, Description: new(description), AllowAllOutbound: new(false),
+	})
+}
+
+// NewClientGroup makes a security group that calls AWS, and says why. The addresses of
+// AWS's APIs are not fixed: endpoints of the VPC where it has them, the internet
+// through NAT where it has not.
+func (n Network) NewClientGroup(scope constructs.Construct, id, description, why string) awsec2.SecurityGroup {
+	group := n.NewGroup(scope, id, description)
+	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort), new(why), nil)
+	return group
+}
+
 // New makes the network.
 func New(scope constructs.Construct, props Props) Network {
 	vpc := awsec2.NewVpc(scope, new("Vpc"), &awsec2.VpcProps{

@@ -5,7 +5,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsaps"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -26,11 +25,7 @@ const (
 // nothing may depend on the Observability stack; and one collector reads the
 // brokers too. AWS makes its service-linked role, so there is no role here.
 func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWorkspace) {
-	group := awsec2.NewSecurityGroup(scope, new("Collector"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The Prometheus collector: reads the service and the brokers, and nothing else"),
-		AllowAllOutbound: new(false),
-	})
+	group := props.Network.NewGroup(scope, "Collector", "The Prometheus collector: reads the service and the brokers, and nothing else")
 	network.CloseOutbound(group)
 	group.Connections().AllowTo(props.Tasks, value.TCP(config.AppPort), new("Prometheus reads the metrics of the tasks"))
 	group.Connections().AllowTo(props.Brokers, value.TCP(config.KafkaJMXPort), new("Prometheus reads the metrics of Kafka"))

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -163,12 +162,7 @@ func admit(queue awssqs.Queue, rule awsevents.CfnRule) {
 
 // newFunction makes the function that deploys the service.
 func newFunction(scope constructs.Construct, queue, failed awssqs.Queue, key awskms.IKey, props Props) awslambda.Function {
-	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The function that deploys the service after a rotation"),
-		AllowAllOutbound: new(false),
-	})
-	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort), new("APIs of AWS"), nil)
+	group := props.Network.NewClientGroup(scope, "SecurityGroup", "The function that deploys the service after a rotation", "APIs of AWS")
 	delay := time.Duration(0)
 	policies := []awsiam.IManagedPolicy{
 		newPolicy(scope, props), newQueuePolicy(scope, queue, failed, key, props.Region), function.NewTaskAgePolicy(scope, props.Names, props.Region),

@@ -165,12 +165,7 @@ func newTesterPolicy(scope constructs.Construct, props Props) awsiam.ManagedPoli
 
 // newFunctionGroup lets a function call AWS, and nobody call the function.
 func newFunctionGroup(scope constructs.Construct, id, purpose string, props Props) awsec2.SecurityGroup {
-	group := awsec2.NewSecurityGroup(scope, new(id), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new(purpose),
-		AllowAllOutbound: new(false),
-	})
-	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort), new("APIs of AWS"), nil)
+	group := props.Network.NewClientGroup(scope, id, purpose, "APIs of AWS")
 	return group
 }
 

@@ -101,11 +101,7 @@ func addOwner(scope constructs.Construct, container awsecs.ContainerDefinition, 
 // newTaskGroup lets the task reach the writer, and AWS for its image, its secret and
 // its log.
 func newTaskGroup(scope constructs.Construct, props Props) awsec2.SecurityGroup {
-	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The task that migrates the schema"),
-		AllowAllOutbound: new(false),
-	})
+	group := props.Network.NewGroup(scope, "SecurityGroup", "The task that migrates the schema")
 	group.Connections().AllowTo(props.Database.SecurityGroup, value.TCP(config.MySQLPort),
 		new("Migrations change the schema, as its owner"))
 	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort),

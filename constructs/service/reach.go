@@ -11,13 +11,7 @@ import (
 // newSecurityGroup lets the tasks call AWS. The address cannot be narrowed: the
 // image layers come from S3, whose addresses change.
 func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGroup {
-	group := awsec2.NewSecurityGroup(scope, new("SecurityGroup"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.Vpc,
-		Description:      new("The tasks of the wallet service"),
-		AllowAllOutbound: new(false),
-	})
-	group.AddEgressRule(value.AnyIPv4(), value.TCP(config.HTTPSPort),
-		new("AWS endpoints: images, secrets, logs, traces"), nil)
+	group := props.Network.NewClientGroup(scope, "SecurityGroup", "The tasks of the wallet service", "AWS endpoints: images, secrets, logs, traces")
 	return group
 }
 
