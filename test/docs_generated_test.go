@@ -33,7 +33,7 @@ func TestTheDocumentedCostIsTheTemplates(t *testing.T) {
 }
 
 func TestTheDocumentedFindingsAreTheAcceptedOnes(t *testing.T) {
-	documented(t, "../docs/SECURITY.md", "findings", findingsTable(t))
+	documented(t, "testdata/findings.md", "findings", findingsTable(t))
 }
 
 // documented holds the part of a document between two markers against what it is

@@ -588,7 +588,7 @@ func TestTheRunbookDeploysEveryStackThatTheActiveRegionTouches(t *testing.T) {
 	table := "| stack | region | what changes |\n| --- | --- | --- |\n" + strings.Join(rows, "\n")
 	slices.Sort(touched[env.Primary.Name])
 	slices.Sort(touched[env.Secondary.Name])
-	commands := fmt.Sprintf("```bash\nnpx cdk deploy Production/%s --exclusively -c env=production\nscripts/deploy.sh production --stack %s --despite-outage\n```",
+	commands := fmt.Sprintf("```bash\nnpx cdk deploy Production/%s --exclusively -c env=production\ngo tool wallet production deploy --stack %s --despite-outage\n```",
 		strings.Join(touched[env.Secondary.Name], " Production/"), strings.Join(touched[env.Primary.Name], " --stack "))
 	documented(t, filepath.Join("..", runbookPage), "active-region", table+"\n\n"+commands)
 }

@@ -16,9 +16,6 @@ import (
 
 const referencesFile = "testdata/references.json"
 
-// picturedIn are the documents that show the graph of production.
-var picturedIn = []string{"../README.md", "../docs/ARCHITECTURE.md"}
-
 // graph is who consumes what from whom: consumer, producer, purposes. Stacks go by
 // their short names. A dependency without a value has no purpose.
 type graph map[string]map[string][]string
@@ -217,9 +214,7 @@ func TestReferencesStayInsideTheEnvironment(t *testing.T) {
 }
 
 func TestReferencesArePicturedInTheDocuments(t *testing.T) {
-	for _, document := range picturedIn {
-		documented(t, document, "references", mermaid(t, platform(t)["production"]))
-	}
+	documented(t, "../docs/ARCHITECTURE.md", "references", mermaid(t, platform(t)["production"]))
 }
 
 // mermaid draws an environment: a box for each region, an arrow from each producer

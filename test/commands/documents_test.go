@@ -19,7 +19,7 @@ const root = "../.."
 // their options.
 var programs = []string{
 	"aws", "make", "npx", "go", "npm", // checked
-	"docker", "git", "gh", "pip", "ministack", "curl", "dig", "jq", "mysql", "sed", "diff", "sudo", "brew", "date", "echo", "cd", "read",
+	"docker", "git", "gh", "pip", "ministack", "curl", "dig", "jq", "mysql", "sed", "diff", "sudo", "brew", "date", "echo", "cd", "cp", "read",
 }
 
 // pages are the documents for people.
