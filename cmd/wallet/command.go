@@ -63,7 +63,7 @@ func newCommand(in io.Reader, terminal bool) *cobra.Command {
 	for _, name := range names {
 		root.AddCommand(p.commands(name))
 	}
-	root.AddCommand(newEnvironments(), some)
+	root.AddCommand(newEnvironments(), newNewEnv(p), some)
 	return root
 }
 

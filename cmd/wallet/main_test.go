@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +53,10 @@ func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 		"deploy staging --yes":                                          "want the environment first: wallet staging deploy",
 		"--root . nowhere deploy":                                       `unknown environment "nowhere" (known: staging, production)`,
 		"--root . staging deplyo":                                       `unknown command "deplyo"`,
+		"new-env":                                                       "want the name of one environment, got []",
+		"new-env not-a-name --account 12":                               "Site.Account: want 12 digits",
+		"new-env not-a-name":                                            "not-a-name: Name: ",
+		"new-env staging":                                               "staging.go exists already",
 		"environments staging":                                          `unknown command "staging"`,
 		"staging deploy extra":                                          `unknown command "extra" for "wallet staging deploy"`,
 		"nowhere deploy --yes":                                          `unknown environment "nowhere" (known: staging, production)`,
@@ -258,4 +264,18 @@ func TestTheCommandLinksNoCDK(t *testing.T) {
 	for line := range strings.Lines(string(output)) {
 		assert.NotRegexp(t, `aws-cdk-go|jsii|constructs-go|wallet-infra/(constructs|stacks)`, line)
 	}
+}
+
+func TestANewEnvironmentIsWrittenAndWhatIsLeftIsSaid(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"config", ".github/workflows"} {
+		require.NoError(t, os.CopyFS(filepath.Join(root, dir), os.DirFS(filepath.Join("../..", dir))))
+	}
+	out, err := call("", false, "--root", root, "new-env", "demo", "--account", "333333333333")
+	require.NoError(t, err)
+	assert.FileExists(t, filepath.Join(root, "config/demo.go"))
+	for _, want := range []string{"wrote config/demo.go\n", "wrote .github/workflows/main.yml\n", "  - demo: Site.HostedZone.ID: want ", "\nNext: make lock update"} {
+		assert.Contains(t, out, want)
+	}
+	assert.NotContains(t, out, "Site.Account")
 }

@@ -129,7 +129,7 @@ func TestASummaryOfNothingIsAFailure(t *testing.T) {
 	_, err := summarized(t, map[string]string{"Staging/Data": resources(1)}, "")
 	require.ErrorContains(t, err, "validation-report.json", "validation did not run")
 	_, err = summarized(t, nil, clean)
-	require.ErrorContains(t, err, "no stack of staging")
+	require.ErrorContains(t, err, "no stack")
 	_, err = call("", false, "staging", "summary", "--assembly", t.TempDir())
 	require.ErrorContains(t, err, "no cloud assembly")
 }

@@ -1,0 +1,173 @@
+package newenv
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// repository is a copy of what a new environment changes, with a program that says
+// what config's validation says of each environment.
+func repository(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range []string{"config", ".github/workflows"} {
+		require.NoError(t, os.CopyFS(filepath.Join(root, dir), os.DirFS(filepath.Join("../..", dir))))
+	}
+	for path, content := range map[string]string{
+		"go.mod": "module wallet-infra\n\ngo 1.26.0\n",
+		"probe/main.go": `package main
+
+import (
+	"fmt"
+	"os"
+
+	"wallet-infra/config"
+)
+
+func main() {
+	if _, err := config.Select(config.All(), config.Choice{Env: os.Args[1]}); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+`,
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, path)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(root, path), []byte(content), 0o600))
+	}
+	return root
+}
+
+// validate compiles the copy's config and validates an environment of it.
+func validate(t *testing.T, root, name string) (problems string, ok bool) {
+	t.Helper()
+	command := exec.Command("go", "run", "./probe", name)
+	command.Dir = root
+	output, err := command.CombinedOutput()
+	return string(output), err == nil
+}
+
+// files are the texts below a directory.
+func files(t *testing.T, root string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		found[strings.TrimPrefix(path, root+"/")] = string(content)
+		return err
+	}))
+	return found
+}
+
+// complete is everything that a person can say.
+var complete = Choice{Name: "demo", Account: "333333333333", Domain: "demo.example.com", HostedZone: "Z0123456789DEMO"}
+
+func TestANewEnvironmentCompilesAndIsValid(t *testing.T) {
+	root := repository(t)
+	before := files(t, root)
+	plan, err := Prepare(root, complete)
+	require.NoError(t, err)
+	assert.Equal(t, before, files(t, root), "a plan writes nothing")
+	assert.Empty(t, plan.Left)
+	require.NoError(t, plan.Write())
+	problems, ok := validate(t, root, "demo")
+	assert.True(t, ok, problems)
+
+	after := files(t, root)
+	made := after["config/demo.go"]
+	for _, want := range []string{`"333333333333"`, `"api.demo.example.com"`, `"static.demo.example.com"`, `"Z0123456789DEMO"`, "func Demo() Environment {", "func demoNetwork() Network {"} {
+		assert.Contains(t, made, want)
+	}
+	for _, of := range []string{"111111111111", "staging.wallet", "Z0123456789STAGING", "10.10.", "stagingNetwork", "stagingPartitions", "func Staging"} {
+		assert.NotContains(t, made, of, "it is staging's")
+	}
+	assert.Contains(t, after[".github/workflows/main.yml"], "\n  demo:\n    name: Demo\n")
+	assert.Contains(t, after[".github/workflows/nightly.yml"], "[staging, production, demo]")
+	for path, content := range before {
+		if !strings.HasPrefix(path, ".github/workflows/") && content != after[path] {
+			assert.Contains(t, after[path], "\t\tDemo(),\n\t}", "%s: more than the registration changed", path)
+		}
+	}
+}
+
+// What a person must fill in is what the validation names, and nothing else.
+func TestWhatIsLeftOutIsNamedByTheValidation(t *testing.T) {
+	root := repository(t)
+	plan, err := Prepare(root, Choice{Name: "demo"})
+	require.NoError(t, err)
+	require.NoError(t, plan.Write())
+	problems, ok := validate(t, root, "demo")
+	assert.False(t, ok)
+	assert.Contains(t, strings.TrimSpace(problems), strings.Join(plan.Left, "\n"))
+	for _, field := range []string{"Site.Account", "Site.HostedZone.ID", "Site.HostedZone.Name", "Site.APIDomain", "Site.StaticDomain"} {
+		assert.Contains(t, problems, "demo: "+field+": want ")
+	}
+	for _, problem := range plan.Left {
+		assert.Regexp(t, `^demo: Site\.(Account|HostedZone|APIDomain|StaticDomain)`, problem)
+	}
+}
+
+func TestABadChoiceWritesNothingAndIsToldWhole(t *testing.T) {
+	root := repository(t)
+	require.NoError(t, os.WriteFile(filepath.Join(root, "config/there.go"), []byte("package config\n\nfunc otherNetwork() {}\n"), 0o600))
+	before := files(t, root)
+	for want, choice := range map[string]Choice{
+		"Name: ":                                      {Name: "not-a-name"},
+		"staging.go exists already":                   {Name: "staging"},
+		"config has a otherNetwork already":           {Name: "other"},
+		"Site.Account: want 12 digits":                {Name: "demo", Account: "12"},
+		"Site.HostedZone.ID: want":                    {Name: "demo", HostedZone: "zone"},
+		"Site.HostedZone.Name: want":                  {Name: "demo", Domain: "DEMO"},
+		"Site.APIDomain: want a host name that":       {Name: "demo", Domain: "staging.wallet.example.com"},
+		"Site.StaticDomain: want a host name that st": {Name: "demo", Domain: "staging.wallet.example.com"},
+	} {
+		_, err := Prepare(root, choice)
+		assert.ErrorContains(t, err, want)
+	}
+	_, err := Prepare(root, Choice{Name: "Bad-name", Account: "12", HostedZone: "zone", Domain: "DEMO"})
+	for _, want := range []string{"Name: ", "Site.Account: ", "Site.HostedZone.ID: ", "Site.HostedZone.Name: "} {
+		assert.ErrorContains(t, err, want)
+	}
+	_, err = Prepare(t.TempDir(), complete)
+	assert.Error(t, err, "no repository")
+	assert.Equal(t, before, files(t, root))
+}
+
+// Half an environment would be deployed by one workflow and watched by none.
+func TestAFileThatCannotBeWrittenTakesTheOthersBack(t *testing.T) {
+	root := repository(t)
+	before := files(t, root)
+	plan, err := Prepare(root, complete)
+	require.NoError(t, err)
+	require.Greater(t, len(plan.Files), 3)
+	last := plan.Files[len(plan.Files)-1]
+	require.NoError(t, os.Remove(last.Path))
+	require.NoError(t, os.Mkdir(last.Path, 0o755)) // also root cannot write a file there
+	assert.Error(t, plan.Write())
+	after := files(t, root)
+	for path, content := range before {
+		if filepath.Join(root, path) != last.Path {
+			assert.Equal(t, content, after[path], path)
+		}
+	}
+	assert.NoFileExists(t, filepath.Join(root, "config/demo.go"))
+}
+
+func TestTheSecondNewEnvironmentHasAnotherNetwork(t *testing.T) {
+	move := mover("10.10.0.0/16", "10.20.0.0/16")
+	assert.Equal(t, "10.20.21.0/24", move("10.10.21.0/24"))
+	assert.Equal(t, "10.0.0.0/16", move("10.0.0.0/16"), "another network's")
+	assert.Equal(t, "1.0.0", move("1.0.0"))
+	network, err := freeNetwork()
+	require.NoError(t, err)
+	assert.Equal(t, "10.2.0.0/16", network, "staging has 10.10, production 10.0 and, in the second region, 10.1")
+}
