@@ -34,7 +34,7 @@ const LivePath = "/q/health/live"
 // a database that can be written to, which a region that does not serve has not
 // got: its tasks would be replaced for ever. They are asked whether they live.
 func (e Environment) HealthPath(region Region) string {
-	if e.Serves(region) {
+	if e.Active(region) {
 		return ReadyPath
 	}
 	return LivePath

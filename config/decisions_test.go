@@ -87,7 +87,7 @@ var decisions = map[string][]decision{
 		{"lag of the standby that is an alarm", func(e Environment) []any { return []any{e.DR.ReplicationLag} },
 			"0s", "1m0s", "the seed's recovery point is five minutes"},
 		{"minutes of lag before the alarm, and what is lost by then", func(e Environment) []any {
-			return []any{e.DR.LagMinutes, e.DR.Told(e.DR.ReplicationLag)}
+			return []any{e.DR.LagMinutes, e.DR.AlertLag(e.DR.ReplicationLag)}
 		}, "0 1m0s", "2 4m0s", "a replication that stands still must be known before the seed's five minutes are gone"},
 	},
 	"cache": {
@@ -160,7 +160,7 @@ var decisions = map[string][]decision{
 		{"tasks of a region that waits", func(e Environment) []any {
 			return []any{e.DR.MinTasks, e.MinTasks(e.Primary), e.MinTasks(e.Secondary)}
 		}, "0 2 0", "2 6 2", "they prove that the region could; each costs as much as one that serves"},
-		{"region that serves", func(e Environment) []any { return []any{e.DR.ServingRegion} },
+		{"region that serves", func(e Environment) []any { return []any{e.DR.ActiveRegion} },
 			"", "sa-east-1", "it moves the minimum of tasks and who is woken, nothing else"},
 	},
 	"service": {

@@ -74,13 +74,13 @@ type Migration struct {
 // opens: one that holds the lock and one that works.
 const MigrationConnections = 2
 
-// MostDelivery is the longest a strategy may take. CloudFormation gives an update
+// MaxDelivery is the longest a strategy may take. CloudFormation gives an update
 // up after 36 hours, and refuses a service that would take more than 33.
-const MostDelivery = 33 * time.Hour
+const MaxDelivery = 33 * time.Hour
 
-// mostUpdate is when CloudFormation gives the update of a service up, its hooks
+// maxUpdate is when CloudFormation gives the update of a service up, its hooks
 // included.
-const mostUpdate = 36 * time.Hour
+const maxUpdate = 36 * time.Hour
 
 // steps is the number of steps after which [Linear] waits: not after the last one.
 func (d Delivery) steps() int {

@@ -576,28 +576,28 @@ type DR struct {
 	// MinTasks is how many tasks a region runs at least while it does not serve:
 	// enough to prove each minute that it could. The most is [Service.MaxTasks].
 	MinTasks int
-	// ServingRegion is the name of the region that answers customers. It decides
+	// ActiveRegion is the name of the region that answers customers. It decides
 	// how many tasks each region keeps at least, what their load balancers ask
 	// them, and which region's silence wakes somebody. It says nothing to the
 	// databases, which know their writer, nor to DNS, which the plans move: after a
 	// failover it is changed at leisure, or not at all before the way back.
-	ServingRegion string
+	ActiveRegion string
 	// Recovery is the promise and the budget of a failover.
 	Recovery Recovery
 }
 
-// Serves says whether the region answers customers, as far as the configuration
+// Active says whether the region answers customers, as far as the configuration
 // knows.
-func (e Environment) Serves(region Region) bool {
+func (e Environment) Active(region Region) bool {
 	if e.DR.Mode != DRStandby {
 		return region.Name == e.Primary.Name
 	}
-	return region.Name == e.DR.ServingRegion
+	return region.Name == e.DR.ActiveRegion
 }
 
 // MinTasks is how many tasks the service keeps at least in a region.
 func (e Environment) MinTasks(region Region) int {
-	if e.Serves(region) {
+	if e.Active(region) {
 		return e.Service.MinTasks
 	}
 	return e.DR.MinTasks

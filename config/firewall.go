@@ -65,8 +65,8 @@ const (
 
 var callerPattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
-// mostCallers keeps the web ACL within the capacity of the basic price.
-const mostCallers = 20
+// maxCallers keeps the web ACL within the capacity of the basic price.
+const maxCallers = 20
 
 func validateFirewall(p *problems, f Firewall) {
 	const least, most = 10, 2_000_000_000 // AWS WAF's bounds of a rate
@@ -83,7 +83,7 @@ func validateFirewall(p *problems, f Firewall) {
 	} {
 		oneOf(p, "Edge.Firewall.Modes."+mode.rule, mode.mode, FirewallCount, FirewallBlock)
 	}
-	p.check(len(f.Callers) <= mostCallers, "Edge.Firewall.Callers", len(f.Callers), "at most %d", mostCallers)
+	p.check(len(f.Callers) <= maxCallers, "Edge.Firewall.Callers", len(f.Callers), "at most %d", maxCallers)
 	var names []string
 	var known []netip.Prefix
 	for _, caller := range f.Callers {

@@ -237,7 +237,7 @@ func largeDR() DR {
 		EventLag:       2 * time.Minute,
 		LagMinutes:     2,
 		MinTasks:       2,
-		ServingRegion:  "sa-east-1",
+		ActiveRegion:   "sa-east-1",
 		Recovery:       largeRecovery(),
 	}
 }

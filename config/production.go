@@ -291,9 +291,9 @@ func productionDR() DR {
 		// would have lost the five minutes of the promise before anybody knew.
 		LagMinutes: 2,
 		// One in each of two zones: the smallest service that shows a zone's failure.
-		MinTasks:      2,
-		ServingRegion: "sa-east-1",
-		Recovery:      productionRecovery(),
+		MinTasks:     2,
+		ActiveRegion: "sa-east-1",
+		Recovery:     productionRecovery(),
 	}
 }
 

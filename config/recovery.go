@@ -45,9 +45,9 @@ const AliasTTL = 60 * time.Second
 // publishes a health check's state once a minute.
 const metricDelay = time.Minute
 
-// Told is the lag by which somebody is told that it is above a threshold, if it
+// AlertLag is the lag by which somebody is told that it is above a threshold, if it
 // grows as fast as the clock: the worst that it can do, when nothing is copied.
-func (dr DR) Told(threshold time.Duration) time.Duration {
+func (dr DR) AlertLag(threshold time.Duration) time.Duration {
 	return threshold + time.Duration(dr.LagMinutes)*time.Minute + metricDelay
 }
 
@@ -56,42 +56,42 @@ func (p Probe) Detection() time.Duration {
 	return time.Duration(p.Failures)*p.Interval + metricDelay + time.Duration(p.Minutes)*time.Minute
 }
 
-// Leg is one part of the way from the loss to a wallet that works.
-type Leg struct {
+// Phase is one part of the way from the loss to a wallet that works.
+type Phase struct {
 	Name   string
 	Budget time.Duration
 	// Source says where the duration is from.
 	Source string
-	// Alongside means: at the same time as the leg before it.
-	Alongside bool
+	// Parallel means: at the same time as the phase before it.
+	Parallel bool
 }
 
-// Way is the critical path of a failover, in its order.
-func (r Recovery) Way() []Leg {
+// RTOBudget is the critical path of a failover, in its order.
+func (r Recovery) RTOBudget() []Phase {
 	probe := r.Probe
-	return []Leg{
+	return []Phase{
 		{Name: "detection", Budget: probe.Detection(), Source: fmt.Sprintf(
 			"%d failures %v apart, the minute that CloudWatch may be late, and %d minutes of the alarm", probe.Failures, probe.Interval, probe.Minutes)},
 		{Name: "decision", Budget: r.Decision, Source: "people: the on-call starts the plan; measured in each drill, enforced by nothing"},
 		{Name: StepApprove, Budget: r.Approval, Source: "people: the second person; the step's time-out"},
 		{Name: StepDatabase, Budget: r.Database, Source: "the step's time-out; AWS says \"typically minutes\" for an unplanned failover and less for a switchover"},
-		{Name: StepService, Budget: r.Scaling, Alongside: true, Source: "the step's time-out; an image pull, a JVM's start and the load balancer's two good answers, in waves"},
+		{Name: StepService, Budget: r.Scaling, Parallel: true, Source: "the step's time-out; an image pull, a JVM's start and the load balancer's two good answers, in waves"},
 		{Name: StepTraffic, Budget: r.Traffic, Source: "the step's time-out; Route 53's data plane changes a health check's state in seconds"},
 		{Name: "resolvers", Budget: AliasTTL + r.Resolvers, Source: fmt.Sprintf("Route 53's TTL of %v for a load balancer's alias, and clients that keep a name longer", AliasTTL)},
 	}
 }
 
-// RecoveryTime is the sum of the critical path: of legs that run at the same
+// RecoveryTime is the sum of the critical path: of phases that run at the same
 // time, the longest counts.
 func (r Recovery) RecoveryTime() time.Duration {
 	var sum, group time.Duration
-	for _, leg := range r.Way() {
-		if leg.Alongside {
-			group = max(group, leg.Budget)
+	for _, phase := range r.RTOBudget() {
+		if phase.Parallel {
+			group = max(group, phase.Budget)
 			continue
 		}
 		sum += group
-		group = leg.Budget
+		group = phase.Budget
 	}
 	return sum + group
 }
@@ -117,8 +117,8 @@ type RecoveryPoint struct {
 	Typical string
 	// Alarm names what is raised when the bound is in danger; empty for none.
 	Alarm string
-	// Again says where the lost part comes from.
-	Again string
+	// RecoverySource says where the lost part comes from.
+	RecoverySource string
 }
 
 // RecoveryPoints are all stores of the platform, the most precious first.
@@ -126,29 +126,29 @@ func (e Environment) RecoveryPoints() []RecoveryPoint {
 	return []RecoveryPoint{
 		{
 			Store: "Aurora: wallets, transactions, events, outbox", Copy: "Aurora Global Database", Loss: e.DR.ReplicationLag,
-			Typical: "under a second; nothing in a switchover; Aurora MySQL enforces no bound", Alarm: e.AlarmLag(e.Waiting()),
-			Again: "from the snapshot that Aurora keeps of the old primary, by hand",
+			Typical: "under a second; nothing in a switchover; Aurora MySQL enforces no bound", Alarm: e.AlarmLag(e.StandbyRegion()),
+			RecoverySource: "from the snapshot that Aurora keeps of the old primary, by hand",
 		},
 		e.kafkaPoint(),
 		{
 			Store: "S3: exported backups", Copy: "replication with time control", Loss: ReplicationTime,
-			Typical: "AWS promises 15 minutes, no less: the exception to the five", Alarm: "storage-replication", Again: "the export is made again",
+			Typical: "AWS promises 15 minutes, no less: the exception to the five", Alarm: "storage-replication", RecoverySource: "the export is made again",
 		},
 		{
-			Store: "S3: static content", Copy: "replication", Typical: "minutes; AWS promises nothing without time control", Again: "the pipeline that published it",
+			Store: "S3: static content", Copy: "replication", Typical: "minutes; AWS promises nothing without time control", RecoverySource: "the pipeline that published it",
 		},
 		{
-			Store: "secrets of the database", Copy: "Secrets Manager replicas", Typical: "seconds", Again: "the next rotation",
+			Store: "secrets of the database", Copy: "Secrets Manager replicas", Typical: "seconds", RecoverySource: "the next rotation",
 		},
 		{
-			Store: "container images", Copy: "ECR replication", Typical: "most within 30 minutes of the push", Again: "the pipeline that pushed them",
+			Store: "container images", Copy: "ECR replication", Typical: "most within 30 minutes of the push", RecoverySource: "the pipeline that pushed them",
 		},
 		{
 			Store: "snapshots in AWS Backup", Copy: "daily copy", Loss: 24*time.Hour + e.Backup.StartWindow + e.Backup.CompletionWindow,
-			Typical: "against corruption, not for a failover", Alarm: "backup-copy-failed", Again: "no other source",
+			Typical: "against corruption, not for a failover", Alarm: "backup-copy-failed", RecoverySource: "no other source",
 		},
-		{Store: "cache", Typical: "all of it, by design: outside the RPO", Again: "fills itself from Aurora"},
-		{Store: "logs, metrics, traces of São Paulo", Typical: "out of reach until the region returns", Again: "no other source"},
+		{Store: "cache", Typical: "all of it, by design: outside the RPO", RecoverySource: "fills itself from Aurora"},
+		{Store: "logs, metrics, traces of São Paulo", Typical: "out of reach until the region returns", RecoverySource: "no other source"},
 	}
 }
 
@@ -156,7 +156,7 @@ func (e Environment) RecoveryPoints() []RecoveryPoint {
 func (e Environment) kafkaPoint() RecoveryPoint {
 	point := RecoveryPoint{
 		Store: "Kafka: events", Typical: "all of it: no replicator runs",
-		Again: "deposits and new wallets: published again from the outbox, which is in Aurora; withdrawals and transfers leave no event yet",
+		RecoverySource: "deposits and new wallets: published again from the outbox, which is in Aurora; withdrawals and transfers leave no event yet",
 	}
 	if e.Replication() == ReplicationRunning {
 		point.Copy, point.Loss = "MSK Replicator", e.DR.EventLag
@@ -176,9 +176,9 @@ func (e Environment) AlarmLag(region Region) string {
 	return "standby-lag"
 }
 
-// Waiting is the region that does not serve in mode standby.
-func (e Environment) Waiting() Region {
-	if e.Serves(e.Secondary) {
+// StandbyRegion is the region that does not serve in mode standby.
+func (e Environment) StandbyRegion() Region {
+	if e.Active(e.Secondary) {
 		return e.Primary
 	}
 	return e.Secondary

@@ -10,8 +10,8 @@ import (
 // off, is not among them on purpose.
 var monitoringSeconds = []float64{1, 5, 10, 15, 30, 60}
 
-// mostConnections is the highest max_connections of Aurora MySQL.
-const mostConnections = 16000
+// maxConnections is the highest max_connections of Aurora MySQL.
+const maxConnections = 16000
 
 func validateDatabase(p *problems, e Environment) {
 	db := e.Database
@@ -19,7 +19,7 @@ func validateDatabase(p *problems, e Environment) {
 	validateDatabaseClass(p, "Database.InstanceType", db.InstanceType, e.Primary, e.DR.Mode)
 	validateReaders(p, db, e.DR.Mode)
 	oneOf(p, "Database.Storage", db.Storage, StorageStandard, StorageIOOptimized)
-	between(p, "Database.MaxConnections", db.MaxConnections, 1, mostConnections)
+	between(p, "Database.MaxConnections", db.MaxConnections, 1, maxConnections)
 	between(p, "Database.BackupRetentionDays", db.BackupRetentionDays, 1, 35)
 	validateWindows(p, windows{
 		dailyField: "Database.BackupWindow", daily: db.BackupWindow,
@@ -104,28 +104,28 @@ func validateShards(p *problems, cache Cache) {
 	p.check(cache.Shards > most || cache.Nodes() <= most, "Cache.Shards", cache.Shards, "at most %d nodes in all, not %d", most, cache.Nodes())
 }
 
-// mostDays is a century, which AWS Backup has for its longest time.
-const mostDays = 36500
+// maxDays is a century, which AWS Backup has for its longest time.
+const maxDays = 36500
 
 func validateStorage(p *problems, storage Storage) {
-	between(p, "Storage.BackupRetentionDays", storage.BackupRetentionDays, 1, mostDays)
+	between(p, "Storage.BackupRetentionDays", storage.BackupRetentionDays, 1, maxDays)
 	cold := storage.BackupColdAfterDays
 	p.check(cold == 0 || 0 < cold && cold < storage.BackupRetentionDays, "Storage.BackupColdAfterDays", cold,
 		"0, or less than Storage.BackupRetentionDays, %d", storage.BackupRetentionDays)
-	between(p, "Storage.LogRetentionDays", storage.LogRetentionDays, 1, mostDays)
-	between(p, "Storage.NoncurrentDays", storage.NoncurrentDays, 1, mostDays)
-	between(p, "Storage.IncompleteUploadDays", storage.IncompleteUploadDays, 1, mostDays)
+	between(p, "Storage.LogRetentionDays", storage.LogRetentionDays, 1, maxDays)
+	between(p, "Storage.NoncurrentDays", storage.NoncurrentDays, 1, maxDays)
+	between(p, "Storage.IncompleteUploadDays", storage.IncompleteUploadDays, 1, maxDays)
 }
 
 func validateBackup(p *problems, backup Backup) {
 	between(p, "Backup.StartHourUTC", backup.StartHourUTC, 0, 23)
-	between(p, "Backup.LockMinDays", backup.LockMinDays, 1, mostDays-1)
-	between(p, "Backup.LockMaxDays", backup.LockMaxDays, backup.LockMinDays+1, mostDays)
+	between(p, "Backup.LockMinDays", backup.LockMinDays, 1, maxDays-1)
+	between(p, "Backup.LockMaxDays", backup.LockMaxDays, backup.LockMinDays+1, maxDays)
 	// The vault refuses a recovery point outside its lock: the backup job fails.
 	p.check(backup.LockMinDays <= backup.RetentionDays && backup.RetentionDays <= backup.LockMaxDays,
 		"Backup.RetentionDays", backup.RetentionDays, "the vault lock's %d to %d", backup.LockMinDays, backup.LockMaxDays)
-	p.check(backup.LockGraceDays == 0 || 3 <= backup.LockGraceDays && backup.LockGraceDays <= mostDays,
-		"Backup.LockGraceDays", backup.LockGraceDays, "0, or 3 to %d", mostDays)
+	p.check(backup.LockGraceDays == 0 || 3 <= backup.LockGraceDays && backup.LockGraceDays <= maxDays,
+		"Backup.LockGraceDays", backup.LockGraceDays, "0, or 3 to %d", maxDays)
 	p.hours("Backup.StartWindow", backup.StartWindow, 1, 168)
 	// The restore test starts when both are over, on the same day.
 	p.check(backup.CompletionWindow > backup.StartWindow && backup.CompletionWindow%time.Hour == 0 && backup.StartWindow+backup.CompletionWindow < 24*time.Hour,

@@ -27,10 +27,10 @@ func validateDelivery(p *problems, e Environment) {
 			"Delivery.StepPercent", d.StepPercent, "tenths of a percent, at least %v and less than 100, with Strategy %s", least, d.Strategy)
 		p.minutes("Delivery.StepBake", d.StepBake, RollbackWindowMinutes*time.Minute, day)
 	}
-	p.check(d.Shift() <= MostDelivery, "Delivery.Bake", d.Bake, "with every StepBake at most %v, CloudFormation's limit, not %v", MostDelivery, d.Shift())
+	p.check(d.Shift() <= MaxDelivery, "Delivery.Bake", d.Bake, "with every StepBake at most %v, CloudFormation's limit, not %v", MaxDelivery, d.Shift())
 	// Also the queue of rotations waits for three of them, in at most SQS's 1,000 receptions.
-	p.check(d.Shift() > MostDelivery || d.Longest() <= mostUpdate, "Delivery.Migration.Timeout", d.Migration.Timeout,
-		"so much that with the start, every wait and an hour for the tasks it is at most %v, after which CloudFormation gives an update up, not %v", mostUpdate, d.Longest())
+	p.check(d.Shift() > MaxDelivery || d.Longest() <= maxUpdate, "Delivery.Migration.Timeout", d.Migration.Timeout,
+		"so much that with the start, every wait and an hour for the tasks it is at most %v, after which CloudFormation gives an update up, not %v", maxUpdate, d.Longest())
 	validateRollback(p, d.Rollback, e.Observability)
 	validateMigration(p, d.Migration)
 	p.check(!d.SmokeTransactions || e.Tags.DataClass == synthetic, "Delivery.SmokeTransactions", d.SmokeTransactions,

@@ -10,9 +10,9 @@ const (
 	// promises less than.
 	recoveryTime  = 30 * time.Minute
 	recoveryPoint = 5 * time.Minute
-	// leastLag is the shortest lag worth an alarm: Aurora promises about a second
+	// minLag is the shortest lag worth an alarm: Aurora promises about a second
 	// and reports it once a minute, so a lower threshold only makes noise.
-	leastLag = 20 * time.Second
+	minLag = 20 * time.Second
 )
 
 func validateDR(p *problems, e Environment) {
@@ -43,10 +43,10 @@ func validateStandby(p *problems, e Environment) {
 		"another end than that of a restored cluster, whose place the standby would take")
 	between(p, "DR.Readers", dr.Readers, 1, 16)
 	if _, known := offers[e.Primary.Name]; known { // else reported with the region's name
-		oneOf(p, "DR.ServingRegion", dr.ServingRegion, e.Primary.Name, e.Secondary.Name)
+		oneOf(p, "DR.ActiveRegion", dr.ActiveRegion, e.Primary.Name, e.Secondary.Name)
 	}
 	between(p, "DR.MinTasks", dr.MinTasks, 1, max(e.Service.MaxTasks, 1))
-	p.check(e.Secondary.DatabaseAuthorities() != "", "Secondary.Name", e.Secondary.Name, "a region whose RDS certificates are in config/authorities")
+	p.check(e.Secondary.DatabaseCABundle() != "", "Secondary.Name", e.Secondary.Name, "a region whose RDS certificates are in config/cabundle")
 	p.check(e.Messaging.Zones <= len(e.Secondary.Zones), "Secondary.Zones", e.Secondary.Zones, "at least Messaging.Zones, %d", e.Messaging.Zones)
 	validateRecovery(p, dr)
 }
@@ -57,12 +57,12 @@ func validateRecovery(p *problems, dr DR) {
 	p.minutes("DR.Recovery.TimeObjective", recovery.TimeObjective, time.Minute, recoveryTime)
 	p.minutes("DR.Recovery.PointObjective", recovery.PointObjective, time.Minute, recoveryPoint)
 	// The alarm must leave a person the time to act before the promise is broken.
-	most := max(recovery.PointObjective/2, leastLag)
-	p.seconds("DR.ReplicationLag", dr.ReplicationLag, leastLag, most)
-	p.seconds("DR.EventLag", dr.EventLag, leastLag, time.Hour)
+	most := max(recovery.PointObjective/2, minLag)
+	p.seconds("DR.ReplicationLag", dr.ReplicationLag, minLag, most)
+	p.seconds("DR.EventLag", dr.EventLag, minLag, time.Hour)
 	between(p, "DR.LagMinutes", dr.LagMinutes, 1, 5)
-	p.check(dr.ReplicationLag > most || dr.Told(dr.ReplicationLag) < recovery.PointObjective, "DR.LagMinutes", dr.LagMinutes,
-		"an alarm before DR.Recovery.PointObjective, %v, is lost: by now it comes at %v", recovery.PointObjective, dr.Told(dr.ReplicationLag))
+	p.check(dr.ReplicationLag > most || dr.AlertLag(dr.ReplicationLag) < recovery.PointObjective, "DR.LagMinutes", dr.LagMinutes,
+		"an alarm before DR.Recovery.PointObjective, %v, is lost: by now it comes at %v", recovery.PointObjective, dr.AlertLag(dr.ReplicationLag))
 	probe := recovery.Probe
 	p.check(probe.Interval == 10*time.Second || probe.Interval == 30*time.Second, "DR.Recovery.Probe.Interval", probe.Interval, "10s or 30s")
 	between(p, "DR.Recovery.Probe.Failures", probe.Failures, 1, 10)
@@ -79,7 +79,7 @@ func validateRecovery(p *problems, dr DR) {
 	}
 	p.seconds("DR.Recovery.Resolvers", recovery.Resolvers, 0, recoveryTime)
 	p.check(recovery.RecoveryTime() <= recovery.TimeObjective, "DR.Recovery", recovery.RecoveryTime(),
-		"legs that sum to DR.Recovery.TimeObjective, %v, at most", recovery.TimeObjective)
+		"phases that sum to DR.Recovery.TimeObjective, %v, at most", recovery.TimeObjective)
 }
 
 // validateReplication keeps the phases of the replicator's rollout in their order.

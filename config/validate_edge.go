@@ -31,11 +31,11 @@ var managementPaths = []string{"/q", "/q/*", "/metrics", "/metrics/*"}
 
 func validatePaths(p *problems, paths []string) {
 	// The load balancer's quotas for one rule.
-	const mostValues, mostWildcards = 5, 6
-	p.check(1 <= len(paths) && len(paths) <= mostValues, "Edge.PublicPaths", len(paths), "1 to %d patterns", mostValues)
+	const maxValues, maxWildcards = 5, 6
+	p.check(1 <= len(paths) && len(paths) <= maxValues, "Edge.PublicPaths", len(paths), "1 to %d patterns", maxValues)
 	all := strings.Join(paths, "")
 	wildcards := strings.Count(all, "*") + strings.Count(all, "?")
-	p.check(wildcards <= mostWildcards, "Edge.PublicPaths", wildcards, "at most %d wildcards in all", mostWildcards)
+	p.check(wildcards <= maxWildcards, "Edge.PublicPaths", wildcards, "at most %d wildcards in all", maxWildcards)
 	for _, path := range paths {
 		if !pathPattern.MatchString(path) {
 			p.add("Edge.PublicPaths", path, "a path pattern of a load balancer: \"/\" first, 128 characters at most")

@@ -55,8 +55,8 @@ func validateVolumes(p *problems, m Messaging) {
 	between(p, "Messaging.VolumeTargetPercent", m.VolumeTargetPercent, 10, 80)
 }
 
-// mostPartitions is above what any number of brokers carries, and bounds the sum.
-const mostPartitions = 100_000
+// maxPartitions is above what any number of brokers carries, and bounds the sum.
+const maxPartitions = 100_000
 
 func validateTopics(p *problems, m Messaging) {
 	var names, metrics []string
@@ -65,14 +65,14 @@ func validateTopics(p *problems, m Messaging) {
 		field := fmt.Sprintf("Messaging.Topics[%d]", i)
 		wellFormed := topicPattern.MatchString(topic.Name) && topic.Name != "." && topic.Name != ".." && !strings.HasPrefix(topic.Name, "__")
 		p.check(wellFormed, field+".Name", topic.Name, "1 to 249 letters, digits, '.', '_' and '-', without Kafka's own prefix \"__\"")
-		between(p, field+".Partitions", topic.Partitions, 1, mostPartitions)
+		between(p, field+".Partitions", topic.Partitions, 1, maxPartitions)
 		oneOf(p, field+".Cleanup", topic.Cleanup, "compact", "delete")
-		p.seconds(field+".Retention", topic.Retention, time.Minute, mostDays*24*time.Hour)
+		p.seconds(field+".Retention", topic.Retention, time.Minute, maxDays*24*time.Hour)
 		names = append(names, topic.Name)
 		// Kafka names a topic's metrics with "_" for ".", and refuses the second of two
 		// that would share theirs.
 		metrics = append(metrics, strings.ReplaceAll(topic.Name, ".", "_"))
-		replicas += min(topic.Partitions, mostPartitions+1) * m.ReplicationFactor
+		replicas += min(topic.Partitions, maxPartitions+1) * m.ReplicationFactor
 	}
 	p.unique("Messaging.Topics", names)
 	for i, name := range names {

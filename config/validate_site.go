@@ -72,9 +72,9 @@ func validatePipeline(p *problems, pipeline Pipeline) {
 	p.hours("Pipeline.DeploySession", pipeline.DeploySession, 1, 12)
 }
 
-// mostCertificate is the length of the longest host name for which ACM issues a
+// maxCertificate is the length of the longest host name for which ACM issues a
 // certificate ("DomainName" of RequestCertificate).
-const mostCertificate = 64
+const maxCertificate = 64
 
 func validateHosts(p *problems, e Environment) {
 	site, zone := e.Site, e.Site.HostedZone
@@ -90,7 +90,7 @@ func validateHosts(p *problems, e Environment) {
 		}
 		inside := host.name == zone.Name || strings.HasSuffix(host.name, "."+zone.Name)
 		p.check(inside, host.field, host.name, "a host name in the hosted zone %q", zone.Name)
-		p.check(len(host.name) <= mostCertificate, host.field, host.name, "at most the %d characters of a certificate's name", mostCertificate)
+		p.check(len(host.name) <= maxCertificate, host.field, host.name, "at most the %d characters of a certificate's name", maxCertificate)
 	}
 	p.check(site.StaticDomain != site.APIDomain, "Site.StaticDomain", site.StaticDomain, "another host name than Site.APIDomain")
 	p.check(!slices.Contains(e.regionalDomains(), site.StaticDomain), "Site.StaticDomain", site.StaticDomain,
@@ -106,9 +106,9 @@ func (e Environment) regionalDomains() []string {
 	return []string{e.Names().RegionalDomain(e.Primary), e.Names().RegionalDomain(e.Secondary)}
 }
 
-// mostApprovers keeps the role's trust policy under IAM's quota of 2,048 characters,
+// maxApprovers keeps the role's trust policy under IAM's quota of 2,048 characters,
 // the ARNs of IAM Identity Center's roles being about 130 long.
-const mostApprovers = 10
+const maxApprovers = 10
 
 // validateApprovers wants roles of this account by their whole names: who stands here
 // approves what can lose data.
@@ -121,7 +121,7 @@ func validateApprovers(p *problems, e Environment) {
 		p.check(!strings.Contains(approver, "/"+e.Names().Prefix()+"-") && !strings.Contains(approver, ":role/aws-service-role/"), field, approver,
 			"a role that people take, and none of the environment's or of AWS's own")
 	}
-	p.check(len(e.Site.RecoveryApprovers) <= mostApprovers, field, len(e.Site.RecoveryApprovers), "at most %d roles, which a trust policy has room for", mostApprovers)
+	p.check(len(e.Site.RecoveryApprovers) <= maxApprovers, field, len(e.Site.RecoveryApprovers), "at most %d roles, which a trust policy has room for", maxApprovers)
 	p.unique(field, e.Site.RecoveryApprovers)
 }
 

@@ -106,7 +106,7 @@ func TestHostedZoneMalformed(t *testing.T) {
 func TestRegionsAndNamesThatAWSLacks(t *testing.T) {
 	assertRefused(t, large, map[string]refusal{
 		"region unknown": {func(e *Environment) { e.Primary.Name = "sa-west-9" }, `Primary.Name: want one of sa-east-1, us-east-1, got "sa-west-9"
-Primary.Name: want a region whose RDS certificates are in config/authorities, got "sa-west-9"`},
+Primary.Name: want a region whose RDS certificates are in config/cabundle, got "sa-west-9"`},
 		"zone elsewhere":      {func(e *Environment) { e.Primary.Zones[2] = "us-east-1c" }, `Primary.Zones: want zones of sa-east-1 (letters a to c), got "us-east-1c"`},
 		"zone does not exist": {func(e *Environment) { e.Primary.Zones[2] = "sa-east-1d" }, `Primary.Zones: want zones of sa-east-1 (letters a to c), got "sa-east-1d"`},
 		"zone twice":          {func(e *Environment) { e.Primary.Zones[2] = "sa-east-1a" }, `Primary.Zones: want each value once, got "sa-east-1a"`},
@@ -557,10 +557,10 @@ func TestARecoveryThatCannotKeepItsPromise(t *testing.T) {
 		"resolvers in the past":    {func(e *Environment) { e.DR.Recovery.Resolvers = -time.Second }, `DR.Recovery.Resolvers: want whole seconds, 0s to 30m0s, got -1s`},
 		"no task waits":            {func(e *Environment) { e.DR.MinTasks = 0 }, `DR.MinTasks: want 1 to 20, got 0`},
 		"more wait than may run":   {func(e *Environment) { e.DR.MinTasks = 21 }, `DR.MinTasks: want 1 to 20, got 21`},
-		"a third region serves":    {func(e *Environment) { e.DR.ServingRegion = "us-west-2" }, `DR.ServingRegion: want one of sa-east-1, us-east-1, got "us-west-2"`},
+		"a third region serves":    {func(e *Environment) { e.DR.ActiveRegion = "us-west-2" }, `DR.ActiveRegion: want one of sa-east-1, us-east-1, got "us-west-2"`},
 		"zones for the brokers":    {func(e *Environment) { e.Secondary.Zones = e.Secondary.Zones[:2]; shrink(&e.DR.Network, 2) }, `Secondary.Zones: want at least Messaging.Zones, 3, got [us-east-1a us-east-1b]`},
-		"a way that is too long":   {func(e *Environment) { e.DR.Recovery.Scaling = 13 * time.Minute }, `DR.Recovery: want legs that sum to DR.Recovery.TimeObjective, 30m0s, at most, got 30m30s`},
-		"the longer of two counts": {func(e *Environment) { e.DR.Recovery.Database = 13 * time.Minute }, `DR.Recovery: want legs that sum to DR.Recovery.TimeObjective, 30m0s, at most, got 30m30s`},
+		"a way that is too long":   {func(e *Environment) { e.DR.Recovery.Scaling = 13 * time.Minute }, `DR.Recovery: want phases that sum to DR.Recovery.TimeObjective, 30m0s, at most, got 30m30s`},
+		"the longer of two counts": {func(e *Environment) { e.DR.Recovery.Database = 13 * time.Minute }, `DR.Recovery: want phases that sum to DR.Recovery.TimeObjective, 30m0s, at most, got 30m30s`},
 	})
 }
 

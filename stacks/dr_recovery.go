@@ -17,7 +17,7 @@ import (
 // into it and back. It hands out nothing.
 func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging DRMessaging, compute DRCompute) awscdk.Stack {
 	stack := newStack(stage, env, "DR-Recovery", env.Secondary, "The plans of failover and failback, the API's name, and the second region's alarms and dashboard")
-	names, active := env.Names(), env.Serves(env.Secondary)
+	names, active := env.Names(), env.Active(env.Secondary)
 	made := recovery.New(stack, recovery.Props{
 		Names: names, Primary: env.Primary, Secondary: env.Secondary, HostedZone: env.Site.HostedZone, APIDomain: env.Site.APIDomain,
 		Service: env.Service, Recovery: env.DR.Recovery, Reports: global.Targets.Logs,

@@ -21,7 +21,7 @@ import (
 // nothing may depend on it, so it can be replaced while the wallet runs.
 func NewObservability(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging, compute Compute) {
 	stack := newStack(stage, env, "Observability", env.Primary, "Alarms, dashboards, Prometheus and tracing of the wallet")
-	names, active := env.Names(), env.Serves(env.Primary)
+	names, active := env.Names(), env.Active(env.Primary)
 	topics := alarms.NewTopics(stack, names, env.Primary, env.Site.Alerts)
 	here := watched{
 		region: env.Primary, network: network.Network, database: data.Database, cache: data.Cache,

@@ -44,7 +44,7 @@ func (w watched) alarms(env config.Environment) []alarms.Row {
 		w.edge.Alarms(watch),
 		w.edge.Firewall.Alarms(w.region, env.Edge.Firewall.Modes, watch.WAFBlocksPerMinute),
 		w.service.Alarms(env.Service, env.MinTasks(w.region)),
-		w.database.Alarms(env.Database, watch.Limits, env.Serves(w.region)),
+		w.database.Alarms(env.Database, watch.Limits, env.Active(w.region)),
 		w.cache.Alarms(watch.Limits),
 		w.kafka.Alarms(watch),
 		w.network.Alarms(),

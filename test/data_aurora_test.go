@@ -669,7 +669,7 @@ func TestTheFunctionsThatHoldPasswordsReachAWSAndTheDatabaseOnly(t *testing.T) {
 func TestTheFunctionsTrustTheCertificatesOfTheirRegionAlone(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		var names []string
-		rest := []byte(env.Primary.DatabaseAuthorities())
+		rest := []byte(env.Primary.DatabaseCABundle())
 		for block, more := pem.Decode(rest); block != nil; block, more = pem.Decode(more) {
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			require.NoError(t, err)

@@ -210,7 +210,7 @@ func TestTheSecondNetworkDoesNotOverlapTheFirst(t *testing.T) {
 func TestTheLagIsWatchedWhereverTheDatabaseWaits(t *testing.T) {
 	before := platform(t)["production"]
 	after := before.Environment
-	after.DR.ServingRegion = after.Secondary.Name
+	after.DR.ActiveRegion = after.Secondary.Name
 	for name, env := range map[string]environment{"before a failover": before, "after it": altered(t, after)} {
 		t.Run(name, func(t *testing.T) {
 			for _, region := range []config.Region{env.Primary, env.Secondary} {
@@ -226,7 +226,7 @@ func TestTheLagIsWatchedWhereverTheDatabaseWaits(t *testing.T) {
 						assert.Equal(t, region.Name, stack.region, "%s never sees a value of %s", id, cluster)
 						assert.EqualValues(t, env.DR.ReplicationLag.Milliseconds(), alarm.Properties["Threshold"])
 						want := "breaching" // nothing is copied any more
-						if region.Name == env.DR.ServingRegion {
+						if region.Name == env.DR.ActiveRegion {
 							want = "notBreaching" // the member that writes has no lag
 						}
 						assert.Equal(t, want, alarm.Properties["TreatMissingData"], region.Name)
@@ -245,7 +245,7 @@ func TestTheLagIsWatchedWhereverTheDatabaseWaits(t *testing.T) {
 
 func TestTheRegionThatWaitsWakesNobodyWhicheverItIs(t *testing.T) {
 	after := platform(t)["production"].Environment
-	after.DR.ServingRegion = after.Secondary.Name
+	after.DR.ActiveRegion = after.Secondary.Name
 	for id, a := range altered(t, after).alarms() {
 		home := !strings.HasPrefix(id, "standby-") && !strings.HasPrefix(id, "entrance-") && !endsDeployments(id) && id != "primary-lag"
 		if home {

@@ -430,7 +430,7 @@ func TestTasksThatWaitNeedNothingOfTheFirstRegion(t *testing.T) {
 				authorities = text
 			}
 		})
-		assert.Equal(t, env.Secondary.DatabaseAuthorities(), authorities)
+		assert.Equal(t, env.Secondary.DatabaseCABundle(), authorities)
 		assert.NotEmpty(t, authorities)
 		for id, rule := range env.stack(t, "dr-compute").ofType("AWS::EC2::SecurityGroupIngress") {
 			port := rule.Properties["FromPort"]
@@ -534,7 +534,7 @@ var servingDiffers = map[string][]string{
 // of either region must leave the databases, the brokers and the name alone.
 func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 	env := config.Production()
-	env.DR.ServingRegion = env.Secondary.Name
+	env.DR.ActiveRegion = env.Secondary.Name
 	moved, before := altered(t, env), platform(t)["production"]
 	require.ElementsMatch(t, slices.Collect(maps.Keys(before.stacks)), slices.Collect(maps.Keys(moved.stacks)))
 	changed := 0
@@ -566,7 +566,7 @@ func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 // and ECS would replace them for ever. So the list is derived from the two syntheses.
 func TestTheRunbookDeploysEveryStackThatTheActiveRegionTouches(t *testing.T) {
 	env := config.Production()
-	env.DR.ServingRegion = env.Secondary.Name
+	env.DR.ActiveRegion = env.Secondary.Name
 	moved, before := altered(t, env), platform(t)["production"]
 	built, err := cfn.Read(outdir(t))
 	require.NoError(t, err)
@@ -619,7 +619,7 @@ func changedProperties(was, is template) []string {
 // may it find anything to decide about but what the change is for.
 func TestSayingWhoServesIsNoChangeThatAnybodyMustFear(t *testing.T) {
 	env := config.Production()
-	env.DR.ServingRegion = env.Secondary.Name
+	env.DR.ActiveRegion = env.Secondary.Name
 	saoPaulo, virginia := copied(t, platform(t)["production"]), copied(t, altered(t, env))
 	for way, pair := range map[string][2]map[string]plain{
 		"to the second region": {saoPaulo, virginia}, "back to the first": {virginia, saoPaulo},
@@ -695,13 +695,13 @@ func TestEveryStackFitsIntoCloudFormation(t *testing.T) {
 func TestTheDocumentedWayIsTheConfiguredOne(t *testing.T) {
 	env := platform(t)["production"].Environment
 	var b strings.Builder
-	b.WriteString("| leg | at most | source |\n| --- | ---: | --- |\n")
-	for _, leg := range env.DR.Recovery.Way() {
-		name := leg.Name
-		if leg.Alongside {
+	b.WriteString("| phase | at most | source |\n| --- | ---: | --- |\n")
+	for _, phase := range env.DR.Recovery.RTOBudget() {
+		name := phase.Name
+		if phase.Parallel {
 			name += " (at the same time)"
 		}
-		fmt.Fprintf(&b, "| %s | %v | %s |\n", name, leg.Budget, leg.Source)
+		fmt.Fprintf(&b, "| %s | %v | %s |\n", name, phase.Budget, phase.Source)
 	}
 	fmt.Fprintf(&b, "| **sum** | **%v** | promise: %v |", env.DR.Recovery.RecoveryTime(), env.DR.Recovery.TimeObjective)
 	documented(t, filepath.Join("..", recoveryPage), "way", b.String())
@@ -726,7 +726,7 @@ func TestTheDocumentedLossIsTheConfiguredOne(t *testing.T) {
 				rings = fmt.Sprint(lag)
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", point.Store, orNone(point.Copy), bound, point.Typical, alarm, rings, point.Again)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", point.Store, orNone(point.Copy), bound, point.Typical, alarm, rings, point.RecoverySource)
 	}
 	documented(t, filepath.Join("..", recoveryPage), "loss", strings.TrimSpace(b.String()))
 }
@@ -752,10 +752,10 @@ func lagAtAlarm(t *testing.T, alarm alarm, bound time.Duration) time.Duration {
 // tells of the promise when it is broken.
 func TestTheAlarmOnTheLagComesBeforeThePromiseIsBroken(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
-		alarm := env.alarms()[env.AlarmLag(env.Waiting())]
+		alarm := env.alarms()[env.AlarmLag(env.StandbyRegion())]
 		threshold := time.Duration(numberAt(t, alarm.Properties, "Threshold")) * time.Millisecond
 		assert.Less(t, lagAtAlarm(t, alarm, threshold), 5*time.Minute, "the seed's promise")
-		assert.Equal(t, env.DR.Told(threshold), lagAtAlarm(t, alarm, threshold), "config counts another way than what is deployed")
+		assert.Equal(t, env.DR.AlertLag(threshold), lagAtAlarm(t, alarm, threshold), "config counts another way than what is deployed")
 		assert.Contains(t, fmt.Sprint(alarm.Properties["AlarmActions"]), "Critical", "it can wait till morning")
 	})
 }

@@ -27,7 +27,7 @@ func switching(t *testing.T, check func(t *testing.T, env environment, recovery 
 	recovery.Approval, recovery.Database, recovery.Scaling, recovery.Traffic = 3*time.Minute, 4*time.Minute, 6*time.Minute, 2*time.Minute
 	recovery.Probe = config.Probe{Interval: 10 * time.Second, Failures: 4, Minutes: 3}
 	recovery.TimeObjective = 29 * time.Minute
-	apart.DR.ServingRegion = apart.Secondary.Name
+	apart.DR.ActiveRegion = apart.Secondary.Name
 	built := altered(t, apart)
 	t.Run("no two numbers alike", func(t *testing.T) {
 		defer contained(t)
@@ -154,7 +154,7 @@ func TestTheLossOfTheRegionThatServesWakesSomebodyInTime(t *testing.T) {
 			}
 			assert.NotEqual(t, false, alarm["ActionsEnabled"])
 			severity := "AlertsWarning"
-			if side.region.Name == env.DR.ServingRegion {
+			if side.region.Name == env.DR.ActiveRegion {
 				severity = "AlertsCritical"
 			}
 			require.Len(t, listAt(t, alarm, "AlarmActions"), 1)

@@ -4,7 +4,7 @@
 //
 // It connects with DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USERNAME
 // and DATABASE_PASSWORD, over TLS, to a server that proves its name with a
-// certificate of AWS_REGION's authorities (config/authorities). DATABASE_READER, if it
+// certificate of AWS_REGION's authorities (config/cabundle). DATABASE_READER, if it
 // is there, is asked where nobody answers at DATABASE_HOST. RELEASE is the image's tag.
 //
 // Its exit statuses are those of package exit.

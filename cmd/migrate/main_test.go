@@ -50,7 +50,7 @@ func TestEverythingThatIsMissingIsNamedBeforeAnythingIsDone(t *testing.T) {
 		assert.Equal(t, migrations.Invalid, status)
 		for _, want := range []string{
 			"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USERNAME", "DATABASE_PASSWORD",
-			"0001_one.up.sql: want a first line", `no certificate in config/authorities for AWS_REGION "eu-west-9"`,
+			"0001_one.up.sql: want a first line", `no certificate in config/cabundle for AWS_REGION "eu-west-9"`,
 		} {
 			assert.Contains(t, errs, want)
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"wallet-infra/config/authorities"
+	"wallet-infra/config/cabundle"
 )
 
 // target is the database to change.
@@ -46,7 +46,7 @@ func (a *app) target() (target, error) {
 	if a.tableWait < time.Second {
 		problems = append(problems, fmt.Errorf("--table-wait: want a second at least, got %s", a.tableWait))
 	}
-	trusted, from := authorities.PEM(a.getenv("AWS_REGION")), "config/authorities for AWS_REGION "+strconv.Quote(a.getenv("AWS_REGION"))
+	trusted, from := cabundle.PEM(a.getenv("AWS_REGION")), "config/cabundle for AWS_REGION "+strconv.Quote(a.getenv("AWS_REGION"))
 	if a.authority != "" {
 		content, err := os.ReadFile(a.authority)
 		if err != nil {

@@ -171,12 +171,12 @@ func promised(env config.Environment) drill.Promised {
 func around(recovery config.Recovery) (before, after []plan.Part) {
 	steps := []string{config.StepApprove, config.StepDatabase, config.StepService, config.StepTraffic}
 	into := &before
-	for _, leg := range recovery.Way() {
-		if slices.Contains(steps, leg.Name) {
+	for _, phase := range recovery.RTOBudget() {
+		if slices.Contains(steps, phase.Name) {
 			into = &after
 			continue
 		}
-		*into = append(*into, plan.Part{Name: leg.Name, Length: leg.Budget, Source: leg.Source})
+		*into = append(*into, plan.Part{Name: phase.Name, Length: phase.Budget, Source: phase.Source})
 	}
 	return before, after
 }

@@ -26,7 +26,7 @@ func (r Recovery) Alarms(dr config.DR, regions ...config.Region) []alarms.Row {
 			Metric:  r.Reached(region),
 			Compare: alarms.Below, Threshold: 1, Periods: probe.Minutes + 1, Datapoints: probe.Minutes, Missing: alarms.Breaching,
 		}
-		if region.Name == dr.ServingRegion {
+		if region.Name == dr.ActiveRegion {
 			row.Severity = alarms.Critical
 			row.Why = "The world does not reach the active region: decide about a failover now."
 		}

@@ -88,7 +88,7 @@ func prepare(scope constructs.Construct, task awsecs.FargateTaskDefinition, app 
 		LinuxParameters:        unprivileged(scope, "PrepareLimits"),
 		EntryPoint:             jsii.Strings("sh", "-c"),
 		Command:                jsii.Strings(script),
-		Environment:            &map[string]*string{"DATABASE_AUTHORITIES": new(props.Region.DatabaseAuthorities())},
+		Environment:            &map[string]*string{"DATABASE_AUTHORITIES": new(props.Region.DatabaseCABundle())},
 		Logging:                logTo(scope, "PrepareLogs", "prepare", props),
 	})
 	app.AddContainerDependencies(&awsecs.ContainerDependency{

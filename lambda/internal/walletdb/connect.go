@@ -12,7 +12,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"wallet-infra/config/authorities"
+	"wallet-infra/config/cabundle"
 	"wallet-infra/lambda/internal/attempt"
 )
 
@@ -24,8 +24,8 @@ type Opener func(Credentials) (*sql.DB, error)
 // that proves its name with a certificate of the region's authorities.
 func NewOpener(region string) (Opener, error) {
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM([]byte(authorities.PEM(region))) {
-		return nil, fmt.Errorf("no certificates of the databases in region %q: want a file in config/authorities", region)
+	if !roots.AppendCertsFromPEM([]byte(cabundle.PEM(region))) {
+		return nil, fmt.Errorf("no certificates of the databases in region %q: want a file in config/cabundle", region)
 	}
 	return func(user Credentials) (*sql.DB, error) {
 		connector, err := mysql.NewConnector(connection(user, roots))

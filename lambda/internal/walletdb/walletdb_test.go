@@ -14,13 +14,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/config/authorities"
+	"wallet-infra/config/cabundle"
 	"wallet-infra/lambda/internal/attempt"
 )
 
 func TestTheServerMustProveItsNameWithACertificateOfTheAuthorities(t *testing.T) {
 	roots := x509.NewCertPool()
-	require.True(t, roots.AppendCertsFromPEM([]byte(authorities.PEM("sa-east-1"))))
+	require.True(t, roots.AppendCertsFromPEM([]byte(cabundle.PEM("sa-east-1"))))
 	settings := connection(Credentials{Username: "u", Password: "p", Host: "db.example", Port: "3306"}, roots)
 	assert.Equal(t, "db.example:3306", settings.Addr)
 	assert.False(t, settings.TLS.InsecureSkipVerify)

@@ -1,8 +1,8 @@
-// Package authorities holds the root certificates that RDS signs its servers
+// Package cabundle holds the root certificates that RDS signs its servers
 // with. It is a package of its own because it is all that the functions in lambda/
 // know of the configuration: a function changes with the certificates and not
 // with every number of an environment.
-package authorities
+package cabundle
 
 import "embed"
 
