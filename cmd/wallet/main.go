@@ -6,11 +6,11 @@ package main
 import (
 	"os"
 
-	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 
 	"wallet-infra/internal/cli"
 )
 
 func main() {
-	cli.Main(newCommand(os.Stdin, isatty.IsTerminal(os.Stdin.Fd())))
+	cli.Main(newCommand(os.Stdin, term.IsTerminal(int(os.Stdin.Fd()))))
 }

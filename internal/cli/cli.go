@@ -32,7 +32,8 @@ func Main(root *cobra.Command) {
 // Run runs a command, says on errs why it failed and, while it says nothing, what it
 // is doing, and returns how the process is to end.
 func Run(ctx context.Context, root *cobra.Command, arguments []string, out, errs io.Writer) exit.Status {
-	ctx, reporter, stop := progress.Watch(ctx, root.Name(), errs)
+	ctx, reporter, stop := progress.Watch(ctx, root.Name(), errs, columns(errs))
+	fit(root, columns(out))
 	root.SetOut(reporter.Heard(out))
 	root.SetErr(reporter.Heard(errs))
 	err := Execute(ctx, root, arguments)

@@ -69,6 +69,23 @@ func TestAStatusWithNothingToSayPrintsNoLine(t *testing.T) {
 	assert.Equal(t, "sample: no\n", errs.String())
 }
 
+func TestALineIsAsWideAsTheTerminalAtMost(t *testing.T) {
+	const text = "Deploy an environment.\n\nExit status:\n   12  something was begun and failed\n  short\n"
+	assert.Equal(t, "Deploy an\nenvironment.\n\nExit status:\n   12  something\n       was begun\n       and failed\n  short", wrap(text, 18))
+	assert.Equal(t, "a-word-that-is-wider-than-it", wrap("a-word-that-is-wider-than-it", 10))
+	done := false
+	root := sample(&done, nil)
+	root.Commands()[0].Long = text
+	fit(root, 40)
+	var out bytes.Buffer
+	root.SetOut(&out)
+	assert.NoError(t, Execute(context.Background(), root, []string{"do", "--help"}))
+	for line := range strings.Lines(out.String()) {
+		assert.LessOrEqual(t, len(line), 41, line)
+	}
+	assert.Zero(t, columns(&out), "what is no terminal has no width")
+}
+
 // 192.0.2.0/24 is for documentation (RFC 5737): nothing answers there.
 func TestAnEndpointThatNobodyServesIsReportedInSeconds(t *testing.T) {
 	begun := time.Now()

@@ -16,7 +16,8 @@ const Quiet = 10 * time.Second
 
 // Reporter watches what a command prints.
 type Reporter struct {
-	out io.Writer
+	out     io.Writer
+	columns int // of the terminal; 0 for none
 
 	mutex  sync.Mutex
 	last   time.Time // when something was printed
@@ -34,9 +35,9 @@ type activity struct {
 type key struct{}
 
 // Watch begins to watch a command, and returns a context for what it does, and what
-// ends the watching. The lines go to out.
-func Watch(ctx context.Context, what string, out io.Writer) (context.Context, *Reporter, func()) {
-	reporter := &Reporter{out: out, last: time.Now()}
+// ends the watching. The lines go to out, a terminal of so many columns; 0 for none.
+func Watch(ctx context.Context, what string, out io.Writer, columns int) (context.Context, *Reporter, func()) {
+	reporter := &Reporter{out: out, columns: columns, last: time.Now()}
 	ctx = context.WithValue(ctx, key{}, reporter)
 	done := Doing(ctx, "%s", what)
 	ticker, stop := time.NewTicker(time.Second), make(chan struct{})
@@ -67,7 +68,11 @@ func (r *Reporter) tick(now time.Time) {
 		return
 	}
 	current := r.doing[len(r.doing)-1]
-	fmt.Fprintf(r.out, "... %s (%s)\n", current.what, now.Sub(current.since).Round(time.Second))
+	what, elapsed := []rune(current.what), now.Sub(current.since).Round(time.Second).String()
+	if room := r.columns - len("...  ()") - len(elapsed); r.columns > 0 && len(what) > room {
+		what = append(what[:max(0, room-1)], '…') // a second line would look like another activity
+	}
+	fmt.Fprintf(r.out, "... %s (%s)\n", string(what), elapsed)
 	r.last = now
 }
 

@@ -44,7 +44,7 @@ func TestNothingWaitsInSilenceForMoreThanTenSeconds(t *testing.T) {
 		}
 		var said lines
 		var out bytes.Buffer
-		ctx, reporter, stop := Watch(context.Background(), "deliver", &said)
+		ctx, reporter, stop := Watch(context.Background(), "wallet", &said, 0)
 		heard := reporter.Heard(&out)
 		pass(9*time.Second + time.Millisecond)
 		assert.Empty(t, said.String(), "who prints is not silent yet")
@@ -58,7 +58,7 @@ func TestNothingWaitsInSilenceForMoreThanTenSeconds(t *testing.T) {
 		done()
 		said.Reset()
 		pass(10 * time.Second)
-		assert.Equal(t, "... deliver (50s)\n", said.String())
+		assert.Equal(t, "... wallet (50s)\n", said.String())
 
 		said.Reset()
 		asked := Pause(ctx)
@@ -68,12 +68,25 @@ func TestNothingWaitsInSilenceForMoreThanTenSeconds(t *testing.T) {
 		pass(9 * time.Second)
 		assert.Empty(t, said.String())
 		pass(2 * time.Second)
-		assert.Contains(t, said.String(), "... deliver (")
+		assert.Contains(t, said.String(), "... wallet (")
 		stop()
 		said.Reset()
 		pass(time.Hour)
 		assert.Empty(t, said.String())
 		assert.Equal(t, "a line\n", out.String())
+	})
+}
+
+func TestALineOfProgressStaysOnOneLineOfTheTerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said lines
+		ctx, _, stop := Watch(context.Background(), "wallet", &said, 40)
+		done := Doing(ctx, "deploying %s", "the stack of a name that is longer than the terminal is wide")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		done()
+		stop()
+		assert.Equal(t, "... deploying the stack of a name… (10s)\n", said.String())
 	})
 }
 
