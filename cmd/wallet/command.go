@@ -18,10 +18,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
+	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/console"
-	"wallet-infra/internal/delivery"
+	"wallet-infra/internal/deploy"
 	"wallet-infra/internal/exit"
 )
 
@@ -188,41 +190,39 @@ func (s *scope) environment() (config.Environment, error) {
 	if !slices.Contains(environments(), s.name) {
 		return config.Environment{}, unknownEnvironment(s.name)
 	}
-	return delivery.Select(s.name, s.imageTag)
+	return account.Choose(s.name, s.imageTag)
 }
 
-// deliver makes a verb that acts on what is deployed.
-func (s *scope) deliver(t task, run func(context.Context, *delivery.Session) error) *cobra.Command {
+// deliver makes a verb that acts on what is deployed, with all that a deployment needs.
+func (s *scope) deliver(t task, run func(context.Context, deploy.Deployment) error) *cobra.Command {
 	command := s.command(t, func(command *cobra.Command) error {
-		session, err := s.session(command.Context(), command.OutOrStdout())
+		with, err := s.open(command.Context(), command.OutOrStdout())
 		if err != nil {
 			return err
 		}
-		return run(command.Context(), session)
+		return run(command.Context(), with)
 	})
 	command.Flags().StringVar(&s.cdk, "cdk", "", "the CDK CLI's `path` (default: the pinned one in node_modules)")
 	command.Flags().BoolVar(&s.asCaller, "as-caller", false, "read with your own permissions, not through the bootstrap's lookup role")
 	return command
 }
 
-// session opens the environment.
-func (s *scope) session(ctx context.Context, out io.Writer) (*delivery.Session, error) {
+// open opens the environment's account.
+func (s *scope) open(ctx context.Context, out io.Writer) (deploy.Deployment, error) {
 	env, err := s.environment()
 	if err != nil {
-		return nil, err
+		return deploy.Deployment{}, err
 	}
 	root, err := s.directory()
 	if err != nil {
-		return nil, err
+		return deploy.Deployment{}, err
 	}
-	session, err := delivery.NewSession(ctx, env,
-		console.Console{Out: out, In: bufio.NewReader(s.in), Terminal: s.terminal},
-		delivery.CDK{Path: cmp.Or(s.cdk, pinnedCLI(root)), Dir: root, Out: out}, s.asCaller)
-	if err != nil {
-		return nil, err
-	}
-	session.Wait = s.wait
-	return session, nil
+	opened, err := account.Open(ctx, env, s.asCaller)
+	return deploy.Deployment{
+		Env: env, Account: opened, Wait: s.wait,
+		Console: console.Console{Out: out, In: bufio.NewReader(s.in), Terminal: s.terminal},
+		CDK:     cdk.New(cmp.Or(s.cdk, pinnedCLI(root)), root, out),
+	}, err
 }
 
 // pinnedCLI is the CDK CLI that package-lock.json names.

@@ -7,8 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wallet-infra/internal/delivery"
+	"wallet-infra/internal/deploy"
+	"wallet-infra/internal/destroy"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/images"
 )
 
 const deployHelp = `
@@ -18,8 +20,8 @@ and the Fargate quota; and tells all problems at once. Then it synthesizes once,
 shows the difference, asks, and deploys stack by stack in the order of their
 references, from that one synthesis.
 
-A first deployment runs with --image-tag none, which makes everything but the
-tasks; then push the release's images and deploy with their tag.
+A first deployment makes the image repositories alone, and ends with exit status 15 as
+long as the release's images are not in them. Push them and run it again.
 
 For a review: --prepare NAME makes a change set of that name for each stack, and
 a manifest; --execute MANIFEST executes exactly those, or refuses. --output DIR keeps
@@ -28,38 +30,38 @@ the synthesis, and --assembly DIR deploys it as it is.
 It may be run again after any interruption and goes on where it was.`
 
 func newDeploy(s *scope) *cobra.Command {
-	var options delivery.DeployOptions
+	var options deploy.Options
 	var prepare, execute, tested string
 	var command *cobra.Command
 	command = s.deliver(task{
 		use: "deploy", short: "Deploy an environment", long: deployHelp,
-		statuses: []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Stale, exit.Failed, exit.Interrupted},
+		statuses: []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Stale, exit.Failed, exit.ImagesMissing, exit.Interrupted},
 		judge: func() error {
 			problem := exclusive(command, []string{"prepare", "execute", "dry-run"}, []string{"execute", "image-tag"},
 				[]string{"execute", "stack"}, []string{"execute", "output", "assembly"})
 			if prepare != "" {
-				problem = errors.Join(problem, delivery.CheckChangeSetName(prepare))
+				problem = errors.Join(problem, deploy.CheckChangeSetName(prepare))
 			}
 			return problem
 		},
-	}, func(ctx context.Context, session *delivery.Session) error {
+	}, func(ctx context.Context, with deploy.Deployment) error {
 		options.ImageTag, options.Yes, options.DryRun, options.Stacks = s.imageTag, s.yes, s.dryRun, s.stacks
 		if err := absolute(&options.Assembly, &options.Output, &execute); err != nil {
 			return err
 		}
 		if tested != "" {
 			var err error
-			if options.Tested, err = delivery.ReadImages(tested); err != nil {
+			if options.Tested, err = images.Read(tested); err != nil {
 				return fmt.Errorf("--tested: %w", err)
 			}
 		}
 		switch {
 		case execute != "":
-			return session.Execute(ctx, execute, options)
+			return with.Execute(ctx, execute, options)
 		case prepare != "":
-			return session.Prepare(ctx, prepare, options)
+			return with.Prepare(ctx, prepare, options)
 		}
-		return session.Deploy(ctx, options)
+		return with.Run(ctx, options)
 	})
 	s.takesImageTag(command)
 	s.takesYes(command)
@@ -86,13 +88,14 @@ protections are switched off stack by stack, just before each goes. Nothing is
 emptied: what keeps its data is named, and yours to remove.`,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Failed, exit.Interrupted},
 		judge: func() error {
-			if env, err := delivery.Select(s.name, ""); err == nil && env.Protected && !s.terminal && !s.dryRun {
-				return fmt.Errorf("%s is protected: it is removed by a person at a terminal alone, who confirms twice (--yes is not enough)", s.name)
+			env, err := s.environment()
+			if err != nil {
+				return nil // which is told already
 			}
-			return nil
+			return destroy.Options{DryRun: s.dryRun}.Check(env, s.terminal)
 		},
-	}, func(ctx context.Context, session *delivery.Session) error {
-		return session.Destroy(ctx, delivery.DestroyOptions{Yes: s.yes, DryRun: s.dryRun, Stacks: s.stacks})
+	}, func(ctx context.Context, with deploy.Deployment) error {
+		return destroy.Removal(with).Run(ctx, destroy.Options{Yes: s.yes, DryRun: s.dryRun, Stacks: s.stacks})
 	})
 	s.takesYes(command)
 	s.takesDryRun(command)

@@ -77,8 +77,8 @@ func TestNothingIsRehearsedWithoutAPlan(t *testing.T) {
 
 const arn = "arn:aws:arc-region-switch::222222222222:plan/wallet-production-failover:abc123"
 
-// account stands for a real one.
-func account(t *testing.T) {
+// realAccount stands for a real one.
+func realAccount(t *testing.T) {
 	t.Helper()
 	server, err := fakeaws.New(clock.Real{})
 	require.NoError(t, err)
@@ -94,7 +94,7 @@ func account(t *testing.T) {
 }
 
 func TestARealPlanIsNotStartedWithoutTheWord(t *testing.T) {
-	account(t)
+	realAccount(t)
 	directory := t.TempDir()
 	for _, answer := range []string{"", "y\n", "yes\n", "sa-east-1\n"} {
 		out, err := drive(t, answer, "follow", "--plan-arn", arn, "--output", directory)
@@ -107,7 +107,7 @@ func TestARealPlanIsNotStartedWithoutTheWord(t *testing.T) {
 }
 
 func TestARealPlanIsStartedWithTheWordAndLeftToThePerson(t *testing.T) {
-	account(t)
+	realAccount(t)
 	directory := t.TempDir()
 	out, err := drive(t, "us-east-1\n", "follow", "--plan-arn", arn, "--output", directory, "--wait", "0s")
 	assert.ErrorIs(t, err, drill.ErrUnfinished)

@@ -91,6 +91,7 @@ func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 		"staging rollback --to bad/tag":                                 "--to: ",
 		"staging rollback --check maybe":                                `--check: want task or hook, got "maybe"`,
 		"staging restore":                                               "want one of --to-time and --snapshot",
+		"staging restore --snapshot yesterday --yes":                    "--snapshot: want latest, or a recovery point",
 		"staging restore --region eu-west-1":                            "--region: want sa-east-1 or us-east-1",
 		"staging password --of database":                                `--of: want cache or kafka, got "database"`,
 		"staging password --of cache --region us-east-1":                `--region: staging has no service in "us-east-1"`,
@@ -163,9 +164,9 @@ func TestEveryVerbExplainsItselfWithItsExitStatuses(t *testing.T) {
 		"destroy":  {0, 1, 2, 10, 12, 130},
 		"password": {0, 1, 2, 10, 12, 130},
 		"restore":  {0, 1, 2, 10, 12, 130},
-		"deploy":   {0, 1, 2, 10, 11, 12, 130},
+		"deploy":   {0, 1, 2, 10, 11, 12, 15, 130},
 		"migrate":  append([]exit.Status{0, 1, 2, 10, 12, 130}, migrations...),
-		"rollback": append([]exit.Status{0, 1, 2, 10, 11, 12, 130}, migrations...),
+		"rollback": append([]exit.Status{0, 1, 2, 10, 11, 12, 15, 130}, migrations...),
 	}
 	for _, line := range []string{"", "--help", "help", "staging", "staging --help"} {
 		out, err := try(t, line)

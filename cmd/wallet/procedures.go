@@ -5,15 +5,17 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wallet-infra/internal/delivery"
+	"wallet-infra/internal/deploy"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/password"
+	"wallet-infra/internal/restore"
 )
 
 // procedureStatuses are those of what a person starts and may have to go on with.
 var procedureStatuses = []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Failed, exit.Interrupted}
 
 func newPassword(s *scope) *cobra.Command {
-	var options delivery.PasswordOptions
+	var options password.Options
 	command := s.deliver(task{
 		use: "password", short: "Replace the cache's or Kafka's password", long: `
 Makes a new password, lets the cache's user have both, puts the new one into the
@@ -25,9 +27,17 @@ meanwhile, so do that in a quiet hour. No password is typed or shown.
 It may be run again after any interruption and goes on where it was. The database's
 passwords rotate by themselves.`,
 		statuses: procedureStatuses,
-	}, func(ctx context.Context, session *delivery.Session) error {
+		judge: func() error {
+			env, err := s.environment()
+			if err != nil {
+				return nil // which is told already
+			}
+			_, err = options.Places(env)
+			return err
+		},
+	}, func(ctx context.Context, with deploy.Deployment) error {
 		options.Yes = s.yes
-		return session.ReplacePassword(ctx, options)
+		return password.Replace(ctx, with.Env, with.Account, with.Console, with.CDK.Dir, options)
 	})
 	s.takesYes(command)
 	command.Flags().StringVar(&options.Of, "of", "", "whose `password`: cache or kafka")
@@ -36,7 +46,7 @@ passwords rotate by themselves.`,
 }
 
 func newRestore(s *scope) *cobra.Command {
-	var options delivery.RestoreOptions
+	var options restore.Options
 	command := s.deliver(task{
 		use: "restore", short: "Make a cluster of an earlier moment beside the database", long: `
 Restores the database to a moment (--to-time), or from a snapshot of AWS Backup
@@ -47,9 +57,17 @@ lines say how.
 
 It may be run again after any interruption and goes on where it was.`,
 		statuses: procedureStatuses,
-	}, func(ctx context.Context, session *delivery.Session) error {
+		judge: func() error {
+			env, err := s.environment()
+			if err != nil {
+				return nil // which is told already
+			}
+			_, err = options.Where(env)
+			return err
+		},
+	}, func(ctx context.Context, with deploy.Deployment) error {
 		options.Yes = s.yes
-		return session.Restore(ctx, options)
+		return restore.Run(ctx, with.Env, with.Account, with.Console, with.CDK.Dir, options)
 	})
 	s.takesYes(command)
 	flags := command.Flags()

@@ -7,8 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wallet-infra/internal/delivery"
+	"wallet-infra/internal/account"
+	"wallet-infra/internal/deploy"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/migrate"
+	"wallet-infra/internal/rollback"
+	"wallet-infra/internal/status"
 )
 
 // migrationStatuses are those of the migration task, which a verb passes on.
@@ -22,11 +26,13 @@ func newStatus(s *scope) *cobra.Command {
 The stack of the service, the colour that serves with its weights and healthy
 targets, and the latest deployments. It changes nothing.`,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Interrupted},
-	}, func(ctx context.Context, session *delivery.Session) error { return session.Status(ctx) })
+	}, func(ctx context.Context, with deploy.Deployment) error {
+		return status.Show(ctx, with.Env, with.Account, with.Console)
+	})
 }
 
 func newMigrate(s *scope) *cobra.Command {
-	var options delivery.MigrateOptions
+	var options migrate.Options
 	var notApplied bool
 	var command *cobra.Command
 	command = s.deliver(task{
@@ -51,9 +57,9 @@ statement, and say what you saw: --repair --version N with --applied, or with
 			}
 			return errors.Join(problems...)
 		},
-	}, func(ctx context.Context, session *delivery.Session) error {
+	}, func(ctx context.Context, with deploy.Deployment) error {
 		options.ImageTag, options.Yes = s.imageTag, s.yes
-		return session.Migrate(ctx, options)
+		return migrate.Run(ctx, with.Env, with.Account, with.Console, with.CDK.Dir, options)
 	})
 	s.takesImageTag(command)
 	s.takesYes(command)
@@ -67,7 +73,7 @@ statement, and say what you saw: --repair --version N with --applied, or with
 }
 
 func newRollback(s *scope) *cobra.Command {
-	var options delivery.RollbackOptions
+	var options rollback.Options
 	var check string
 	command := s.deliver(task{
 		use: "rollback", short: "Return to an earlier release", long: `
@@ -76,20 +82,20 @@ before. Otherwise it finds the release before the present one among ECS's
 deployments, lets that release's own program check that the schema is not too new
 for it (exit status 3), and deploys it: the images alone, with every check of
 deploy.`,
-		statuses: append([]exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Stale, exit.Failed, exit.Interrupted}, migrationStatuses...),
+		statuses: append([]exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Stale, exit.Failed, exit.ImagesMissing, exit.Interrupted}, migrationStatuses...),
 		judge: func() error {
 			var problems []error
 			if check != "task" && check != "hook" {
 				problems = append(problems, fmt.Errorf("--check: want task or hook, got %q", check))
 			}
-			if _, err := delivery.Select(s.name, options.To); options.To != "" && err != nil {
+			if _, err := account.Choose(s.name, options.To); options.To != "" && err != nil {
 				problems = append(problems, fmt.Errorf("--to: %w", err))
 			}
 			return errors.Join(problems...)
 		},
-	}, func(ctx context.Context, session *delivery.Session) error {
+	}, func(ctx context.Context, with deploy.Deployment) error {
 		options.Yes, options.TrustHook = s.yes, check == "hook"
-		return session.Rollback(ctx, options)
+		return rollback.Run(ctx, with, options)
 	})
 	s.takesYes(command)
 	s.takesWait(command)

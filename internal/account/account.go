@@ -5,6 +5,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/console"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/progress"
 )
@@ -31,8 +33,8 @@ type Account struct {
 	env      config.Environment
 	asCaller bool
 
-	mutex   sync.Mutex
-	readers map[string]aws.Config
+	mutex sync.Mutex
+	roles map[string]aws.CredentialsProvider // that were assumed, by ARN
 }
 
 // Open loads the caller's credentials, and asks AWS nothing yet. asCaller reads with
@@ -47,7 +49,20 @@ func Open(ctx context.Context, env config.Environment, asCaller bool) (*Account,
 
 // New is an environment's account with a caller's configuration.
 func New(env config.Environment, caller aws.Config, asCaller bool) *Account {
-	return &Account{caller: caller, env: env, asCaller: asCaller, readers: map[string]aws.Config{}}
+	return &Account{caller: caller, env: env, asCaller: asCaller, roles: map[string]aws.CredentialsProvider{}}
+}
+
+// Choose is the environment of that name with the image tag in place of its own; an
+// empty tag leaves it. It fails on an unknown or invalid environment.
+func Choose(name, imageTag string) (config.Environment, error) {
+	if name == "" { // which would choose them all
+		return config.Environment{}, errors.New("want the name of an environment, got none")
+	}
+	chosen, err := config.Select(config.All(), config.Choice{Env: name, ImageTag: imageTag})
+	if err != nil {
+		return config.Environment{}, err
+	}
+	return chosen[0], nil
 }
 
 // HTTP is the client by which the account is asked.
@@ -65,36 +80,29 @@ func (a *Account) Writing(region string) aws.Config {
 
 // Reading is the configuration for what only looks: the lookup role's, whose
 // policy is AWS's ReadOnlyAccess without the decryption of anything.
-func (a *Account) Reading(region string) aws.Config {
-	if a.asCaller {
-		return a.Writing(region)
-	}
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	if known, ok := a.readers[region]; ok {
-		return known
-	}
-	own := a.as(config.BootstrapLookup, region)
-	a.readers[region] = own
-	return own
-}
+func (a *Account) Reading(region string) aws.Config { return a.as(config.BootstrapLookup, region) }
 
 // Publishing is the configuration for the bootstrap's bucket: the lookup role may not
 // decrypt what is in it.
 func (a *Account) Publishing(region string) aws.Config {
-	if a.asCaller {
-		return a.Writing(region)
-	}
 	return a.as(config.BootstrapPublish, region)
 }
 
 // as is the configuration with one of the bootstrap's roles of a region.
 func (a *Account) as(role, region string) aws.Config {
 	own := a.Writing(region)
-	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(own), a.env.Names().BootstrapRole(role, config.Region{Name: region}), func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = "wallet-deliver"
-	})
-	own.Credentials = aws.NewCredentialsCache(provider)
+	if a.asCaller {
+		return own
+	}
+	arn := a.env.Names().BootstrapRole(role, config.Region{Name: region})
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if a.roles[arn] == nil {
+		a.roles[arn] = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(own), arn, func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = "wallet-deliver"
+		}))
+	}
+	own.Credentials = a.roles[arn]
 	return own
 }
 
@@ -116,21 +124,22 @@ func client() *awshttp.BuildableClient {
 
 // SignIn proves that the credentials work and are of the right account, and says who
 // signed in.
-func (a *Account) SignIn(ctx context.Context) (who string, err error) {
+func (a *Account) SignIn(ctx context.Context, to console.Console) error {
 	defer progress.Doing(ctx, "signing in")()
 	// A person may have to sign in for this, which takes its time.
 	if _, err := a.caller.Credentials.Retrieve(ctx); err != nil {
-		return "", Refused(fmt.Errorf("no credentials: %w: sign in (AWS_PROFILE, aws sso login)", err))
+		return Refused(fmt.Errorf("no credentials: %w: sign in (AWS_PROFILE, aws sso login)", err))
 	}
 	asking, cancel := context.WithTimeout(ctx, identifyWait)
 	defer cancel()
 	identity, err := sts.NewFromConfig(a.Writing(a.env.Primary.Name)).GetCallerIdentity(asking, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return "", Refused(err)
+		return Refused(err)
 	}
 	if got := aws.ToString(identity.Account); got != a.env.Site.Account {
-		return "", exit.With(exit.Refused, "the credentials are of account %s, and %s is in %s: choose another profile (AWS_PROFILE)",
+		return exit.With(exit.Refused, "the credentials are of account %s, and %s is in %s: choose another profile (AWS_PROFILE)",
 			got, a.env.Name, a.env.Site.Account)
 	}
-	return aws.ToString(identity.Arn), nil
+	to.Say("account %s, as %s", a.env.Site.Account, aws.ToString(identity.Arn))
+	return nil
 }

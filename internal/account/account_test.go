@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/console"
 	"wallet-infra/internal/exit"
 )
 
@@ -32,7 +33,7 @@ func TestAnAddressThatIsDeadIsReportedInSeconds(t *testing.T) {
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""), RetryMaxAttempts: 1,
 	}, false)
 	begun := time.Now()
-	_, err = opened.SignIn(t.Context())
+	err = opened.SignIn(t.Context(), console.Console{Out: t.Output()})
 	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.ErrorContains(t, err, "STS GetCallerIdentity: no answer")
 	assert.Less(t, time.Since(begun), 10*time.Second)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/smithy-go"
 
@@ -80,4 +81,10 @@ func Refused(err error) error {
 		return exit.With(exit.Interrupted, "interrupted: nothing was changed")
 	}
 	return exit.With(exit.Refused, "%s", Explain(err))
+}
+
+// Afterwards is a context for looking around after an interruption: it outlives the
+// command's own, and not for long.
+func Afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 }

@@ -32,6 +32,7 @@ const (
 	Failed           Status = 12
 	Found            Status = 13
 	CheckFailed      Status = 14
+	ImagesMissing    Status = 15
 	Interrupted      Status = 130 // what a shell reports of a program that SIGINT ended
 )
 
@@ -55,6 +56,7 @@ var Table = []struct {
 	{Failed, "something was begun and failed; the last lines say what stands and how to go on"},
 	{Found, "something was found that a person must judge: a change to acknowledge, or a drift"},
 	{CheckFailed, "a check of a rehearsal, of a synthesis or of what was removed failed; the output says which"},
+	{ImagesMissing, "the repositories stand and the release's images are not pushed yet; nothing more was created"},
 	{Interrupted, "interrupted; CloudFormation or ECS finishes what was begun, the same command goes on from there"},
 }
 

@@ -1,0 +1,58 @@
+// Package cdk runs the CDK CLI, and keeps what it synthesizes: one assembly, from
+// which everything of a command is read and deployed.
+package cdk
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"wallet-infra/internal/progress"
+)
+
+// CLI is the CDK CLI in a checkout.
+type CLI struct {
+	// Dir is the repository's root.
+	Dir string
+	// Run runs one command. An interruption is passed on; the CLI then ends and
+	// CloudFormation goes on by itself.
+	Run func(ctx context.Context, arguments ...string) error
+}
+
+// New is the CLI that is installed at path and prints to out.
+func New(path, dir string, out io.Writer) CLI {
+	return CLI{Dir: dir, Run: program{path, dir, out}.run}
+}
+
+// program is the CLI as a process.
+type program struct {
+	path, dir string
+	out       io.Writer
+}
+
+// stopping is how long an interrupted CLI may take to end.
+const stopping = 20 * time.Second
+
+func (p program) run(ctx context.Context, arguments ...string) error {
+	if _, err := exec.LookPath(p.path); err != nil {
+		return fmt.Errorf("the CDK CLI is not at %s: run `make synth` in the repository, which installs it", p.path)
+	}
+	defer progress.Doing(ctx, "cdk %s", strings.Join(arguments[:min(2, len(arguments))], " "))()
+	command := exec.CommandContext(ctx, p.path, arguments...)
+	command.Dir = p.dir
+	command.Stdout, command.Stderr = p.out, p.out
+	// The pinned Node beside the CLI comes first. The CLI gets no input: what it
+	// would ask has been asked.
+	command.Env = append(os.Environ(), "PATH="+filepath.Dir(p.path)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = stopping
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("cdk %s: %w", arguments[0], err)
+	}
+	return nil
+}
