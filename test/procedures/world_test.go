@@ -110,7 +110,7 @@ type world struct {
 	dir      string        // the checkout; empty takes a new one for each run
 	age      time.Duration // of ECS's newest deployment
 	asCaller bool
-	silent   bool // ECS makes no deployment of what is created
+	silent   bool              // ECS makes no deployment of what is created
 	deaf     bool              // a removal ends well, and removes nothing
 	regions  map[string]string // of stacks that stand elsewhere, by name
 }
