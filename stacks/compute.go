@@ -4,18 +4,24 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/alarms"
+	"wallet-infra/constructs/aurora"
+	"wallet-infra/constructs/cache"
 	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/encryption"
+	"wallet-infra/constructs/kafka"
+	"wallet-infra/constructs/network"
 	"wallet-infra/constructs/redeploy"
 	"wallet-infra/constructs/registry"
 	"wallet-infra/constructs/release"
 	"wallet-infra/constructs/service"
 )
 
-// Compute holds the service, its entrance, and what takes part in its deployments.
+// Compute holds a region's service, its load balancer, and what takes part in its
+// deployments.
 type Compute struct {
 	Stack   awscdk.Stack
 	Service service.Service
@@ -24,83 +30,69 @@ type Compute struct {
 	Redeploy redeploy.Redeploy
 }
 
-// NewCompute builds the compute stack.
-func NewCompute(stage awscdk.Stage, env config.Environment, images registry.Registry, network Network, data Data, messaging Messaging) Compute {
-	stack := newStack(stage, env, "Compute", env.Primary,
-		"The wallet service on Fargate with its deployments, its load balancer, web ACL and DNS record")
-	logKey := encryption.NewLogKey(stack, env.Names(), env.Primary, "compute")
-	entrance := edge.New(stack, edge.Props{
-		Names: env.Names(), Region: env.Primary, Edge: env.Edge, HostedZone: env.Site.HostedZone, APIDomain: env.Site.APIDomain,
-		HealthPath: env.HealthPath(env.Primary), Protected: env.Protected,
-		Network: network.Network, AccessLogs: data.Buckets.Logs, LogKey: logKey,
+// ComputeProps are what a region's compute stack stands on.
+type ComputeProps struct {
+	ID, Description string // of the stack
+	Region          config.Region
+	// Peer has the service that shares the database, without a name where there is none.
+	Peer config.Region
+	// Standby is the second region's: while it waits, its releases find the schema that
+	// the peer has changed, or are refused, and the passwords rotate at the peer.
+	Standby bool
+
+	Images  registry.Registry
+	Network network.Network
+	// AccessLogs receives a line for each request.
+	AccessLogs awss3.IBucket
+	Database   aurora.Database
+	Cache      cache.Cache
+	Kafka      kafka.Cluster
+}
+
+// NewCompute builds a region's compute stack.
+func NewCompute(stage awscdk.Stage, env config.Environment, props ComputeProps) Compute {
+	stack := newStack(stage, env, props.ID, props.Region, props.Description)
+	names, logKey := env.Names(), encryption.NewLogKey(stack, env.Names(), props.Region, strings.ToLower(props.ID))
+	balancer := edge.New(stack, edge.Props{
+		Names: names, Region: props.Region, Edge: env.Edge, HostedZone: env.Site.HostedZone, APIDomain: env.Site.APIDomain,
+		HealthPath: env.HealthPath(props.Region), Protected: env.Protected,
+		Network: props.Network, AccessLogs: props.AccessLogs, LogKey: logKey,
 	})
-	database, owner := databases(data)
+	balancer.AddDNSRecord(hostName(env, props.Region))
 	wallet := service.New(stack, service.Props{
-		Env:        env,
-		Region:     env.Primary,
-		Network:    network.Network,
-		Repository: images.Service,
-		Collector:  images.Collector,
-		Database:   database,
-		Cache:      service.Cache{Host: data.Cache.Host, SecurityGroup: data.Cache.SecurityGroup, Secret: data.Cache.Secret},
-		Kafka: service.Kafka{
-			Bootstrap:     messaging.Kafka.Bootstrap,
-			SecurityGroup: messaging.Kafka.SecurityGroup,
-			Secret:        messaging.Kafka.Secret,
-		},
-		Edge:   entrance,
-		Alarms: alarms.NewDeployment(stack, env.Names(), entrance.DeploymentAlarms(env.Delivery.Rollback)),
-		LogKey: logKey,
+		Names: names, Region: props.Region, Service: env.Service, Delivery: env.Delivery,
+		ImageTag: env.Site.ImageTag, Repository: props.Images.Service, CollectorRepository: props.Images.Collector,
+		MinTasks: env.MinTasks(props.Region), ShutdownTimeout: env.Edge.DeregistrationDelay,
+		Network: props.Network, Database: props.Database, Cache: props.Cache, Kafka: props.Kafka, Edge: balancer,
+		Alarms: alarms.NewDeployment(stack, names, balancer.DeploymentAlarms(env.Delivery.Rollback)), LogKey: logKey,
 	})
-	// In standby the API's name belongs to the recovery: it follows the region that
-	// serves, by way of this one.
-	name := env.Site.APIDomain
-	if env.DR.Mode == config.DRStandby {
-		name = env.Names().RegionalDomain(env.Primary)
-	}
-	entrance.AddDNSRecord(name)
-	wallet.Scale()
 	migration := release.New(stack, release.Props{
-		Env:           env,
-		Region:        env.Primary,
-		Network:       network.Network,
-		Other:         standby(env),
-		GlobalCluster: globalCluster(env),
-		Repository:    images.Migrations,
-		Database:      owner,
-		Edge:          entrance,
-		Service:       wallet,
-		LogKey:        logKey,
+		Names: names, Region: props.Region, Delivery: env.Delivery, Application: env.Service,
+		ImageTag: env.Site.ImageTag, Repository: props.Images.Migrations, APIDomain: env.Site.APIDomain,
+		Protected: env.Protected, Network: props.Network, Other: props.Peer, GlobalCluster: globalCluster(env),
+		Database: props.Database, Edge: balancer, Service: wallet, LogKey: logKey,
 	})
-	rotations := redeploy.New(stack, redeploy.Props{
-		Names: env.Names(), Region: env.Primary, Service: env.Service, Delivery: env.Delivery,
-		Network: network.Network, Secret: database.Secret, LogKey: logKey,
-	})
-	announce(stack, entrance, wallet)
-	announceMigration(stack, migration)
-	return Compute{Stack: stack, Service: wallet, Edge: entrance, Redeploy: rotations}
-}
-
-// databases are the one database as its two users know it: the application, and the
-// owner of the schema.
-func databases(data Data) (application, owner service.Database) {
-	application = service.Database{
-		Writer:        *data.Database.Cluster.ClusterEndpoint().Hostname(),
-		Reader:        *data.Database.Cluster.ClusterReadEndpoint().Hostname(),
-		SecurityGroup: data.Database.SecurityGroup,
-		Secret:        data.Database.AppSecret,
+	rotation := redeploy.Props{
+		Names: names, Region: props.Region, Service: env.Service, Delivery: env.Delivery,
+		Network: props.Network, Secret: props.Database.AppSecret, LogKey: logKey,
 	}
-	owner = application
-	owner.Secret = data.Database.AdminSecret
-	return application, owner
+	if props.Standby {
+		rotation.SecretRegion = props.Peer
+	}
+	exportOutputs(stack, balancer, wallet)
+	if !props.Standby {
+		exportMigration(stack, migration)
+	}
+	return Compute{Stack: stack, Service: wallet, Edge: balancer, Redeploy: redeploy.New(stack, rotation)}
 }
 
-// standby is the region that waits, without a name where there is none.
-func standby(env config.Environment) config.Region {
+// hostName leads to a region's load balancer. In standby the API's name belongs to the
+// recovery: it follows the active region, by way of this one.
+func hostName(env config.Environment, region config.Region) string {
 	if env.DR.Mode == config.DRStandby {
-		return env.Secondary
+		return env.Names().RegionalDomain(region)
 	}
-	return config.Region{}
+	return env.Site.APIDomain
 }
 
 // globalCluster is the name of the database that the regions share, if they do.
@@ -111,18 +103,18 @@ func globalCluster(env config.Environment) string {
 	return ""
 }
 
-// announce tells the delivery commands what they must find of a service.
-func announce(stack awscdk.Stack, entrance edge.Edge, wallet service.Service) {
+// exportOutputs tells the delivery commands what they must find of a service.
+func exportOutputs(stack awscdk.Stack, balancer edge.Edge, wallet service.Service) {
 	output(stack, config.OutputCluster, wallet.Cluster.ClusterName())
 	output(stack, config.OutputService, wallet.Fargate.ServiceName())
-	output(stack, config.OutputProductionRule, entrance.Production.ListenerRuleArn())
-	output(stack, config.OutputBlueTargets, entrance.Blue.TargetGroupArn())
-	output(stack, config.OutputGreenTargets, entrance.Green.TargetGroupArn())
-	output(stack, config.OutputTestListener, entrance.TestListener.ListenerArn())
+	output(stack, config.OutputProductionRule, balancer.Production.ListenerRuleArn())
+	output(stack, config.OutputBlueTargets, balancer.Blue.TargetGroupArn())
+	output(stack, config.OutputGreenTargets, balancer.Green.TargetGroupArn())
+	output(stack, config.OutputTestListener, balancer.TestListener.ListenerArn())
 }
 
-// announceMigration tells them what a migration runs with.
-func announceMigration(stack awscdk.Stack, migration release.Migration) {
+// exportMigration tells them what a migration runs with.
+func exportMigration(stack awscdk.Stack, migration release.Migration) {
 	output(stack, config.OutputMigrationTask, migration.Task.TaskDefinitionArn())
 	output(stack, config.OutputMigrationSubnets, new(strings.Join(migration.Subnets, ",")))
 	output(stack, config.OutputMigrationSecurityGroup, migration.SecurityGroup.SecurityGroupId())

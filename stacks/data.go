@@ -15,7 +15,7 @@ import (
 // and the backups.
 type Data struct {
 	Stack    awscdk.Stack
-	Database aurora.Database
+	Database aurora.Primary
 	Cache    cache.Cache
 	Buckets  storage.Buckets
 	Backup   backup.Backup

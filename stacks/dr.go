@@ -3,7 +3,6 @@ package stacks
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"wallet-infra/config"
@@ -24,10 +23,8 @@ type DR struct {
 	Vault awsbackup.BackupVault
 	// The rest is empty outside standby.
 	Network  network.Network
-	Database aurora.Secondary
-	// AppSecret and AdminSecret are the replicas of the database's two users.
-	AppSecret, AdminSecret awssecretsmanager.ISecret
-	Cache                  cache.Cache
+	Database aurora.Database
+	Cache    cache.Cache
 	// Topics reach people while the primary region is down.
 	Topics alarms.Topics
 }
@@ -54,14 +51,12 @@ func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 		Instances:    env.DR.Readers,
 		Protected:    env.Protected,
 		Network:      dr.Network,
+		SecretsKey:   global.SecretsKey,
 		LogKey:       logKey,
 	})
 	backup.NewRestoreTest(constructs.NewConstruct(stack, new("Backup")), backup.RestoreProps{
 		Names: env.Names(), Region: env.Secondary, Backup: env.Backup, Network: dr.Network, Vault: dr.Vault, Clusters: []string{"*"},
 	})
-	standby := aurora.Standby{Region: env.Secondary, SecretsKey: global.SecretsKey}
-	dr.AppSecret = aurora.ReplicatedSecret(stack, "AppSecret", env.Names().DatabaseAppSecret(), env.Names(), standby)
-	dr.AdminSecret = aurora.ReplicatedSecret(stack, "AdminSecret", env.Names().DatabaseAdminSecret(), env.Names(), standby)
 	dr.Cache = cache.New(stack, cache.Props{
 		Names: env.Names(), Cache: env.Cache, Protected: env.Protected, Network: dr.Network, LogKey: logKey,
 	})

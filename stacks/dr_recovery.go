@@ -15,7 +15,7 @@ import (
 
 // NewDRRecovery builds what watches the second region and what moves the wallet
 // into it and back. It hands out nothing.
-func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging DRMessaging, compute DRCompute) awscdk.Stack {
+func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr DR, messaging Messaging, compute Compute) awscdk.Stack {
 	stack := newStack(stage, env, "DR-Recovery", env.Secondary, "The plans of failover and failback, the API's name, and the second region's alarms and dashboard")
 	names, active := env.Names(), env.Active(env.Secondary)
 	made := recovery.New(stack, recovery.Props{

@@ -23,8 +23,16 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	global := NewGlobal(stage, env)
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network, global)
-	messaging := NewMessaging(stage, env, network, data.Buckets.Logs)
-	compute := NewCompute(stage, env, images.Images, network, data, messaging)
+	messaging := NewMessaging(stage, env, MessagingProps{
+		ID: "Messaging", Description: "The Kafka cluster, its topics and the service's access to them",
+		Region: env.Primary, Replicated: env.DR.Mode == config.DRStandby,
+		Network: network.Network, Logs: data.Buckets.Logs,
+	})
+	compute := NewCompute(stage, env, ComputeProps{
+		ID: "Compute", Description: "The wallet service on Fargate with its deployments, its load balancer, web ACL and DNS record",
+		Region: env.Primary, Peer: peer(env), Images: images.Images, Network: network.Network, AccessLogs: data.Buckets.Logs,
+		Database: data.Database.Database, Cache: data.Cache, Kafka: messaging.Kafka,
+	})
 	NewObservability(stage, env, network, data, messaging, compute)
 	if !env.DR.Mode.Copies() {
 		return stage
@@ -45,15 +53,32 @@ func newStandby(stage awscdk.Stage, env config.Environment, images Registry, glo
 	copies := NewRegistry(stage, env, "DR-Registry", env.Secondary)
 	// What is pushed before the copies' repositories exist is not copied into them.
 	images.Stack.AddStackDependency(copies.Stack, nil)
-	events := NewDRMessaging(stage, env, global, dr)
+	events := NewMessaging(stage, env, MessagingProps{
+		ID: "DR-Messaging", Description: "The second region's Kafka cluster, its topics and the replicator of events",
+		Region: env.Secondary, ReplicaOf: env.Primary,
+		Network: dr.Network, Logs: global.Targets.Logs,
+	})
 	// The replicator reads a cluster that must let it in first.
 	events.Stack.AddStackDependency(messaging.Stack, nil)
-	service := NewDRCompute(stage, env, global, copies.Images, dr, events)
+	service := NewCompute(stage, env, ComputeProps{
+		ID:          "DR-Compute",
+		Description: "The second region's wallet service with its deployments, its load balancer, web ACL and DNS record",
+		Region:      env.Secondary, Peer: env.Primary, Standby: true, Images: copies.Images, Network: dr.Network, AccessLogs: global.Targets.Logs,
+		Database: dr.Database, Cache: dr.Cache, Kafka: events.Kafka,
+	})
 	recovery := NewDRRecovery(stage, env, global, dr, events, service)
-	// The API's name leads to a name that the primary region's entrance must have,
+	// The API's name leads to a name that the primary region's load balancer must have,
 	// and new code meets a schema that its deployment has changed.
 	service.Stack.AddStackDependency(compute.Stack, nil)
 	recovery.AddStackDependency(compute.Stack, nil)
+}
+
+// peer is the region that shares the primary's database, without a name where none does.
+func peer(env config.Environment) config.Region {
+	if env.DR.Mode == config.DRStandby {
+		return env.Secondary
+	}
+	return config.Region{}
 }
 
 // newStage makes the environment's stage, with the zones written down: CDK asks

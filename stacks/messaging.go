@@ -9,36 +9,51 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/kafka"
+	"wallet-infra/constructs/network"
 	"wallet-infra/constructs/storage"
 )
 
-// Messaging holds the event stream.
+// Messaging holds a region's event stream.
 type Messaging struct {
 	Stack awscdk.Stack
 	Kafka kafka.Cluster
 }
 
-// NewMessaging builds the messaging stack; broker logs are archived in logs.
-func NewMessaging(stage awscdk.Stage, env config.Environment, network Network, logs awss3.IBucket) Messaging {
-	stack := newStack(stage, env, "Messaging", env.Primary, "The Kafka cluster, its topics and the service's access to them")
-	messaging := Messaging{
-		Stack: stack,
-		Kafka: kafka.New(stack, kafka.Props{
-			Names:             env.Names(),
-			Region:            env.Primary,
-			Messaging:         env.Messaging,
-			Protected:         env.Protected,
-			ReplicationSource: env.Replication() != config.ReplicationNone,
-			Network:           network.Network,
-			Logs:              logs,
-			LogPrefix:         storage.BrokerPrefix,
-			LogKey:            encryption.NewLogKey(stack, env.Names(), env.Primary, "messaging"),
-		}),
-	}
-	if env.DR.Mode == config.DRStandby {
+// MessagingProps are what a region's messaging stack stands on.
+type MessagingProps struct {
+	ID, Description string // of the stack
+	Region          config.Region
+	// ReplicaOf has the cluster whose events this one receives, without a name where it
+	// receives none.
+	ReplicaOf config.Region
+	// Replicated says that another region has a replica of this cluster.
+	Replicated bool
+
+	Network network.Network
+	// Logs is where broker logs are archived.
+	Logs awss3.IBucket
+}
+
+// NewMessaging builds a region's messaging stack: the cluster with the topics, and what
+// copies the events of another region into it.
+func NewMessaging(stage awscdk.Stage, env config.Environment, props MessagingProps) Messaging {
+	stack := newStack(stage, env, props.ID, props.Region, props.Description)
+	names, logKey := env.Names(), encryption.NewLogKey(stack, env.Names(), props.Region, strings.ToLower(props.ID))
+	cluster := kafka.New(stack, kafka.Props{
+		Names: names, Region: props.Region, Messaging: env.Messaging, Protected: env.Protected,
+		ReplicationSource: props.Replicated && env.Replication() != config.ReplicationNone,
+		Network:           props.Network, Logs: props.Logs, LogPrefix: storage.BrokerPrefix, LogKey: logKey,
+	})
+	if props.Replicated {
 		// What Site.KafkaSource is filled in with, by a person.
-		awscdk.NewCfnOutput(stack, new("KafkaClusterArn"), &awscdk.CfnOutputProps{Value: new(messaging.Kafka.Arn)})
-		awscdk.NewCfnOutput(stack, new("KafkaSubnets"), &awscdk.CfnOutputProps{Value: new(strings.Join(messaging.Kafka.Subnets, ","))})
+		output(stack, "KafkaClusterArn", new(cluster.Arn))
+		output(stack, "KafkaSubnets", new(strings.Join(cluster.Subnets, ",")))
 	}
-	return messaging
+	if props.ReplicaOf.Name != "" && env.Replication() == config.ReplicationRunning {
+		kafka.NewReplicator(stack, kafka.ReplicatorProps{
+			Names: names, Source: kafka.Source{Region: props.ReplicaOf, KafkaSource: env.Site.KafkaSource},
+			Region: props.Region, Target: cluster, Network: props.Network, Messaging: env.Messaging, LogKey: logKey,
+		})
+	}
+	return Messaging{Stack: stack, Kafka: cluster}
 }

@@ -24,7 +24,7 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 	names, active := env.Names(), env.Active(env.Primary)
 	topics := alarms.NewTopics(stack, names, env.Primary, env.Site.Alerts)
 	here := watched{
-		region: env.Primary, network: network.Network, database: data.Database, cache: data.Cache,
+		region: env.Primary, network: network.Network, database: data.Database.Database, cache: data.Cache,
 		kafka: messaging.Kafka, edge: compute.Edge, service: compute.Service, redeploy: compute.Redeploy,
 	}
 	rows := slices.Concat(here.alarms(env), data.Backup.WatchAlarms())
@@ -45,7 +45,7 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 	dashboards.New(stack, here.dashboards(env, rows))
 	discovery := compute.Service.Discovery
 	prometheus.New(stack, prometheus.Props{
-		Env:         env,
+		Names: names, Region: env.Primary, Observability: env.Observability,
 		Network:     network.Network,
 		Topics:      topics,
 		LogKey:      encryption.NewLogKey(stack, env.Names(), env.Primary, "observability"),

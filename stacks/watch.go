@@ -22,19 +22,12 @@ import (
 type watched struct {
 	region   config.Region
 	network  network.Network
-	database database
+	database aurora.Database
 	cache    cache.Cache
 	kafka    kafka.Cluster
 	edge     edge.Edge
 	service  service.Service
 	redeploy redeploy.Redeploy
-}
-
-// database is a region's cluster, whichever member of the global database that is.
-type database interface {
-	Metrics() aurora.Metrics
-	Alarms(database config.Database, limits config.Limits, active bool) []alarms.Row
-	Events() []alarms.Event
 }
 
 // alarms are the rows of the region's components.

@@ -102,6 +102,38 @@ func TestPackagesImportInOneDirection(t *testing.T) {
 	}
 }
 
+// A construct that sees the whole environment may touch all of it, and whoever changes
+// config must read every construct. What is built where is decided in stacks.
+func TestConstructsTakeTheirPartOfConfig(t *testing.T) {
+	decided := []string{"config.DRMode", "config.DRNone", "config.DRBackup", "config.DRStandby", "DR.Mode", "dr.Mode"}
+	for _, s := range sources(t) {
+		if !strings.HasPrefix(s.path, "constructs/") {
+			continue
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			selector, ok := node.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			name := lastName(selector.X) + "." + selector.Sel.Name
+			refuse(t, name == "config.Environment", "%s:%d takes the whole environment", s.path, s.line(node))
+			refuse(t, slices.Contains(decided, name), "%s:%d asks for the mode of disaster recovery: %s", s.path, s.line(node), name)
+			return true
+		})
+	}
+}
+
+// lastName is the name of a variable, package or field.
+func lastName(expression ast.Expr) string {
+	switch named := expression.(type) {
+	case *ast.Ident:
+		return named.Name
+	case *ast.SelectorExpr:
+		return named.Sel.Name
+	}
+	return ""
+}
+
 // A function's code is named by all that it imports (constructs/function): with
 // config in it, every number of an environment would deploy every function.
 func TestANumberOfConfigDeploysNoFunction(t *testing.T) {

@@ -5,16 +5,15 @@ import (
 	"wallet-infra/constructs/alarms"
 )
 
-// Alarms watch the primary region's cluster. What only a writer has is missed while
-// the region is active.
+// Alarms watch a region's cluster. What only a writer has is missed while the region
+// is active.
 func (d Database) Alarms(database config.Database, limits config.Limits, active bool) []alarms.Row {
 	metrics := d.Metrics()
-	return append(metrics.writerAlarms(database, limits, active), metrics.readerAlarms(database, limits)...)
-}
-
-// Alarms watch the second region's cluster, whose readers nothing loads.
-func (s Secondary) Alarms(database config.Database, limits config.Limits, active bool) []alarms.Row {
-	return s.Metrics().writerAlarms(database, limits, active)
+	rows := metrics.writerAlarms(database, limits, active)
+	if d.readersScale {
+		rows = append(rows, metrics.readerAlarms(database, limits)...)
+	}
+	return rows
 }
 
 // writerAlarms watch the writer, and what is true of every instance.
@@ -104,18 +103,13 @@ func LagAlarm(id, cluster string, dr config.DR, active bool) alarms.Row {
 }
 
 // Events report changes of the writer that nobody asked for.
-func (d Database) Events() []alarms.Event { return failovers(*d.Cluster.ClusterIdentifier()) }
-
-// Events report changes of the writer that nobody asked for.
-func (s Secondary) Events() []alarms.Event { return failovers(s.Name) }
-
-func failovers(cluster string) []alarms.Event {
+func (d Database) Events() []alarms.Event {
 	return []alarms.Event{{
 		ID: "DatabaseFailover", Severity: alarms.Warning, Runbook: "database-failover",
 		Why:    "Aurora chose another writer, or failed to.",
 		Source: "aws.rds", Kinds: []string{"RDS DB Cluster Event"},
 		Detail: map[string]any{
-			"SourceIdentifier": []string{cluster},
+			"SourceIdentifier": []string{d.Name},
 			"EventCategories":  []string{"failover", "failure", "global-failover"},
 		},
 		About: map[string]string{"cluster": "$.detail.SourceIdentifier", "message": "$.detail.Message"},

@@ -12,6 +12,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/value"
 )
 
 // Props describe the primary region's database.
@@ -40,18 +41,32 @@ type Standby struct {
 // exists says whether there is a second region.
 func (s Standby) exists() bool { return s.SecretsKey != nil }
 
-// Database is the primary region's cluster with its two users.
+// Database is a region's cluster as its clients and alarms know it, whichever member of
+// a global database that is.
 type Database struct {
-	Cluster awsrds.DatabaseCluster
+	// Name is the cluster's identifier.
+	Name string
+	// Writer and Reader are the host names of the cluster's endpoints, without a port.
+	// Nobody answers at Writer while another member of the global database writes.
+	Writer, Reader string
 	// SecurityGroup is the cluster's: whoever connects opens it from its own stack.
 	SecurityGroup awsec2.ISecurityGroup
 	// AdminSecret is the owner of the schema: migrations and rotation use it, the
 	// service never does. AppSecret is the user that the service runs as. Both
 	// have the fields username, password, host, port and dbname.
 	//
-	// A reader also needs Key ([encryption.SecretsStatement]): the secrets' own grant
-	// leaves it out.
+	// A reader also needs their key ([encryption.SecretsStatement]): the secrets' own
+	// grant leaves it out.
 	AdminSecret, AppSecret awssecretsmanager.ISecret
+
+	// readersScale says that queries load the readers, which are watched then.
+	readersScale bool
+}
+
+// Primary is the primary region's cluster, which is backed up.
+type Primary struct {
+	Database
+	Cluster awsrds.DatabaseCluster
 	// Replicated are the ARNs of those secrets that have a replica in the second region.
 	Replicated []string
 	// Key encrypts the data, the snapshots and the secrets.
@@ -60,7 +75,7 @@ type Database struct {
 
 // New makes the database: the cluster, the application's user inside it, and
 // the rotation of both passwords.
-func New(scope constructs.Construct, props Props) Database {
+func New(scope constructs.Construct, props Props) Primary {
 	own := constructs.NewConstruct(scope, new("Database"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
 		Names:   props.Names,
@@ -78,12 +93,18 @@ func New(scope constructs.Construct, props Props) Database {
 	appAttached := newAppSecret(own, secretsKey, admin, props).Attach(made.cluster)
 	user := newAppUser(own, made, key, adminAttached, appAttached, props)
 	rotate(own, made, user, key, adminAttached, appAttached, props)
-	database := Database{
-		Cluster:       made.cluster,
-		SecurityGroup: made.group,
-		AdminSecret:   adminAttached,
-		AppSecret:     appAttached,
-		Key:           key,
+	database := Primary{
+		Database: Database{
+			Name:          *made.cluster.ClusterIdentifier(),
+			Writer:        *made.cluster.ClusterEndpoint().Hostname(),
+			Reader:        *made.cluster.ClusterReadEndpoint().Hostname(),
+			SecurityGroup: made.group,
+			AdminSecret:   adminAttached,
+			AppSecret:     appAttached,
+			readersScale:  true,
+		},
+		Cluster: made.cluster,
+		Key:     key,
 	}
 	if props.Standby.exists() {
 		database.Replicated = []string{*adminAttached.SecretArn(), *appAttached.SecretArn()}
@@ -101,8 +122,10 @@ const engineMajor = "8.0"
 
 // engine is the cluster's engine.
 func engine(db config.Database) awsrds.IClusterEngine {
-	return awsrds.DatabaseClusterEngine_AuroraMysql(&awsrds.AuroraMysqlClusterEngineProps{
-		Version: awsrds.AuroraMysqlEngineVersion_Of(new(EngineVersion(db)), new(engineMajor)),
+	return value.Once("engine "+db.EngineVersion, func() awsrds.IClusterEngine {
+		return awsrds.DatabaseClusterEngine_AuroraMysql(&awsrds.AuroraMysqlClusterEngineProps{
+			Version: awsrds.AuroraMysqlEngineVersion_Of(new(EngineVersion(db)), new(engineMajor)),
+		})
 	})
 }
 

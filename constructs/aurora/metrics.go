@@ -26,16 +26,11 @@ type Instances struct {
 }
 
 // Metrics are the cluster's.
-func (d Database) Metrics() Metrics { return newMetrics(*d.Cluster.ClusterIdentifier()) }
-
-// Metrics are the cluster's.
-func (s Secondary) Metrics() Metrics { return newMetrics(s.Name) }
-
-func newMetrics(cluster string) Metrics {
+func (d Database) Metrics() Metrics {
 	of := func(name, statistic string) alarms.Metric {
 		return alarms.Metric{
 			Namespace: "AWS/RDS", Name: name, Statistic: statistic,
-			Dimensions: map[string]string{"DBClusterIdentifier": cluster},
+			Dimensions: map[string]string{"DBClusterIdentifier": d.Name},
 		}
 	}
 	by := func(role, name, statistic string) alarms.Metric {

@@ -28,29 +28,18 @@ type SecondaryProps struct {
 	// Protected keeps the cluster and what it needs when the stack goes.
 	Protected bool
 	Network   network.Network // the second region's
+	// SecretsKey encrypts the replicas of the primary's two secrets in this region.
+	SecretsKey awskms.IKey
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
 }
 
-// Secondary is the second region's cluster: read-only until a switchover or a
-// failover makes it the writer.
-type Secondary struct {
-	// Name is the cluster's identifier.
-	Name string
-	// Writer and Reader are the host names of the cluster's endpoints. Nobody answers
-	// at Writer until the cluster is the writer of the global database.
-	Writer, Reader string
-	// SecurityGroup is the cluster's: whoever connects opens it from its own stack.
-	SecurityGroup awsec2.ISecurityGroup
-	// Key encrypts the data and the insights.
-	Key awskms.IKey
-}
-
-// NewSecondary makes the secondary cluster. It is bound to the global database
+// NewSecondary makes the secondary cluster: read-only until a switchover or a
+// failover makes it the writer. It is bound to the global database
 // by name alone and has no user, password or schema of its own: it takes all
 // three from the primary, and AWS refuses them here. In everything else it is
 // the primary's equal, because after a failover it is the primary.
-func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
+func NewSecondary(scope constructs.Construct, props SecondaryProps) Database {
 	own := constructs.NewConstruct(scope, new("Database"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
 		Names:   props.Names,
@@ -69,12 +58,13 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Secondary {
 		}))
 	}
 	addSecondaryInstances(own, cluster, key, props)
-	return Secondary{
+	return Database{
 		Name:          props.Names.DatabaseClusterName(props.Region),
 		Writer:        *cluster.AttrEndpointAddress(),
 		Reader:        *cluster.AttrReadEndpointAddress(),
 		SecurityGroup: group,
-		Key:           key,
+		AdminSecret:   replicatedSecret(own, "AdminSecret", props.Names.DatabaseAdminSecret(), props),
+		AppSecret:     replicatedSecret(own, "AppSecret", props.Names.DatabaseAppSecret(), props),
 	}
 }
 

@@ -66,12 +66,12 @@ func newSecret(scope constructs.Construct, id string, key awskms.IKey, props Pro
 	return awssecretsmanager.NewSecret(scope, new(id), &secret)
 }
 
-// ReplicatedSecret is a user of the database as the second region has it: a replica
+// replicatedSecret is a user of the database as the second region has it: a replica
 // under the key of that region, known by its name. It follows each rotation while
 // the first region lives, and keeps the last one after.
-func ReplicatedSecret(scope constructs.Construct, id, name string, names config.Names, standby Standby) awssecretsmanager.ISecret {
+func replicatedSecret(scope constructs.Construct, id, name string, props SecondaryProps) awssecretsmanager.ISecret {
 	return awssecretsmanager.Secret_FromSecretAttributes(scope, new(id), &awssecretsmanager.SecretAttributes{
-		SecretPartialArn: new(names.ARN("secretsmanager", standby.Region, "secret:"+name)),
-		EncryptionKey:    standby.SecretsKey,
+		SecretPartialArn: new(props.Names.ARN("secretsmanager", props.Region, "secret:"+name)),
+		EncryptionKey:    props.SecretsKey,
 	})
 }

@@ -31,6 +31,9 @@ type Cache struct {
 	config config.Cache
 }
 
+// ClusterMode says that clients find a key's node by themselves.
+func (c Cache) ClusterMode() bool { return c.config.ClusterMode }
+
 // Props describe a cache.
 type Props struct {
 	Names config.Names

@@ -39,11 +39,11 @@ type group struct {
 
 // rules is what Prometheus computes: the series that dashboards and alerts
 // share, then the alerts.
-func rules(env config.Environment) string {
+func rules(watch config.Observability) string {
 	return encode(map[string][]group{"groups": {
 		{Name: "wallet", Interval: "1m", Rules: recordings()},
 		{Name: "wallet-durations", Interval: "1m", Rules: durations()},
-		{Name: "wallet-alerts", Interval: "1m", Rules: alerts(env)},
+		{Name: "wallet-alerts", Interval: "1m", Rules: alerts(watch)},
 	}})
 }
 
@@ -99,8 +99,7 @@ func durations() []rule {
 }
 
 // alerts are about the business, which CloudWatch cannot see.
-func alerts(env config.Environment) []rule {
-	watch := env.Observability
+func alerts(watch config.Observability) []rule {
 	return []rule{
 		alert("WalletOperationsFailing", "wallet-operations-failing", alarms.Critical, 5*time.Minute,
 			fmt.Sprintf("wallet:operations_failed:ratio5m > %g", watch.ErrorRatePercent/100),

@@ -33,7 +33,7 @@ func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWor
 	// AWS asks for two subnets in different zones; these are all of the tier's.
 	subnets := props.Network.PrivateSubnets
 	scraper := awsaps.NewCfnScraper(scope, new("Scraper"), &awsaps.CfnScraperProps{
-		Alias:       new(props.Env.Names().Prefix()),
+		Alias:       new(props.Names.Prefix()),
 		Destination: &awsaps.CfnScraper_DestinationProperty{AmpConfiguration: &awsaps.CfnScraper_AmpConfigurationProperty{WorkspaceArn: workspace.AttrArn()}},
 		Source: &awsaps.CfnScraper_SourceProperty{VpcConfiguration: &awsaps.CfnScraper_VpcConfigurationProperty{
 			SecurityGroupIds: &[]*string{group.SecurityGroupId()},
@@ -87,8 +87,8 @@ func scrapeConfiguration(props Props) string {
 	}
 	return encode(object{
 		"global": object{
-			"scrape_interval": fmt.Sprintf("%ds", int(props.Env.Observability.ScrapeInterval.Seconds())),
-			"external_labels": object{"environment": props.Env.Name},
+			"scrape_interval": fmt.Sprintf("%ds", int(props.Observability.ScrapeInterval.Seconds())),
+			"external_labels": object{"environment": props.Names.Environment()},
 		},
 		"scrape_configs": configs,
 	})

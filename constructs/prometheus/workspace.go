@@ -21,10 +21,12 @@ import (
 
 // Props describe the workspace and what its collector reads.
 type Props struct {
-	Env     config.Environment
-	Network network.Network
-	Topics  alarms.Topics
-	LogKey  awskms.IKey
+	Names         config.Names
+	Region        config.Region
+	Observability config.Observability
+	Network       network.Network
+	Topics        alarms.Topics
+	LogKey        awskms.IKey
 	// Tasks are the service's tasks, and TaskHost the private DNS name under which
 	// they are found.
 	Tasks    awsec2.IConnectable
@@ -37,27 +39,26 @@ type Props struct {
 // New makes the workspace with its rules and its collector.
 func New(scope constructs.Construct, props Props) {
 	own := constructs.NewConstruct(scope, new("Prometheus"))
-	env := props.Env
 	key := encryption.NewKey(own, "Key", encryption.Props{
-		Names:   env.Names(),
+		Names:   props.Names,
 		Alias:   "metrics",
 		Purpose: "Encrypts the metrics of the wallet service",
 	})
 	workspace := awsaps.NewCfnWorkspace(own, new("Workspace"), &awsaps.CfnWorkspaceProps{
-		Alias:                new(env.Names().Prefix()),
+		Alias:                new(props.Names.Prefix()),
 		KmsKeyArn:            key.KeyArn(),
 		LoggingConfiguration: &awsaps.CfnWorkspace_LoggingConfigurationProperty{LogGroupArn: newLogs(own, "Logs", "rules", props)},
 		WorkspaceConfiguration: &awsaps.CfnWorkspace_WorkspaceConfigurationProperty{
-			RetentionPeriodInDays: jsii.Number(env.Observability.MetricRetentionDays),
+			RetentionPeriodInDays: jsii.Number(props.Observability.MetricRetentionDays),
 		},
-		AlertManagerDefinition: new(routes(env, props.Topics)),
+		AlertManagerDefinition: new(routes(props)),
 	})
 	// The history of the business is not rebuilt from anywhere.
 	workspace.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 	awsaps.NewCfnRuleGroupsNamespace(own, new("Rules"), &awsaps.CfnRuleGroupsNamespaceProps{
-		Name:      new(env.Names().Prefix()),
+		Name:      new(props.Names.Prefix()),
 		Workspace: workspace.AttrArn(),
-		Data:      new(rules(env)),
+		Data:      new(rules(props.Observability)),
 	})
 	newScraper(own, props, workspace)
 }
@@ -66,22 +67,22 @@ func New(scope constructs.Construct, props Props) {
 // as Prometheus asks.
 func newLogs(scope constructs.Construct, id, source string, props Props) *string {
 	return logging.NewGroup(scope, id, logging.Props{
-		Name:          props.Env.Names().PrometheusLogGroup(source),
-		RetentionDays: props.Env.Observability.LogRetentionDays,
+		Name:          props.Names.PrometheusLogGroup(source),
+		RetentionDays: props.Observability.LogRetentionDays,
 		Key:           props.LogKey,
 	}).LogGroupArn()
 }
 
 // routes sends each alert to the topic of its severity.
-func routes(env config.Environment, topics alarms.Topics) string {
+func routes(props Props) string {
 	type object = map[string]any
 	receiver := func(severity alarms.Severity) object {
 		return object{
 			"name": string(severity),
 			"sns_configs": []object{{
-				"topic_arn": topics[severity],
-				"sigv4":     object{"region": env.Primary.Name},
-				"subject":   env.Names().Prefix() + " {{ .Status }}: {{ .GroupLabels.alertname }}",
+				"topic_arn": props.Topics[severity],
+				"sigv4":     object{"region": props.Region.Name},
+				"subject":   props.Names.Prefix() + " {{ .Status }}: {{ .GroupLabels.alertname }}",
 				"message":   "{{ range .Alerts }}{{ .Annotations.summary }} Runbook: {{ .Annotations.runbook }}\n{{ end }}",
 			}},
 		}

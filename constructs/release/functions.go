@@ -5,16 +5,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/function"
+	"wallet-infra/constructs/policy"
 	"wallet-infra/constructs/value"
 )
 
@@ -29,12 +28,12 @@ const (
 
 // newMigrator makes the function that starts the migration and waits for its end.
 func newMigrator(scope constructs.Construct, migration Migration, props Props) awslambda.Function {
-	limits := props.Env.Delivery.Migration
+	limits := props.Delivery.Migration
 	environment := map[string]string{
 		"CLUSTER":               *props.Service.Cluster.ClusterName(),
 		"TASK_DEFINITION":       *migration.Task.TaskDefinitionArn(),
 		"CONTAINER":             config.MigrationContainer,
-		"SERVICE_CONTAINER":     props.Env.Names().ServiceName(),
+		"SERVICE_CONTAINER":     props.Names.ServiceName(),
 		"SUBNETS":               strings.Join(migration.Subnets, ","),
 		"SECURITY_GROUPS":       *migration.SecurityGroup.SecurityGroupId(),
 		"START_TIMEOUT_SECONDS": seconds(limits.StartTimeout),
@@ -42,8 +41,8 @@ func newMigrator(scope constructs.Construct, migration Migration, props Props) a
 	}
 	if props.Other.Name != "" {
 		environment["OTHER_REGION"] = props.Other.Name
-		environment["OTHER_CLUSTER"] = props.Env.Names().ECSClusterName()
-		environment["OTHER_SERVICE"] = props.Env.Names().ServiceName()
+		environment["OTHER_CLUSTER"] = props.Names.ECSClusterName()
+		environment["OTHER_SERVICE"] = props.Names.ServiceName()
 	}
 	return function.New(scope, "MigrationFunction", function.Props{
 		Command:          "migration",
@@ -54,7 +53,7 @@ func newMigrator(scope constructs.Construct, migration Migration, props Props) a
 		SecurityGroup:    newFunctionGroup(scope, "MigrationFunctionGroup", "The function that starts the migration", props),
 		Environment:      environment,
 		LogKey:           props.LogKey,
-		LogRetentionDays: props.Env.Service.LogRetentionDays,
+		LogRetentionDays: props.Application.LogRetentionDays,
 		Policies:         []awsiam.IManagedPolicy{newMigratorPolicy(scope, migration, props)},
 	})
 }
@@ -63,42 +62,28 @@ func newMigrator(scope constructs.Construct, migration Migration, props Props) a
 // revisions are not named one by one: the policy would change with every release,
 // and a change of IAM's takes a while to be known everywhere.
 func newMigratorPolicy(scope constructs.Construct, migration Migration, props Props) awsiam.ManagedPolicy {
-	stack := awscdk.Stack_Of(scope)
-	region, account := *stack.Region(), *stack.Account()
-	families := config.ARN("ecs", region, account, "task-definition/"+props.Env.Names().MigrationFamily()+":*")
-	tasks := config.ARN("ecs", region, account, "task/"+props.Env.Names().ECSClusterName()+"/*")
-	inCluster := &map[string]any{"ArnEquals": map[string]any{"ecs:cluster": *props.Service.Cluster.ClusterArn()}}
+	families := props.Names.ARN("ecs", props.Region, "task-definition/"+props.Names.MigrationFamily()+":*")
+	tasks := props.Names.ARN("ecs", props.Region, "task/"+props.Names.ECSClusterName()+"/*")
+	inCluster := map[string]any{"ecs:cluster": *props.Service.Cluster.ClusterArn()}
 	services, read := readableServices(props)
-	policy := awsiam.NewManagedPolicy(scope, new("MigrationFunctionPolicy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("StartMigration"), Actions: jsii.Strings("ecs:RunTask"), Resources: jsii.Strings(families),
-				Conditions: &map[string]any{
-					"ArnEquals": (*inCluster)["ArnEquals"],
-					// Nobody opens a shell where the schema's owner is signed in.
-					"StringEqualsIfExists": map[string]any{"ecs:enable-execute-command": "false"},
-				},
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid: new("FollowMigration"), Actions: jsii.Strings("ecs:DescribeTasks", "ecs:StopTask"), Resources: jsii.Strings(tasks), Conditions: inCluster,
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid:       new("SeeWhatServes"),
-				Actions:   jsii.Strings("ecs:DescribeServices", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions"),
-				Resources: jsii.Strings(services...),
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid:        new("PassTheTasksRoles"),
-				Actions:    jsii.Strings("iam:PassRole"),
-				Resources:  &[]*string{migration.Task.TaskRole().RoleArn(), migration.Task.ExecutionRole().RoleArn()},
-				Conditions: &map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-			}),
-		},
-	})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+	start := policy.Allow("StartMigration", []string{families}, "ecs:RunTask")
+	start.Conditions = map[string]any{
+		"ArnEquals": inCluster,
+		// Nobody opens a shell where the schema's owner is signed in.
+		"StringEqualsIfExists": map[string]any{"ecs:enable-execute-command": "false"},
+	}
+	follow := policy.Allow("FollowMigration", []string{tasks}, "ecs:DescribeTasks", "ecs:StopTask")
+	follow.Conditions = map[string]any{"ArnEquals": inCluster}
+	pass := policy.Allow("PassTheTasksRoles", []string{*migration.Task.TaskRole().RoleArn(), *migration.Task.ExecutionRole().RoleArn()}, "iam:PassRole")
+	pass.Conditions = map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+	permissions := policy.NewManaged(scope, "MigrationFunctionPolicy", start, follow,
+		policy.Allow("SeeWhatServes", services, "ecs:DescribeServices", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions"),
+		pass,
+	)
+	acknowledge.Finding(permissions, "AwsSolutions-IAM5",
 		"A release is a new revision of the one family, and ECS makes the IDs of tasks, deployments and revisions; all are held to this service and its cluster",
 		append(read, "Resource::"+families, "Resource::"+tasks)...)
-	return policy
+	return permissions
 }
 
 // readableServices are the service with its deployments and revisions, here and in the
@@ -109,9 +94,9 @@ func readableServices(props Props) (arns, wide []string) {
 		if region.Name == "" {
 			continue
 		}
-		arns = append(arns, props.Env.Names().ECSServiceARN(region))
+		arns = append(arns, props.Names.ECSServiceARN(region))
 		for _, kind := range []string{"service-deployment", "service-revision"} {
-			each := config.ARN("ecs", region.Name, props.Env.Site.Account, kind+"/"+props.Env.Names().ECSClusterName()+"/"+props.Env.Names().ServiceName()+"/*")
+			each := props.Names.ARN("ecs", region, kind+"/"+props.Names.ECSClusterName()+"/"+props.Names.ServiceName()+"/*")
 			arns, wide = append(arns, each), append(wide, "Resource::"+each)
 		}
 	}
@@ -130,8 +115,8 @@ func newTester(scope constructs.Construct, props Props) awslambda.Function {
 	environment := map[string]string{
 		"LOAD_BALANCER": *props.Edge.LoadBalancer.LoadBalancerFullName(),
 		"TEST_PORT":     strconv.Itoa(config.TestPort),
-		"API_DOMAIN":    props.Env.Site.APIDomain,
-		"TRANSACTIONS":  strconv.FormatBool(props.Env.Delivery.SmokeTransactions),
+		"API_DOMAIN":    props.APIDomain,
+		"TRANSACTIONS":  strconv.FormatBool(props.Delivery.SmokeTransactions),
 	}
 	var policies []awsiam.IManagedPolicy
 	if props.GlobalCluster != "" {
@@ -147,7 +132,7 @@ func newTester(scope constructs.Construct, props Props) awslambda.Function {
 		SecurityGroup:    group,
 		Environment:      environment,
 		LogKey:           props.LogKey,
-		LogRetentionDays: props.Env.Service.LogRetentionDays,
+		LogRetentionDays: props.Application.LogRetentionDays,
 		Policies:         policies,
 	})
 }
@@ -155,12 +140,8 @@ func newTester(scope constructs.Construct, props Props) awslambda.Function {
 // newTesterPolicy lets the function ask which region writes: in the other one the
 // service cannot do what the test asks of it.
 func newTesterPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy {
-	return awsiam.NewManagedPolicy(scope, new("SmokeFunctionPolicy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid: new("SeeWhichRegionWrites"), Actions: jsii.Strings("rds:DescribeGlobalClusters"),
-			Resources: jsii.Strings(config.ARN("rds", "", props.Env.Site.Account, "global-cluster:"+props.GlobalCluster)),
-		})},
-	})
+	global := config.ARN("rds", "", props.Names.Account(), "global-cluster:"+props.GlobalCluster)
+	return policy.NewManaged(scope, "SmokeFunctionPolicy", policy.Allow("SeeWhichRegionWrites", []string{global}, "rds:DescribeGlobalClusters"))
 }
 
 // newFunctionGroup lets a function call AWS, and nobody call the function.

@@ -5,7 +5,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
+
+	"wallet-infra/constructs/policy"
 
 	"wallet-infra/constructs/value"
 )
@@ -21,24 +22,21 @@ type hook struct {
 // callFrom lets ECS call the functions in the service's deployments. CDK's own way
 // to do so has no details, and would let ECS call every version of a function.
 func callFrom(scope constructs.Construct, service awsecs.FargateService, hooks []hook) {
-	var functions []*string
+	var functions []string
 	for _, h := range hooks {
-		functions = append(functions, h.function.FunctionArn())
+		functions = append(functions, *h.function.FunctionArn())
 	}
-	policy := awsiam.NewManagedPolicy(scope, new("HookPolicy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Sid: new("CallHooks"), Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &functions,
-		})},
-	})
+	call := policy.NewManaged(scope, "HookPolicy", policy.Allow("CallHooks", functions, "lambda:InvokeFunction"))
 	role := awsiam.NewRole(scope, new("HookRole"), &awsiam.RoleProps{
 		Description:     new("Calls the functions that take part in deployments of the wallet service"),
 		AssumedBy:       value.Service("ecs.amazonaws.com"),
-		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+		ManagedPolicies: &[]awsiam.IManagedPolicy{call},
 	})
 	var list []any
-	for _, h := range hooks {
+	arn := *role.RoleArn()
+	for i, h := range hooks {
 		property := map[string]any{
-			"HookTargetArn": h.function.FunctionArn(), "LifecycleStages": []string{h.stage}, "RoleArn": role.RoleArn(),
+			"HookTargetArn": functions[i], "LifecycleStages": []string{h.stage}, "RoleArn": arn,
 		}
 		if h.details != nil {
 			property["HookDetails"] = h.details

@@ -30,14 +30,13 @@ const migrationStop = 2 * time.Minute
 // newMigration makes the task: one container with the release's migrations, which
 // logs in as the owner of the schema and ends.
 func newMigration(scope constructs.Construct, props Props) Migration {
-	env := props.Env
 	own := constructs.NewConstruct(scope, new("Migration"))
 	task := awsecs.NewFargateTaskDefinition(own, new("Definition"), &awsecs.FargateTaskDefinitionProps{
-		Family:         new(env.Names().MigrationFamily()),
-		Cpu:            jsii.Number(env.Delivery.Migration.CPU),
-		MemoryLimitMiB: jsii.Number(env.Delivery.Migration.MemoryMiB),
+		Family:         new(props.Names.MigrationFamily()),
+		Cpu:            jsii.Number(props.Delivery.Migration.CPU),
+		MemoryLimitMiB: jsii.Number(props.Delivery.Migration.MemoryMiB),
 		RuntimePlatform: &awsecs.RuntimePlatform{
-			CpuArchitecture:       awsecs.CpuArchitecture_Of(new(env.Service.Architecture)),
+			CpuArchitecture:       awsecs.CpuArchitecture_Of(new(props.Application.Architecture)),
 			OperatingSystemFamily: awsecs.OperatingSystemFamily_LINUX(),
 		},
 	})
@@ -45,7 +44,7 @@ func newMigration(scope constructs.Construct, props Props) Migration {
 	unprivileged.DropCapabilities(awsecs.Capability_ALL)
 	container := task.AddContainer(new("Migrate"), &awsecs.ContainerDefinitionOptions{
 		ContainerName:          new(config.MigrationContainer),
-		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Repository, new(env.Site.ImageTag)),
+		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Repository, new(props.ImageTag)),
 		Command:                jsii.Strings("up"),
 		User:                   new(strconv.Itoa(config.MigrationUser)),
 		ReadonlyRootFilesystem: new(true),
@@ -58,9 +57,9 @@ func newMigration(scope constructs.Construct, props Props) Migration {
 		// CloudWatch Logs is slow.
 		Logging: awsecs.LogDrivers_AwsLogs(&awsecs.AwsLogDriverProps{
 			LogGroup: logging.NewGroup(own, "Logs", logging.Props{
-				RetentionDays: env.Service.LogRetentionDays,
+				RetentionDays: props.Application.LogRetentionDays,
 				Key:           props.LogKey,
-				Keep:          env.Protected,
+				Keep:          props.Protected,
 			}),
 			StreamPrefix: new(config.MigrationContainer),
 			Mode:         awsecs.AwsLogDriverMode_BLOCKING,
@@ -84,14 +83,14 @@ func environment(props Props) *map[string]*string {
 		"DATABASE_READER":       new(props.Database.Reader),
 		"DATABASE_PORT":         new(strconv.Itoa(config.MySQLPort)),
 		"DATABASE_NAME":         new(config.DatabaseName),
-		config.MigrationRelease: new(props.Env.Site.ImageTag),
+		config.MigrationRelease: new(props.ImageTag),
 	}
 }
 
 // addOwner lets ECS read the credentials of the schema's owner when the task
 // starts, and never the service.
 func addOwner(scope constructs.Construct, container awsecs.ContainerDefinition, props Props) {
-	owner := props.Database.Secret
+	owner := props.Database.AdminSecret
 	local := service.Local(scope, "Owner", owner)
 	container.AddSecret(new("DATABASE_USERNAME"), awsecs.Secret_FromSecretsManager(local, new("username")))
 	container.AddSecret(new("DATABASE_PASSWORD"), awsecs.Secret_FromSecretsManager(local, new("password")))

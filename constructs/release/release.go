@@ -9,6 +9,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/aurora"
 	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/network"
 	"wallet-infra/constructs/service"
@@ -16,9 +17,17 @@ import (
 
 // Props describe the service whose releases are prepared and tested.
 type Props struct {
-	Env     config.Environment
-	Region  config.Region
-	Network network.Network
+	Names    config.Names
+	Region   config.Region
+	Delivery config.Delivery
+	// Application is the service as it is configured; ImageTag names the release, which
+	// the migrations' image has too.
+	Application config.Service
+	ImageTag    string
+	APIDomain   string
+	// Protected keeps the log of the migrations when the stack goes.
+	Protected bool
+	Network   network.Network
 	// Other is the region of the service that shares the database, without a name
 	// where there is none, and GlobalCluster the name of what they share.
 	Other         config.Region
@@ -26,20 +35,19 @@ type Props struct {
 	// Repository holds the image of the migrations, under the tag of the release
 	// that needs them.
 	Repository awsecr.IRepository
-	// Database is the one to migrate; its secret is the schema's owner's.
-	Database service.Database
+	// Database is the one to migrate.
+	Database aurora.Database
 	Edge     edge.Edge
 	Service  service.Service
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
 }
 
-// New makes the migration and the test of the release that the environment's tag
-// names, and lets ECS call both.
+// New makes the migration and the test of the release that the tag names, and lets ECS call both.
 func New(scope constructs.Construct, props Props) Migration {
 	own := constructs.NewConstruct(scope, new("Release"))
 	migration := newMigration(own, props)
-	if props.Env.Delivery.HooksOff {
+	if props.Delivery.HooksOff {
 		return migration
 	}
 	callFrom(own, props.Service.Fargate, []hook{

@@ -11,17 +11,16 @@ import (
 // newCluster makes the ECS cluster with enhanced Container Insights, which
 // reports each task and container and not only the service.
 func newCluster(scope constructs.Construct, sessions awslogs.LogGroup, props Props) awsecs.Cluster {
-	env := props.Env
 	own := constructs.NewConstruct(scope, new("Ecs"))
 	// Container Insights makes this group by itself, unencrypted and kept forever,
 	// unless it is there before the cluster.
 	insights := logging.NewGroup(own, "Insights", logging.Props{
-		Name:          env.Names().ContainerInsightsLogGroup(),
-		RetentionDays: env.Service.LogRetentionDays,
+		Name:          props.Names.ContainerInsightsLogGroup(),
+		RetentionDays: props.Service.LogRetentionDays,
 		Key:           props.LogKey,
 	})
 	cluster := awsecs.NewCluster(own, new("Cluster"), &awsecs.ClusterProps{
-		ClusterName:                 new(env.Names().ECSClusterName()),
+		ClusterName:                 new(props.Names.ECSClusterName()),
 		Vpc:                         props.Network.Vpc,
 		ContainerInsightsV2:         awsecs.ContainerInsights_ENHANCED,
 		ExecuteCommandConfiguration: recordSessions(sessions),
@@ -33,11 +32,11 @@ func newCluster(scope constructs.Construct, sessions awslogs.LogGroup, props Pro
 // newSessionLog makes the log of what people type in a running task, where the
 // environment lets them in at all; nil elsewhere.
 func newSessionLog(scope constructs.Construct, props Props) awslogs.LogGroup {
-	if !props.Env.Service.Exec {
+	if !props.Service.Exec {
 		return nil
 	}
 	return logging.NewGroup(scope, "Sessions", logging.Props{
-		RetentionDays: props.Env.Service.LogRetentionDays,
+		RetentionDays: props.Service.LogRetentionDays,
 		Key:           props.LogKey,
 		Keep:          true,
 	})

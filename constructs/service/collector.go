@@ -6,11 +6,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/policy"
 	"wallet-infra/constructs/value"
 )
 
@@ -27,12 +27,11 @@ const collectorUser = "4317"
 // start, essential container or not, so it comes from the region's own registry and
 // the deploying command looks for it there.
 func addCollector(scope constructs.Construct, task awsecs.FargateTaskDefinition, props Props) {
-	env := props.Env
 	task.AddContainer(new("Collector"), &awsecs.ContainerDefinitionOptions{
 		ContainerName:          new("collector"),
-		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Collector, new(env.Service.CollectorDigest())),
-		Cpu:                    jsii.Number(env.Service.CollectorCPU),
-		MemoryLimitMiB:         jsii.Number(env.Service.CollectorMemoryMiB),
+		Image:                  awsecs.ContainerImage_FromEcrRepository(props.CollectorRepository, new(props.Service.CollectorDigest())),
+		Cpu:                    jsii.Number(props.Service.CollectorCPU),
+		MemoryLimitMiB:         jsii.Number(props.Service.CollectorMemoryMiB),
 		Essential:              new(false),
 		EnableRestartPolicy:    new(true),
 		RestartAttemptPeriod:   value.Duration(60 * time.Second),
@@ -50,11 +49,7 @@ func addCollector(scope constructs.Construct, task awsecs.FargateTaskDefinition,
 		},
 		Logging: logTo(scope, "CollectorLogs", "collector", props),
 	})
-	task.AddToTaskRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:       new("SendTraces"),
-		Actions:   &[]*string{new("xray:PutTraceSegments"), new("xray:PutTelemetryRecords")},
-		Resources: &[]*string{new("*")},
-	}))
+	task.AddToTaskRolePolicy(policy.Allow("SendTraces", []string{"*"}, "xray:PutTraceSegments", "xray:PutTelemetryRecords").CDK())
 }
 
 // object is a node of the collector's configuration.

@@ -3,7 +3,6 @@ package service
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -11,6 +10,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/policy"
 	"wallet-infra/constructs/value"
 )
 
@@ -30,7 +30,7 @@ func deliver(scope constructs.Construct, fargate awsecs.FargateService, app awse
 			Role:                 role,
 		}),
 	}))
-	delivery := props.Env.Delivery
+	delivery := props.Delivery
 	deployment := fargate.Node().DefaultChild().(awsecs.CfnService)
 	set := func(property string, value any) {
 		deployment.AddPropertyOverride(new("DeploymentConfiguration."+property), value)
@@ -58,10 +58,11 @@ func rollBackOn(fargate awsecs.FargateService, alarms []awscloudwatch.CfnAlarm) 
 		return
 	}
 	var names []*string
+	var made []constructs.IDependable
 	for _, alarm := range alarms {
-		names = append(names, alarm.AlarmName())
-		fargate.Node().AddDependency(alarm)
+		names, made = append(names, alarm.AlarmName()), append(made, alarm)
 	}
+	fargate.Node().AddDependency(made...)
 	fargate.EnableDeploymentAlarms(&names, &awsecs.DeploymentAlarmOptions{Behavior: awsecs.AlarmBehavior_ROLLBACK_ON_ALARM})
 }
 
@@ -71,41 +72,21 @@ func rollBackOn(fargate awsecs.FargateService, alarms []awscloudwatch.CfnAlarm) 
 // groups. Its trust has no condition, as in AWS's documentation, which does not say
 // that ECS names the service when it takes the role; to hand the role to a service
 // anybody needs iam:PassRole on it.
-func newTrafficRole(scope constructs.Construct, entrance edge.Edge) awsiam.Role {
-	policy := awsiam.NewManagedPolicy(scope, new("TrafficPolicy"), &awsiam.ManagedPolicyProps{
-		Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid:     new("Read"),
-				Actions: jsii.Strings("elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"),
-				// The four know no resources.
-				Resources: jsii.Strings("*"),
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid:       new("ShiftTraffic"),
-				Actions:   jsii.Strings("elasticloadbalancing:ModifyRule"),
-				Resources: arns(entrance.Production, entrance.Test),
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Sid:       new("RegisterTasks"),
-				Actions:   jsii.Strings("elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"),
-				Resources: &[]*string{entrance.Blue.TargetGroupArn(), entrance.Green.TargetGroupArn()},
-			}),
-		},
-	})
-	acknowledge.Finding(policy, "AwsSolutions-IAM5",
+func newTrafficRole(scope constructs.Construct, to edge.Edge) awsiam.Role {
+	permissions := policy.NewManaged(scope, "TrafficPolicy",
+		// The four know no resources.
+		policy.Allow("Read", []string{"*"}, "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules",
+			"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"),
+		policy.Allow("ShiftTraffic", []string{*to.Production.ListenerRuleArn(), *to.Test.ListenerRuleArn()}, "elasticloadbalancing:ModifyRule"),
+		policy.Allow("RegisterTasks", []string{*to.Blue.TargetGroupArn(), *to.Green.TargetGroupArn()},
+			"elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"),
+	)
+	acknowledge.Finding(permissions, "AwsSolutions-IAM5",
 		"Elastic Load Balancing defines no resource for the actions that describe; what changes anything names its two rules and two target groups",
 		"Resource::*")
 	return awsiam.NewRole(scope, new("TrafficRole"), &awsiam.RoleProps{
 		Description:     new("Moves requests between the two releases of the wallet service"),
 		AssumedBy:       value.Service("ecs.amazonaws.com"),
-		ManagedPolicies: &[]awsiam.IManagedPolicy{policy},
+		ManagedPolicies: &[]awsiam.IManagedPolicy{permissions},
 	})
-}
-
-func arns(rules ...awselasticloadbalancingv2.ApplicationListenerRule) *[]*string {
-	var all []*string
-	for _, rule := range rules {
-		all = append(all, rule.ListenerRuleArn())
-	}
-	return &all
 }

@@ -33,11 +33,11 @@ var datasources = []struct {
 func environment(props Props) *map[string]*string {
 	all := map[string]string{}
 	for _, part := range []map[string]string{
-		runtimeEnvironment(props.Env),
+		runtimeEnvironment(props),
 		databaseEnvironment(props),
 		cacheEnvironment(props),
 		kafkaEnvironment(props),
-		telemetryEnvironment(props.Env),
+		telemetryEnvironment(props),
 	} {
 		maps.Copy(all, part)
 	}
@@ -49,10 +49,10 @@ func environment(props Props) *map[string]*string {
 }
 
 // runtimeEnvironment is for the JVM and for Quarkus itself.
-func runtimeEnvironment(env config.Environment) map[string]string {
+func runtimeEnvironment(props Props) map[string]string {
 	return map[string]string{
 		"JAVA_OPTS_APPEND":   strings.Join(javaOptions(), " "),
-		"JAVA_MAX_MEM_RATIO": strconv.Itoa(env.Service.HeapPercent),
+		"JAVA_MAX_MEM_RATIO": strconv.Itoa(props.Service.HeapPercent),
 		// In effect once the image has Quarkus's JSON logging extension; it is
 		// ignored until then.
 		"QUARKUS_LOG_CONSOLE_JSON": "true",
@@ -64,7 +64,7 @@ func runtimeEnvironment(env config.Environment) map[string]string {
 		"QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING": "true",
 		"QUARKUS_HTTP_PROXY_ALLOW_X_FORWARDED":        "true",
 		// Requests in flight may finish for as long as the load balancer waits.
-		"QUARKUS_SHUTDOWN_TIMEOUT": seconds(env.Edge.DeregistrationDelay.Seconds()),
+		"QUARKUS_SHUTDOWN_TIMEOUT": seconds(props.ShutdownTimeout.Seconds()),
 	}
 }
 
@@ -104,7 +104,7 @@ func databaseEnvironment(props Props) map[string]string {
 			host = props.Database.Reader
 		}
 		if source.works {
-			size = props.Env.Service.DatabasePoolSize
+			size = props.Service.DatabasePoolSize
 		}
 		prefix := "QUARKUS_DATASOURCE_" + source.variable + "REACTIVE_"
 		variables[prefix+"URL"] = fmt.Sprintf("mysql://%s:%d/%s", host, config.MySQLPort, config.DatabaseName)
@@ -124,7 +124,7 @@ func cacheEnvironment(props Props) map[string]string {
 		"QUARKUS_REDIS_TIMEOUT":       "1S",
 		"QUARKUS_REDIS_MAX_POOL_SIZE": strconv.Itoa(config.CachePoolSize),
 	}
-	if props.Env.Cache.ClusterMode {
+	if props.Cache.ClusterMode() {
 		variables["QUARKUS_REDIS_CLIENT_TYPE"] = "cluster"
 	}
 	return variables
@@ -143,13 +143,13 @@ func kafkaEnvironment(props Props) map[string]string {
 }
 
 // telemetryEnvironment sends traces to the collector beside the application.
-func telemetryEnvironment(env config.Environment) map[string]string {
+func telemetryEnvironment(props Props) map[string]string {
 	return map[string]string{
 		"QUARKUS_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": fmt.Sprintf("http://localhost:%d", otlpPort),
-		"QUARKUS_OTEL_SERVICE_NAME":                  env.Names().ServiceName(),
-		"QUARKUS_OTEL_TRACES_SAMPLER_ARG":            strconv.FormatFloat(env.Service.TraceSampleRatio, 'f', -1, 64),
+		"QUARKUS_OTEL_SERVICE_NAME":                  props.Names.ServiceName(),
+		"QUARKUS_OTEL_TRACES_SAMPLER_ARG":            strconv.FormatFloat(props.Service.TraceSampleRatio, 'f', -1, 64),
 		"QUARKUS_OTEL_RESOURCE_ATTRIBUTES": fmt.Sprintf("service.name=%s,service.version=%s,deployment.environment=%s",
-			env.Names().ServiceName(), env.Site.ImageTag, env.Name),
+			props.Names.ServiceName(), props.ImageTag, props.Names.Environment()),
 	}
 }
 

@@ -11,15 +11,16 @@ import (
 	"wallet-infra/constructs/value"
 )
 
-// Scale lets the number of tasks follow CPU, memory and the requests; whichever
+// scale lets the number of tasks follow CPU, memory and the requests; whichever
 // asks for more tasks wins.
-func (s Service) Scale() {
-	service := s.env.Service
+func (s Service) scale(props Props) {
+	service := props.Service
 	count := s.Fargate.AutoScaleTaskCount(&awsapplicationautoscaling.EnableScalingProps{
-		MinCapacity: jsii.Number(s.env.MinTasks(s.region)),
+		MinCapacity: jsii.Number(props.MinTasks),
 		MaxCapacity: jsii.Number(service.MaxTasks),
 	})
-	s.hold(count, target{
+	scalable := count.Node().FindChild(new("Target")).(awsapplicationautoscaling.ScalableTarget)
+	hold(scalable, props, target{
 		id: "Cpu", policy: "cpu", label: "CPU of each task that is wanted, percent", value: service.CPUTargetPercent,
 		metric: s.metrics.CPUPerTask,
 	})
@@ -31,7 +32,7 @@ func (s Service) Scale() {
 		ScaleOutCooldown:         value.Duration(service.ScaleOutCooldown),
 		ScaleInCooldown:          value.Duration(service.ScaleInCooldown),
 	})
-	s.hold(count, target{
+	hold(scalable, props, target{
 		id: "Requests", policy: "requests", label: "Requests a minute for each task that is wanted", value: service.RequestsPerTaskPerMinute,
 		metric: s.metrics.RequestsPerTask,
 	})
@@ -45,8 +46,7 @@ type target struct {
 }
 
 // hold lets the number of tasks follow a target.
-func (s Service) hold(count awsecs.ScalableTaskCount, t target) {
-	scalable := count.Node().FindChild(new("Target")).(awsapplicationautoscaling.ScalableTarget)
+func hold(scalable awsapplicationautoscaling.ScalableTarget, props Props, t target) {
 	queries := []any{&awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingMetricDataQueryProperty{
 		Id: new("result"), Expression: new(t.metric.Expression), Label: new(t.label), ReturnData: new(true),
 	}}
@@ -55,13 +55,13 @@ func (s Service) hold(count awsecs.ScalableTaskCount, t target) {
 	}
 	seconds := func(d time.Duration) *float64 { return jsii.Number(d.Seconds()) }
 	awsapplicationautoscaling.NewCfnScalingPolicy(scalable, new(t.id), &awsapplicationautoscaling.CfnScalingPolicyProps{
-		PolicyName:      new(s.env.Names().ScalingPolicy(t.policy)),
+		PolicyName:      new(props.Names.ScalingPolicy(t.policy)),
 		PolicyType:      new("TargetTrackingScaling"),
 		ScalingTargetId: scalable.ScalableTargetId(),
 		TargetTrackingScalingPolicyConfiguration: &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingScalingPolicyConfigurationProperty{
 			TargetValue:      jsii.Number(t.value),
-			ScaleOutCooldown: seconds(s.env.Service.ScaleOutCooldown),
-			ScaleInCooldown:  seconds(s.env.Service.ScaleInCooldown),
+			ScaleOutCooldown: seconds(props.Service.ScaleOutCooldown),
+			ScaleInCooldown:  seconds(props.Service.ScaleInCooldown),
 			CustomizedMetricSpecification: &awsapplicationautoscaling.CfnScalingPolicy_CustomizedMetricSpecificationProperty{
 				Metrics: &queries,
 			},

@@ -13,14 +13,14 @@ import (
 // the password.
 func addSecrets(scope constructs.Construct, app awsecs.ContainerDefinition, props Props) {
 	own := constructs.NewConstruct(scope, new("Secrets"))
-	database := Local(own, "Database", props.Database.Secret)
+	database := Local(own, "Database", props.Database.AppSecret)
 	for _, source := range datasources {
 		addUser(app, "QUARKUS_DATASOURCE_"+source.variable, database)
 	}
 	addUser(app, "CACHE_", Local(own, "Cache", props.Cache.Secret))
 	addUser(app, "BROKER_", Local(own, "Kafka", props.Kafka.Secret))
 	app.TaskDefinition().ExecutionRole().AddToPrincipalPolicy(encryption.SecretsStatement(
-		props.Region, props.Database.Secret.EncryptionKey(), props.Cache.Secret.EncryptionKey(), props.Kafka.Secret.EncryptionKey()).CDK())
+		props.Region, props.Database.AppSecret.EncryptionKey(), props.Cache.Secret.EncryptionKey(), props.Kafka.Secret.EncryptionKey()).CDK())
 }
 
 // addUser gives the application both halves of a secret as environment variables.

@@ -11,13 +11,15 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsservicediscovery"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/aurora"
+	"wallet-infra/constructs/cache"
 	"wallet-infra/constructs/edge"
+	"wallet-infra/constructs/kafka"
 	"wallet-infra/constructs/network"
 	"wallet-infra/constructs/value"
 )
@@ -35,25 +37,29 @@ type Service struct {
 	// Discovery is the private DNS name under which Prometheus finds the tasks.
 	Discovery awsservicediscovery.IService
 
-	env     config.Environment
-	region  config.Region
 	metrics Metrics
 }
 
 // Props describe the service.
 type Props struct {
-	Env config.Environment
+	Names config.Names
 	// Region is where the service runs; everything else here stands in it.
-	Region  config.Region
-	Network network.Network
-	// Repository holds the image that env.Site.ImageTag names.
-	Repository awsecr.IRepository
-	// Collector holds the image of the telemetry collector, by env.Service's digest.
-	Collector awsecr.IRepository
-	Database  Database
-	Cache     Cache
-	Kafka     Kafka
-	// Edge is the entrance between whose target groups ECS moves the requests.
+	Region   config.Region
+	Service  config.Service
+	Delivery config.Delivery
+	// ImageTag names the release in Repository, and CollectorRepository has the telemetry
+	// collector by Service's digest.
+	ImageTag                        string
+	Repository, CollectorRepository awsecr.IRepository
+	// MinTasks is the fewest tasks that autoscaling keeps.
+	MinTasks int
+	// ShutdownTimeout is how long a leaving task may finish its requests.
+	ShutdownTimeout time.Duration
+	Network         network.Network
+	Database        aurora.Database
+	Cache           cache.Cache
+	Kafka           kafka.Cluster
+	// Edge has the target groups between which ECS moves the requests.
 	Edge edge.Edge
 	// Alarms take a release back.
 	Alarms []awscloudwatch.CfnAlarm
@@ -61,36 +67,7 @@ type Props struct {
 	LogKey awskms.IKey
 }
 
-// Database is what the service knows of a database: a region's own cluster,
-// whichever member of a global database that is.
-type Database struct {
-	// Writer and Reader are host names without a port.
-	Writer, Reader string
-	SecurityGroup  awsec2.ISecurityGroup
-	// Secret holds "username" and "password" and knows its encryption key.
-	Secret awssecretsmanager.ISecret
-}
-
-// Cache is what the service knows of a cache.
-type Cache struct {
-	// Host is the configuration endpoint in cluster mode, else the primary's.
-	Host          string
-	SecurityGroup awsec2.ISecurityGroup
-	// Secret holds "username" and "password" and knows its encryption key.
-	Secret awssecretsmanager.ISecret
-}
-
-// Kafka is what the service knows of a Kafka cluster.
-type Kafka struct {
-	// Bootstrap is the broker list for SASL/SCRAM clients.
-	Bootstrap     string
-	SecurityGroup awsec2.ISecurityGroup
-	// Secret holds "username" and "password" and knows its encryption key.
-	Secret awssecretsmanager.ISecret
-}
-
-// New makes the service behind its entrance and, until [Service.Scale], without
-// autoscaling.
+// New makes the service behind its load balancer.
 func New(scope constructs.Construct, props Props) Service {
 	own := constructs.NewConstruct(scope, new("Wallet"))
 	sessions := newSessionLog(own, props)
@@ -98,18 +75,18 @@ func New(scope constructs.Construct, props Props) Service {
 		Cluster:       newCluster(own, sessions, props),
 		SecurityGroup: newSecurityGroup(own, props),
 		Discovery:     newDiscovery(own, props),
-		env:           props.Env,
-		region:        props.Region,
 	}
-	made.metrics = newMetrics(*made.Cluster.ClusterName(), props.Env.Names().ServiceName(), props.Edge.Metrics().Requests)
+	made.metrics = newMetrics(*made.Cluster.ClusterName(), props.Names.ServiceName(), props.Edge.Metrics().Requests)
 	connect(made.SecurityGroup, props)
 	app := newTask(own, props)
-	made.Fargate = newFargate(own, made, app.TaskDefinition(), props)
+	task := app.TaskDefinition()
+	made.Fargate = newFargate(own, made, task, props)
 	role := deliver(own, made.Fargate, app, props)
 	// Tasks that start before their permissions and their way to the database are
 	// there fail, and so does the deployment.
-	made.Fargate.Node().AddDependency(app.TaskDefinition().ExecutionRole(), made.SecurityGroup, role)
-	acknowledgeRoles(app.TaskDefinition(), sessions)
+	made.Fargate.Node().AddDependency(task.ExecutionRole(), made.SecurityGroup, role)
+	acknowledgeRoles(task, sessions, props)
+	made.scale(props)
 	return made
 }
 
@@ -117,7 +94,7 @@ func New(scope constructs.Construct, props Props) Service {
 // service, so that what reads it stands before the first one.
 func newDiscovery(scope constructs.Construct, props Props) awsservicediscovery.IService {
 	namespace := awsservicediscovery.NewPrivateDnsNamespace(scope, new("Namespace"), &awsservicediscovery.PrivateDnsNamespaceProps{
-		Name:        new(props.Env.Names().ServiceNamespace()),
+		Name:        new(props.Names.ServiceNamespace()),
 		Description: new("Where Prometheus finds the tasks whose metrics it reads"),
 		Vpc:         props.Network.Vpc,
 	})
@@ -136,9 +113,8 @@ func newDiscovery(scope constructs.Construct, props Props) awsservicediscovery.I
 // every deployment. Without one CloudFormation creates the service with one task,
 // which the first deployment tests, and autoscaling then raises it to its minimum.
 func newFargate(scope constructs.Construct, in Service, task awsecs.TaskDefinition, props Props) awsecs.FargateService {
-	env := props.Env
 	fargate := awsecs.NewFargateService(scope, new("Service"), &awsecs.FargateServiceProps{
-		ServiceName:     new(env.Names().ServiceName()),
+		ServiceName:     new(props.Names.ServiceName()),
 		Cluster:         in.Cluster,
 		TaskDefinition:  task,
 		PlatformVersion: platformVersion,
@@ -153,9 +129,9 @@ func newFargate(scope constructs.Construct, in Service, task awsecs.TaskDefiniti
 		// API reference for rolling ones alone, and it needs a deployment that
 		// completed before. The command that deploys counts failed tasks itself.
 		CircuitBreaker:              &awsecs.DeploymentCircuitBreaker{Enable: new(true), Rollback: new(true)},
-		HealthCheckGracePeriod:      value.Duration(env.Service.StartupGrace),
+		HealthCheckGracePeriod:      value.Duration(props.Service.StartupGrace),
 		AvailabilityZoneRebalancing: awsecs.AvailabilityZoneRebalancing_ENABLED,
-		EnableExecuteCommand:        new(env.Service.Exec),
+		EnableExecuteCommand:        new(props.Service.Exec),
 		EnableECSManagedTags:        new(true),
 		PropagateTags:               awsecs.PropagatedTagSource_SERVICE,
 	})

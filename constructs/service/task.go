@@ -30,21 +30,20 @@ const logBufferMiB = 25
 // newTask makes the task: the application, the preparation of its scratch
 // volume, and the collector.
 func newTask(scope constructs.Construct, props Props) awsecs.ContainerDefinition {
-	env := props.Env
 	own := constructs.NewConstruct(scope, new("Task"))
 	task := awsecs.NewFargateTaskDefinition(own, new("Definition"), &awsecs.FargateTaskDefinitionProps{
-		Cpu:            jsii.Number(env.Service.CPU),
-		MemoryLimitMiB: jsii.Number(env.Service.MemoryMiB),
+		Cpu:            jsii.Number(props.Service.CPU),
+		MemoryLimitMiB: jsii.Number(props.Service.MemoryMiB),
 		RuntimePlatform: &awsecs.RuntimePlatform{
-			CpuArchitecture:       awsecs.CpuArchitecture_Of(new(env.Service.Architecture)),
+			CpuArchitecture:       awsecs.CpuArchitecture_Of(new(props.Service.Architecture)),
 			OperatingSystemFamily: awsecs.OperatingSystemFamily_LINUX(),
 		},
 	})
 	app := task.AddContainer(new("App"), &awsecs.ContainerDefinitionOptions{
-		ContainerName:          new(env.Names().ServiceName()),
-		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Repository, new(env.Site.ImageTag)),
-		Cpu:                    jsii.Number(env.Service.AppCPU()),
-		MemoryLimitMiB:         jsii.Number(env.Service.AppMemoryMiB()),
+		ContainerName:          new(props.Names.ServiceName()),
+		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Repository, new(props.ImageTag)),
+		Cpu:                    jsii.Number(props.Service.AppCPU()),
+		MemoryLimitMiB:         jsii.Number(props.Service.AppMemoryMiB()),
 		User:                   new(strconv.Itoa(config.AppUser)),
 		ReadonlyRootFilesystem: new(true),
 		LinuxParameters:        unprivileged(own, "AppLimits"),
@@ -55,7 +54,7 @@ func newTask(scope constructs.Construct, props Props) awsecs.ContainerDefinition
 		}},
 		PortMappings: &[]*awsecs.PortMapping{{ContainerPort: jsii.Number(config.AppPort), Name: new("http")}},
 		Environment:  environment(props),
-		StopTimeout:  value.Duration(env.Service.StopTimeout),
+		StopTimeout:  value.Duration(props.Service.StopTimeout),
 		Logging:      logTo(own, "AppLogs", "app", props),
 		// No health check in the container: the load balancer asks for readiness,
 		// ECS replaces what it finds unhealthy, and a second opinion from inside
@@ -63,7 +62,7 @@ func newTask(scope constructs.Construct, props Props) awsecs.ContainerDefinition
 	})
 	addSecrets(own, app, props)
 	prepare(own, task, app, props)
-	openForSessions(task, app, env)
+	openForSessions(task, app, props.Service.Exec)
 	addCollector(own, task, props)
 	// deferred() needs Fn::Sub for a text without variables of CloudFormation's.
 	task.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(new("cfn-lint"), map[string]any{"config": map[string]any{"ignore_checks": []string{"W1020"}}})
@@ -81,7 +80,7 @@ func prepare(scope constructs.Construct, task awsecs.FargateTaskDefinition, app 
 	const script = `chmod 1777 ` + scratchPath + ` && printf '%s' "$DATABASE_AUTHORITIES" > ` + authoritiesPath
 	preparation := task.AddContainer(new("Prepare"), &awsecs.ContainerDefinitionOptions{
 		ContainerName:          new("prepare"),
-		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Repository, new(props.Env.Site.ImageTag)),
+		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Repository, new(props.ImageTag)),
 		Essential:              new(false), // it ends, and the task must not end with it
 		User:                   new("0"),
 		ReadonlyRootFilesystem: new(true),
@@ -107,8 +106,8 @@ func prepare(scope constructs.Construct, task awsecs.FargateTaskDefinition, app 
 // root file system it could not start otherwise
 // (github.com/aws/containers-roadmap/issues/1359). The agent is root, so the
 // volumes need no preparation.
-func openForSessions(task awsecs.FargateTaskDefinition, app awsecs.ContainerDefinition, env config.Environment) {
-	if !env.Service.Exec {
+func openForSessions(task awsecs.FargateTaskDefinition, app awsecs.ContainerDefinition, allowed bool) {
+	if !allowed {
 		return
 	}
 	for _, directory := range []struct{ volume, path string }{
@@ -141,7 +140,7 @@ func unprivileged(scope constructs.Construct, id string) awsecs.LinuxParameters 
 func logTo(scope constructs.Construct, id, prefix string, props Props) awsecs.LogDriver {
 	return awsecs.LogDrivers_AwsLogs(&awsecs.AwsLogDriverProps{
 		LogGroup: logging.NewGroup(scope, id, logging.Props{
-			RetentionDays: props.Env.Service.LogRetentionDays,
+			RetentionDays: props.Service.LogRetentionDays,
 			Key:           props.LogKey,
 		}),
 		StreamPrefix:  new(prefix),
