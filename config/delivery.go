@@ -62,6 +62,21 @@ const RollbackMinutes = 3
 // RollbackWindowMinutes are those that are looked at.
 const RollbackWindowMinutes = 5
 
+// walletRollback takes a release back that fails ten times as many requests as the
+// wallet promises, or is five times as slow. The promises themselves are watched
+// by alarms that people read: a release is not the only thing that breaks them.
+func walletRollback() Rollback {
+	return Rollback{
+		ErrorPercent: 1,
+		// Five failures in a minute are no accident; fewer, of a handful of requests,
+		// are a large share and say nothing.
+		MinErrors: 5,
+		// A P95 of fewer is the slowest one or two of them, in a JVM that still compiles.
+		MinRequests: 50,
+		Latency:     500 * time.Millisecond,
+	}
+}
+
 // Migration is the task that changes the schema before a new release starts.
 type Migration struct {
 	CPU, MemoryMiB int // a Fargate size
@@ -69,6 +84,10 @@ type Migration struct {
 	// there to its end, after which it is stopped and the deployment fails.
 	StartTimeout, Timeout time.Duration
 }
+
+// MigrationUser is the user of the migrations' image: nobody, as in images that
+// hold one static program.
+const MigrationUser = 65532
 
 // MigrationConnections is the number of database connections that a migration
 // opens: one that holds the lock and one that works.
@@ -103,4 +122,52 @@ func (d Delivery) Shift() time.Duration {
 // migration at its limits, and an hour for tasks to start and to drain.
 func (d Delivery) Longest() time.Duration {
 	return d.Shift() + d.Migration.StartTimeout + d.Migration.Timeout + time.Hour
+}
+
+// validateDelivery holds the limits of DeploymentConfiguration, CanaryConfiguration
+// and LinearConfiguration in CloudFormation's reference of AWS::ECS::Service.
+func validateDelivery(p *problems, e Environment) {
+	d := e.Delivery
+	const day = 24 * time.Hour
+	oneOf(p, "Delivery.Strategy", d.Strategy, AllAtOnce, Canary, Linear)
+	// Alarms are read while the old release waits.
+	p.minutes("Delivery.Bake", d.Bake, RollbackWindowMinutes*time.Minute, day)
+	switch d.Strategy {
+	case AllAtOnce:
+		p.check(d.StepPercent == 0, "Delivery.StepPercent", d.StepPercent, "0 with Strategy %s, which has one step", AllAtOnce)
+		p.check(d.StepBake == 0, "Delivery.StepBake", d.StepBake, "0s with Strategy %s, which has one step", AllAtOnce)
+	case Canary, Linear:
+		least := 0.1
+		if d.Strategy == Linear {
+			least = 3
+		}
+		tenths := d.StepPercent * 10
+		p.check(least <= d.StepPercent && d.StepPercent < 100 && math.Abs(tenths-math.Round(tenths)) < 1e-9,
+			"Delivery.StepPercent", d.StepPercent, "tenths of a percent, at least %v and less than 100, with Strategy %s", least, d.Strategy)
+		p.minutes("Delivery.StepBake", d.StepBake, RollbackWindowMinutes*time.Minute, day)
+	}
+	p.check(d.Shift() <= MaxDelivery, "Delivery.Bake", d.Bake, "with every StepBake at most %v, CloudFormation's limit, not %v", MaxDelivery, d.Shift())
+	// Also the queue of rotations waits for three of them, in at most SQS's 1,000 receptions.
+	p.check(d.Shift() > MaxDelivery || d.Longest() <= maxUpdate, "Delivery.Migration.Timeout", d.Migration.Timeout,
+		"so much that with the start, every wait and an hour for the tasks it is at most %v, after which CloudFormation gives an update up, not %v", maxUpdate, d.Longest())
+	validateRollback(p, d.Rollback, e.Observability)
+	validateMigration(p, d.Migration)
+	p.check(!d.SmokeTransactions || e.Tags.DataClass == synthetic, "Delivery.SmokeTransactions", d.SmokeTransactions,
+		"false where Tags.DataClass is not %q: a test must not enter money into a real ledger", synthetic)
+}
+
+func validateRollback(p *problems, r Rollback, promises Observability) {
+	p.check(promises.ErrorRatePercent <= r.ErrorPercent && r.ErrorPercent < 100, "Delivery.Rollback.ErrorPercent", r.ErrorPercent,
+		"at least Observability.ErrorRatePercent, %v, and less than 100", promises.ErrorRatePercent)
+	p.positive("Delivery.Rollback.MinErrors", r.MinErrors)
+	p.positive("Delivery.Rollback.MinRequests", r.MinRequests)
+	// Above a minute, no release would ever be taken back for being slow.
+	p.milliseconds("Delivery.Rollback.Latency", r.Latency, max(promises.LatencyTarget, time.Millisecond), time.Minute)
+}
+
+func validateMigration(p *problems, m Migration) {
+	p.check(fargateOffers(m.CPU, m.MemoryMiB), "Delivery.Migration.MemoryMiB", m.MemoryMiB, "a Fargate size: %s", fargateSizes(m.CPU))
+	p.seconds("Delivery.Migration.StartTimeout", m.StartTimeout, time.Minute, time.Hour)
+	// ECS gives up a stage of a deployment after a day.
+	p.seconds("Delivery.Migration.Timeout", m.Timeout, time.Minute, 22*time.Hour)
 }

@@ -51,17 +51,23 @@ type FirewallModes struct {
 	IPReputation, AnonymousIP, KnownBadInputs, Common, SQLInjection FirewallMode
 }
 
-// DesyncMode is what the load balancer does with requests that two servers could
-// read in two ways.
-type DesyncMode string
-
-// The modes. Defensive closes connections that are risky and lets through what
-// merely breaks a rule of RFC 7230; strictest refuses that too.
-const (
-	DesyncMonitor   DesyncMode = "monitor"
-	DesyncDefensive DesyncMode = "defensive"
-	DesyncStrictest DesyncMode = "strictest"
-)
+// walletFirewall are the limits of the web ACLs, and no caller: a fork adds its
+// partners, and its load test for the day of the test.
+func walletFirewall(modes FirewallModes) Firewall {
+	return Firewall{
+		// A person taps a few times a minute; an app that repeats itself, seven times a
+		// second. Nothing is counted until clients send an Authorization header.
+		SessionRequests: 2000,
+		// A hundred a second from one address are a fiftieth of the load. Behind a
+		// mobile carrier's stand hundreds to thousands of customers: two thousand of
+		// them may send fifteen requests each.
+		AddressRequests: 30_000,
+		// The same customers open pages of some fifty files, which CloudFront serves
+		// from its cache: what is limited is the bill.
+		StaticRequests: 100_000,
+		Modes:          modes,
+	}
+}
 
 var callerPattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 

@@ -2,9 +2,9 @@ package config
 
 import (
 	"fmt"
-	"strconv"
+	"regexp"
+	"slices"
 	"strings"
-	"time"
 )
 
 // Platform prefixes every name.
@@ -94,23 +94,12 @@ func (n Names) DatabaseAdminSecret() string { return n.Prefix() + "/database/adm
 // DatabaseAppSecret holds the least-privilege user that the service runs as.
 func (n Names) DatabaseAppSecret() string { return n.Prefix() + "/database/app" }
 
-// DatabaseEventSource and RotatedEvent name the event by which the rotation of a
-// database password is known in the region; its resource is the secret.
-const (
-	DatabaseEventSource = "wallet.database"
-	RotatedEvent        = "Database password rotated"
-)
-
 // RotationQueue holds the rotations that a deployment must follow, and
 // FailedRotationQueue those that none has followed. AWS wants the suffix.
 func (n Names) RotationQueue() string { return n.Prefix() + "-rotations.fifo" }
 
 // FailedRotationQueue is the queue that an alarm watches.
 func (n Names) FailedRotationQueue() string { return n.Prefix() + "-failed-rotations.fifo" }
-
-// SecretReplicaDelay is the time that the second region's copy of a secret has to
-// follow a rotation; AWS says nothing firmer than that it follows.
-const SecretReplicaDelay = 5 * time.Minute
 
 // KafkaSecret holds the service's SASL/SCRAM user. MSK demands the prefix.
 func (n Names) KafkaSecret() string { return "AmazonMSK_" + n.Prefix() + "_app" }
@@ -172,6 +161,11 @@ func (n Names) MigrationsRepository() string { return n.Prefix() + "/migrations"
 
 // CollectorRepository holds the copy of the telemetry collector's image.
 func (n Names) CollectorRepository() string { return n.Prefix() + "/collector" }
+
+// RepositoryARN is the ARN of one of the environment's ECR repositories.
+func (n Names) RepositoryARN(repository string) string {
+	return ARN("ecr", n.primary, n.account, "repository/"+repository)
+}
 
 // Bucket is the globally unique name of a bucket of the environment: S3 names
 // are shared by all accounts, and the second region must know them.
@@ -293,16 +287,6 @@ func IdentityStackName() string { return Platform + "-identity" }
 // in an account, so that a deployment cannot change whom the account trusts.
 func DeploymentBoundary() string { return Platform + "-deployment-boundary" }
 
-// KeepsService are the conditions under which a service's deployment or size may be
-// changed and its way to the internet and people's way in may not. A request need
-// not say what it leaves as it is (the condition keys of ecs:UpdateService).
-func (s Service) KeepsService() map[string]any {
-	return map[string]any{
-		"BoolIfExists":         map[string]any{"ecs:auto-assign-public-ip": "false"},
-		"StringEqualsIfExists": map[string]any{"ecs:enable-execute-command": strconv.FormatBool(s.Exec)},
-	}
-}
-
 // PipelineRole is the name of the role that a workflow takes for a task in the
 // environment.
 func (n Names) PipelineRole(task string) string { return n.Prefix() + "-pipeline-" + task }
@@ -312,33 +296,64 @@ func (n Names) PipelineRoleARN(task string) string {
 	return ARN("iam", "", n.account, "role/"+n.PipelineRole(task))
 }
 
-// The tasks of the pipeline, each with a role of its own.
-const (
-	PipelinePlan       = "plan"       // read what is deployed, for a pull request
-	PipelinePrepare    = "prepare"    // make a change set, and not execute it
-	PipelineDeploy     = "deploy"     // deploy
-	PipelineWatch      = "watch"      // look for drift
-	PipelineService    = "service"    // push the service's image
-	PipelineMigrations = "migrations" // push the migrations' image
-)
-
 // GitHubProviderARN is GitHub as an identity provider of the account.
 func (n Names) GitHubProviderARN() string {
 	return ARN("iam", "", n.account, "oidc-provider/"+GitHubIssuer)
 }
 
-// GitHubIssuer is the host that signs the tokens of GitHub's workflows.
-const GitHubIssuer = "token.actions.githubusercontent.com"
+// No hyphen: IAM policies and names match on the prefix "wallet-<name>-", which
+// an environment "staging" and another "staging-eu" would share.
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]+$`)
 
-// Subject is how GitHub's tokens name a repository and what runs in it: `when` is
-// "pull_request", "ref:refs/heads/main" or "environment:production". The numbers
-// stand in it for every repository made since 15 July 2026, and for older ones
-// whose owner chose it.
-func (r Repository) Subject(when string) string {
-	return fmt.Sprintf("repo:%s@%d/%s@%d:%s", r.Owner, r.OwnerID, r.Name, r.ID, when)
+// reservedNames would make an environment the owner of what [DeploymentBoundary] and
+// [IdentityStackName] name: policies match on "wallet-<name>".
+var reservedNames = []string{"deployment", "identity"}
+
+// validateNames holds the names of names.go against the services' limits. Only
+// the environment's name can make one too long.
+func validateNames(p *problems, e Environment) {
+	if !namePattern.MatchString(e.Name) {
+		p.add("Name", e.Name, "lower-case letters and digits, a letter first, two or more")
+		return
+	}
+	p.check(!slices.Contains(reservedNames, e.Name), "Name", e.Name, "another name than %s, with which the account's own policies and stack begin", strings.Join(reservedNames, ", "))
+	worst := slices.MaxFunc(e.limitedNames(), func(a, b limitedName) int { return a.excess() - b.excess() })
+	p.check(worst.excess() <= 0, "Name", e.Name, "a name short enough for %s %q (at most %d characters, not %d)",
+		worst.what, worst.value, worst.limit, len(worst.value))
 }
 
-// RepositoryARN is the ARN of one of the environment's ECR repositories.
-func (n Names) RepositoryARN(repository string) string {
-	return ARN("ecr", n.primary, n.account, "repository/"+repository)
+// limitedName is a physical name and the length that its service allows.
+type limitedName struct {
+	what  string
+	value string
+	limit int
+}
+
+// excess is by how much the name is too long.
+func (n limitedName) excess() int { return len(n.value) - n.limit }
+
+// limitedNames are the names of the environment that could become too long, the
+// longest of each kind.
+func (e Environment) limitedNames() []limitedName {
+	names := []limitedName{
+		{"the cache", e.Names().CacheName(), 40},
+		{"the MSK cluster", e.Names().KafkaClusterName(), 64},
+		{"the cache's user", e.Names().CacheUserID("default"), 40},
+		{"the global database", e.Names().GlobalClusterName(), 63},
+		{"the restore test", e.Names().RestoreTestName(), 50},
+		{"the Region switch plan", e.Names().PlanName(PlanFailover), 32},
+		{"the database's export", e.Names().Prefix() + "-" + strings.Repeat("0", 36), 60}, // with a UUID
+		{"the approver's role", e.Names().RecoveryApprover(), 64},
+		{"the pipeline's role", e.Names().PipelineRole(PipelineMigrations), 64},
+	}
+	for _, region := range []Region{e.Primary, e.Secondary} {
+		names = append(names,
+			limitedName{"the database in " + region.Name, e.Names().DatabaseClusterName(region), 63},
+			limitedName{"the backup vault in " + region.Name, e.Names().BackupVault(region), 50},
+		)
+	}
+	for _, purpose := range []string{"backups", "static"} {
+		names = append(names, limitedName{fmt.Sprintf("the %s bucket", purpose), e.Names().Bucket(purpose, e.Primary), 63})
+	}
+	return names
 }

@@ -36,25 +36,15 @@ type Probe struct {
 	Minutes int
 }
 
-// AliasTTL is how long resolvers keep the answer of an alias record that leads to
-// a load balancer. Route 53 sets it and lets nobody change it ("Choosing between
-// alias and non-alias records" in its developer guide).
-const AliasTTL = 60 * time.Second
-
-// metricDelay is how late CloudWatch has the value of a minute at most: Route 53
-// publishes a health check's state once a minute.
-const metricDelay = time.Minute
-
-// AlertLag is the lag by which somebody is told that it is above a threshold, if it
-// grows as fast as the clock: the worst that it can do, when nothing is copied.
-func (dr DR) AlertLag(threshold time.Duration) time.Duration {
-	return threshold + time.Duration(dr.LagMinutes)*time.Minute + metricDelay
-}
-
 // Detection is the time from the loss to the page.
 func (p Probe) Detection() time.Duration {
 	return time.Duration(p.Failures)*p.Interval + metricDelay + time.Duration(p.Minutes)*time.Minute
 }
+
+// AliasTTL is how long resolvers keep the answer of an alias record that leads to
+// a load balancer. Route 53 sets it and lets nobody change it ("Choosing between
+// alias and non-alias records" in its developer guide).
+const AliasTTL = 60 * time.Second
 
 // Phase is one part of the way from the loss to a wallet that works.
 type Phase struct {
@@ -104,6 +94,16 @@ const (
 	StepService  = "scale-service"
 	StepTraffic  = "move-traffic"
 )
+
+// The Region switch plans.
+const (
+	PlanFailover = "failover" // for the loss of the region that serves; can lose data when it is run so
+	PlanFailback = "failback" // the way back, or a planned change of region; never loses data
+	PlanTraffic  = "traffic"  // moves the name alone; the two others run it as their last step
+)
+
+// Plans are the names of all plans.
+func Plans() []string { return []string{PlanFailover, PlanFailback, PlanTraffic} }
 
 // RecoveryPoint is what one store loses with the region.
 type RecoveryPoint struct {
@@ -176,56 +176,43 @@ func (e Environment) AlarmLag(region Region) string {
 	return "standby-lag"
 }
 
-// StandbyRegion is the region that does not serve in mode standby.
-func (e Environment) StandbyRegion() Region {
-	if e.Active(e.Secondary) {
-		return e.Primary
-	}
-	return e.Secondary
-}
-
 // ReplicationTime is the only promise that S3's replication time control makes.
 const ReplicationTime = 15 * time.Minute
 
-// Quota is an AWS quota of the second region and what the full load needs of it.
-type Quota struct {
-	Service, Name string
-	Needed        int
-	// Default is what AWS grants an account; a new one may get less.
-	Default int
-	// Source is the page of AWS that says so; empty for what nobody has looked up.
-	Source string
-	Why    string
-}
-
-const vpcQuotas = "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html"
-
-// StandbyQuotas are the quotas that must be granted in the second region before
-// a failover, for the whole load: a request during one comes too late.
-func (e Environment) StandbyQuotas() []Quota {
-	if e.DR.Mode != DRStandby {
-		return nil
-	}
-	network := e.DR.Network
-	return []Quota{
-		{"Fargate", "On-Demand vCPU", 2 * e.Service.MaxTasks * e.Service.CPU / 1024, 6, "",
-			fmt.Sprintf("%d tasks of %d vCPU, twice while a deployment runs", e.Service.MaxTasks, e.Service.CPU/1024)},
-		{"EC2", "Elastic IP addresses", network.NATGateways, 5, vpcQuotas, "one for each NAT gateway"},
-		{"VPC", "VPCs", 1, 5, vpcQuotas, "the second network; CDK makes no other"},
-		{"VPC", "interface endpoints in a VPC", len(network.InterfaceEndpoints), 50, "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html", "DR.Network.InterfaceEndpoints"},
-		{"RDS", "DB instances", e.DR.Readers + e.Database.MaxReaders, 40, "", "the promoted writer, and readers up to Database.MaxReaders"},
-		{"ElastiCache", "nodes in the region", e.Cache.Nodes(), 300, "", "the cache, which starts empty"},
-		{"MSK", "brokers in the account", e.Messaging.Brokers, 90, "https://docs.aws.amazon.com/msk/latest/developerguide/limits.html", "the topics of the primary"},
-		{"Region switch", "plans", len(Plans()), 10, "", "each of the plans in the DR-Recovery stack"},
-	}
-}
-
-// The Region switch plans.
 const (
-	PlanFailover = "failover" // for the loss of the region that serves; can lose data when it is run so
-	PlanFailback = "failback" // the way back, or a planned change of region; never loses data
-	PlanTraffic  = "traffic"  // moves the name alone; the two others run it as their last step
+	// recoveryTime and recoveryPoint are the seed's objectives, which nobody
+	// promises less than.
+	recoveryTime  = 30 * time.Minute
+	recoveryPoint = 5 * time.Minute
 )
 
-// Plans are the names of all plans.
-func Plans() []string { return []string{PlanFailover, PlanFailback, PlanTraffic} }
+// validateRecovery holds the promises, and the sum of the way to keep them.
+func validateRecovery(p *problems, dr DR) {
+	recovery := dr.Recovery
+	p.minutes("DR.Recovery.TimeObjective", recovery.TimeObjective, time.Minute, recoveryTime)
+	p.minutes("DR.Recovery.PointObjective", recovery.PointObjective, time.Minute, recoveryPoint)
+	// The alarm must leave a person the time to act before the promise is broken.
+	most := max(recovery.PointObjective/2, minLag)
+	p.seconds("DR.ReplicationLag", dr.ReplicationLag, minLag, most)
+	p.seconds("DR.EventLag", dr.EventLag, minLag, time.Hour)
+	between(p, "DR.LagMinutes", dr.LagMinutes, 1, 5)
+	p.check(dr.ReplicationLag > most || dr.AlertLag(dr.ReplicationLag) < recovery.PointObjective, "DR.LagMinutes", dr.LagMinutes,
+		"an alarm before DR.Recovery.PointObjective, %v, is lost: by now it comes at %v", recovery.PointObjective, dr.AlertLag(dr.ReplicationLag))
+	probe := recovery.Probe
+	p.check(probe.Interval == 10*time.Second || probe.Interval == 30*time.Second, "DR.Recovery.Probe.Interval", probe.Interval, "10s or 30s")
+	between(p, "DR.Recovery.Probe.Failures", probe.Failures, 1, 10)
+	between(p, "DR.Recovery.Probe.Minutes", probe.Minutes, 1, 10)
+	p.minutes("DR.Recovery.Decision", recovery.Decision, time.Minute, recoveryTime)
+	for _, step := range []struct {
+		field   string
+		timeout time.Duration
+	}{
+		{"DR.Recovery.Approval", recovery.Approval}, {"DR.Recovery.Database", recovery.Database},
+		{"DR.Recovery.Scaling", recovery.Scaling}, {"DR.Recovery.Traffic", recovery.Traffic},
+	} {
+		p.minutes(step.field, step.timeout, time.Minute, recoveryTime)
+	}
+	p.seconds("DR.Recovery.Resolvers", recovery.Resolvers, 0, recoveryTime)
+	p.check(recovery.RecoveryTime() <= recovery.TimeObjective, "DR.Recovery", recovery.RecoveryTime(),
+		"phases that sum to DR.Recovery.TimeObjective, %v, at most", recovery.TimeObjective)
+}

@@ -13,8 +13,7 @@ import (
 // breaks a rule of the platform, each problem with the field, the limit and the
 // value. It returns nil for a deployable environment.
 //
-// The rules stand in the validate_*.go files, by concept; what AWS offers in
-// which region stands in catalog.go.
+// The rules stand with the types; what AWS offers in which region stands in catalog.go.
 func (e Environment) Validate() error {
 	p := &problems{environment: e.Name}
 	validateSite(p, e)

@@ -7,6 +7,33 @@ import (
 	"strings"
 )
 
+// Network is one VPC in three tiers. The lists hold one CIDR for each zone of
+// the region, in its order.
+type Network struct {
+	CIDR     string   // the VPC's IPv4 block
+	Public   []string // load balancer and NAT gateways
+	Private  []string // tasks and functions: out through NAT, not in
+	Database []string // Aurora, the cache and the brokers: no route to the internet
+	// NATGateways is 1 (cheap, one zone's failure cuts outbound traffic) or the
+	// number of zones.
+	NATGateways int
+	// InterfaceEndpoints are AWS services reached without the internet, by the
+	// last part of their endpoint name, such as "secretsmanager" or "ecr.api".
+	InterfaceEndpoints []string
+	// FlowLogRetentionDays is how long traffic metadata stays in CloudWatch Logs.
+	FlowLogRetentionDays int
+}
+
+// endpointServices are the services of the platform and its operators that have
+// an interface endpoint in both regions. S3 has a gateway endpoint everywhere.
+var endpointServices = []string{
+	"acm", "application-autoscaling", "aps", "aps-workspaces", "autoscaling", "backup", "cloudformation",
+	"ec2", "ec2messages", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "elasticache",
+	"elasticloadbalancing", "events", "guardduty-data", "kafka", "kms", "lambda", "logs", "monitoring", "rds",
+	"rds-data", "secretsmanager", "servicediscovery", "sns", "sqs", "ssm", "ssmmessages", "states", "sts",
+	"wafv2", "xray",
+}
+
 const (
 	// The sizes that AWS allows to a VPC and to a subnet, in bits of the prefix.
 	widestBlock, narrowestBlock = 16, 28
@@ -20,46 +47,9 @@ const (
 	functionAddresses = 8
 )
 
-// block is a network's CIDR and the field that gives it.
-type block struct {
-	field  string
-	prefix netip.Prefix
-}
-
-// blocks are the environment's well-formed networks.
-func (e Environment) blocks() []block {
-	fields := []struct{ field, cidr string }{{"Network.CIDR", e.Network.CIDR}}
-	if e.DR.Mode == DRStandby {
-		fields = append(fields, struct{ field, cidr string }{"DR.Network.CIDR", e.DR.Network.CIDR})
-	}
-	var blocks []block
-	for _, f := range fields {
-		if prefix, ok := parseBlock(f.cidr); ok {
-			blocks = append(blocks, block{f.field, prefix})
-		}
-	}
-	return blocks
-}
-
-// parseBlock reads an IPv4 block of a size that AWS allows.
-func parseBlock(cidr string) (netip.Prefix, bool) {
-	prefix, err := netip.ParsePrefix(cidr)
-	ok := err == nil && prefix.Addr().Is4() && prefix == prefix.Masked() &&
-		widestBlock <= prefix.Bits() && prefix.Bits() <= narrowestBlock
-	return prefix, ok
-}
-
 // privateRanges are the ranges that AWS recommends for a VPC: RFC 1918's, and the
 // shared address space of RFC 6598 ("VPC CIDR blocks" in the VPC user guide).
 var privateRanges = []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"}
-
-// isPrivate says whether a block lies in one of the private ranges.
-func isPrivate(block netip.Prefix) bool {
-	return slices.ContainsFunc(privateRanges, func(cidr string) bool {
-		whole := netip.MustParsePrefix(cidr)
-		return whole.Bits() <= block.Bits() && whole.Contains(block.Addr())
-	})
-}
 
 // validateNetwork checks the primary region's network and the second one's,
 // which must be able to hold the same platform.
@@ -90,7 +80,7 @@ func validateNetwork(p *problems, field string, network Network, region Region, 
 	p.check(nat == 1 || nat == len(region.Zones), field+".NATGateways", nat, "1, or %d for one in each zone", len(region.Zones))
 	for _, service := range network.InterfaceEndpoints {
 		p.check(slices.Contains(endpointServices, service), field+".InterfaceEndpoints", service,
-			"a service of endpointServices in config/catalog.go, such as secretsmanager")
+			"a service of endpointServices in config/network.go, such as secretsmanager")
 	}
 	p.unique(field+".InterfaceEndpoints", network.InterfaceEndpoints)
 	p.logRetention(field+".FlowLogRetentionDays", network.FlowLogRetentionDays)
@@ -134,4 +124,41 @@ func privateAddresses(service Service, network Network, zones int) int {
 // instance, node and broker that can be placed elsewhere has come to it.
 func databaseAddresses(e Environment) int {
 	return reservedAddresses + 1 + max(e.Database.MaxReaders, e.DR.Readers) + e.Cache.Nodes() + e.Messaging.Brokers
+}
+
+// block is a network's CIDR and the field that gives it.
+type block struct {
+	field  string
+	prefix netip.Prefix
+}
+
+// blocks are the environment's well-formed networks.
+func (e Environment) blocks() []block {
+	fields := []struct{ field, cidr string }{{"Network.CIDR", e.Network.CIDR}}
+	if e.DR.Mode == DRStandby {
+		fields = append(fields, struct{ field, cidr string }{"DR.Network.CIDR", e.DR.Network.CIDR})
+	}
+	var blocks []block
+	for _, f := range fields {
+		if prefix, ok := parseBlock(f.cidr); ok {
+			blocks = append(blocks, block{f.field, prefix})
+		}
+	}
+	return blocks
+}
+
+// parseBlock reads an IPv4 block of a size that AWS allows.
+func parseBlock(cidr string) (netip.Prefix, bool) {
+	prefix, err := netip.ParsePrefix(cidr)
+	ok := err == nil && prefix.Addr().Is4() && prefix == prefix.Masked() &&
+		widestBlock <= prefix.Bits() && prefix.Bits() <= narrowestBlock
+	return prefix, ok
+}
+
+// isPrivate says whether a block lies in one of the private ranges.
+func isPrivate(block netip.Prefix) bool {
+	return slices.ContainsFunc(privateRanges, func(cidr string) bool {
+		whole := netip.MustParsePrefix(cidr)
+		return whole.Bits() <= block.Bits() && whole.Contains(block.Addr())
+	})
 }

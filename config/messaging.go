@@ -8,6 +8,76 @@ import (
 	"time"
 )
 
+// Messaging is the MSK cluster and its topics.
+type Messaging struct {
+	KafkaVersion string // such as "3.9.x.kraft"; the metadata mode can never change on a cluster
+	BrokerType   string // such as "kafka.m5.large"
+	// Brokers is the number of brokers in all: a multiple of Zones.
+	Brokers int
+	// Zones is how many zones of the region hold brokers: 2 or 3.
+	Zones int
+	// VolumeGiB is each broker's volume at creation, MaxVolumeGiB the bound of
+	// its autoscaling. AWS never shrinks a volume.
+	VolumeGiB, MaxVolumeGiB int
+	// VolumeTargetPercent is the disk use at which autoscaling adds storage.
+	VolumeTargetPercent int
+	// ReplicationFactor and MinInSyncReplicas hold for every topic: with
+	// acks=all a write is safe when MinInSyncReplicas brokers have it.
+	ReplicationFactor, MinInSyncReplicas int
+	// Topics are created and configured as code; none appears by itself.
+	Topics []Topic
+	// LogRetentionDays is for the broker logs in CloudWatch Logs.
+	LogRetentionDays int
+	// Replication is how far the copy of the events into the second region is
+	// rolled out; read it by [Environment.Replication].
+	Replication Replication
+}
+
+// Topic is one Kafka topic.
+type Topic struct {
+	Name       string
+	Partitions int
+	Cleanup    string // "compact" or "delete"
+	// Retention is how long a record stays; in a compacted topic, how long every
+	// record stays before only the last one of its key is kept.
+	Retention time.Duration
+}
+
+// walletTopics are the topics of the wallet service, with its own retentions and,
+// but for one, its own cleanup policies: developers' topics.json compacts
+// wallet-events, yet the service publishes its events without a key
+// (OutboxPublisher), and Kafka refuses a record without a key in a compacted
+// topic. A history that keeps one event of each wallet would be none, either.
+func walletTopics(partitions int) []Topic {
+	const day = 24 * time.Hour
+	return []Topic{
+		{Name: "wallet-events", Partitions: partitions, Cleanup: "delete", Retention: 7 * day},
+		{Name: "wallet-commands", Partitions: partitions, Cleanup: "delete", Retention: day},
+		{Name: "wallet-snapshots", Partitions: partitions, Cleanup: "compact", Retention: 7 * day},
+	}
+}
+
+// KafkaUser is the wallet service's SASL/SCRAM user, and KafkaPrefix what its
+// consumer groups and transactional IDs begin with: Quarkus names a group after
+// the application, wallet-service.
+const (
+	KafkaUser   = "wallet-service"
+	KafkaPrefix = "wallet-"
+)
+
+// kafkaVersions are the versions with which MSK still creates clusters. Those
+// with ".kraft" keep their metadata in Kafka itself, the others in ZooKeeper,
+// which Kafka 4 no longer knows.
+var kafkaVersions = []string{"3.8.x", "3.8.x.kraft", "3.9.x", "3.9.x.kraft", "4.0.x.kraft", "4.1.x.kraft"}
+
+// replicasPerBroker is how many partition replicas AWS recommends at most for a
+// broker of a size ("Amazon MSK Standard broker best practices"); a cluster above
+// it cannot be patched, and MSK refuses to change its configuration.
+var replicasPerBroker = map[string]int{"small": 300, "large": 1000, "xlarge": 1000, "2xlarge": 2000}
+
+// replicasPerLargeBroker is the same for every size from 4xlarge on.
+const replicasPerLargeBroker = 4000
+
 // Kafka's own rule for a topic's name.
 var topicPattern = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 

@@ -50,6 +50,13 @@ func parseWeekly(text string) (window, bool) {
 	return window{start, (end - start + minutesOfWeek) % minutesOfWeek}, true
 }
 
+// minutes of an hour and a minute that a pattern has matched.
+func minutes(hour, minute string) int {
+	h, _ := strconv.Atoi(hour)
+	m, _ := strconv.Atoi(minute)
+	return 60*h + m
+}
+
 // instanceWindow is how long AWS has for the changes of one instance: the shortest
 // maintenance window that there is.
 const instanceWindow = 30 // minutes
@@ -76,13 +83,6 @@ func (d Database) instanceWindow(offset int) string {
 		return fmt.Sprintf("%s:%02d:%02d", days[minute/minutesOfDay], minute%minutesOfDay/60, minute%60)
 	}
 	return at(weekly.start+offset) + "-" + at(weekly.start+offset+instanceWindow)
-}
-
-// minutes of an hour and a minute that a pattern has matched.
-func minutes(hour, minute string) int {
-	h, _ := strconv.Atoi(hour)
-	m, _ := strconv.Atoi(minute)
-	return 60*h + m
 }
 
 // windows is a pair that a service keeps apart: a daily one for copies and a
