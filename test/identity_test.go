@@ -4,15 +4,12 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,87 +18,30 @@ import (
 	"wallet-infra/stacks"
 )
 
-// cdkCLI is the CDK CLI that package.json pins.
-const cdkCLI = "../node_modules/.bin/cdk"
-
 // The tests judge what they synthesize themselves; this proves that it is what the
 // CLI deploys and what `go run .` writes, and that an environment asked for alone is
-// the same as among others. Validation is off: the shared synth has it.
+// the same as among others.
 func TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates(t *testing.T) {
 	want := templatesIn(t, outdir(t))
 	require.NotEmpty(t, want)
-	program := binary(t)
-	var runs []*exec.Cmd
-	alone := map[string]string{}
+	others := outsideOnce()
+	require.NoError(t, others.err)
 	for name := range platform(t) {
-		alone[name] = t.TempDir()
-		runs = append(runs, withOutput(alone[name], command(program, "-c", "env="+name)))
-	}
-	cli, deployed := findCLI(t), t.TempDir()
-	if cli != "" {
-		runs = append(runs, command(cli, "synth", "--quiet", "--app", program, "--output", deployed))
-	}
-	run(t, runs...)
-	for name, dir := range alone {
 		t.Run(name+" alone, without the CLI", func(t *testing.T) {
 			ofIt := maps.Clone(want)
 			maps.DeleteFunc(ofIt, func(path, _ string) bool {
 				return !strings.HasPrefix(path, "assembly-"+stacks.StageName(platform(t)[name].Environment))
 			})
 			require.NotEmpty(t, ofIt)
-			assertSameTemplates(t, ofIt, templatesIn(t, dir))
+			assertSameTemplates(t, ofIt, templatesIn(t, others.alone[name]))
 		})
 	}
 	t.Run("every environment, by the CLI", func(t *testing.T) {
-		if cli == "" {
+		if others.cli == "" {
 			t.Skip("the CDK CLI is not installed: `npm ci` installs it, and then this compares what it deploys")
 		}
-		assertSameTemplates(t, want, templatesIn(t, deployed))
+		assertSameTemplates(t, want, templatesIn(t, others.cli))
 	})
-}
-
-// findCLI returns the pinned CDK CLI; empty where it is not installed, which is a
-// failure in CI alone.
-func findCLI(t *testing.T) string {
-	t.Helper()
-	cli, err := filepath.Abs(cdkCLI)
-	require.NoError(t, err)
-	_, err = os.Stat(cli)
-	if errors.Is(err, os.ErrNotExist) && os.Getenv("CI") == "" {
-		return ""
-	}
-	require.NoError(t, err, "the CDK CLI is not installed: run `npm ci` before the tests")
-	return cli
-}
-
-// command prepares a command in the repository's root.
-func command(name string, arguments ...string) *exec.Cmd {
-	prepared := exec.Command(name, arguments...)
-	prepared.Dir = ".."
-	prepared.Env = append(os.Environ(), "CDK_VALIDATION=false")
-	return prepared
-}
-
-// withOutput sends a direct run's cloud assembly to a directory.
-func withOutput(dir string, prepared *exec.Cmd) *exec.Cmd {
-	prepared.Env = append(prepared.Env, "CDK_OUTDIR="+dir)
-	return prepared
-}
-
-// run runs commands side by side: each is a process with a Node of its own.
-func run(t *testing.T, commands ...*exec.Cmd) {
-	t.Helper()
-	failures := make([]error, len(commands))
-	var all sync.WaitGroup
-	for i, each := range commands {
-		all.Go(func() {
-			if output, err := each.CombinedOutput(); err != nil {
-				failures[i] = fmt.Errorf("%s: %w:\n%s", each, err, output)
-			}
-		})
-	}
-	all.Wait()
-	require.NoError(t, errors.Join(failures...))
 }
 
 // templatesIn reads every template of a cloud assembly, by path.

@@ -36,7 +36,11 @@ func TestCloudFormationValidateAcceptsEveryTemplate(t *testing.T) {
 	if os.Getenv("CDK_VALIDATION") == "false" {
 		t.Skip("CDK_VALIDATION=false switches AWS's validator off")
 	}
-	findings, err := cfn.Findings(outdir(t))
+	dir := outsideOnce().cli
+	if dir == "" {
+		dir = outdir(t)
+	}
+	findings, err := cfn.Findings(dir)
 	require.NoError(t, err)
 	for _, found := range findings {
 		if found.Source != cfn.Annotations { // those have tests of their own below

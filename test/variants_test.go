@@ -29,7 +29,7 @@ func altered(t *testing.T, env config.Environment) environment {
 	context, err := config.ReadContext("../cdk.json", nil)
 	require.NoError(t, err)
 	context["aws:cdk:bundling-stacks"] = []string{}
-	dir := filepath.Join(alteredRoot(), strconv.Itoa(len(variants)))
+	dir := filepath.Join(alteredRoot, strconv.Itoa(len(variants)))
 	require.NoError(t, refusal(func() { stacks.NewApp(context, dir, []config.Environment{env}).Synth(nil) }))
 	built, err := load(dir, env)
 	require.NoError(t, err)
@@ -37,6 +37,3 @@ func altered(t *testing.T, env config.Environment) environment {
 	variants[key] = built
 	return built
 }
-
-// alteredRoot holds the assemblies of the altered environments until the tests end.
-func alteredRoot() string { return assemblyDir + "-altered" }

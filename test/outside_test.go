@@ -1,0 +1,84 @@
+package test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"wallet-infra/config"
+)
+
+// outsiders is what other programs made of the platform beside the tests, which keep
+// one core busy: the library takes calls of one goroutine at a time.
+type outsiders struct {
+	// cli is the assembly of `cdk synth`, validated as a deployment's; empty where
+	// the CLI is not installed.
+	cli string
+	// alone are the assemblies of the program without the CLI, by the one environment
+	// that was asked for.
+	alone map[string]string
+	err   error
+}
+
+// outsideContext ends the programs with the tests.
+var outsideContext, stopOutside = context.WithCancel(context.Background())
+
+var outsideOnce = sync.OnceValue(func() outsiders {
+	made := outsiders{alone: map[string]string{}}
+	program, err := buildBinary()
+	if err != nil {
+		return outsiders{err: err}
+	}
+	cli, err := findCLI()
+	if err != nil {
+		return outsiders{err: err}
+	}
+	if cli != "" {
+		made.cli = filepath.Join(outsideRoot, "cli")
+		made.err = runOutside(nil, cli, "synth", "--quiet", "--app", program, "--output", made.cli)
+	}
+	for _, env := range config.All() {
+		dir := filepath.Join(outsideRoot, env.Name)
+		made.alone[env.Name] = dir
+		// The CLI's run is validated, or the platform's.
+		err := runOutside([]string{"CDK_VALIDATION=false", "CDK_OUTDIR=" + dir}, program, "-c", "env="+env.Name)
+		made.err = errors.Join(made.err, err)
+	}
+	return made
+})
+
+// ambient is the environment before the tests change it for the library.
+var ambient = os.Environ()
+
+// runOutside runs a program in the repository's root.
+func runOutside(environ []string, name string, arguments ...string) error {
+	command := exec.CommandContext(outsideContext, name, arguments...)
+	command.Dir = ".."
+	command.Env = append(slices.Clone(ambient), environ...)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w:\n%s", command, err, output)
+	}
+	return nil
+}
+
+// findCLI returns the pinned CDK CLI; empty where it is not installed, which is a
+// failure in CI alone.
+func findCLI() (string, error) {
+	cli, err := filepath.Abs("../node_modules/.bin/cdk")
+	if err != nil {
+		return "", err
+	}
+	_, err = os.Stat(cli)
+	if errors.Is(err, os.ErrNotExist) && os.Getenv("CI") == "" {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("the CDK CLI is not installed: run `npm ci` before the tests: %w", err)
+	}
+	return cli, nil
+}
