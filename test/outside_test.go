@@ -7,8 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
 )
@@ -40,7 +46,7 @@ var outsideOnce = sync.OnceValue(func() outsiders {
 	}
 	if cli != "" {
 		made.cli = filepath.Join(outsideRoot, "cli")
-		made.err = runOutside(nil, cli, "synth", "--quiet", "--app", program, "--output", made.cli)
+		made.err = runOutside(nil, cli, "synth", "**", "--quiet", "--app", program, "--output", made.cli)
 	}
 	for _, env := range config.All() {
 		dir := filepath.Join(outsideRoot, env.Name)
@@ -81,4 +87,33 @@ func findCLI() (string, error) {
 		return "", fmt.Errorf("the CDK CLI is not installed: run `npm ci` before the tests: %w", err)
 	}
 	return cli, nil
+}
+
+// Without a pattern the CLI chooses the stacks that are in no stage, which are none,
+// judges those, and ends with 0 whatever the validator found in the others
+// (StackCollection.reportValidationFailuresAndThrow in the pinned CLI).
+func TestEverySynthesisByTheCLINamesItsStacksOrItsFindingsEndNothing(t *testing.T) {
+	call := regexp.MustCompile(`(?:"\$cdk"|cdk) synth ('[^']*')?|"synth", ("[^"]*")`)
+	seen := 0
+	for _, pattern := range []string{"../Makefile", "../.ci/run", "../.github/*/*.sh", "../.github/*/*.yml", "../.github/*/*/*.yml", "../scripts/*.sh", "../cmd/*/*.go", "../internal/*/*.go", "*.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.Contains(file, "_test.go") && file != "outside_test.go" {
+				continue
+			}
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			for line := range strings.Lines(string(content)) {
+				if strings.HasPrefix(strings.TrimSpace(line), "//") || strings.HasPrefix(strings.TrimSpace(line), "#") || strings.Contains(line, "call := ") {
+					continue
+				}
+				for _, found := range call.FindAllStringSubmatch(line, -1) {
+					seen++
+					assert.Equalf(t, "**", strings.Trim(found[1]+found[2], `'"`), "%s: %s", file, line)
+				}
+			}
+		}
+	}
+	assert.GreaterOrEqual(t, seen, 5, "the calls are written in another way")
 }

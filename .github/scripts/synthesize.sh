@@ -14,11 +14,11 @@ git worktree add --quiet --detach build/base "$base"
 head_environments=$(go tool wallet environments)
 base_environments=$(cd build/base && go tool wallet environments)
 for environment in $head_environments; do
-  "$cdk" synth --quiet --output "$dir/head/$environment" -c "env=$environment"
+  "$cdk" synth '**' --quiet --output "$dir/head/$environment" -c "env=$environment"
 done
 for environment in $base_environments; do
   # It was validated when it was new.
-  (cd build/base && CDK_VALIDATION=false "$cdk" synth --quiet --output "$dir/base/$environment" -c "env=$environment")
+  (cd build/base && CDK_VALIDATION=false "$cdk" synth '**' --quiet --output "$dir/base/$environment" -c "env=$environment")
 done
 printf '%s\n' "$head_environments" "$base_environments" | sort -u > "$dir/environments"
 git worktree remove --force build/base

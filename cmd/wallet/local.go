@@ -105,7 +105,7 @@ func synthesize(ctx context.Context, root string, env config.Environment, dir st
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	command := exec.CommandContext(ctx, pinnedCLI(root), "synth", "--quiet", "--output", dir, "-c", "env="+env.Name)
+	command := exec.CommandContext(ctx, pinnedCLI(root), "synth", "**", "--quiet", "--output", dir, "-c", "env="+env.Name)
 	command.Dir = root
 	command.Env = append(os.Environ(), "PATH="+filepath.Dir(command.Path)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	command.Stdout, command.Stderr = log, log

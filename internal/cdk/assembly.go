@@ -46,7 +46,7 @@ func (c CLI) Synthesize(ctx context.Context, to console.Console, env config.Envi
 			return Assembly{}, err
 		}
 		to.Say("synthesizing %s (image tag %s)", env.Name, env.Site.ImageTag)
-		arguments := []string{"synth", "--quiet", "--output", made.Dir, "-c", "env=" + env.Name}
+		arguments := []string{"synth", "**", "--quiet", "--output", made.Dir, "-c", "env=" + env.Name}
 		if from.ImageTag != "" {
 			arguments = append(arguments, "-c", "imageTag="+from.ImageTag)
 		}
