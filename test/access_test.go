@@ -1,6 +1,7 @@
 package test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -150,4 +151,17 @@ func TestAWrongShapeSaysWhereItIs(t *testing.T) {
 	assert.Equal(t, `want a list at "Rules", found null in {"Tags":[{"Key":1}]}`, misshapen("a list", resource, []any{"Rules"}))
 	assert.Nil(t, at(resource, "Tags", -1))
 	assert.Nil(t, at(resource, "Tags", 1, "Key"))
+}
+
+// decoded reads properties into a type of the test's own. A property of another
+// shape, or one that the type lacks, fails the test with its path.
+func decoded[T any](t *testing.T, who string, properties any) T {
+	t.Helper()
+	content, err := json.Marshal(properties)
+	require.NoError(t, err)
+	strict := json.NewDecoder(bytes.NewReader(content))
+	strict.DisallowUnknownFields()
+	var value T
+	require.NoErrorf(t, strict.Decode(&value), "%s", who)
+	return value
 }

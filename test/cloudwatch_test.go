@@ -13,9 +13,173 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// This file judges alarms by what CloudWatch documents of them, on what
-// Elastic Load Balancing documents of its metrics: counts exist only in minutes in
-// which there was something to count, and the newest minute may be missing.
+// This file reads alarms as CloudWatch documents them. What Elastic Load Balancing
+// counts exists only in minutes in which there was something to count, and the newest
+// minute may be missing.
+
+// alarm is a single or composite alarm.
+type alarm struct {
+	resource
+	stack template
+	id    string // the name without the environment's prefix
+	alarmProperties
+}
+
+// alarmProperties are those of CloudFormation's schema that the platform sets.
+type alarmProperties struct {
+	AlarmName, AlarmDescription, AlarmRule string
+	AlarmActions, OKActions                []any
+	ComparisonOperator, TreatMissingData   string
+	Threshold                              float64
+	EvaluationPeriods, DatapointsToAlarm   int
+	Period                                 float64 // seconds
+	Statistic, ExtendedStatistic           string
+	EvaluateLowSampleCountPercentile       string
+	Namespace, MetricName                  string
+	Dimensions                             []dimension
+	Metrics                                []query
+	Tags                                   any
+}
+
+// dimension says of which resource a metric is.
+type dimension struct {
+	Name  string
+	Value any
+}
+
+// query is an expression, or a metric that is one's input.
+type query struct {
+	ID         string `json:"Id"`
+	Label      string
+	Expression string
+	Period     float64
+	ReturnData bool
+	MetricStat struct {
+		Stat   string
+		Period float64
+		Metric struct {
+			Namespace, MetricName string
+			Dimensions            []dimension
+		}
+	}
+}
+
+// alarms lists the single and composite alarms of all of an environment's stacks. A
+// property of another shape than CloudFormation's, or one that no test knows, fails
+// the test that asks.
+func (e environment) alarms(t *testing.T) map[string]alarm {
+	t.Helper()
+	found := map[string]alarm{}
+	for _, kind := range []string{"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"} {
+		for _, r := range e.everywhere(kind) {
+			a := alarm{resource: r.resource, stack: r.stack}
+			a.alarmProperties = decoded[alarmProperties](t, r.stack.name+" "+r.id, r.Properties)
+			a.id = strings.TrimPrefix(a.AlarmName, e.Names().Prefix()+"-")
+			found[a.id] = a
+		}
+	}
+	return found
+}
+
+// alarm finds one by its ID.
+func (e environment) alarm(t *testing.T, id string) alarm {
+	t.Helper()
+	a, there := e.alarms(t)[id]
+	require.Truef(t, there, "no alarm %s", id)
+	return a
+}
+
+// series is a metric that is read, and how.
+type series struct {
+	id                string // in an expression
+	namespace, metric string
+	statistic         string
+	period            float64 // seconds
+	dimensions        []dimension
+}
+
+// name is the metric with the part of the platform of which it is, where there are
+// several: a target group's colour, an instance's role, a rule.
+func (s series) name() string {
+	for _, d := range s.dimensions {
+		switch value, _ := d.Value.(string); {
+		case d.Name == "TargetGroup":
+			// The reference to the group in its own stack, or to that stack's output.
+			return strings.ToLower(strings.TrimPrefix(targetGroup.FindString(rendered(d.Value)), "Edge")) + " " + s.metric
+		case d.Name == "Role", d.Name == "Rule" && value != "ALL":
+			return value + " " + s.metric
+		}
+	}
+	return s.metric
+}
+
+var targetGroup = regexp.MustCompile("Edge(Blue|Green)")
+
+// dimensionNames are sorted.
+func (s series) dimensionNames() string {
+	var names []string
+	for _, d := range s.dimensions {
+		names = append(names, d.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// reads are the metrics that the alarm compares or computes with; none for a query.
+func (a alarm) reads() []series {
+	if a.MetricName != "" {
+		return []series{{namespace: a.Namespace, metric: a.MetricName, statistic: a.Statistic + a.ExtendedStatistic, period: a.Period, dimensions: a.Dimensions}}
+	}
+	var all []series
+	for _, q := range a.Metrics {
+		if m := q.MetricStat.Metric; m.MetricName != "" {
+			all = append(all, series{id: q.ID, namespace: m.Namespace, metric: m.MetricName, statistic: q.MetricStat.Stat, period: q.MetricStat.Period, dimensions: m.Dimensions})
+		}
+	}
+	return all
+}
+
+// selection is a Metrics Insights query of one metric.
+type selection struct{ function, metric, namespace, dimension, value string }
+
+var insights = regexp.MustCompile(`^SELECT (\w+)\((\w+)\) FROM (?:SCHEMA\()?"([\w/]+)"[^)]*\)?(?: WHERE "?([\w ]+?)"? = '(.+)')?$`)
+
+// selects is the alarm's query, if it is one.
+func (a alarm) selects(t *testing.T) (selection, bool) {
+	t.Helper()
+	if len(a.Metrics) != 1 {
+		return selection{}, false
+	}
+	parts := insights.FindStringSubmatch(a.Metrics[0].Expression)
+	require.NotNilf(t, parts, "%s: the tests cannot read %s", a.id, a.Metrics[0].Expression)
+	return selection{parts[1], parts[2], parts[3], parts[4], parts[5]}, true
+}
+
+// metrics are the names of the metrics that the alarm reads.
+func (a alarm) metrics(t *testing.T) []string {
+	t.Helper()
+	if query, is := a.selects(t); is {
+		return []string{query.metric}
+	}
+	var names []string
+	for _, s := range a.reads() {
+		names = append(names, s.metric)
+	}
+	return names
+}
+
+// seconds are the alarm's periods; all that it reads must have the same.
+func (a alarm) seconds(t *testing.T) float64 {
+	t.Helper()
+	if _, is := a.selects(t); is {
+		return a.Metrics[0].Period
+	}
+	all := a.reads()
+	for _, s := range all {
+		require.Equalf(t, all[0].period, s.period, "%s: CloudWatch computes with one period", a.id)
+	}
+	return all[0].period
+}
 
 // missing is a minute without a value. As in CloudWatch, arithmetic with it has no
 // value either ("Metric math syntax and functions": both series need a data point).
@@ -144,7 +308,7 @@ func (m *metricMath) function(name string) float64 {
 	return missing
 }
 
-// minutes are the values of each of an alarm's inputs, the newest last.
+// minutes are the values of metrics by their names ([series.name]), the newest last.
 type minutes map[string][]float64
 
 // minutesOf repeats a minute.
@@ -167,25 +331,12 @@ func (m minutes) late() minutes {
 	return all
 }
 
-// inputs are the IDs of an expression's metrics.
-func (a alarm) inputs() []string {
-	var ids []string
-	queries, _ := a.Properties["Metrics"].([]any)
-	for _, query := range queries {
-		if at(query, "MetricStat") != nil {
-			ids = append(ids, fmt.Sprint(at(query, "Id")))
-		}
-	}
-	return ids
-}
-
-// expression is an alarm's metric math; empty for a plain metric and for a query,
-// which has no inputs.
+// expression is an alarm's metric math; empty for a plain metric and for a query.
 func (a alarm) expression() string {
-	if len(a.inputs()) == 0 {
+	if len(a.Metrics) < 2 {
 		return ""
 	}
-	return render(at(a.Properties, "Metrics", 0, "Expression"))
+	return a.Metrics[0].Expression
 }
 
 // raised says whether the alarm would be in ALARM: DatapointsToAlarm of the newest
@@ -195,52 +346,47 @@ func (a alarm) expression() string {
 func (a alarm) raised(t *testing.T, data minutes) bool {
 	t.Helper()
 	const further = 2
-	periods, _ := a.Properties["EvaluationPeriods"].(float64)
-	needed, _ := a.Properties["DatapointsToAlarm"].(float64)
-	threshold, _ := a.Properties["Threshold"].(float64)
 	values := a.values(t, data)
-	values = values[max(0, len(values)-int(periods)-further):]
+	values = values[max(0, len(values)-a.EvaluationPeriods-further):]
 	values = slices.DeleteFunc(values, math.IsNaN)
-	values = values[max(0, len(values)-int(periods)):]
-	bad := 0.0
+	values = values[max(0, len(values)-a.EvaluationPeriods):]
+	bad := 0
 	for _, value := range values {
-		switch a.Properties["ComparisonOperator"] {
-		case "GreaterThanThreshold":
-			bad += one(value > threshold)
-		case "GreaterThanOrEqualToThreshold":
-			bad += one(value >= threshold)
-		case "LessThanThreshold":
-			bad += one(value < threshold)
+		breaches, known := map[string]bool{
+			"GreaterThanThreshold":          value > a.Threshold,
+			"GreaterThanOrEqualToThreshold": value >= a.Threshold,
+			"LessThanThreshold":             value < a.Threshold,
+		}[a.ComparisonOperator]
+		require.Truef(t, known, "%s: %s", a.id, a.ComparisonOperator)
+		if breaches {
+			bad++
 		}
 	}
-	if a.Properties["TreatMissingData"] == "breaching" {
-		bad += periods - float64(len(values))
+	if a.TreatMissingData == "breaching" {
+		bad += a.EvaluationPeriods - len(values)
 	}
-	return bad >= needed
-}
-
-func one(set bool) float64 {
-	if set {
-		return 1
-	}
-	return 0
+	return bad >= a.DatapointsToAlarm
 }
 
 // values is what the alarm compares, minute by minute.
 func (a alarm) values(t *testing.T, data minutes) []float64 {
 	t.Helper()
-	var values []float64
 	length := 0
-	for _, series := range data {
-		length = len(series)
+	for _, values := range data {
+		length = len(values)
 	}
+	var values []float64
 	for minute := range length {
 		now := map[string]float64{}
-		for _, id := range a.inputs() {
-			now[id] = missing
-			if series, given := data[id]; given {
-				now[id] = series[minute]
+		for _, s := range a.reads() {
+			now[s.id] = missing
+			if given, there := data[s.name()]; there {
+				now[s.id] = given[minute]
 			}
+		}
+		if a.expression() == "" {
+			values = append(values, now[""])
+			continue
 		}
 		values = append(values, computed(t, a.expression(), now))
 	}
@@ -255,139 +401,4 @@ func TestTheTestsReadMetricMathAsCloudWatchDoes(t *testing.T) {
 		got := computed(t, expression, map[string]float64{"a": 2, "none": missing})
 		assert.Equal(t, fmt.Sprint(want), fmt.Sprint(got), expression)
 	}
-}
-
-// eachExpression runs a check on every alarm of metric math, in every stack.
-func eachExpression(t *testing.T, check func(t *testing.T, env environment, a alarm)) {
-	t.Helper()
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		found := 0
-		for _, a := range env.alarms() {
-			if a.expression() != "" {
-				found++
-				check(t, env, a)
-			}
-		}
-		require.NotZero(t, found)
-	})
-}
-
-// CloudWatch's page on metric math: an alarm with FILL on a metric that comes late
-// always sees the filler in the newest minute.
-func TestNoAlarmTakesAMinuteThatIsLateForAQuietOne(t *testing.T) {
-	eachExpression(t, func(t *testing.T, _ environment, a alarm) {
-		nothing := minutesOf(1, map[string]float64{a.inputs()[0]: missing})
-		assert.Truef(t, math.IsNaN(a.values(t, nothing)[0]), "%s has a value although nothing has arrived: %s", a.id, a.expression())
-	})
-}
-
-// judges says whether the alarm takes a release back, or says that the wallet is down.
-func judges(id string) bool {
-	return endsDeployments(id) || strings.HasPrefix(id, "entrance-") ||
-		slices.Contains([]string{"edge-errors", "edge-latency", "edge-healthy-targets"}, strings.TrimPrefix(id, "standby-"))
-}
-
-func TestOneLateMinuteNeitherSavesABadReleaseNorEndsAGoodDay(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		found := 0
-		for id, a := range env.alarms() {
-			late := a.expression() != "" && strings.Contains(a.expression(), "FILL")
-			if late || judges(id) {
-				found++
-				assert.Lessf(t, a.Properties["DatapointsToAlarm"], a.Properties["EvaluationPeriods"], "%s wants every minute, the newest too", id)
-			}
-		}
-		assert.GreaterOrEqual(t, found, 9)
-	})
-}
-
-// failing is a minute in which every request fails, as the load balancer counts it
-// for an alarm: under the names of the inputs.
-var failing = map[string]float64{"requests": 600, "service": 600, "failed": 600, "latency": 9}
-
-func TestAReleaseThatFailsIsTakenBackAlthoughTheNewestMinuteIsLate(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		for _, id := range []string{"errors", "errors-blue", "errors-green", "latency-blue", "latency-green"} {
-			a := env.alarms()["deployment-"+id]
-			assert.Truef(t, a.raised(t, minutesOf(4, failing)), id)
-			assert.Truef(t, a.raised(t, minutesOf(4, failing).late()), "%s: %s", id, a.expression())
-			assert.Falsef(t, a.raised(t, minutesOf(2, failing)), "%s: two bad minutes are a JVM that starts", id)
-		}
-		a := env.alarms()["deployment-errors-green"]
-		assert.True(t, a.raised(t, minutesOf(4, map[string]float64{"lost": 600}).late()), "a release that takes no connection")
-		a = env.alarms()["deployment-errors"]
-		assert.True(t, a.raised(t, minutesOf(4, map[string]float64{"balancer": 600}).late()), "no target for any request")
-	})
-}
-
-func TestOneFailureAMinuteInQuietStagingTakesNoReleaseBack(t *testing.T) {
-	quiet := map[string]float64{"requests": 2, "service": 1, "failed": 1, "latency": 9}
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		for id, a := range env.alarms() {
-			if endsDeployments(id) {
-				assert.Falsef(t, a.raised(t, minutesOf(10, quiet)), "%s: %s", id, a.expression())
-			}
-		}
-	})
-}
-
-func TestARollbackComesAtTheAgreedShareOfFailures(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		limit := env.Delivery.Rollback.ErrorPercent
-		for _, id := range []string{"errors", "errors-blue", "errors-green"} {
-			a := env.alarms()["deployment-"+id]
-			share := func(percent float64) minutes {
-				return minutesOf(5, map[string]float64{"requests": 60_000, "service": 600 * percent, "failed": 600 * percent})
-			}
-			assert.Truef(t, a.raised(t, share(1.1*limit)), id)
-			assert.Falsef(t, a.raised(t, share(0.9*limit)), id)
-			assert.Falsef(t, a.raised(t, minutesOf(5, map[string]float64{"requests": 60_000})), "%s: without a failure", id)
-		}
-	})
-}
-
-func TestNothingServingIsAnOutageAndALateMinuteIsNone(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		a := env.alarms()["edge-healthy-targets"]
-		for name, serving := range map[string]map[string]float64{
-			"blue": {"blue": 2}, "green": {"green": 2}, "both": {"blue": 2, "green": 2}, "green, and blue drains": {"blue": 0, "green": 2},
-		} {
-			assert.Falsef(t, a.raised(t, minutesOf(5, serving)), name)
-			assert.Falsef(t, a.raised(t, minutesOf(5, serving).late()), "%s, and a minute is late", name)
-			assert.Falsef(t, a.raised(t, minutesOf(5, serving).late().late()), "%s, and two minutes are late", name)
-		}
-		assert.True(t, a.raised(t, minutesOf(3, map[string]float64{"blue": 0})), "no task is healthy")
-		assert.True(t, a.raised(t, minutesOf(3, map[string]float64{"blue": 0}).late()), "and a minute is late")
-		assert.True(t, a.raised(t, minutesOf(5, map[string]float64{"blue": missing})), "no group reports")
-	})
-}
-
-func TestATaskThatStaysUnreadyIsSeenInEitherGroup(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		a := env.alarms()["edge-unhealthy-targets"]
-		for _, group := range []string{"blue", "green"} {
-			assert.True(t, a.raised(t, minutesOf(10, map[string]float64{group: 1}).late()), group)
-			assert.False(t, a.raised(t, minutesOf(10, map[string]float64{group: 0}).late()), group)
-		}
-	})
-}
-
-// E-mail at three in the morning for a controller that KRaft does not have.
-func TestAMetricThatKRaftMayNotPublishPagesNobodyByItsAbsence(t *testing.T) {
-	controllers := []string{"OfflinePartitionsCount", "ActiveControllerCount", "UnderMinIsrPartitionCount", "UnderReplicatedPartitions"}
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		own := 0
-		for id, a := range env.alarms() {
-			for _, metric := range a.metrics() {
-				if slices.Contains(controllers, metric) {
-					assert.Equalf(t, "notBreaching", a.Properties["TreatMissingData"], id)
-				}
-				if metric == "LeaderCount" {
-					own++
-					assert.Equalf(t, "breaching", a.Properties["TreatMissingData"], "%s: brokers that are gone report nothing", id)
-				}
-			}
-		}
-		assert.GreaterOrEqual(t, own, env.Messaging.Brokers+1, "nothing is read of the brokers themselves")
-	})
 }

@@ -471,7 +471,7 @@ func TestTasksThatWaitLearnOfARotation(t *testing.T) {
 		_, function := there.function(t, "Redeploy")
 		assert.Equal(t, queue["DelaySeconds"], numberOf(t, at(function.Properties, "Environment", "Variables", "REPLICA_DELAY_SECONDS")), "a task from before the copy passes for one after it")
 		dead := rendered(at(queue, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0))
-		assert.Contains(t, rendered(at(env.alarms()["standby-rotation-not-deployed"].Properties, "Dimensions", 0, "Value")), dead)
+		assert.Contains(t, rendered(at(env.alarms(t)["standby-rotation-not-deployed"].Properties, "Dimensions", 0, "Value")), dead)
 	})
 }
 
@@ -492,7 +492,7 @@ func TestARotationOutlastsTheLongestDeployment(t *testing.T) {
 		assert.Less(t, waits, numberAt(t, queue, "MessageRetentionPeriod"), "the message would be gone before the alarm")
 		dead := rendered(at(queue, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0))
 		require.Contains(t, compute.Resources, dead)
-		watched := env.alarms()["rotation-not-deployed"]
+		watched := env.alarms(t)["rotation-not-deployed"]
 		assert.Contains(t, rendered(at(watched.Properties, "Dimensions", 0, "Value")), dead)
 	})
 }

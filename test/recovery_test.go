@@ -116,7 +116,7 @@ func TestTheWayBackToWorkFitsThePromise(t *testing.T) {
 			check := probe.Properties["HealthCheckConfig"]
 			detection = time.Duration(numberAt(t, check, "RequestInterval")*numberAt(t, check, "FailureThreshold")) * time.Second
 		}
-		alarm := env.alarms()[config.AlarmEntrance(env.Primary)]
+		alarm := env.alarms(t)[config.AlarmEntrance(env.Primary)]
 		detection += time.Duration(numberAt(t, alarm.Properties, "Period")*numberAt(t, alarm.Properties, "DatapointsToAlarm")) * time.Second
 		const late = time.Minute // CloudWatch has a minute's value a minute later
 		recovery := env.DR.Recovery
@@ -507,10 +507,10 @@ func TestTheReplicatorCopiesTheWalletsTopicsUnderTheirNames(t *testing.T) {
 	for _, action := range []string{"kafka-cluster:ReadData", "kafka-cluster:WriteData", "kafka-cluster:AlterGroup"} {
 		assert.Contains(t, string(messaging.raw), action)
 	}
-	alarm := env.alarms()[config.AlarmReplicator]
+	alarm := env.alarms(t)[config.AlarmReplicator]
 	assert.EqualValues(t, env.DR.EventLag.Milliseconds(), alarm.Properties["Threshold"])
 	assert.Equal(t, env.Names().ReplicatorName(), at(alarm.Properties, "Dimensions", 0, "Value"))
-	assert.Contains(t, env.alarms(), "standby-replicator-failed")
+	assert.Contains(t, env.alarms(t), "standby-replicator-failed")
 	assert.Equal(t, map[crossing]int{{"events", "MSK Replicator"}: 1}, difference(crossings(env), crossings(platform(t)["production"])))
 }
 
@@ -557,8 +557,8 @@ func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 	}
 	assert.EqualValues(t, env.Service.MinTasks, scale("dr-compute"), "a deployment would scale the serving region in")
 	assert.EqualValues(t, env.DR.MinTasks, scale("compute"))
-	assert.Contains(t, fmt.Sprint(moved.alarms()[config.AlarmEntrance(env.Secondary)].Properties["AlarmActions"]), "Critical")
-	assert.Contains(t, fmt.Sprint(moved.alarms()["standby-edge-errors"].Properties["AlarmActions"]), "Critical", "customers are there now")
+	assert.Contains(t, fmt.Sprint(moved.alarms(t)[config.AlarmEntrance(env.Secondary)].Properties["AlarmActions"]), "Critical")
+	assert.Contains(t, fmt.Sprint(moved.alarms(t)["standby-edge-errors"].Properties["AlarmActions"]), "Critical", "customers are there now")
 }
 
 // A stack that the runbook leaves out keeps what it believed: the first region's load
@@ -720,9 +720,9 @@ func TestTheDocumentedLossIsTheConfiguredOne(t *testing.T) {
 		}
 		if point.Alarm != "" {
 			alarm = "`" + point.Alarm + "`"
-			require.Contains(t, platform(t)["production"].alarms(), point.Alarm)
+			require.Contains(t, platform(t)["production"].alarms(t), point.Alarm)
 			rings = "at each failure"
-			if lag := lagAtAlarm(t, platform(t)["production"].alarms()[point.Alarm], point.Loss); lag > 0 {
+			if lag := lagAtAlarm(t, platform(t)["production"].alarms(t)[point.Alarm], point.Loss); lag > 0 {
 				rings = fmt.Sprint(lag)
 			}
 		}
@@ -752,7 +752,7 @@ func lagAtAlarm(t *testing.T, alarm alarm, bound time.Duration) time.Duration {
 // tells of the promise when it is broken.
 func TestTheAlarmOnTheLagComesBeforeThePromiseIsBroken(t *testing.T) {
 	standby(t, func(t *testing.T, env environment, _ template) {
-		alarm := env.alarms()[env.AlarmLag(env.StandbyRegion())]
+		alarm := env.alarms(t)[env.AlarmLag(env.StandbyRegion())]
 		threshold := time.Duration(numberAt(t, alarm.Properties, "Threshold")) * time.Millisecond
 		assert.Less(t, lagAtAlarm(t, alarm, threshold), 5*time.Minute, "the seed's promise")
 		assert.Equal(t, env.DR.AlertLag(threshold), lagAtAlarm(t, alarm, threshold), "config counts another way than what is deployed")

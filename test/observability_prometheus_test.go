@@ -1,0 +1,341 @@
+package test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// render flattens a text that CloudFormation joins at deployment; each part that
+// only AWS knows becomes "later".
+func render(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case map[string]any:
+		if parts, ok := at(v, "Fn::Join", 1).([]any); ok {
+			var text strings.Builder
+			for _, part := range parts {
+				text.WriteString(render(part))
+			}
+			return text.String()
+		}
+		if inner, ok := v["Fn::Base64"]; ok {
+			return render(inner)
+		}
+		if v != nil {
+			return "later"
+		}
+	}
+	return ""
+}
+
+func TestPrometheusReadsTheServiceAndTheBrokers(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack := env.stack(t, "observability")
+		scraper := stack.only(t, "AWS::APS::Scraper")
+		var scrape struct {
+			Global struct {
+				Interval string `yaml:"scrape_interval"`
+			} `yaml:"global"`
+			Jobs []struct {
+				Name string `yaml:"job_name"`
+				Path string `yaml:"metrics_path"`
+				DNS  []struct {
+					Names []string
+					Type  string
+					Port  int
+				} `yaml:"dns_sd_configs"`
+			} `yaml:"scrape_configs"`
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(render(at(scraper.Properties, "ScrapeConfiguration", "ConfigurationBlob"))), &scrape))
+		assert.Equal(t, fmt.Sprintf("%ds", int(env.Observability.ScrapeInterval.Seconds())), scrape.Global.Interval)
+		ports := map[string]int{}
+		for _, job := range scrape.Jobs {
+			require.Len(t, job.DNS, 1)
+			assert.Equal(t, "/metrics", job.Path)
+			assert.Equal(t, "A", job.DNS[0].Type)
+			assert.NotEmptyf(t, job.DNS[0].Names, "%s", job.Name)
+			ports[job.Name] = job.DNS[0].Port
+		}
+		assert.Equal(t, map[string]int{"wallet-service": 8080, "kafka": 11001, "kafka-node": 11002}, ports)
+		var opened []any
+		for _, rule := range stack.ofType("AWS::EC2::SecurityGroupIngress") {
+			assert.Equal(t, rule.Properties["FromPort"], rule.Properties["ToPort"])
+			assert.NotEmpty(t, rule.Properties["Description"])
+			opened = append(opened, rule.Properties["FromPort"])
+		}
+		assert.ElementsMatch(t, []any{8080.0, 11001.0, 11002.0}, opened)
+		assert.Len(t, at(scraper.Properties, "Source", "VpcConfiguration", "SubnetIds"), len(env.Primary.Zones))
+		assert.Len(t, at(scraper.Properties, "ScraperLoggingConfiguration", "ScraperComponents"), 3)
+	})
+}
+
+func TestTheCollectorReachesNothingElse(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		stack := env.stack(t, "observability")
+		assert.True(t, allowsNothingOut(stack.only(t, "AWS::EC2::SecurityGroup")), "the collector may call anywhere")
+		var opened []any
+		for _, rule := range stack.ofType("AWS::EC2::SecurityGroupEgress") {
+			assert.NotEmpty(t, rule.Properties["DestinationSecurityGroupId"])
+			opened = append(opened, rule.Properties["FromPort"])
+		}
+		assert.ElementsMatch(t, []any{8080.0, 11001.0, 11002.0}, opened)
+	})
+}
+
+// A broker exports thousands of series, and each sample is paid for.
+func TestOnlyTheKafkaSeriesThatAreReadArePaidFor(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		scraper := env.stack(t, "observability").only(t, "AWS::APS::Scraper")
+		var scrape struct {
+			Jobs []struct {
+				Name    string `yaml:"job_name"`
+				Relabel []struct {
+					Action, Regex string
+					Labels        []string `yaml:"source_labels"`
+				} `yaml:"metric_relabel_configs"`
+			} `yaml:"scrape_configs"`
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(render(at(scraper.Properties, "ScrapeConfiguration", "ConfigurationBlob"))), &scrape))
+		for _, job := range scrape.Jobs {
+			if job.Name == "wallet-service" {
+				assert.Empty(t, job.Relabel)
+				continue
+			}
+			require.Lenf(t, job.Relabel, 1, "%s", job.Name)
+			assert.Equalf(t, "keep", job.Relabel[0].Action, "%s", job.Name)
+			assert.Equalf(t, []string{"__name__"}, job.Relabel[0].Labels, "%s", job.Name)
+			kept := regexp.MustCompile("^(?:" + job.Relabel[0].Regex + ")$")
+			assert.Falsef(t, kept.MatchString("kafka_log_Log_Size"), "%s keeps a series for each partition", job.Name)
+		}
+	})
+}
+
+func TestTheServicesHistoryIsKeptAndEncrypted(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		workspace := env.stack(t, "observability").only(t, "AWS::APS::Workspace")
+		assert.InDelta(t, env.Observability.MetricRetentionDays, at(workspace.Properties, "WorkspaceConfiguration", "RetentionPeriodInDays"), 0)
+		assert.NotEmpty(t, at(workspace.Properties, "KmsKeyArn", "Fn::GetAtt"))
+		assert.Equal(t, "RetainExceptOnCreate", workspace.DeletionPolicy)
+		assert.Equal(t, "Retain", workspace.UpdateReplacePolicy)
+		for _, group := range env.stack(t, "observability").ofType("AWS::Logs::LogGroup") {
+			assert.Truef(t, strings.HasPrefix(textAt(t, group.Properties, "LogGroupName"), "/aws/vendedlogs/"), "%v", group.Properties["LogGroupName"])
+			assert.InDelta(t, env.Observability.LogRetentionDays, group.Properties["RetentionInDays"], 0)
+		}
+	})
+}
+
+// exported is what the wallet service publishes at /metrics, as its public
+// repository has it.
+var exported = regexp.MustCompile(`^(` + strings.Join([]string{
+	`wallet_operations_(created|deposits|withdrawals|transfers|queries|failed)_total`,
+	`wallet_operations_(creation|deposit|withdrawal|transfer|query)_duration_seconds_(bucket|sum|count)`,
+	`wallet_money_(deposited|withdrawn|transferred)_total`,
+	`wallet_outbox_events_(created|published|failed)_total`,
+	`wallet_outbox_publishing_duration_seconds_(bucket|sum|count)`,
+	`wallet_cqrs_\w+`, `http_server_requests_seconds_(bucket|sum|count)`, `jvm_\w+`, `process_cpu_usage`, `up`,
+}, "|") + `)$`)
+
+// The parts of a PromQL expression that are no metric.
+var (
+	promStrings  = regexp.MustCompile(`"[^"]*"`)
+	promMatchers = regexp.MustCompile(`\{[^}]*\}`)
+	promBy       = regexp.MustCompile(`\bby \([^)]*\)`)
+	promRange    = regexp.MustCompile(`\[[^\]]*\]`)
+	promName     = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*(\s*\()?`)
+)
+
+// promMetrics lists the metrics that a PromQL expression reads.
+func promMetrics(expression string) []string {
+	for _, noise := range []*regexp.Regexp{promStrings, promMatchers, promBy, promRange} {
+		expression = noise.ReplaceAllString(expression, "")
+	}
+	var names []string
+	for _, name := range promName.FindAllString(expression, -1) {
+		if !strings.HasSuffix(name, "(") && name != "or" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// promRule is a rule of Prometheus.
+type promRule struct {
+	Record, Alert, Expr, For string
+	Labels, Annotations      map[string]string
+}
+
+// promRules are an environment's rules, in the order of evaluation.
+func promRules(t *testing.T, env environment) []promRule {
+	t.Helper()
+	var file struct {
+		Groups []struct {
+			Interval string
+			Rules    []promRule
+		}
+	}
+	data := env.stack(t, "observability").only(t, "AWS::APS::RuleGroupsNamespace").Properties["Data"]
+	require.NoError(t, yaml.Unmarshal([]byte(render(data)), &file))
+	var all []promRule
+	for _, group := range file.Groups {
+		assert.Equal(t, "1m", group.Interval, "alerts come later than they say")
+		// Service Quotas, "Rules per rule group".
+		assert.LessOrEqual(t, len(group.Rules), 20, "Managed Prometheus refuses the whole file")
+		all = append(all, group.Rules...)
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+func TestPrometheusComputesFromWhatTheServiceExports(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		known := map[string]bool{}
+		alerts := map[string]promRule{}
+		for _, rule := range promRules(t, env) {
+			for _, metric := range promMetrics(rule.Expr) {
+				assert.Truef(t, known[metric] || exported.MatchString(metric), "%s%s reads %s", rule.Record, rule.Alert, metric)
+			}
+			known[rule.Record] = true
+			if rule.Alert != "" {
+				alerts[rule.Alert] = rule
+				assert.Containsf(t, []string{"critical", "warning"}, rule.Labels["severity"], "%s", rule.Alert)
+				assert.Regexpf(t, anchorOf, rule.Annotations["runbook"], "%s", rule.Alert)
+			}
+		}
+		assert.Equal(t, fmt.Sprintf("wallet:operations_failed:ratio5m > %g", env.Observability.ErrorRatePercent/100), alerts["WalletOperationsFailing"].Expr)
+		assert.Equal(t, fmt.Sprintf("wallet:operation_duration_seconds:p95 > %[1]g or wallet:operation_duration_seconds:mean > %[1]g", env.Observability.LatencyTarget.Seconds()), alerts["WalletOperationSlow"].Expr)
+		assert.Equal(t, "wallet:outbox_failed:rate5m > 0", alerts["OutboxFailing"].Expr)
+		assert.Equal(t, "wallet:outbox_published:ratio15m < 0.9", alerts["OutboxBehind"].Expr)
+		assert.Equal(t, `absent(up{job="wallet-service"} == 1)`, alerts["MetricsMissing"].Expr)
+		assert.Len(t, alerts, 5)
+	})
+}
+
+func TestPrometheusAlertsWaitAndWakeAsAgreed(t *testing.T) {
+	want := map[string]string{
+		"WalletOperationsFailing": "critical after 5m", "WalletOperationSlow": "warning after 10m",
+		"OutboxFailing": "warning after 5m", "OutboxBehind": "critical after 15m", "MetricsMissing": "warning after 15m",
+	}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		got := map[string]string{}
+		for _, rule := range promRules(t, env) {
+			if rule.Alert != "" {
+				got[rule.Alert] = rule.Labels["severity"] + " after " + rule.For
+			}
+		}
+		assert.Equal(t, want, got)
+	})
+}
+
+// An operation that is left out is a flow of money that nobody watches.
+func TestEveryKindOfOperationIsCountedAndTimed(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		recorded := map[string]string{}
+		for _, rule := range promRules(t, env) {
+			if rule.Record != "" {
+				recorded[rule.Record+" "+rule.Labels["operation"]+rule.Labels["flow"]] = rule.Expr
+			}
+		}
+		assert.ElementsMatch(t,
+			[]string{
+				"wallet_operations_created_total", "wallet_operations_deposits_total", "wallet_operations_withdrawals_total",
+				"wallet_operations_transfers_total", "wallet_operations_queries_total",
+			},
+			promMetrics(recorded["wallet:operations:rate5m "]))
+		assert.Equal(t, "sum(rate(wallet_operations_failed_total[5m])) / (wallet:operations:rate5m + sum(rate(wallet_operations_failed_total[5m])))",
+			recorded["wallet:operations_failed:ratio5m "])
+		for _, flow := range []string{"deposited", "withdrawn", "transferred"} {
+			assert.Equal(t, "sum(increase(wallet_money_"+flow+"_total[1h]))", recorded["wallet:money:increase1h "+flow])
+		}
+		for _, operation := range []string{"creation", "deposit", "withdrawal", "transfer", "query"} {
+			for _, percentile := range []string{"95", "99"} {
+				assert.Equal(t, "histogram_quantile(0."+percentile+", sum by (le) (rate(wallet_operations_"+operation+"_duration_seconds_bucket[5m])))",
+					recorded["wallet:operation_duration_seconds:p"+percentile+" "+operation])
+			}
+			timer := "wallet_operations_" + operation + "_duration_seconds"
+			assert.Equal(t, "sum(rate("+timer+"_sum[5m])) / sum(rate("+timer+"_count[5m]))",
+				recorded["wallet:operation_duration_seconds:mean "+operation])
+		}
+		assert.Len(t, recorded, 22)
+	})
+}
+
+// The service's timers publish no buckets, so that a percentile alone would never
+// speak.
+func TestASlowOperationIsSeenWithoutHistogramBuckets(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		seen := map[string]bool{} // recorded from what exists
+		slow := ""
+		operations := map[string]bool{}
+		for _, rule := range promRules(t, env) {
+			if rule.Alert == "WalletOperationSlow" {
+				slow = rule.Expr
+			}
+			if rule.Record != "" && !strings.Contains(rule.Expr, "_bucket") {
+				seen[rule.Record] = true
+			}
+			if rule.Record == "wallet:operation_duration_seconds:mean" {
+				operations[rule.Labels["operation"]] = true
+			}
+		}
+		assert.Len(t, operations, 5, "a kind of operation is not watched")
+		assert.Truef(t, slices.ContainsFunc(promMetrics(slow), func(metric string) bool { return seen[metric] }), "%s can never be true", slow)
+	})
+}
+
+func TestPrometheusAlertsReachTheTopicOfTheirSeverity(t *testing.T) {
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		var outer struct {
+			Config string `yaml:"alertmanager_config"`
+		}
+		definition := env.stack(t, "observability").only(t, "AWS::APS::Workspace").Properties["AlertManagerDefinition"]
+		require.NoError(t, yaml.Unmarshal([]byte(render(definition)), &outer))
+		var inner struct {
+			Route struct {
+				Receiver string
+				Repeat   string `yaml:"repeat_interval"`
+				Routes   []struct {
+					Receiver string
+					Matchers []string
+				}
+			}
+			Receivers []struct {
+				Name string
+				SNS  []struct {
+					Sigv4 struct{ Region string }
+				} `yaml:"sns_configs"`
+			}
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(outer.Config), &inner))
+		assert.Equal(t, "warning", inner.Route.Receiver)
+		assert.Equal(t, "4h", inner.Route.Repeat, "an alert that lasts is forgotten, or a nuisance")
+		require.Len(t, inner.Route.Routes, 1)
+		assert.Equal(t, "critical", inner.Route.Routes[0].Receiver)
+		assert.Equal(t, []string{`severity="critical"`}, inner.Route.Routes[0].Matchers)
+		require.Len(t, inner.Receivers, 2)
+		for _, receiver := range inner.Receivers {
+			assert.Equal(t, env.Primary.Name, receiver.SNS[0].Sigv4.Region, "Managed Prometheus refuses a receiver without its region")
+		}
+		for _, severity := range []string{"Critical", "Warning"} {
+			pattern := regexp.MustCompile(`name: ` + strings.ToLower(severity) + `\n(?s:.*?)topic_arn: $`)
+			found := false
+			for _, part := range listAt(t, definition, "Fn::Join", 1) {
+				if text, ok := part.(string); ok && pattern.MatchString(text) {
+					found = true
+				} else if found {
+					ref, _ := at(part, "Ref").(string)
+					assert.Truef(t, strings.HasPrefix(ref, "Alerts"+severity), "%s alerts go to %s", severity, ref)
+					break
+				}
+			}
+			assert.Truef(t, found, "no receiver %s", severity)
+		}
+	})
+}
