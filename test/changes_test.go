@@ -122,8 +122,6 @@ func TestNoIdentityOfAStatefulResourceChangesUnnoticed(t *testing.T) {
 			assert.Equalf(t, []string{"orphans"}, found, "%s %s is removed", stack.name, id)
 		case holds:
 			assert.Equalf(t, []string{"destroys"}, found, "%s %s is removed", stack.name, id)
-		case r.Type == "AWS::ARCRegionSwitch::Plan":
-			assert.Equalf(t, []string{"traffic"}, found, "%s %s is removed", stack.name, id)
 		default:
 			assert.Equalf(t, []string{"interrupts"}, found, "%s %s is removed", stack.name, id)
 		}
@@ -183,7 +181,7 @@ type mutation struct {
 var mutations = map[string]mutation{
 	"another class of database":          {"AWS::RDS::DBInstance", "DBInstanceClass", "db.r6g.16xlarge", []string{"interrupts"}},
 	"another version of the database":    {"AWS::RDS::DBCluster", "EngineVersion", "8.0.mysql_aurora.3.99.0", []string{"interrupts"}},
-	"an unencrypted database":            {"AWS::RDS::DBCluster", "StorageEncrypted", false, []string{"destroys", "weakens"}},
+	"an unencrypted database":            {"AWS::RDS::DBCluster", "StorageEncrypted", false, []string{"destroys", "refused", "weakens"}},
 	"a database that may be deleted":     {"AWS::RDS::DBCluster", "DeletionProtection", false, []string{"weakens"}},
 	"fewer backups":                      {"AWS::RDS::DBCluster", "BackupRetentionPeriod", 1, []string{"weakens"}},
 	"more backups":                       {"AWS::RDS::DBCluster", "BackupRetentionPeriod", 365, nil},
@@ -195,7 +193,7 @@ var mutations = map[string]mutation{
 	"a bucket that may be public":        {"AWS::S3::Bucket", "PublicAccessBlockConfiguration", plain{}, []string{"widens"}},
 	"another version of Kafka":           {"AWS::MSK::Cluster", "KafkaVersion", "4.1.x", []string{"interrupts"}},
 	"another name of the Kafka cluster":  {"AWS::MSK::Cluster", "ClusterName", "another", []string{"destroys"}},
-	"a topic with other copies":          {"AWS::MSK::Topic", "ReplicationFactor", 1, []string{"destroys"}},
+	"a topic with other copies":          {"AWS::MSK::Topic", "ReplicationFactor", 1, []string{"destroys", "refused"}},
 	"a key that is not rotated":          {"AWS::KMS::Key", "EnableKeyRotation", false, []string{"weakens"}},
 	"another password":                   {"AWS::SecretsManager::Secret", "GenerateSecretString", plain{"PasswordLength": 8}, []string{"interrupts"}},
 	"another name of a repository":       {"AWS::ECR::Repository", "RepositoryName", "another", []string{"destroys"}},
@@ -206,11 +204,11 @@ var mutations = map[string]mutation{
 	"other tags":                         {"AWS::RDS::DBCluster", "Tags", []any{}, nil},
 	"a network of another range":         {"AWS::EC2::VPC", "CidrBlock", "10.250.0.0/16", []string{"replaces"}},
 	"an alarm that nobody hears":         {"AWS::CloudWatch::Alarm", "AlarmActions", []any{}, []string{"weakens"}},
-	"an alarm of another threshold":      {"AWS::CloudWatch::Alarm", "Threshold", 99999, nil},
+	"an alarm of another threshold":      {"AWS::CloudWatch::Alarm", "Threshold", 99999, []string{"weakens"}},
 	"a rule of the listener goes astray": {"AWS::ElasticLoadBalancingV2::ListenerRule", "Actions", []any{plain{"Type": "forward", "TargetGroupArn": "x"}}, []string{"traffic"}},
 	"a record of another target":         {"AWS::Route53::RecordSet", "AliasTarget", plain{"DNSName": "x"}, []string{"traffic"}},
 	"a firewall without rules":           {"AWS::WAFv2::WebACL", "Rules", []any{}, []string{"weakens"}},
-	"a role that trusts everyone":        {"AWS::IAM::Role", "AssumeRolePolicyDocument", plain{"Statement": []any{plain{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}}, []string{"widens"}},
+	"a role that trusts everyone":        {"AWS::IAM::Role", "AssumeRolePolicyDocument", plain{"Version": "2012-10-17", "Statement": []any{plain{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}}, []string{"widens"}},
 	"a group that is open":               {"AWS::EC2::SecurityGroup", "SecurityGroupIngress", []any{plain{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}}, []string{"widens"}},
 }
 

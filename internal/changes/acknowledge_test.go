@@ -130,7 +130,7 @@ func TestEverythingThatIsWrongWithTheFileIsReported(t *testing.T) {
 `))
 	require.Error(t, err)
 	for i, want := range []string{
-		"stack: want the stack's name", `want one of destroys, orphans, unknown, replaces, interrupts, widens, weakens, traffic, safe, got "harmless"`,
+		"stack: want the stack's name", `want one of destroys, orphans, unknown, refused, replaces, interrupts, enters, widens, weakens, traffic, safe, got "harmless"`,
 		"what is safe needs no acknowledgement", "changes: want the changes", `want 12 hexadecimal digits, got "all"`, "reason: want why", "until: want a day",
 	} {
 		assert.ErrorContains(t, err, want)

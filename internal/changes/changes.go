@@ -28,16 +28,22 @@ const (
 	Safe Verdict = iota
 	// Traffic moves requests: a listener's or rule's targets, their weights, DNS.
 	Traffic
-	// Weakens takes a protection away: encryption, retention, a backup, an alarm.
+	// Weakens takes away what protects or carries: encryption, retention, a backup,
+	// a log, an alarm, capacity.
 	Weakens
 	// Widens lets someone do, or reach, what was not possible before.
 	Widens
+	// Enters is a way by which code, trust or secrets get in: an image, a command, a
+	// role to run with, a function that is called.
+	Enters
 	// Interrupts stops a service for a while, or for good.
 	Interrupts
 	// Replaces makes a new resource and deletes the old one.
 	Replaces
-	// Unknown is what cannot be judged: a type that CloudFormation's schemas here do
-	// not hold, a custom resource, a changed condition.
+	// Refused is what CloudFormation or the service behind it does not do: the
+	// deployment fails, and is rolled back.
+	Refused
+	// Unknown is what cannot be judged: no rule is about it.
 	Unknown
 	// Orphans leaves something behind that nothing manages any more.
 	Orphans
@@ -49,10 +55,12 @@ const (
 var verdicts = map[Verdict]struct{ key, title string }{
 	Safe:       {"safe", "safe"},
 	Traffic:    {"traffic", "moves traffic"},
-	Weakens:    {"weakens", "weakens a protection"},
+	Weakens:    {"weakens", "takes a protection away"},
 	Widens:     {"widens", "widens access"},
+	Enters:     {"enters", "lets code or trust in"},
 	Interrupts: {"interrupts", "interrupts"},
 	Replaces:   {"replaces", "replaces"},
+	Refused:    {"refused", "will be refused"},
 	Unknown:    {"unknown", "cannot be judged"},
 	Orphans:    {"orphans", "leaves behind"},
 	Destroys:   {"destroys", "destroys state"},
@@ -126,6 +134,7 @@ type Detail struct {
 	Property string `json:"property,omitempty"` // with dots for nesting
 	Maybe    bool   `json:"maybe,omitempty"`
 	Source   string `json:"source,omitempty"` // where AWS says so
+	Rule     string `json:"rule,omitempty"`   // that led to it, see [Rules]
 	// Change names exactly this detail: an acknowledgement quotes it, and no other
 	// change has the same.
 	Change string `json:"change"`

@@ -123,7 +123,7 @@ var statefulPairs = map[string]pair{
 	},
 	"AWS::ARCRegionSwitch::Plan": {
 		one("A", "AWS::ARCRegionSwitch::Plan", `"Name": "a"`), one("A", "AWS::ARCRegionSwitch::Plan", `"Name": "b"`),
-		[]string{"A replaces", "A traffic"}, "Name changes from a to b",
+		[]string{"A replaces"}, "Name changes from a to b",
 	},
 	"AWS::Backup::BackupVault": {
 		one("A", "AWS::Backup::BackupVault", `"BackupVaultName": "a"`, deleted), one("A", "AWS::Backup::BackupVault", `"BackupVaultName": "b"`, deleted),
@@ -131,7 +131,7 @@ var statefulPairs = map[string]pair{
 	},
 	"AWS::CloudFront::Distribution": {
 		one("A", "AWS::CloudFront::Distribution", `"DistributionConfig": {"Enabled": true}`), "",
-		[]string{"A interrupts"}, "what it did stops",
+		[]string{"A interrupts"}, "its names answer no more",
 	},
 	"AWS::EC2::Subnet": {
 		one("A", "AWS::EC2::Subnet", `"VpcId": "v", "CidrBlock": "10.0.0.0/24"`), one("A", "AWS::EC2::Subnet", `"VpcId": "v", "CidrBlock": "10.0.0.0/25"`),
@@ -185,7 +185,7 @@ var statefulPairs = map[string]pair{
 	},
 	"AWS::MSK::Topic": {
 		one("A", "AWS::MSK::Topic", `"TopicName": "a", "ReplicationFactor": 3`), one("A", "AWS::MSK::Topic", `"TopicName": "a", "ReplicationFactor": 2`),
-		[]string{"A destroys"}, "ReplicationFactor changes from 3 to 2",
+		[]string{"A destroys", "A refused"}, "ReplicationFactor changes from 3 to 2",
 	},
 	"AWS::RDS::DBCluster": {
 		one("A", "AWS::RDS::DBCluster", `"StorageEncrypted": true`, snapshotted), one("A", "AWS::RDS::DBCluster", `"StorageEncrypted": false`, snapshotted),
@@ -251,10 +251,7 @@ func TestThePolicyDecidesWhatARemovalLeaves(t *testing.T) {
 			for attributes, want := range map[string]string{deleted: "destroys", snapshotted: "destroys", retained: "orphans"} {
 				report := compare(t, map[string]string{"stack": resources(one("A", kind, `"DBClusterIdentifier": "c"`, attributes))}, map[string]string{"stack": resources("")})
 				require.Len(t, report.Findings, 1)
-				switch {
-				case want == "destroys" && !held && kind == "AWS::ARCRegionSwitch::Plan":
-					want = Traffic.String()
-				case want == "destroys" && !held:
+				if want == "destroys" && !held {
 					want = Interrupts.String()
 				}
 				assert.Equal(t, want, report.Findings[0].Verdict.String(), attributes)

@@ -5,18 +5,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/schema"
-)
-
-// Resource types that several rules speak of.
-const (
-	listener     = "AWS::ElasticLoadBalancingV2::Listener"
-	listenerRule = "AWS::ElasticLoadBalancingV2::ListenerRule"
-	instance     = "AWS::RDS::DBInstance"
-	role         = "AWS::IAM::Role"
-	ecsService   = "AWS::ECS::Service"
 )
 
 // comparison is the work on one pair of sets.
@@ -29,7 +21,10 @@ type comparison struct {
 	replaced  map[place]replacement
 	inputs    map[place]bool // the mappings, conditions and parameters that changed
 	found     map[string]*Finding
-	following map[string]bool // the outputs that are being followed to what they refer to
+	leading   map[place][]place // what a reference leads to, as far as it was asked
+	narrowed  map[place]bool    // the policies and rules of which something is no longer given
+	moves     map[string]string // what is new, by what it is but for its name
+	work      int               // judgements of resources, to hold that each is judged a few times only
 }
 
 // place names a resource or an input of a stack.
@@ -40,13 +35,15 @@ func Compare(base, head Set, types Schemas) Report {
 	c := &comparison{
 		base: base, head: head, types: types,
 		gone: map[string]bool{}, new: map[string]bool{},
-		replaced: map[place]replacement{}, inputs: map[place]bool{}, found: map[string]*Finding{}, following: map[string]bool{},
+		replaced: map[place]replacement{}, inputs: map[place]bool{}, found: map[string]*Finding{}, leading: map[place][]place{}, narrowed: map[place]bool{},
 	}
 	if len(base.stacks) == 0 {
 		return c.firstDeployment()
 	}
 	c.pair()
 	c.findReplacements()
+	c.judgePermissions()
+	c.judgeNetwork()
 	for _, name := range base.Stacks() {
 		if c.gone[name] {
 			c.judgeGoneStack(base.stacks[name])
@@ -59,13 +56,7 @@ func Compare(base, head Set, types Schemas) Report {
 		}
 		c.judgeStack(base.stacks[name], head.stacks[name])
 	}
-	c.judgePermissions()
-	c.judgeNetwork()
-	for _, name := range head.Stacks() {
-		if !c.new[name] {
-			c.judgeInPlace(base.stacks[name], head.stacks[name])
-		}
-	}
+	c.judgeRefusals()
 	return c.report()
 }
 
@@ -123,26 +114,14 @@ func (c *comparison) judgeStack(was, is stack) {
 		after := is.resources[id]
 		switch {
 		case !existed:
-			c.judgeAdded(is, after)
+			c.judgeAdded(was, is, after)
 		case before.kind != after.kind:
 			c.judgeRemoved(was, before)
-			c.add(finding{stack: is.name, resource: after, verdict: Unknown, property: "Type",
-				text: fmt.Sprintf("the type changes from %s to %s, which CloudFormation refuses", before.kind, after.kind)})
+			c.add(finding{stack: is.name, resource: after, verdict: Refused, property: "Type", rule: "a type changes in place",
+				text: fmt.Sprintf("the type changes from %s to %s under the same logical ID", before.kind, after.kind)})
 		default:
 			c.judgeChanged(is, before, after)
 		}
-	}
-}
-
-// judgeAdded looks at a new resource. What it allows, whom it lets in and whose
-// requests it takes is judged with the rest of its stack.
-func (c *comparison) judgeAdded(is stack, after resource) {
-	c.add(finding{stack: is.name, resource: after, verdict: Safe, text: "added"})
-	if _, known := c.types.Of(after.kind); !known && !isCustom(after.kind) {
-		c.add(finding{stack: is.name, resource: after, verdict: Unknown, value: after.kind, text: "added, of a type that CloudFormation's schemas here do not know"})
-	}
-	if opaque[after.kind] {
-		c.add(finding{stack: is.name, resource: after, verdict: Unknown, value: cfn.Canonical(after.properties), text: "added, with a template of its own that is not here"})
 	}
 }
 
@@ -160,32 +139,93 @@ func isCustom(kind string) bool {
 
 // judgeChanged looks at a resource that exists on both sides.
 func (c *comparison) judgeChanged(is stack, before, after resource) {
-	differing := differences(before.properties, after.properties)
+	c.work++
 	c.judgePolicies(is, before, after)
 	if !same(before.condition, after.condition) || c.inputs[place{is.name, "Conditions." + after.condition}] {
 		c.add(finding{stack: is.name, resource: after, verdict: conditional(before, after), property: "Condition", maybe: true, value: after.condition,
 			text: "the condition under which it exists changes: it may be deleted or made anew"})
 	}
+	if !same(before.updatePolicy, after.updatePolicy) {
+		c.add(finding{stack: is.name, resource: after, verdict: Unknown, property: "UpdatePolicy", value: cfn.Canonical(after.updatePolicy),
+			text: "how CloudFormation updates it changes from " + transition(before.updatePolicy, after.updatePolicy)})
+	}
 	if changed, ok := c.replaced[place{is.name, after.id}]; ok {
 		c.judgeReplaced(is, after, changed)
 	}
-	_, known := c.types.Of(after.kind)
-	for _, property := range differing {
-		value := cfn.Canonical(after.properties[property])
-		change := transition(before.properties[property], after.properties[property])
-		switch {
-		case isCustom(after.kind) || opaque[after.kind]:
-			c.add(finding{stack: is.name, resource: after, verdict: Unknown, property: property, value: value,
-				text: fmt.Sprintf("%s changes from %s: what that does is not in the template", property, change)})
-		case !known:
-			c.add(finding{stack: is.name, resource: after, verdict: Unknown, property: property, value: value,
-				text: fmt.Sprintf("%s changes from %s, in a type that CloudFormation's schemas here do not know", property, change)})
-		default:
-			c.add(finding{stack: is.name, resource: after, verdict: Safe, property: property, value: value, text: property + " changes in place"})
-		}
+	judged := map[string]bool{}
+	for _, one := range compareValues(nil, nil, readable(before), readable(after)) {
+		c.judgeDifference(is, before, after, one, judged)
+	}
+	for _, one := range c.followed(is, before, after) {
+		c.judgeDifference(is, before, after, one, judged)
 	}
 	if input := c.changedInput(is, after); input != "" {
 		c.add(finding{stack: is.name, resource: after, verdict: Unknown, maybe: true, value: input, text: "it depends on " + input + ", which changes"})
+	}
+}
+
+// judgeDifference asks the rule for one difference what it does. A difference
+// that no rule is about, or no outcome of its rule, cannot be judged.
+func (c *comparison) judgeDifference(is stack, before, after resource, one difference, judged map[string]bool) {
+	known, inSchema := c.types.Of(after.kind)
+	property := strings.Join(one.path, ".")
+	f := finding{stack: is.name, resource: after, property: property, value: cfn.Canonical(one.values[len(one.path)].after), verdict: Unknown}
+	rule, ruled := ruleFor(after.kind, one.path)
+	switch {
+	case ruled:
+		c.judgeByRule(is, before, after, one, rule, judged)
+		return
+	case one.follows != "":
+		return // what is made anew is reported, and nothing was written for what follows it
+	case inSchema && known.Tags != "" && one.path[0] == known.Tags:
+		f.verdict, f.text, f.rule = Safe, "tags", ruleName("every type", "Tags", "any")
+	case c.replacedBy(is, after, one.path) && !revisions[after.kind]:
+		return // the replacement is reported
+	default:
+		f.text = fmt.Sprintf("%s changes from %s: no rule says what that does", property, transition(one.values[len(one.path)].before, one.values[len(one.path)].after))
+	}
+	c.add(f)
+}
+
+// replacedBy says whether a difference is one of those that replace the resource.
+func (c *comparison) replacedBy(is stack, after resource, path []string) bool {
+	return slices.ContainsFunc(c.replaced[place{is.name, after.id}].reasons, func(why reason) bool {
+		steps := strings.Split(why.property, ".")
+		for _, name := range path { // items of lists stand between the steps
+			if len(steps) > 0 && name == steps[0] {
+				steps = steps[1:]
+			}
+		}
+		return len(steps) == 0
+	})
+}
+
+// judgeByRule reports the outcomes of a rule, once for each value at its level.
+func (c *comparison) judgeByRule(is stack, before, after resource, one difference, by rule, judged map[string]bool) {
+	path := one.path[:len(by.steps)]
+	property := strings.Join(path, ".")
+	if judged[property+one.follows] {
+		return
+	}
+	judged[property+one.follows] = true
+	level := one.values[len(path)]
+	asked := change{before: level.before, after: level.after, was: before, is: after, in: is, path: path}
+	value := cfn.Canonical(level.after)
+	said := property + " changes from " + transition(level.before, level.after)
+	if one.follows != "" {
+		said, value = property+" refers to "+one.follows, ""
+	}
+	fitting := 0
+	for _, out := range by.outcomes {
+		if (one.follows != "" && !out.follows) || !out.holds(asked) {
+			continue
+		}
+		fitting++
+		c.add(finding{stack: is.name, resource: after, verdict: out.verdict, property: property, value: value, maybe: out.maybe || one.maybe,
+			text: said + ": " + out.text, source: out.source, rule: ruleName(after.kind, by.path, out.on)})
+	}
+	if fitting == 0 && one.follows == "" {
+		c.add(finding{stack: is.name, resource: after, verdict: Unknown, property: property, value: value, text: said + ": no rule says what that does in this direction"})
 	}
 }
 
@@ -205,6 +245,7 @@ type finding struct {
 	text     string
 	value    string // what the change leads to, for the fingerprint
 	source   string
+	rule     string // that led to it
 	maybe    bool
 }
 
@@ -220,7 +261,7 @@ func (c *comparison) add(f finding) {
 		f.value = f.text
 	}
 	detail := Detail{
-		Text: f.text, Property: f.property, Maybe: f.maybe, Source: f.source,
+		Text: f.text, Property: f.property, Maybe: f.maybe, Source: f.source, Rule: f.rule,
 		Change: fingerprint(f.stack, f.resource.id, f.verdict.String(), f.property, f.value),
 	}
 	if slices.ContainsFunc(into.Details, func(known Detail) bool { return known.Change == detail.Change }) {
@@ -258,7 +299,7 @@ type Schemas struct {
 // full database at path, where that is installed. A deployed template may have
 // types that nobody uses any more.
 func LoadSchemas(path string, sets ...Set) (Schemas, error) {
-	types, err := schema.Committed()
+	types, err := committed()
 	if err != nil {
 		return Schemas{}, err
 	}
@@ -281,9 +322,12 @@ func LoadSchemas(path string, sets ...Set) (Schemas, error) {
 		// reported as such.
 		return Schemas{types}, nil //nolint:nilerr // the report says so for each resource
 	}
-	maps.Copy(types, more)
-	return Schemas{types}, nil
+	maps.Copy(more, types)
+	return Schemas{more}, nil
 }
+
+// committed is the extract, read once.
+var committed = sync.OnceValues(schema.Committed)
 
 // Of is what CloudFormation says of a type, if it is known. A custom resource is
 // known to nobody but its function.

@@ -12,8 +12,8 @@ import (
 	"wallet-infra/internal/policy"
 )
 
-// rule is one sentence of a security group: who may send what in one direction.
-type rule struct {
+// groupRule is one sentence of a security group: who may send what in one direction.
+type groupRule struct {
 	ingress  bool
 	protocol string // "-1" is every one
 	from, to int    // ports; the whole range where the protocol has none
@@ -25,7 +25,7 @@ type rule struct {
 type group struct {
 	stack string
 	id    string // the logical ID; empty when the group is not in this template
-	rules []rule
+	rules []groupRule
 }
 
 // Peers and ports of rules.
@@ -53,6 +53,18 @@ func (c *comparison) judgeNetwork() {
 			c.add(f)
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(before)) {
+		was, is := before[key], after[key]
+		if is == nil || c.new[was.stack] {
+			is = &group{}
+		}
+		for _, one := range was.rules {
+			if _, stays := c.head.stacks[was.stack].resources[was.id]; is.lets(one) || c.gone[was.stack] || (!stays && was.id != "") {
+				continue
+			}
+			c.closed(was.stack, one.by, one.property(), "no longer open: "+one.String())
+		}
+	}
 	for _, name := range c.head.Stacks() {
 		if !c.new[name] {
 			c.judgeAccessLists(c.base.stacks[name], c.head.stacks[name])
@@ -61,12 +73,19 @@ func (c *comparison) judgeNetwork() {
 	}
 }
 
-// lets says whether what passes a rule passes the group.
-func (g *group) lets(one rule) bool {
-	return slices.ContainsFunc(g.rules, func(known rule) bool { return known.covers(one) })
+// closed reports what passed and passes no more. Whether anybody needs it, no
+// template says.
+func (c *comparison) closed(in string, by resource, property, text string) {
+	c.narrowed[place{in, by.id}] = true
+	c.add(finding{stack: in, resource: by, verdict: Interrupts, property: property, maybe: true, text: text})
 }
 
-func (r rule) property() string {
+// lets says whether what passes a rule passes the group.
+func (g *group) lets(one groupRule) bool {
+	return slices.ContainsFunc(g.rules, func(known groupRule) bool { return known.covers(one) })
+}
+
+func (r groupRule) property() string {
 	if r.by.kind != "AWS::EC2::SecurityGroup" {
 		return ""
 	}
@@ -77,7 +96,7 @@ func (r rule) property() string {
 }
 
 // String writes a rule for a reader.
-func (r rule) String() string {
+func (r groupRule) String() string {
 	ports := fmt.Sprintf("ports %d to %d", r.from, r.to)
 	switch {
 	case r.from == 0 && r.to == anyPort:
@@ -97,7 +116,7 @@ func (r rule) String() string {
 }
 
 // covers says whether everything that passes the other rule passes this one.
-func (r rule) covers(other rule) bool {
+func (r groupRule) covers(other groupRule) bool {
 	if r.ingress != other.ingress || (r.protocol != "-1" && r.protocol != other.protocol) {
 		return false
 	}
@@ -136,9 +155,9 @@ func groups(set Set) map[string]*group {
 	}
 	for _, one := range found {
 		by, here := set.stacks[one.stack].resources[one.id]
-		if here && !slices.ContainsFunc(one.rules, func(known rule) bool { return !known.ingress }) {
+		if here && !slices.ContainsFunc(one.rules, func(known groupRule) bool { return !known.ingress }) {
 			// EC2 adds this rule to a group that has no rule of egress.
-			one.rules = append(one.rules, rule{protocol: "-1", to: anyPort, peer: defaultAllow, by: by})
+			one.rules = append(one.rules, groupRule{protocol: "-1", to: anyPort, peer: defaultAllow, by: by})
 		}
 	}
 	return found
@@ -178,9 +197,14 @@ func readRules(in stack, r resource, found map[string]*group) {
 	}
 }
 
+// peers are the properties of a rule that name the other side.
+var peers = []string{
+	"CidrIp", "CidrIpv6", "SourceSecurityGroupId", "SourceSecurityGroupName", "DestinationSecurityGroupId", "SourcePrefixListId", "DestinationPrefixListId",
+}
+
 // readRule reads one rule in either of its forms.
-func readRule(value any, ingress bool, by resource) rule {
-	read := rule{ingress: ingress, by: by, to: anyPort, protocol: cfn.Canonical(at(value, "IpProtocol"))}
+func readRule(value any, ingress bool, by resource) groupRule {
+	read := groupRule{ingress: ingress, by: by, to: anyPort, protocol: cfn.Canonical(at(value, "IpProtocol"))}
 	if name, known := map[string]string{"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": "-1"}[read.protocol]; known {
 		read.protocol = name
 	}
@@ -190,9 +214,7 @@ func readRule(value any, ingress bool, by resource) rule {
 	if to, err := strconv.Atoi(text(value, "ToPort")); err == nil && to >= 0 && read.protocol != "-1" {
 		read.to = to
 	}
-	for _, property := range []string{
-		"CidrIp", "CidrIpv6", "SourceSecurityGroupId", "SourceSecurityGroupName", "DestinationSecurityGroupId", "SourcePrefixListId", "DestinationPrefixListId",
-	} {
+	for _, property := range peers {
 		if peer := at(value, property); peer != nil {
 			read.peer = cfn.Render(peer)
 		}
@@ -205,7 +227,7 @@ func readRule(value any, ingress bool, by resource) rule {
 
 // entry is one line of a network access list.
 type entry struct {
-	rule
+	groupRule
 	allows bool
 	number int
 	list   string
@@ -221,10 +243,16 @@ func (c *comparison) judgeAccessLists(was, is stack) {
 		}
 	}
 	for _, old := range before {
-		if _, listed := is.resources[old.list]; old.allows || (!listed && old.list != "") {
+		if _, listed := is.resources[old.list]; !listed && old.list != "" {
 			continue
 		}
-		if !slices.ContainsFunc(after, func(one entry) bool { return !one.allows && one.list == old.list && one.covers(old.rule) }) {
+		if old.allows {
+			if !passes(old, after, before) {
+				c.closed(is.name, old.by, "", "no longer open in the access list: "+old.String())
+			}
+			continue
+		}
+		if !slices.ContainsFunc(after, func(one entry) bool { return !one.allows && one.list == old.list && one.covers(old.groupRule) }) {
 			c.add(finding{stack: is.name, resource: old.by, verdict: Widens, text: "no longer closed in the access list: " + old.String()})
 		}
 	}
@@ -234,7 +262,7 @@ func (c *comparison) judgeAccessLists(was, is stack) {
 // pass, and every denial that came before that one still comes before this one.
 func passes(one entry, before, after []entry) bool {
 	return slices.ContainsFunc(before, func(old entry) bool {
-		if !old.allows || old.list != one.list || !old.covers(one.rule) {
+		if !old.allows || old.list != one.list || !old.covers(one.groupRule) {
 			return false
 		}
 		for _, denial := range before {
@@ -242,7 +270,7 @@ func passes(one entry, before, after []entry) bool {
 				continue
 			}
 			if !slices.ContainsFunc(after, func(now entry) bool {
-				return !now.allows && now.list == one.list && now.number < one.number && now.covers(denial.rule)
+				return !now.allows && now.list == one.list && now.number < one.number && now.covers(denial.groupRule)
 			}) {
 				return false
 			}
@@ -259,8 +287,8 @@ func entries(in stack) []entry {
 			continue
 		}
 		one := entry{
-			rule:   rule{ingress: text(r.properties, "Egress") != "true", protocol: text(r.properties, "Protocol"), to: anyPort, by: r},
-			allows: text(r.properties, "RuleAction") != "deny",
+			groupRule: groupRule{ingress: text(r.properties, "Egress") != "true", protocol: text(r.properties, "Protocol"), to: anyPort, by: r},
+			allows:    text(r.properties, "RuleAction") != "deny",
 		}
 		if from, err := strconv.Atoi(text(r.properties, "PortRange.From")); err == nil {
 			one.from = from
@@ -286,29 +314,8 @@ var ways = []string{
 	"NetworkInterfaceId", "CarrierGatewayId", "LocalGatewayId", "CoreNetworkArn", "VpcEndpointId",
 }
 
-// openings are types that let in by being there: what a new one does, and the
-// property that names what it opens, where that may be new as well.
-var openings = map[string]struct{ what, of string }{
-	"AWS::EC2::VPCGatewayAttachment":                   {"a network gets a gateway", "VpcId"},
-	"AWS::EC2::VPCPeeringConnection":                   {"a network is joined to another one", "VpcId"},
-	"AWS::EC2::TransitGatewayAttachment":               {"a network is joined to others", "VpcId"},
-	"AWS::EC2::TransitGatewayVpcAttachment":            {"a network is joined to others", "VpcId"},
-	"AWS::EC2::VPNConnection":                          {"a network is joined to another one", ""},
-	"AWS::EC2::VPCEndpointService":                     {"other accounts may reach a service", ""},
-	"AWS::EC2::VPCEndpointServicePermissions":          {"other accounts may reach a service", ""},
-	"AWS::ElasticLoadBalancingV2::ListenerCertificate": {"a listener answers for more names", "ListenerArn"},
-	"AWS::IAM::AccessKey":                              {"a key that does not end", ""},
-	"AWS::IAM::OIDCProvider":                           {"an identity provider whose tokens roles may trust", ""},
-	"AWS::IAM::SAMLProvider":                           {"an identity provider whose tokens roles may trust", ""},
-	"AWS::Lambda::Url":                                 {"a function has an address of its own", ""},
-	"AWS::Logs::SubscriptionFilter":                    {"a log goes to another place as well", "LogGroupName"},
-	"AWS::RAM::ResourceShare":                          {"other accounts get a share", ""},
-	"AWS::SNS::Subscription":                           {"someone else hears a topic", "TopicArn"},
-}
-
-// judgeWays finds new routes of tables, and new openings of other things, that
-// exist already. A route is known by its table, destination and way, because a
-// changed one is a new one.
+// judgeWays finds new routes of tables that exist already. A route is known by its
+// table, destination and way, because a changed one is a new one.
 func (c *comparison) judgeWays(was, is stack) {
 	known := map[string]bool{}
 	for _, r := range was.resources {
@@ -317,19 +324,10 @@ func (c *comparison) judgeWays(was, is stack) {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(is.resources)) {
-		r := is.resources[id]
-		if r.kind == "AWS::EC2::Route" {
-			if !known[way(r)] && c.existed(was, is, r.properties["RouteTableId"]) {
-				c.add(finding{stack: is.name, resource: r, verdict: Widens, value: way(r),
-					text: "a new way out of subnets that exist: " + destination(r) + " by " + leadsBy(r)})
-			}
-			continue
+		if r := is.resources[id]; r.kind == "AWS::EC2::Route" && !known[way(r)] && c.existed(was, is, r.properties["RouteTableId"]) {
+			c.add(finding{stack: is.name, resource: r, verdict: Widens, value: way(r),
+				text: "a new way out of subnets that exist: " + destination(r) + " by " + leadsBy(r)})
 		}
-		opening, opens := openings[r.kind]
-		if _, existed := was.resources[id]; !opens || existed || (opening.of != "" && !c.existed(was, is, r.properties[opening.of])) {
-			continue
-		}
-		c.add(finding{stack: is.name, resource: r, verdict: Widens, value: cfn.Canonical(r.properties), text: "new: " + opening.what})
 	}
 }
 

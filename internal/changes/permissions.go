@@ -52,24 +52,39 @@ func (c *comparison) judgePermissions() {
 		if _, kept := after[key]; kept || c.gone[was.stack] || c.new[was.stack] {
 			continue
 		}
-		if _, exists := c.head.stacks[was.stack].resources[was.id]; exists || was.id == "" {
-			c.reportWider(was.stack, always(was.shown), withEffect(was.grants, policy.Deny), "no longer denied: ")
+		_, exists := c.head.stacks[was.stack].resources[was.id]
+		if (exists && !was.identity) || was.id == "" { // a policy that stood for itself is attached now
+			c.reportGrants(was.stack, Widens, always(was.shown), withEffect(was.grants, policy.Deny), "no longer denied: ")
+			c.reportGrants(was.stack, Interrupts, itself, withEffect(was.grants, policy.Allow), "no longer allowed: ")
 		}
 	}
 }
 
 // judgeSubject compares what was allowed and denied with what is.
 func (c *comparison) judgeSubject(was, is subject) {
-	c.reportWider(is.stack, itself, uncovered(withEffect(is.grants, policy.Allow), withEffect(was.grants, policy.Allow)), "newly allowed: ")
-	c.reportWider(is.stack, always(is.shown), uncovered(withEffect(was.grants, policy.Deny), withEffect(is.grants, policy.Deny)), "no longer denied: ")
-	for _, one := range is.attached {
-		if !slices.ContainsFunc(was.attached, func(old attachment) bool { return old.policy == one.policy }) {
-			c.add(finding{stack: is.stack, resource: one.by, verdict: Widens, property: "ManagedPolicyArns", value: one.policy, text: "newly attached: " + one.policy})
+	allowed, denied := withEffect(is.grants, policy.Allow), withEffect(is.grants, policy.Deny)
+	c.reportGrants(is.stack, Widens, itself, uncovered(allowed, withEffect(was.grants, policy.Allow)), "newly allowed: ")
+	c.reportGrants(is.stack, Widens, always(is.shown), uncovered(withEffect(was.grants, policy.Deny), denied), "no longer denied: ")
+	c.reportGrants(is.stack, Interrupts, itself, uncovered(withEffect(was.grants, policy.Allow), allowed), "no longer allowed: ")
+	c.reportGrants(is.stack, Interrupts, itself, uncovered(denied, withEffect(was.grants, policy.Deny)), "newly denied: ")
+	c.judgeAttached(is, is.attached, was.attached, Widens, "newly attached: ")
+	c.judgeAttached(is, was.attached, is.attached, Interrupts, "no longer attached: ")
+	if was.boundary != is.boundary {
+		f := finding{stack: is.stack, resource: is.shown, verdict: Widens, property: "PermissionsBoundary", value: is.boundary,
+			text: "another boundary, or none, limits what it may do: " + transition(was.boundary, is.boundary)}
+		if was.boundary == "" {
+			f.verdict, f.text = Interrupts, "a boundary limits what it may do: "+is.boundary
 		}
+		c.add(f)
 	}
-	if was.boundary != "" && was.boundary != is.boundary {
-		c.add(finding{stack: is.stack, resource: is.shown, verdict: Widens, property: "PermissionsBoundary", value: is.boundary,
-			text: "another boundary, or none, limits what it may do: " + transition(was.boundary, is.boundary)})
+}
+
+// judgeAttached reports managed policies that one side has and the other lacks.
+func (c *comparison) judgeAttached(is subject, has, lacks []attachment, verdict Verdict, prefix string) {
+	for _, one := range has {
+		if !slices.ContainsFunc(lacks, func(other attachment) bool { return other.policy == one.policy }) {
+			c.add(finding{stack: is.stack, resource: one.by, verdict: verdict, property: "ManagedPolicyArns", value: one.policy, text: prefix + one.policy, maybe: verdict == Interrupts})
+		}
 	}
 }
 
@@ -85,7 +100,7 @@ func (c *comparison) judgeNewSubject(is *subject, on resource) {
 	if on.id == "" {
 		prefix = is.shown.id + " is new, and allowed: "
 	}
-	c.reportWider(is.stack, always(on), withEffect(is.grants, policy.Allow), prefix)
+	c.reportGrants(is.stack, Widens, always(on), withEffect(is.grants, policy.Allow), prefix)
 	for _, one := range is.attached {
 		c.add(finding{stack: is.stack, resource: on, verdict: Widens, property: "ManagedPolicyArns", value: is.shown.id + one.policy,
 			text: strings.TrimSuffix(prefix, ", and allowed: ") + ", with the policy " + one.policy})
@@ -100,14 +115,14 @@ func (c *comparison) judgeNewAccess(is *subject) {
 		c.reportOutside(is)
 		return
 	}
-	c.reportWider(is.stack, itself, withEffect(is.grants, policy.Allow), "newly allowed: ")
+	c.reportGrants(is.stack, Widens, itself, withEffect(is.grants, policy.Allow), "newly allowed: ")
 }
 
 // reportOutside reports what strangers may do with something new.
 func (c *comparison) reportOutside(is *subject) {
 	own, _, _ := strings.Cut(c.head.stacks[is.stack].place, "/")
 	strangers := slices.DeleteFunc(withEffect(is.grants, policy.Allow), func(one grant) bool { return !one.outside(own) })
-	c.reportWider(is.stack, itself, strangers, "new, and open to others: ")
+	c.reportGrants(is.stack, Widens, itself, strangers, "new, and open to others: ")
 }
 
 func withEffect(grants []grant, effect string) []grant {
@@ -120,8 +135,9 @@ func withEffect(grants []grant, effect string) []grant {
 	return found
 }
 
-// reportWider reports grants, those of one sentence together, each on a resource.
-func (c *comparison) reportWider(in string, on func(grant) resource, grants []grant, prefix string) {
+// reportGrants reports grants, those of one sentence together, each on a resource.
+// Whether anybody needs what is taken away, no template says.
+func (c *comparison) reportGrants(in string, verdict Verdict, on func(grant) resource, grants []grant, prefix string) {
 	var order []string
 	sentences := map[string][]grant{}
 	for _, one := range grants {
@@ -133,8 +149,9 @@ func (c *comparison) reportWider(in string, on func(grant) resource, grants []gr
 	}
 	for _, key := range order {
 		sentence := sentences[key]
+		c.narrowed[place{in, sentence[0].by.id}] = c.narrowed[place{in, sentence[0].by.id}] || verdict == Interrupts
 		c.add(finding{
-			stack: in, resource: on(sentence[0]), verdict: Widens, property: sentence[0].property,
+			stack: in, resource: on(sentence[0]), verdict: verdict, property: sentence[0].property, maybe: verdict == Interrupts,
 			text: prefix + summary(sentence),
 		})
 	}
@@ -161,11 +178,11 @@ func summary(grants []grant) string {
 	return said
 }
 
-func appendNew(names []string, name string) []string {
-	if slices.Contains(names, name) {
-		return names
+func appendNew[T comparable](all []T, one T) []T {
+	if slices.Contains(all, one) {
+		return all
 	}
-	return append(names, name)
+	return append(all, one)
 }
 
 func describe(conditions []policy.Condition) string {

@@ -26,36 +26,45 @@ type reason struct {
 
 // findReplacements finds every resource that is made anew: because a property
 // changed that cannot change in place, or because such a property refers to a
-// resource that is made anew itself, in its stack or in another one. Each round
-// follows the references one step further, until nothing is added.
+// resource that is made anew itself, in its stack or in another one. Whoever refers
+// to what was found is asked again, until nothing is added.
 func (c *comparison) findReplacements() {
-	for grown := true; grown; {
-		grown = false
-		for _, name := range c.head.Stacks() {
-			if c.new[name] {
-				continue
-			}
-			was, is := c.base.stacks[name], c.head.stacks[name]
-			for _, id := range slices.Sorted(maps.Keys(is.resources)) {
-				before, existed := was.resources[id]
-				if !existed || before.kind != is.resources[id].kind {
-					continue
-				}
-				now := c.replacementOf(is, before, is.resources[id])
-				if len(now.reasons) > 0 && now.certainty != c.replaced[place{name, id}].certainty {
-					c.replaced[place{name, id}] = now
-					grown = true
+	var waiting []place
+	users := map[place][]place{}
+	for _, name := range c.head.Stacks() {
+		if c.new[name] {
+			continue
+		}
+		for _, id := range slices.Sorted(maps.Keys(c.head.stacks[name].resources)) {
+			known, _ := c.types.Of(c.head.stacks[name].resources[id].kind)
+			for path := range known.Replaces {
+				for _, used := range c.leadTo(c.head.stacks[name], at(c.head.stacks[name].resources[id].properties, path)) {
+					users[used] = appendNew(users[used], place{name, id})
 				}
 			}
+			waiting = append(waiting, place{name, id})
+		}
+	}
+	for len(waiting) > 0 {
+		next := waiting[0]
+		waiting = waiting[1:]
+		before, existed := c.base.stacks[next.stack].resources[next.id]
+		after := c.head.stacks[next.stack].resources[next.id]
+		if !existed || before.kind != after.kind {
+			continue
+		}
+		now := c.replacementOf(c.head.stacks[next.stack], before, after)
+		if len(now.reasons) > 0 && now.certainty != c.replaced[next].certainty {
+			c.replaced[next] = now
+			waiting = append(waiting, users[next]...)
 		}
 	}
 }
 
 // replacementOf judges one resource by what is known so far.
 func (c *comparison) replacementOf(is stack, before, after resource) replacement {
+	c.work++
 	known, _ := c.types.Of(after.kind)
-	certain := c.mark(is, after.properties, schema.Always)
-	doubtful := c.mark(is, after.properties, schema.Maybe)
 	found := replacement{certainty: schema.Maybe}
 	for _, path := range slices.Sorted(maps.Keys(known.Replaces)) {
 		certainty := known.Replaces[path]
@@ -67,10 +76,10 @@ func (c *comparison) replacementOf(is stack, before, after resource) replacement
 		switch {
 		case !same(was, to):
 			one.text = fmt.Sprintf("%s changes from %s", path, transition(was, to))
-		case !same(was, at(certain, path)):
-			one.text = fmt.Sprintf("%s refers to %s, which is replaced", path, c.causes(is, to))
-		case !same(was, at(doubtful, path)):
-			one.text = fmt.Sprintf("%s refers to %s, which may change", path, c.causes(is, to))
+		case c.follows(is, to, schema.Always) != "":
+			one.text = fmt.Sprintf("%s refers to %s", path, c.follows(is, to, schema.Always))
+		case c.follows(is, to, schema.Maybe) != "":
+			one.text = fmt.Sprintf("%s refers to %s", path, c.follows(is, to, schema.Maybe))
 			one.certainty = schema.Maybe
 		default:
 			continue
@@ -86,64 +95,76 @@ func (c *comparison) replacementOf(is stack, before, after resource) replacement
 	return found
 }
 
-// changesInPlace says of a property that may replace that it does not: AWS's
-// documents say so for some, and online resharding for the shards of a cache.
+// changesInPlace says of a property that may replace that it does not: a rule names
+// the document of AWS that says what it does instead, and online resharding changes
+// the shards of a cache.
 func changesInPlace(after resource, path string) bool {
 	if after.kind == cacheGroup && (path == "NumNodeGroups" || strings.HasPrefix(path, "NodeGroupConfiguration")) {
 		return text(after.updatePolicy, "UseOnlineResharding") == "true"
 	}
-	for _, row := range interruptions {
-		if row.inPlace && row.kind == after.kind && row.path == path {
-			return true
-		}
-	}
-	return false
+	by, ruled := ruleFor(after.kind, strings.Split(path, "."))
+	return ruled && slices.ContainsFunc(by.outcomes, func(out outcome) bool { return out.verdict == Interrupts && out.source != "" })
 }
 
-// changed is the key that marks a reference whose value will be another one.
-const changed = "refers to something that changes"
-
-// mark copies a value of a stack and marks each reference to something that is
-// replaced with at least a certainty, so that a comparison sees it as changed.
-func (c *comparison) mark(in stack, value any, certainty schema.Certainty) any {
-	switch v := value.(type) {
-	case object:
-		marked := object{}
-		for key, inner := range v {
-			marked[key] = c.mark(in, inner, certainty)
+// follows names what is made anew among the things that a value refers to, with at
+// least a certainty; nothing when all stay as they are.
+func (c *comparison) follows(in stack, value any, certainty schema.Certainty) string {
+	var names []string
+	for _, one := range c.leadTo(in, value) {
+		replaced, made := c.replaced[one]
+		if (made && (replaced.certainty == schema.Always || certainty == schema.Maybe)) || (certainty == schema.Maybe && c.inputs[one]) {
+			name := strings.TrimPrefix(one.id, "Parameters.")
+			if one.stack != in.name {
+				name = one.stack + "/" + name
+			}
+			names = appendNew(names, name)
 		}
-		for _, target := range targets(v) {
-			if c.changes(in, target, certainty) {
-				marked[changed] = target
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return strings.Join(names, ", ") + map[schema.Certainty]string{schema.Always: ", which is replaced", schema.Maybe: ", which may change"}[certainty]
+}
+
+// leadTo lists the resources and inputs that a value depends on, through the
+// outputs of other stacks.
+func (c *comparison) leadTo(in stack, value any) []place {
+	var found []place
+	for _, target := range references(value) {
+		asked := place{in.name, target}
+		if _, known := c.leading[asked]; !known {
+			c.leading[asked] = nil // outputs in a circle cannot be deployed, but they can be written
+			if inner, from, ok := c.output(in, target); ok {
+				c.leading[asked] = c.leadTo(from, inner)
+			} else {
+				c.leading[asked] = []place{asked}
 			}
 		}
-		return marked
-	case []any:
-		marked := make([]any, 0, len(v))
-		for _, inner := range v {
-			marked = append(marked, c.mark(in, inner, certainty))
+		for _, one := range c.leading[asked] {
+			found = appendNew(found, one)
 		}
-		return marked
-	default:
-		return value
 	}
+	return found
 }
 
-// changes says whether what a reference leads to has another value afterwards.
-func (c *comparison) changes(in stack, target string, certainty schema.Certainty) bool {
-	if value, from, ok := c.output(in, target); ok {
-		if c.following[target] || c.new[from.name] {
-			return false // outputs in a circle cannot be deployed, but they can be written
+// followed lists the values of a resource whose words stay as they are and that
+// refer to something that is made anew.
+func (c *comparison) followed(in stack, before, after resource) []difference {
+	if c.follows(in, after.properties, schema.Maybe) == "" {
+		return nil
+	}
+	var found []difference
+	for _, one := range everyValue(nil, nil, after.properties) {
+		level := one.values[len(one.values)-1]
+		one.follows = c.follows(in, level.after, schema.Always)
+		if one.follows == "" {
+			one.follows, one.maybe = c.follows(in, level.after, schema.Maybe), true
 		}
-		c.following[target] = true
-		defer delete(c.following, target)
-		return !same(value, c.mark(from, value, certainty))
+		if one.follows != "" && same(at(before.properties, one.path[0]), at(after.properties, one.path[0])) {
+			found = append(found, one)
+		}
 	}
-	if c.inputs[place{in.name, target}] {
-		return certainty == schema.Maybe
-	}
-	found, ok := c.replaced[place{in.name, target}]
-	return ok && (found.certainty == schema.Always || certainty == schema.Maybe)
+	return found
 }
 
 // Prefixes of targets that are outputs of other stacks. No logical ID has a colon.
@@ -154,15 +175,19 @@ const (
 
 // output finds the output that a target names.
 func (c *comparison) output(in stack, target string) (any, stack, bool) {
+	return outputIn(c.head, in, target)
+}
+
+func outputIn(set Set, in stack, target string) (any, stack, bool) {
 	if name, ok := strings.CutPrefix(target, outputOf); ok {
 		stackName, output, _ := strings.Cut(name, ":")
-		from, exists := c.head.stacks[stackName]
+		from, exists := set.stacks[stackName]
 		value, has := from.outputs[output]
 		return value, from, exists && has && stackName != in.name
 	}
 	if name, ok := strings.CutPrefix(target, exportOf); ok {
-		for _, stackName := range c.head.Stacks() {
-			from := c.head.stacks[stackName]
+		for _, stackName := range set.Stacks() {
+			from := set.stacks[stackName]
 			if output, has := from.exports[name]; has && stackName != in.name {
 				return from.outputs[output], from, true
 			}
@@ -224,26 +249,6 @@ func references(value any) []string {
 		}
 	}
 	return found
-}
-
-// causes names what changes among the things that a value refers to.
-func (c *comparison) causes(in stack, value any) string {
-	var names []string
-	for _, target := range references(value) {
-		if !c.changes(in, target, schema.Maybe) {
-			continue
-		}
-		name := strings.TrimPrefix(target, "Parameters.")
-		if inner, from, ok := c.output(in, target); ok && !c.following[target] {
-			c.following[target] = true
-			name = from.name + "/" + c.causes(from, inner)
-			delete(c.following, target)
-		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return strings.Join(names, ", ")
 }
 
 // changedInput names a mapping, condition or parameter that a resource depends on

@@ -25,14 +25,19 @@ func data(reference string) string {
 // A network that is replaced takes the brokers of another stack along, though no
 // word of that stack's template changes.
 func TestAReplacementIsFollowedIntoOtherStacks(t *testing.T) {
-	for name, reference := range map[string]string{
-		"by its output": `{"Fn::GetStackOutput": {"StackName": "network", "OutputName": "SubnetId", "Region": "sa-east-1"}}`,
-		"by its export": `{"Fn::ImportValue": "subnet"}`,
+	replaced := []string{"Vpc replaces", "Subnet replaces", "Brokers destroys", "Topic destroys"}
+	for name, c := range map[string]struct {
+		reference string
+		want      []string
+	}{
+		"by its output": {`{"Fn::GetStackOutput": {"StackName": "network", "OutputName": "SubnetId", "Region": "sa-east-1"}}`, replaced},
+		"by its export": {`{"Fn::ImportValue": "subnet"}`, append([]string{"refused"}, replaced...)},
 	} {
 		t.Run(name, func(t *testing.T) {
+			reference := c.reference
 			report := compare(t, map[string]string{"network": network("10.0.0.0/16"), "data": data(reference)},
 				map[string]string{"network": network("10.1.0.0/16"), "data": data(reference)})
-			assert.ElementsMatch(t, []string{"Vpc replaces", "Subnet replaces", "Brokers destroys", "Topic destroys"}, verdictsOf(report))
+			assert.ElementsMatch(t, c.want, verdictsOf(report))
 			assert.Contains(t, texts(report), "BrokerNodeGroupInfo.ClientSubnets refers to network/Subnet, which is replaced")
 		})
 	}
@@ -44,7 +49,7 @@ func TestOutputsInACircleEndTheComparisonAllTheSame(t *testing.T) {
 			`}, "Outputs": {"O": {"Value": {"Fn::Join": ["", [{"Ref": "A"}, {"Fn::GetStackOutput": {"StackName": "` + other + `", "OutputName": "O"}}]]}}}}`
 	}
 	report := compare(t, map[string]string{"a": circle("b", "1"), "b": circle("a", "1")}, map[string]string{"a": circle("b", "2"), "b": circle("a", "2")})
-	assert.ElementsMatch(t, []string{"A interrupts maybe", "A interrupts maybe"}, verdictsOf(report))
+	assert.ElementsMatch(t, []string{"A replaces maybe", "A replaces maybe"}, verdictsOf(report))
 }
 
 func TestStateThatMovesToAnotherStackIsSaidToMove(t *testing.T) {
@@ -191,7 +196,7 @@ func TestATypeOfThePastIsLookedUpInTheWholeDatabase(t *testing.T) {
 	base := load(t, map[string]string{"s": resources(one("A", "AWS::Past::Store", `"Name": "a", "Size": 1`))})
 	for template, want := range map[string][]string{
 		resources(one("A", "AWS::Past::Store", `"Name": "b", "Size": 1`)): {"A destroys"},
-		resources(one("A", "AWS::Past::Store", `"Name": "a", "Size": 2`)): {},
+		resources(one("A", "AWS::Past::Store", `"Name": "a", "Size": 2`)): {"A unknown"},
 		resources(""): {"A destroys"},
 	} {
 		head := load(t, map[string]string{"s": template})
@@ -229,9 +234,15 @@ func TestTheWorstStandsFirst(t *testing.T) {
 	assert.False(t, report.Passes())
 }
 
-func TestEveryRowOfTheTableOfInterruptionsNamesItsSource(t *testing.T) {
-	for _, row := range interruptions {
-		assert.Regexp(t, `^https://docs\.aws\.amazon\.com/.+\.html$`, row.source, row.kind+" "+row.path)
-		assert.NotEmpty(t, row.what)
+func TestEverySourceOfARuleIsADocumentOfAWS(t *testing.T) {
+	for kind, rows := range rules {
+		for _, one := range rows {
+			for _, out := range one.outcomes {
+				assert.NotEmpty(t, out.text, ruleName(kind, one.path, out.on))
+				if out.source != "" {
+					assert.Regexp(t, `^https://docs\.aws\.amazon\.com/.+\.html$`, out.source, ruleName(kind, one.path, out.on))
+				}
+			}
+		}
 	}
 }

@@ -10,9 +10,6 @@ import (
 	"wallet-infra/internal/schema"
 )
 
-// cacheGroup is ElastiCache's replication group.
-const cacheGroup = "AWS::ElastiCache::ReplicationGroup"
-
 // alsoStateful are types that hold data although CloudFormation's schemas do not
 // count them among those that do; disposable is the contrary. Both follow the
 // decisions in test/types_test.go, and a test there compares them.
@@ -95,7 +92,6 @@ func survives(policy string) bool { return policy == "Retain" || policy == "Reta
 func (c *comparison) judgeRemoved(was stack, before resource) {
 	f := finding{stack: was.name, resource: before, value: "removed"}
 	policy := afterDeletion(before)
-	_, known := c.types.Of(before.kind)
 	switch {
 	case survives(policy):
 		f.verdict = Orphans
@@ -106,19 +102,15 @@ func (c *comparison) judgeRemoved(was stack, before resource) {
 	case c.holds(before):
 		f.verdict = Destroys
 		f.text = "removed: it is deleted with everything that it holds"
-	case opaque[before.kind]:
-		f.verdict = Destroys
-		f.maybe = true
-		f.text = "removed with a template of its own that is not here"
+	case opaque[before.kind] || (!knownKind(before.kind) && !isCustom(before.kind)):
+		f.verdict, f.maybe = Destroys, true
+		f.text = "removed, of a type that no rule knows: it may hold data"
 	case isCustom(before.kind):
 		f.verdict = Unknown
 		f.text = "removed: its function is asked to delete, and what that does is not in the template"
-	case !known:
-		f.verdict = Destroys
-		f.maybe = true
-		f.text = "removed, of a type that CloudFormation's schemas here do not know: it may hold data"
 	default:
-		f.verdict, f.text = removal(before)
+		c.judgeRemovedByType(was, before, f)
+		return
 	}
 	if moved := c.sameElsewhere(was, before); moved != "" && c.holds(before) {
 		f.text += ". Moved? " + moved + " is new with the same type and properties, but CloudFormation makes an empty one: import it, or refactor the stacks"
@@ -128,24 +120,18 @@ func (c *comparison) judgeRemoved(was stack, before resource) {
 
 // sameElsewhere finds a new resource that is the removed one under another name.
 func (c *comparison) sameElsewhere(was stack, before resource) string {
-	wanted := identity(before)
-	for _, name := range c.head.Stacks() {
-		is := c.head.stacks[name]
-		for _, id := range slices.Sorted(maps.Keys(is.resources)) {
-			existed := false
-			if !c.new[name] {
-				_, existed = c.base.stacks[name].resources[id]
+	if c.moves == nil {
+		c.moves = map[string]string{}
+		for _, name := range slices.Backward(c.head.Stacks()) {
+			is := c.head.stacks[name]
+			for _, id := range slices.Backward(slices.Sorted(maps.Keys(is.resources))) {
+				if _, existed := c.base.stacks[name].resources[id]; c.new[name] || !existed {
+					c.moves[identity(is.resources[id])] = name + "/" + id
+				}
 			}
-			if existed || identity(is.resources[id]) != wanted {
-				continue
-			}
-			if name == was.name {
-				return id
-			}
-			return name + "/" + id
 		}
 	}
-	return ""
+	return strings.TrimPrefix(c.moves[identity(before)], was.name+"/")
 }
 
 // identity is what makes two resources the same one but for their names. Logical

@@ -291,3 +291,13 @@ func (t template) readOutputs(outputs object) {
 		}
 	}
 }
+
+// ReadSet reads templates by the names of their stacks.
+func ReadSet(templates map[string][]byte) (Set, error) {
+	set := Set{stacks: map[string]stack{}}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(templates)) {
+		problems = append(problems, set.add(stack{name: name}, name, templates[name]))
+	}
+	return set, errors.Join(problems...)
+}

@@ -220,7 +220,7 @@ func templates(tag string, standby bool) map[string]string {
 			"Kafka": {"Type": "AWS::MSK::Cluster", "DeletionPolicy": "RetainExceptOnCreate"}}}`,
 		"compute": `{"Resources": {
 			"Service": {"Type": "AWS::ECS::Service"},
-			"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Image": {"Fn::Join": ["", ["registry/wallet-staging/service", ":` + tag + `"]]}}},
+			"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [{"Name": "wallet-service", "Image": {"Fn::Join": ["", ["registry/wallet-staging/service", ":` + tag + `"]]}}]}},
 			"Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"LoadBalancerAttributes": [{"Key": "deletion_protection.enabled", "Value": "true"}]}},
 			"Rule": {"Type": "AWS::ElasticLoadBalancingV2::ListenerRule", "Properties": {"Priority": 1, "Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": [
 				{"TargetGroupArn": {"Ref": "Blue"}, "Weight": 100}, {"TargetGroupArn": {"Ref": "Green"}, "Weight": 0}]}}]}}},
