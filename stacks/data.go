@@ -46,7 +46,7 @@ func NewData(stage awscdk.Stage, env config.Environment, network Network, global
 		Buckets: buckets,
 		Backup: backup.New(stack, backup.Props{
 			Names: env.Names(), Region: env.Primary, Backup: env.Backup, CopyTo: copyTo(env), Protected: env.Protected,
-			Cluster: database.Cluster, DatabaseKey: database.Key, Network: network.Network,
+			Cluster: database.Arn, DatabaseKey: database.Key, Network: network.Network,
 			Exports: buckets.Backups, ReplicatedSecrets: database.Replicated,
 			LogKey: logKey, LogRetentionDays: env.Database.LogRetentionDays,
 		}),

@@ -93,9 +93,9 @@ func newStage(app constructs.Construct, env config.Environment) awscdk.Stage {
 		key := "availability-zones:account=" + env.Site.Account + ":region=" + region.Name
 		stage.Node().SetContext(new(key), jsii.Strings(region.Zones...))
 	}
-	all := *tags(env)
+	all, stageTags := *tags(env), awscdk.Tags_Of(stage)
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		awscdk.Tags_Of(stage).Add(new(key), all[key], &awscdk.TagProps{
+		stageTags.Add(new(key), all[key], &awscdk.TagProps{
 			// CDK knows a property for tags that the regional schemas do not have
 			// yet; these get the stack's tags from CloudFormation.
 			ExcludeResourceTypes: jsii.Strings("AWS::Grafana::Workspace",

@@ -1,6 +1,7 @@
 // Package acknowledge records, beside the code that causes it, why a finding of
-// cdk-nag or a warning of CloudFormation Validate is accepted. The record of cdk-nag travels in the template's metadata, where an
-// auditor finds it, and the tests fail on every finding that has none.
+// cdk-nag or a warning of CloudFormation Validate is accepted. The record of cdk-nag travels in
+// the template's metadata, where an auditor finds it, and the tests fail on every
+// finding that has none.
 package acknowledge
 
 import (
@@ -14,15 +15,30 @@ import (
 // A rule that reports several findings for a resource, such as one for each
 // wildcard, is narrowed to the findings listed in only, such as "Resource::*".
 func Finding(on constructs.IConstruct, rule, reason string, only ...string) {
-	suppression := &cdknag.NagPackSuppression{Id: new(rule), Reason: new(reason)}
-	if len(only) > 0 {
-		applies := make([]any, len(only))
-		for i, finding := range only {
-			applies[i] = finding
+	Findings(on, Accepted{Rule: rule, Reason: reason, Only: only})
+}
+
+// Accepted is a finding of [Findings], as [Finding] describes it.
+type Accepted struct {
+	Rule, Reason string
+	Only         []string
+}
+
+// Findings accepts several rules on the construct and its children.
+func Findings(on constructs.IConstruct, accepted ...Accepted) {
+	var suppressions []*cdknag.NagPackSuppression
+	for _, finding := range accepted {
+		suppression := &cdknag.NagPackSuppression{Id: new(finding.Rule), Reason: new(finding.Reason)}
+		if len(finding.Only) > 0 {
+			applies := make([]any, len(finding.Only))
+			for i, only := range finding.Only {
+				applies[i] = only
+			}
+			suppression.AppliesTo = &applies
 		}
-		suppression.AppliesTo = &applies
+		suppressions = append(suppressions, suppression)
 	}
-	cdknag.NagSuppressions_AddResourceSuppressions(on, &[]*cdknag.NagPackSuppression{suppression}, new(true))
+	cdknag.NagSuppressions_AddResourceSuppressions(on, &suppressions, new(true))
 }
 
 // Warning accepts one warning of CloudFormation Validate, such as "W3010", on the

@@ -84,10 +84,8 @@ func NewTopics(scope constructs.Construct, names config.Names, region config.Reg
 	})
 	critical, warning := newTopic(own, "Critical", key, alerts.Critical), newTopic(own, "Warning", key, alerts.Warning)
 	topics := Topics{Critical: *critical.TopicArn(), Warning: *warning.TopicArn()}
-	for _, service := range services {
-		allowPublishing(critical, topics[Critical], service, names.Account())
-		allowPublishing(warning, topics[Warning], service, names.Account())
-	}
+	allowPublishing(critical, topics[Critical], services, names.Account())
+	allowPublishing(warning, topics[Warning], services, names.Account())
 	return topics
 }
 
@@ -106,13 +104,18 @@ func newTopic(scope constructs.Construct, id string, key awskms.IKey, addresses 
 	return topic
 }
 
-// allowPublishing lets the account's own alarms and workspaces publish, and rules.
-func allowPublishing(topic awssns.Topic, arn string, service publisher, account string) {
-	topic.AddToResourcePolicy(policy.Statement{
-		Sid:        service.sid,
-		Principal:  policy.Service(service.service),
-		Actions:    service.actions,
-		Resources:  []string{arn},
-		Conditions: service.scope(account, true),
-	}.CDK())
+// allowPublishing lets the account's own alarms and workspaces publish, and rules. The
+// topic has a policy about TLS already.
+func allowPublishing(topic awssns.Topic, arn string, services []publisher, account string) {
+	var statements []policy.Statement
+	for _, service := range services {
+		statements = append(statements, policy.Statement{
+			Sid:        service.sid,
+			Principal:  policy.Service(service.service),
+			Actions:    service.actions,
+			Resources:  []string{arn},
+			Conditions: service.scope(account, true),
+		})
+	}
+	topic.Node().FindChild(new("Policy")).(awssns.TopicPolicy).Document().AddStatements(*policy.List(statements...)...)
 }

@@ -66,7 +66,7 @@ type Database struct {
 // Primary is the primary region's cluster, which is backed up.
 type Primary struct {
 	Database
-	Cluster awsrds.DatabaseCluster
+	Arn string // of the cluster
 	// Replicated are the ARNs of those secrets that have a replica in the second region.
 	Replicated []string
 	// Key encrypts the data, the snapshots and the secrets.
@@ -103,8 +103,8 @@ func New(scope constructs.Construct, props Props) Primary {
 			AppSecret:     appAttached,
 			readersScale:  true,
 		},
-		Cluster: made.cluster,
-		Key:     key,
+		Arn: made.arn,
+		Key: key,
 	}
 	if props.Standby.exists() {
 		database.Replicated = []string{*adminAttached.SecretArn(), *appAttached.SecretArn()}

@@ -23,6 +23,7 @@ const writerID = "Writer"
 // cluster is the DB cluster and what is needed to reach it.
 type cluster struct {
 	cluster awsrds.DatabaseCluster
+	arn     string
 	group   awsec2.SecurityGroup
 }
 
@@ -79,15 +80,14 @@ func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsman
 		MonitoringInterval:              value.Duration(db.MonitoringInterval),
 		MonitoringRole:                  newMonitoringRole(scope, props.Names, props.Protected),
 	})
-	for _, logs := range newLogGroups(scope, props) {
-		made.Node().AddDependency(logs)
-	}
+	made.Node().AddDependency(newLogGroups(scope, props)...)
 	oneByOne(made, db.Readers)
+	arn := *made.ClusterArn()
 	if props.Standby.exists() {
-		makeGlobal(scope, made, props)
+		makeGlobal(scope, arn, props)
 	}
 	accept(made, props.Protected)
-	return cluster{cluster: made, group: group}
+	return cluster{cluster: made, arn: arn, group: group}
 }
 
 // newInstances describes the writer and the readers, each in the next zone, so
@@ -109,7 +109,7 @@ func newInstances(scope constructs.Construct, key awskms.IKey, props Props) (aws
 			// for a downgrade, which RDS refuses.
 			AutoMinorVersionUpgrade: new(false),
 			// The authority whose root the clients have.
-			CaCertificate: awsrds.CaCertificate_RDS_CA_RSA2048_G1(),
+			CaCertificate: value.Once("database CA", awsrds.CaCertificate_RDS_CA_RSA2048_G1),
 			// As on the cluster: a difference would be a question, not a choice.
 			EnablePerformanceInsights:       new(true),
 			PerformanceInsightRetention:     insights[db.Insights].retention,
@@ -142,8 +142,8 @@ var exportedLogs = []string{"audit", "error", "slowquery"}
 
 // newLogGroups makes the groups that RDS writes to before RDS does, which would
 // make them unencrypted and without an end.
-func newLogGroups(scope constructs.Construct, props Props) []constructs.IConstruct {
-	var groups []constructs.IConstruct
+func newLogGroups(scope constructs.Construct, props Props) []constructs.IDependable {
+	var groups []constructs.IDependable
 	for _, log := range exportedLogs {
 		groups = append(groups, logging.NewGroup(scope, "Log-"+log, logging.Props{
 			Name:          props.Names.DatabaseLogGroup(props.Region, log),

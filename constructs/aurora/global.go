@@ -17,10 +17,10 @@ import (
 // database is made and never again, so a switchover leaves it alone; engine, version
 // and encryption are the source's, and AWS asks for none of them beside it
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-globalcluster.html).
-func makeGlobal(scope constructs.Construct, source awsrds.DatabaseCluster, props Props) {
+func makeGlobal(scope constructs.Construct, source string, props Props) {
 	global := awsrds.NewCfnGlobalCluster(scope, new("Global"), &awsrds.CfnGlobalClusterProps{
 		GlobalClusterIdentifier:   new(props.Names.GlobalClusterName()),
-		SourceDbClusterIdentifier: source.ClusterArn(),
+		SourceDbClusterIdentifier: new(source),
 		DeletionProtection:        new(props.Protected),
 	})
 	global.ApplyRemovalPolicy(removal(props.Protected), nil)
@@ -42,11 +42,13 @@ func scaleReaders(cluster awsrds.DatabaseCluster, names config.Names, db config.
 		Role:              role,
 	})
 	// RDS refuses to scale a cluster that has no reader yet.
+	var instances []constructs.IDependable
 	for _, instance := range *cluster.Node().Children() {
 		if resource, ok := instance.Node().DefaultChild().(awsrds.CfnDBInstance); ok {
-			target.Node().AddDependency(resource)
+			instances = append(instances, resource)
 		}
 	}
+	target.Node().AddDependency(instances...)
 	target.ScaleToTrackMetric(new("Cpu"), &awsapplicationautoscaling.BasicTargetTrackingScalingPolicyProps{
 		PredefinedMetric: awsapplicationautoscaling.PredefinedMetric_RDS_READER_AVERAGE_CPU_UTILIZATION,
 		TargetValue:      jsii.Number(db.ReaderCPUTargetPercent),

@@ -59,24 +59,25 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 			newRotationPolicy(scope, key, admin, app, props), newAnnouncePolicy(scope, props.Names, regions), function.NewTaskAgePolicy(scope, props.Names, regions...),
 		},
 	})
+	arn := rotator.FunctionArn()
 	permission := awslambda.NewCfnPermission(scope, new("RotationPermission"), &awslambda.CfnPermissionProps{
 		Action:        new("lambda:InvokeFunction"),
-		FunctionName:  rotator.FunctionArn(),
+		FunctionName:  arn,
 		Principal:     new("secretsmanager.amazonaws.com"),
 		SourceAccount: new(props.Names.Account()),
 	})
 	// A new schedule tests the login, so the function comes first with all that it
 	// may do, the way to the database, and the users whose login it is.
 	ready := []constructs.IDependable{rotator, permission, to.writer(), to.group, group, user}
-	schedule(scope, "AdminRotation", admin, rotator, props.Database.AdminRotation, ready)
-	schedule(scope, "AppRotation", app, rotator, props.Database.AppRotation, ready)
+	schedule(scope, "AdminRotation", admin, arn, props.Database.AdminRotation, ready)
+	schedule(scope, "AppRotation", app, arn, props.Database.AppRotation, ready)
 }
 
 // schedule lets the function rotate a secret.
-func schedule(scope constructs.Construct, id string, secret awssecretsmanager.ISecret, rotator awslambda.IFunction, window config.RotationWindow, ready []constructs.IDependable) {
+func schedule(scope constructs.Construct, id string, secret awssecretsmanager.ISecret, rotator *string, window config.RotationWindow, ready []constructs.IDependable) {
 	awssecretsmanager.NewCfnRotationSchedule(scope, new(id), &awssecretsmanager.CfnRotationScheduleProps{
 		SecretId:          secret.SecretArn(),
-		RotationLambdaArn: rotator.FunctionArn(),
+		RotationLambdaArn: rotator,
 		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{
 			ScheduleExpression: new(window.Expression()),
 			Duration:           new(window.Duration()),

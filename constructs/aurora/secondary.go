@@ -10,7 +10,6 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
 	"wallet-infra/constructs/encryption"
-	"wallet-infra/constructs/logging"
 	"wallet-infra/constructs/network"
 )
 
@@ -49,14 +48,9 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Database {
 	group := props.Network.NewGroup(own, "SecurityGroup", "The replicated database: answers its clients and opens no connection itself")
 	group.ApplyRemovalPolicy(removal(props.Protected))
 	cluster := newSecondaryCluster(own, key, group, props)
-	for _, log := range exportedLogs {
-		cluster.Node().AddDependency(logging.NewGroup(own, "Log-"+log, logging.Props{
-			Name:          props.Names.DatabaseLogGroup(props.Region, log),
-			RetentionDays: props.Database.LogRetentionDays,
-			Key:           props.LogKey,
-			Keep:          props.Protected,
-		}))
-	}
+	cluster.Node().AddDependency(newLogGroups(own, Props{
+		Names: props.Names, Region: props.Region, Database: props.Database, Protected: props.Protected, LogKey: props.LogKey,
+	})...)
 	addSecondaryInstances(own, cluster, key, props)
 	return Database{
 		Name:          props.Names.DatabaseClusterName(props.Region),
@@ -152,11 +146,19 @@ func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBClust
 
 // acceptSecondary records the findings of cdk-nag on the cluster that are meant.
 func acceptSecondary(cluster awsrds.CfnDBCluster) {
-	acknowledge.Finding(cluster, "AwsSolutions-RDS11",
-		"The port is the one that the primary and the application use; the database tier has no route to the internet, and an unusual port would hide nothing from whoever is inside.")
-	acknowledge.Finding(cluster, "AwsSolutions-RDS14",
-		"Aurora Global Database does not support Backtrack; point-in-time recovery covers 35 days.")
-	acknowledge.Finding(cluster, "PCI.DSS.321-RDSLoggingEnabled",
-		"The general log would record every statement, and with them the customers' data. The audit log has who connected and who changed rights or schema.",
-		"LogExport::general")
+	acknowledge.Findings(cluster,
+		acknowledge.Accepted{
+			Rule:   "AwsSolutions-RDS11",
+			Reason: "The port is the one that the primary and the application use; the database tier has no route to the internet, and an unusual port would hide nothing from whoever is inside.",
+		},
+		acknowledge.Accepted{
+			Rule:   "AwsSolutions-RDS14",
+			Reason: "Aurora Global Database does not support Backtrack; point-in-time recovery covers 35 days.",
+		},
+		acknowledge.Accepted{
+			Rule:   "PCI.DSS.321-RDSLoggingEnabled",
+			Reason: "The general log would record every statement, and with them the customers' data. The audit log has who connected and who changed rights or schema.",
+			Only:   []string{"LogExport::general"},
+		},
+	)
 }

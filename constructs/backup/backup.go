@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbackup"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 
@@ -33,8 +32,8 @@ type Props struct {
 	CopyTo config.Region
 	// Protected keeps everybody but a deployment from changing the vault's rules.
 	Protected bool
-	// Cluster is the database that is backed up.
-	Cluster awsrds.IDatabaseCluster
+	// Cluster is the ARN of the database that is backed up.
+	Cluster string
 	// DatabaseKey encrypts the database.
 	DatabaseKey awskms.IKey
 	// Network holds the database tier, in which restore tests build their cluster.
@@ -66,7 +65,7 @@ func New(scope constructs.Construct, props Props) Backup {
 	newPlan(own, props, vault)
 	NewRestoreTest(own, RestoreProps{
 		Names: props.Names, Region: props.Region, Backup: props.Backup, Network: props.Network, Vault: vault,
-		Clusters: []string{*props.Cluster.ClusterArn()},
+		Clusters: []string{props.Cluster},
 	})
 	newExport(own, props)
 	newRestorer(own, props)
@@ -97,7 +96,7 @@ func newPlan(own constructs.Construct, props Props, vault awsbackup.IBackupVault
 	// By ARN, not by tag: a cluster that lost its tag would lose its backups in
 	// silence, and a restored one that kept it would be backed up for ever.
 	plan.AddSelection(new("Database"), &awsbackup.BackupSelectionOptions{
-		Resources:                  &[]awsbackup.BackupResource{awsbackup.BackupResource_FromArn(props.Cluster.ClusterArn())},
+		Resources:                  &[]awsbackup.BackupResource{awsbackup.BackupResource_FromArn(new(props.Cluster))},
 		Role:                       newBackupRole(own, props, vault),
 		DisableDefaultBackupPolicy: new(true),
 	})

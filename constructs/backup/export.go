@@ -30,7 +30,7 @@ func newExport(own constructs.Construct, props Props) {
 	input, err := json.Marshal(map[string]string{
 		// At most 60 characters; Scheduler draws another ID for each attempt.
 		"ExportTaskIdentifier": props.Names.Prefix() + "-<aws.scheduler.execution-id>",
-		"SourceArn":            *props.Cluster.ClusterArn(),
+		"SourceArn":            props.Cluster,
 		"S3BucketName":         *props.Exports.BucketName(),
 		"S3Prefix":             exportPrefix,
 		"IamRoleArn":           *writer.RoleArn(),
@@ -80,7 +80,7 @@ func newStarterRole(own constructs.Construct, props Props, writer awsiam.Role) a
 	grant := policy.Allow("GrantKeys", keys, "kms:CreateGrant")
 	grant.Conditions = map[string]any{"Bool": map[string]any{"kms:GrantIsForAWSResource": "true"}}
 	start := policy.NewManaged(own, "StarterPolicy",
-		policy.Allow("Start", []string{*props.Cluster.ClusterArn()}, "rds:StartExportTask"), pass, grant, policy.Allow("DescribeKeys", keys, "kms:DescribeKey"),
+		policy.Allow("Start", []string{props.Cluster}, "rds:StartExportTask"), pass, grant, policy.Allow("DescribeKeys", keys, "kms:DescribeKey"),
 	)
 	return awsiam.NewRole(own, new("StarterRole"), &awsiam.RoleProps{
 		Description: new("Starts the monthly export of the database"),
@@ -115,7 +115,7 @@ func newWatch(own constructs.Construct, props Props) string {
 		SecurityGroup: group,
 		Environment: map[string]string{
 			"REPLICATED_SECRETS": strings.Join(props.ReplicatedSecrets, ","),
-			"CLUSTER":            *props.Cluster.ClusterArn(),
+			"CLUSTER":            props.Cluster,
 			"OLDEST_EXPORT":      oldestExport.String(),
 		},
 		LogKey:           props.LogKey,
@@ -140,7 +140,7 @@ func newWatch(own constructs.Construct, props Props) string {
 // newWatchPolicy lets the function read states, and no value of a secret.
 func newWatchPolicy(own constructs.Construct, props Props) awsiam.ManagedPolicy {
 	statements := []policy.Statement{
-		policy.Allow("StateOfDatabase", []string{*props.Cluster.ClusterArn()}, "rds:DescribeExportTasks", "rds:DescribeDBClusters"),
+		policy.Allow("StateOfDatabase", []string{props.Cluster}, "rds:DescribeExportTasks", "rds:DescribeDBClusters"),
 	}
 	if len(props.ReplicatedSecrets) > 0 {
 		statements = append(statements, policy.Allow("StateOfReplicas", props.ReplicatedSecrets, "secretsmanager:DescribeSecret"))

@@ -27,7 +27,7 @@ func newBackupRole(own constructs.Construct, props Props, vault awsbackup.IBacku
 	if props.CopyTo.Name != "" {
 		vaults = append(vaults, names.BackupVaultARN(props.CopyTo))
 	}
-	cluster := *props.Cluster.ClusterArn()
+	cluster := props.Cluster
 	snapshots := rdsARNs(names, regions, "cluster-snapshot:awsbackup:*")
 	return newRole(own, "BackupRole", "Takes and copies the database's daily snapshots", roleGrants{
 		statements: []policy.Statement{

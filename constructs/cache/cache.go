@@ -164,10 +164,16 @@ func logDelivery(own constructs.Construct, id, logType string, props Props) *aws
 }
 
 func acknowledgeFindings(group awselasticache.CfnReplicationGroup, cache config.Cache) {
-	acknowledge.Finding(group, "AwsSolutions-AEC5",
-		"The port is the one that clients expect; the nodes have no route from the internet and admit single security groups, so another port would only hide them from their operators")
-	acknowledge.Finding(group, "AwsSolutions-AEC6",
-		"Clients authenticate by a user group (RBAC), which ElastiCache does not combine with the single AUTH token that this rule looks for")
+	acknowledge.Findings(group,
+		acknowledge.Accepted{
+			Rule:   "AwsSolutions-AEC5",
+			Reason: "The port is the one that clients expect; the nodes have no route from the internet and admit single security groups, so another port would only hide them from their operators",
+		},
+		acknowledge.Accepted{
+			Rule:   "AwsSolutions-AEC6",
+			Reason: "Clients authenticate by a user group (RBAC), which ElastiCache does not combine with the single AUTH token that this rule looks for",
+		},
+	)
 	if !cache.Failover() {
 		acknowledge.Finding(group, "AwsSolutions-AEC4",
 			"This environment runs a single node by configuration, which has no other zone to fail over to; its cache may be lost")

@@ -128,9 +128,9 @@ func addRecords(scope constructs.Construct, zone awsroute53.IHostedZone, distrib
 
 // acknowledgeFindings records what cdk-nag cannot see or the wallet does not want.
 func acknowledgeFindings(distribution awscloudfront.Distribution) {
-	acknowledge.Finding(distribution, "AwsSolutions-CFR1",
-		"The static content is public and the wallet's customers travel: no country is refused.")
-	acknowledge.Finding(distribution, "AwsSolutions-CFR3",
-		"Access is logged by CloudFront's standard logging v2 (AWS::Logs::Delivery), which the rule does not know: "+
-			"the older kind demands a bucket with access control lists.")
+	acknowledge.Findings(distribution,
+		acknowledge.Accepted{Rule: "AwsSolutions-CFR1", Reason: "The static content is public and the wallet's customers travel: no country is refused."},
+		acknowledge.Accepted{Rule: "AwsSolutions-CFR3", Reason: "Access is logged by CloudFront's standard logging v2 (AWS::Logs::Delivery), which the rule does not know: " +
+			"the older kind demands a bucket with access control lists."},
+	)
 }

@@ -109,14 +109,19 @@ func newRole(scope constructs.Construct, props Props) awsiam.Role {
 		role.AddToPolicy(readEverywhere("ReadTraces", props.MetricRegions,
 			"xray:BatchGetTraces", "xray:GetTraceSummaries", "xray:GetTraceGraph", "xray:GetServiceGraph").CDK())
 	}
-	acknowledge.Finding(role, "AwsSolutions-IAM5",
-		"The metric and trace read actions take no resource in IAM; the statement is bound to the platform's two regions",
-		"Resource::*")
-	acknowledge.Finding(role, "AwsSolutions-IAM5",
-		"AWS draws the Prometheus workspace's ID after this stack exists; the condition on its Environment tag leaves this environment's workspace alone",
-		"Resource::"+workspaces)
-	acknowledge.Finding(role, "PCI.DSS.321-IAMNoInlinePolicy",
-		"The policy belongs to this one role and is reviewed and removed with it")
+	acknowledge.Findings(role,
+		acknowledge.Accepted{
+			Rule:   "AwsSolutions-IAM5",
+			Reason: "The metric and trace read actions take no resource in IAM; the statement is bound to the platform's two regions",
+			Only:   []string{"Resource::*"},
+		},
+		acknowledge.Accepted{
+			Rule:   "AwsSolutions-IAM5",
+			Reason: "AWS draws the Prometheus workspace's ID after this stack exists; the condition on its Environment tag leaves this environment's workspace alone",
+			Only:   []string{"Resource::" + workspaces},
+		},
+		acknowledge.Accepted{Rule: "PCI.DSS.321-IAMNoInlinePolicy", Reason: "The policy belongs to this one role and is reviewed and removed with it"},
+	)
 	return role
 }
 

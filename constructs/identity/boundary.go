@@ -59,9 +59,11 @@ func newBoundary(scope constructs.Construct, props Props) {
 		),
 	})
 	const reason = "A boundary grants nothing: it allows what the role's own policies allow, less what it denies"
-	acknowledge.Finding(boundary, "AwsSolutions-IAM5", reason, "Action::*", "Resource::*")
-	acknowledge.Finding(boundary, "PCI.DSS.321-IAMPolicyNoStatementsWithAdminAccess", reason)
-	acknowledge.Finding(boundary, "PCI.DSS.321-IAMPolicyNoStatementsWithFullAccess", reason)
+	acknowledge.Findings(boundary,
+		acknowledge.Accepted{Rule: "AwsSolutions-IAM5", Reason: reason, Only: []string{"Action::*", "Resource::*"}},
+		acknowledge.Accepted{Rule: "PCI.DSS.321-IAMPolicyNoStatementsWithAdminAccess", Reason: reason},
+		acknowledge.Accepted{Rule: "PCI.DSS.321-IAMPolicyNoStatementsWithFullAccess", Reason: reason},
+	)
 }
 
 // deny refuses actions on resources, under conditions or without.

@@ -35,7 +35,7 @@ const accessTimeout = 5 * time.Minute
 // addUser makes the service's SASL/SCRAM user. MSK demands the secret's name and
 // a customer key, and writes a resource policy of its own onto the secret: one
 // from here would overwrite it. Secret and association stay with the cluster.
-func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, names config.Names) (awssecretsmanager.ISecret, awsmsk.CfnBatchScramSecret) {
+func addUser(scope constructs.Construct, cluster string, names config.Names) (awssecretsmanager.ISecret, awsmsk.CfnBatchScramSecret) {
 	template, err := json.Marshal(map[string]string{"username": config.KafkaUser})
 	if err != nil {
 		panic(err) // a map of texts always encodes
@@ -64,7 +64,7 @@ func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, names config
 	acknowledge.Finding(secret, "AwsSolutions-SMG4",
 		"MSK keeps one password for a SASL/SCRAM user, so a rotation cuts off every running task until it restarts; the password is replaced by hand together with a deployment, and is useless outside the private network.")
 	association := awsmsk.NewCfnBatchScramSecret(scope, new("User"), &awsmsk.CfnBatchScramSecretProps{
-		ClusterArn:    cluster.AttrArn(),
+		ClusterArn:    new(cluster),
 		SecretArnList: &[]*string{secret.SecretArn()},
 	})
 	association.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
@@ -73,11 +73,13 @@ func addUser(scope constructs.Construct, cluster awsmsk.CfnCluster, names config
 
 // allowUser gives the user its ACLs, which CloudFormation cannot make, and reads
 // the addresses of the brokers, which it does not return. The grants are the
-// resource's properties, so a change to them is a diff and a new run.
-func allowUser(scope constructs.Construct, props Props, cluster awsmsk.CfnCluster, brokers awsec2.ISecurityGroup) awscdk.CustomResource {
+// resource's properties, so a change to them is a diff and a new run. It comes after what
+// must be there first.
+func allowUser(scope constructs.Construct, props Props, cluster string, brokers awsec2.ISecurityGroup, first []constructs.IDependable) awscdk.CustomResource {
 	group := props.Network.NewGroup(scope, "AccessSecurityGroup", "The function that makes the Kafka ACLs")
-	group.Connections().AllowTo(brokers, value.TCP(config.KafkaIAMPort), new("Makes the Kafka ACLs as an IAM principal"))
-	group.Connections().AllowToAnyIpv4(value.TCP(config.HTTPSPort), new("Asks MSK for the brokers and answers CloudFormation"))
+	connections := group.Connections()
+	connections.AllowTo(brokers, value.TCP(config.KafkaIAMPort), new("Makes the Kafka ACLs as an IAM principal"))
+	connections.AllowToAnyIpv4(value.TCP(config.HTTPSPort), new("Asks MSK for the brokers and answers CloudFormation"))
 	handler := function.New(scope, "AccessFunction", function.Props{
 		Command:          "kafka",
 		Description:      "Makes the Kafka ACLs of the wallet service and returns the broker addresses",
@@ -95,22 +97,22 @@ func allowUser(scope constructs.Construct, props Props, cluster awsmsk.CfnCluste
 		// CloudFormation would wait an hour for a function that died.
 		ServiceTimeout: value.Duration(accessTimeout + time.Minute),
 		Properties: &map[string]any{
-			"Cluster": cluster.AttrArn(),
+			"Cluster": cluster,
 			"User":    config.KafkaUser,
 			"Brokers": strconv.Itoa(props.Messaging.Brokers), // CloudFormation passes texts only
 			"Grants":  grants(props.Messaging.Topics),
 		},
 	})
 	// Rules of security groups are resources of their own.
-	access.Node().AddDependency(group, brokers)
+	access.Node().AddDependency(append(first, group, brokers)...)
 	return access
 }
 
 // accessPolicy allows what the function does, on this cluster. Creating ACLs is
 // Alter on the cluster, which IAM allows only together with Describe.
-func accessPolicy(scope constructs.Construct, cluster awsmsk.CfnCluster) awsiam.ManagedPolicy {
+func accessPolicy(scope constructs.Construct, cluster string) awsiam.ManagedPolicy {
 	permissions := policy.NewManaged(scope, "AccessPolicy",
-		policy.Allow("", []string{*cluster.AttrArn()}, "kafka:ListNodes",
+		policy.Allow("", []string{cluster}, "kafka:ListNodes",
 			"kafka-cluster:Connect", "kafka-cluster:DescribeCluster", "kafka-cluster:AlterCluster"),
 		policy.Allow("", []string{"*"}, "kafka:GetBootstrapBrokers"),
 	)

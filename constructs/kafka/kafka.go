@@ -59,22 +59,18 @@ func New(scope constructs.Construct, props Props) Cluster {
 	group := props.Network.NewGroup(scope, "SecurityGroup", "The Kafka brokers. Replication between them does not pass this group.")
 	group.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE) // as long as the cluster
 	cluster := newBrokers(scope, props, group)
-	topics := addTopics(scope, cluster, props.Messaging)
-	growStorage(scope, cluster, props.Messaging)
-	secret, association := addUser(scope, cluster, props.Names)
+	arn := *cluster.AttrArn()
+	growStorage(scope, arn, props.Messaging)
+	secret, association := addUser(scope, arn, props.Names)
 	if props.ReplicationSource {
-		letReplicatorIn(scope, cluster)
+		letReplicatorIn(scope, arn)
 	}
-	access := allowUser(scope, props, cluster, group)
 	// The listener of a user who does not exist is of no use to anybody, and a
 	// service that finds its address also finds its topics.
-	access.Node().AddDependency(association)
-	for _, topic := range topics {
-		access.Node().AddDependency(topic)
-	}
+	access := allowUser(scope, props, arn, group, append(addTopics(scope, arn, props.Messaging), association))
 	return Cluster{
 		Name:          props.Names.KafkaClusterName(),
-		Arn:           *cluster.AttrArn(),
+		Arn:           arn,
 		SecurityGroup: group,
 		Bootstrap:     *access.GetAttString(new(attributeBootstrap)),
 		BrokerHosts:   brokerHosts(access, props.Messaging.Brokers),

@@ -37,14 +37,14 @@ func connectivity(props Props) any {
 // letReplicatorIn lets MSK's own service connect to the cluster from the other
 // region ("Prepare source and target clusters" in the MSK developer guide). What
 // it may read is the replicator's role's matter.
-func letReplicatorIn(scope constructs.Construct, cluster awsmsk.CfnCluster) {
+func letReplicatorIn(scope constructs.Construct, cluster string) {
 	awsmsk.NewCfnClusterPolicy(scope, new("ReplicatorPolicy"), &awsmsk.CfnClusterPolicyProps{
-		ClusterArn: cluster.AttrArn(),
+		ClusterArn: new(cluster),
 		Policy: policy.Document(policy.Statement{
 			Sid:       "Replicator",
 			Principal: policy.Service("kafka.amazonaws.com"),
 			Actions:   []string{"kafka:CreateVpcConnection", "kafka:GetBootstrapBrokers", "kafka:DescribeClusterV2"},
-			Resources: []string{*cluster.AttrArn()},
+			Resources: []string{cluster},
 		}),
 	})
 }

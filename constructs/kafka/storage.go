@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapplicationautoscaling"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsmsk"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -12,11 +11,11 @@ import (
 // growStorage lets the brokers' volumes grow before they are full: by a tenth,
 // at most every six hours. MSK cannot shrink a volume, so scaling in is off, as
 // AWS demands. AWS's service-linked role does the work.
-func growStorage(scope constructs.Construct, cluster awsmsk.CfnCluster, messaging config.Messaging) {
+func growStorage(scope constructs.Construct, cluster string, messaging config.Messaging) {
 	target := awsapplicationautoscaling.NewCfnScalableTarget(scope, new("Storage"), &awsapplicationautoscaling.CfnScalableTargetProps{
 		ServiceNamespace:  new("kafka"),
 		ScalableDimension: new("kafka:broker-storage:VolumeSize"),
-		ResourceId:        cluster.AttrArn(),
+		ResourceId:        new(cluster),
 		// The floor never acts: a volume is at least as large as it was made.
 		MinCapacity: jsii.Number(1),
 		MaxCapacity: jsii.Number(messaging.MaxVolumeGiB),

@@ -20,12 +20,12 @@ import (
 // They are retained: a topic that leaves the template is still the wallet's
 // history. More partitions are an update, and so are other settings, but MSK takes
 // only one of the two in an update; a new number of copies replaces the topic.
-func addTopics(scope constructs.Construct, cluster awsmsk.CfnCluster, messaging config.Messaging) []awsmsk.CfnTopic {
+func addTopics(scope constructs.Construct, cluster string, messaging config.Messaging) []constructs.IDependable {
 	topics := constructs.NewConstruct(scope, new("Topics"))
-	var made []awsmsk.CfnTopic
+	var made []constructs.IDependable
 	for _, topic := range messaging.Topics {
 		resource := awsmsk.NewCfnTopic(topics, new(topic.Name), &awsmsk.CfnTopicProps{
-			ClusterArn:        cluster.AttrArn(),
+			ClusterArn:        new(cluster),
 			TopicName:         new(topic.Name),
 			PartitionCount:    jsii.Number(topic.Partitions),
 			ReplicationFactor: jsii.Number(messaging.ReplicationFactor),

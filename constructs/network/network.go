@@ -120,9 +120,13 @@ func logTraffic(vpc awsec2.Vpc, props Props) {
 		DeliverLogsPermissionArn: role.RoleArn(),
 		MaxAggregationInterval:   jsii.Number(60), // seconds; AWS takes 60 or 600
 	})
-	acknowledge.Finding(role, "PCI.DSS.321-IAMNoInlinePolicy",
-		"The policy belongs to this flow log's role alone and lets it write to this one log group")
-	acknowledge.Finding(role, "AwsSolutions-IAM5", "logs:DescribeLogGroups exists for * only; it reads names", "Resource::*")
+	acknowledge.Findings(role,
+		acknowledge.Accepted{
+			Rule:   "PCI.DSS.321-IAMNoInlinePolicy",
+			Reason: "The policy belongs to this flow log's role alone and lets it write to this one log group",
+		},
+		acknowledge.Accepted{Rule: "AwsSolutions-IAM5", Reason: "logs:DescribeLogGroups exists for * only; it reads names", Only: []string{"Resource::*"}},
+	)
 }
 
 // logRole may do what "IAM role for publishing flow logs to CloudWatch Logs" (VPC
@@ -162,7 +166,9 @@ func addEndpoints(vpc awsec2.Vpc, network config.Network) {
 	}
 	for _, service := range network.InterfaceEndpoints {
 		vpc.AddInterfaceEndpoint(new("Endpoint-"+service), &awsec2.InterfaceVpcEndpointOptions{
-			Service:        awsec2.NewInterfaceVpcEndpointAwsService(new(service), nil, nil, nil),
+			Service: value.Once("endpoint "+service, func() awsec2.InterfaceVpcEndpointAwsService {
+				return awsec2.NewInterfaceVpcEndpointAwsService(new(service), nil, nil, nil)
+			}),
 			Subnets:        &awsec2.SubnetSelection{SubnetGroupName: new(tierPrivate)},
 			SecurityGroups: &[]awsec2.ISecurityGroup{group},
 			Open:           new(false), // the group's rules are written above, for the private tier alone

@@ -64,7 +64,7 @@ func newRepository(scope constructs.Construct, id, name string, key awskms.IKey,
 		RepositoryName:     new(name),
 		ImageTagMutability: awsecr.TagMutability_IMMUTABLE,
 		ImageScanOnPush:    new(true),
-		Encryption:         awsecr.RepositoryEncryption_KMS(),
+		Encryption:         value.Once("repository encryption", awsecr.RepositoryEncryption_KMS),
 		EncryptionKey:      key,
 		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		LifecycleRules: &[]*awsecr.LifecycleRule{

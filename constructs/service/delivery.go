@@ -31,23 +31,19 @@ func deliver(scope constructs.Construct, fargate awsecs.FargateService, app awse
 		}),
 	}))
 	delivery := props.Delivery
-	deployment := fargate.Node().DefaultChild().(awsecs.CfnService)
-	set := func(property string, value any) {
-		deployment.AddPropertyOverride(new("DeploymentConfiguration."+property), value)
-	}
-	set("Strategy", string(delivery.Strategy))
-	set("BakeTimeInMinutes", delivery.Bake.Minutes())
+	deployment := map[string]any{"Strategy": string(delivery.Strategy), "BakeTimeInMinutes": delivery.Bake.Minutes()}
 	switch delivery.Strategy {
 	case config.Canary:
-		set("CanaryConfiguration", map[string]any{
+		deployment["CanaryConfiguration"] = map[string]any{
 			"CanaryPercent": delivery.StepPercent, "CanaryBakeTimeInMinutes": delivery.StepBake.Minutes(),
-		})
+		}
 	case config.Linear:
-		set("LinearConfiguration", map[string]any{
+		deployment["LinearConfiguration"] = map[string]any{
 			"StepPercent": delivery.StepPercent, "StepBakeTimeInMinutes": delivery.StepBake.Minutes(),
-		})
+		}
 	case config.AllAtOnce: // has no steps
 	}
+	fargate.Node().DefaultChild().(awsecs.CfnService).AddPropertyOverride(new("DeploymentConfiguration"), deployment)
 	rollBackOn(fargate, props.Alarms)
 	return role
 }

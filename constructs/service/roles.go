@@ -13,17 +13,23 @@ import (
 // may do to start it (pull the image, read the secrets, write the logs).
 func acknowledgeRoles(task awsecs.TaskDefinition, sessions awslogs.LogGroup, props Props) {
 	role, execution := task.TaskRole(), task.ExecutionRole()
-	acknowledge.Finding(role, "AwsSolutions-IAM5",
-		"X-Ray, and Session Manager where sessions are allowed, have no resources to name: AWS allows these actions on * only", "Resource::*")
-	acknowledge.Finding(execution, "AwsSolutions-IAM5",
-		"ecr:GetAuthorizationToken exists for * only; pulling is limited to the service's repository", "Resource::*")
-	const ownPolicy = "The policy belongs to this one role and goes with it: nobody can attach it to another"
-	acknowledge.Finding(role, "PCI.DSS.321-IAMNoInlinePolicy", ownPolicy)
-	acknowledge.Finding(execution, "PCI.DSS.321-IAMNoInlinePolicy", ownPolicy)
-	if sessions == nil {
-		return
+	own := acknowledge.Accepted{
+		Rule: "PCI.DSS.321-IAMNoInlinePolicy", Reason: "The policy belongs to this one role and goes with it: nobody can attach it to another",
 	}
-	id := *awscdk.Stack_Of(sessions).GetLogicalId(sessions.Node().DefaultChild().(awscdk.CfnElement))
-	acknowledge.Finding(role, "AwsSolutions-IAM5", "Each session writes a stream of its own in the one log group of sessions",
-		"Resource::"+props.Names.ARN("logs", props.Region, "log-group:<"+id+">:*"))
+	acknowledge.Findings(execution, acknowledge.Accepted{
+		Rule: "AwsSolutions-IAM5", Reason: "ecr:GetAuthorizationToken exists for * only; pulling is limited to the service's repository", Only: []string{"Resource::*"},
+	}, own)
+	accepted := []acknowledge.Accepted{{
+		Rule:   "AwsSolutions-IAM5",
+		Reason: "X-Ray, and Session Manager where sessions are allowed, have no resources to name: AWS allows these actions on * only",
+		Only:   []string{"Resource::*"},
+	}, own}
+	if sessions != nil {
+		id := *awscdk.Stack_Of(sessions).GetLogicalId(sessions.Node().DefaultChild().(awscdk.CfnElement))
+		accepted = append(accepted, acknowledge.Accepted{
+			Rule: "AwsSolutions-IAM5", Reason: "Each session writes a stream of its own in the one log group of sessions",
+			Only: []string{"Resource::" + props.Names.ARN("logs", props.Region, "log-group:<"+id+">:*")},
+		})
+	}
+	acknowledge.Findings(role, accepted...)
 }

@@ -14,19 +14,26 @@ import (
 func addSecrets(scope constructs.Construct, app awsecs.ContainerDefinition, props Props) {
 	own := constructs.NewConstruct(scope, new("Secrets"))
 	database := Local(own, "Database", props.Database.AppSecret)
+	var prefixes []string
 	for _, source := range datasources {
-		addUser(app, "QUARKUS_DATASOURCE_"+source.variable, database)
+		prefixes = append(prefixes, "QUARKUS_DATASOURCE_"+source.variable)
 	}
-	addUser(app, "CACHE_", Local(own, "Cache", props.Cache.Secret))
-	addUser(app, "BROKER_", Local(own, "Kafka", props.Kafka.Secret))
-	app.TaskDefinition().ExecutionRole().AddToPrincipalPolicy(encryption.SecretsStatement(
+	AddUser(app, database, prefixes...)
+	AddUser(app, Local(own, "Cache", props.Cache.Secret), "CACHE_")
+	AddUser(app, Local(own, "Kafka", props.Kafka.Secret), "BROKER_")
+	app.TaskDefinition().AddToExecutionRolePolicy(encryption.SecretsStatement(
 		props.Region, props.Database.AppSecret.EncryptionKey(), props.Cache.Secret.EncryptionKey(), props.Kafka.Secret.EncryptionKey()).CDK())
 }
 
-// addUser gives the application both halves of a secret as environment variables.
-func addUser(app awsecs.ContainerDefinition, prefix string, secret awssecretsmanager.ISecret) {
-	app.AddSecret(new(prefix+"USERNAME"), awsecs.Secret_FromSecretsManager(secret, new("username")))
-	app.AddSecret(new(prefix+"PASSWORD"), awsecs.Secret_FromSecretsManager(secret, new("password")))
+// AddUser gives a container both halves of a secret as environment variables, which
+// begin with each of the prefixes.
+func AddUser(container awsecs.ContainerDefinition, secret awssecretsmanager.ISecret, prefixes ...string) {
+	name := awsecs.Secret_FromSecretsManager(secret, new("username"))
+	password := awsecs.Secret_FromSecretsManager(secret, new("password"))
+	for _, prefix := range prefixes {
+		container.AddSecret(new(prefix+"USERNAME"), name)
+		container.AddSecret(new(prefix+"PASSWORD"), password)
+	}
 }
 
 // Local is the secret without what CDK knows of its key. With it, CDK would name

@@ -32,12 +32,9 @@ const logBufferMiB = 25
 func newTask(scope constructs.Construct, props Props) awsecs.ContainerDefinition {
 	own := constructs.NewConstruct(scope, new("Task"))
 	task := awsecs.NewFargateTaskDefinition(own, new("Definition"), &awsecs.FargateTaskDefinitionProps{
-		Cpu:            jsii.Number(props.Service.CPU),
-		MemoryLimitMiB: jsii.Number(props.Service.MemoryMiB),
-		RuntimePlatform: &awsecs.RuntimePlatform{
-			CpuArchitecture:       awsecs.CpuArchitecture_Of(new(props.Service.Architecture)),
-			OperatingSystemFamily: awsecs.OperatingSystemFamily_LINUX(),
-		},
+		Cpu:             jsii.Number(props.Service.CPU),
+		MemoryLimitMiB:  jsii.Number(props.Service.MemoryMiB),
+		RuntimePlatform: RuntimePlatform(props.Service),
 	})
 	app := task.AddContainer(new("App"), &awsecs.ContainerDefinitionOptions{
 		ContainerName:          new(props.Names.ServiceName()),
@@ -69,6 +66,16 @@ func newTask(scope constructs.Construct, props Props) awsecs.ContainerDefinition
 	acknowledge.Finding(task, "AwsSolutions-ECS2",
 		"The plain variables are endpoints, sizes and switches; everything secret is read from Secrets Manager by key, which a test holds")
 	return app
+}
+
+// RuntimePlatform is what every task of the service's images runs on.
+func RuntimePlatform(service config.Service) *awsecs.RuntimePlatform {
+	return &awsecs.RuntimePlatform{
+		CpuArchitecture: value.Once("cpu "+service.Architecture, func() awsecs.CpuArchitecture {
+			return awsecs.CpuArchitecture_Of(new(service.Architecture))
+		}),
+		OperatingSystemFamily: value.Once("linux", awsecs.OperatingSystemFamily_LINUX),
+	}
 }
 
 // prepare makes the scratch volume writable before the application starts. An
@@ -145,6 +152,6 @@ func logTo(scope constructs.Construct, id, prefix string, props Props) awsecs.Lo
 		}),
 		StreamPrefix:  new(prefix),
 		Mode:          awsecs.AwsLogDriverMode_NON_BLOCKING,
-		MaxBufferSize: awscdk.Size_Mebibytes(jsii.Number(logBufferMiB)),
+		MaxBufferSize: value.Once("log buffer", func() awscdk.Size { return awscdk.Size_Mebibytes(jsii.Number(logBufferMiB)) }),
 	})
 }

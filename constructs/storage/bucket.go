@@ -75,10 +75,16 @@ func (s site) logs(id string) awss3.Bucket {
 			Expiration: value.Days(s.storage.LogRetentionDays),
 		}),
 	})
-	acknowledge.Finding(bucket, "PCI.DSS.321-S3DefaultEncryptionKMS",
-		"The load balancer and S3 cannot deliver access logs to a bucket with a customer key; the logs are encrypted with S3's own keys")
-	acknowledge.Finding(bucket, "PCI.DSS.321-S3BucketReplicationEnabled",
-		"Logs are evidence of this region, kept here in versions until they expire; recovery in the other region does not need them")
+	acknowledge.Findings(bucket,
+		acknowledge.Accepted{
+			Rule:   "PCI.DSS.321-S3DefaultEncryptionKMS",
+			Reason: "The load balancer and S3 cannot deliver access logs to a bucket with a customer key; the logs are encrypted with S3's own keys",
+		},
+		acknowledge.Accepted{
+			Rule:   "PCI.DSS.321-S3BucketReplicationEnabled",
+			Reason: "Logs are evidence of this region, kept here in versions until they expire; recovery in the other region does not need them",
+		},
+	)
 	return bucket
 }
 

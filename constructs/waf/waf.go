@@ -3,7 +3,6 @@
 package waf
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awswafv2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -133,17 +132,11 @@ func logRequests(scope constructs.Construct, acl awswafv2.CfnWebACL, props Props
 			SingleHeader: map[string]any{"Name": header},
 		})
 	}
-	stack := awscdk.Stack_Of(scope)
 	configuration := awswafv2.NewCfnLoggingConfiguration(scope, new("Logging"), &awswafv2.CfnLoggingConfigurationProps{
 		ResourceArn: acl.AttrArn(),
 		// The group's own ARN attribute ends in ":*", which AWS WAF refuses.
-		LogDestinationConfigs: &[]any{stack.FormatArn(&awscdk.ArnComponents{
-			Service:      new("logs"),
-			Resource:     new("log-group"),
-			ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
-			ResourceName: group.LogGroupName(),
-		})},
-		RedactedFields: &redacted,
+		LogDestinationConfigs: &[]any{props.Names.ARN("logs", props.Region, "log-group:"+*group.LogGroupName())},
+		RedactedFields:        &redacted,
 		LoggingFilter: map[string]any{
 			"DefaultBehavior": "DROP",
 			"Filters": []any{map[string]any{
