@@ -71,15 +71,10 @@ func (e *emulation) run(ctx context.Context, out io.Writer, endpoint string) err
 		return err
 	}
 	defer log.Close()
-	proxy, stop, err := local.Proxy(endpoint)
-	if err != nil {
-		return err
-	}
-	defer stop()
 	report, err := local.Run(ctx, local.Options{
 		Env:        env,
 		Cloud:      local.NewCloud(endpoint, env.Site.Account, env.Primary.Name),
-		CDK:        local.NewCLI(pinnedCLI(root), proxy, env.Site.Account, env.Primary.Name, log),
+		CDK:        local.NewCLI(pinnedCLI(root), endpoint, env.Site.Account, env.Primary.Name, log),
 		Synthesize: func(ctx context.Context, dir string) error { return synthesize(ctx, root, env, dir, log) },
 		Dir:        dir,
 		Out:        out,

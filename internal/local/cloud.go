@@ -1,11 +1,10 @@
 package local
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -25,8 +24,6 @@ import (
 type Cloud interface {
 	// Account is the account that the access key stands for.
 	Account(ctx context.Context) (string, error)
-	// AssumedAccount is the account that credentials of an assumed role act in.
-	AssumedAccount(ctx context.Context, role string) (string, error)
 	// BootstrapVersion is the version of the region's bootstrap resources, empty
 	// where there are none.
 	BootstrapVersion(ctx context.Context, region string) (string, error)
@@ -39,20 +36,16 @@ type Cloud interface {
 	Events(ctx context.Context, region, stackID string) (int, error)
 	// Failures are the failed events of a stack, named by its ID.
 	Failures(ctx context.Context, region, stackID string) ([]Failure, error)
-	// Protect switches a stack's termination protection. It fails with [ErrLacking]
-	// where the emulator knows no such thing.
-	Protect(ctx context.Context, region, stack string, on bool) error
+	// Unprotect takes a stack's termination protection away.
+	Unprotect(ctx context.Context, region, stack string) error
 	// HostedZone is the ID of the public hosted zone of a name, which is made where
 	// there is none.
 	HostedZone(ctx context.Context, name string) (id string, err error)
 	// Read asks the service that a resource belongs to. It fails with [ErrGone] for
 	// what is not there and with [ErrNoReader] for a type that it cannot ask about.
 	Read(ctx context.Context, region, resourceType, id string) (Facts, error)
-	// Try deploys a template in an account for trials, deletes it, and returns why
-	// the emulator refused it, nothing when it did not, and the resources' IDs.
-	Try(ctx context.Context, region, template string) (refusals []Failure, made map[string]Resource, err error)
-	// Tried reads a resource in the account for trials.
-	Tried(ctx context.Context, region, resourceType, id string) (Facts, error)
+	// Lacks are those of some types that the emulator does not know.
+	Lacks(ctx context.Context, types []string) ([]string, error)
 }
 
 // Stack is a stack in the emulator.
@@ -83,14 +76,9 @@ type Facts map[string]string
 var (
 	ErrGone     = errors.New("not there")
 	ErrNoReader = errors.New("no reader for this type")
-	ErrLacking  = errors.New("not in the emulator")
 )
 
-// scratchAccount is where resources are tried: no environment has it, so whatever
-// a trial leaves behind is in nobody's way.
-const scratchAccount = "000000000042"
-
-// patience bounds the wait for one trial stack.
+// patience bounds one call.
 const patience = time.Minute
 
 // emulator is the Cloud behind an endpoint.
@@ -103,62 +91,22 @@ type emulator struct {
 // account sees it. The home region is asked about what has no region.
 func NewCloud(endpoint, account, home string) Cloud {
 	return emulator{endpoint: endpoint, account: account, home: home,
-		http: &http.Client{Timeout: patience, Transport: forgiving{&http.Transport{Proxy: nil, DisableKeepAlives: true}}}}
-}
-
-// forgiving drops empty times from XML answers: an emulator writes them for what has
-// no time yet, and the SDK refuses to read the whole answer.
-type forgiving struct{ http.RoundTripper }
-
-var emptyTime = regexp.MustCompile(`<[A-Za-z]*Time></[A-Za-z]*Time>`)
-
-func (f forgiving) RoundTrip(request *http.Request) (*http.Response, error) {
-	answer, err := f.RoundTripper.RoundTrip(request)
-	if err != nil || !strings.Contains(answer.Header.Get("Content-Type"), "xml") {
-		return answer, err
-	}
-	defer answer.Body.Close()
-	content, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return nil, err
-	}
-	content = emptyTime.ReplaceAll(content, nil)
-	answer.Body = io.NopCloser(bytes.NewReader(content))
-	answer.ContentLength = int64(len(content))
-	answer.Header.Del("Content-Length")
-	return answer, nil
+		http: &http.Client{Timeout: patience, Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}}
 }
 
 // config is the SDK's configuration, from nothing but its arguments: neither the
 // environment nor a file can point it elsewhere.
-func (e emulator) config(account, region string) aws.Config {
+func (e emulator) config(region string) aws.Config {
 	return aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(e.endpoint),
-		Credentials:  credentials.NewStaticCredentialsProvider(account, "emulator", ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(e.account, "emulator", ""),
 		HTTPClient:   e.http,
 	}
 }
 
 func (e emulator) Account(ctx context.Context) (string, error) {
-	caller, err := sts.NewFromConfig(e.config(e.account, e.home)).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return "", err
-	}
-	return aws.ToString(caller.Account), nil
-}
-
-func (e emulator) AssumedAccount(ctx context.Context, role string) (string, error) {
-	assumed, err := sts.NewFromConfig(e.config(e.account, e.home)).AssumeRole(ctx,
-		&sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("local")})
-	if err != nil {
-		return "", err
-	}
-	as := e.config(e.account, e.home)
-	given := assumed.Credentials
-	as.Credentials = credentials.NewStaticCredentialsProvider(
-		aws.ToString(given.AccessKeyId), aws.ToString(given.SecretAccessKey), aws.ToString(given.SessionToken))
-	caller, err := sts.NewFromConfig(as).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	caller, err := sts.NewFromConfig(e.config(e.home)).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return "", err
 	}
@@ -166,7 +114,7 @@ func (e emulator) AssumedAccount(ctx context.Context, role string) (string, erro
 }
 
 func (e emulator) BootstrapVersion(ctx context.Context, region string) (string, error) {
-	found, err := ssm.NewFromConfig(e.config(e.account, region)).GetParameters(ctx,
+	found, err := ssm.NewFromConfig(e.config(region)).GetParameters(ctx,
 		&ssm.GetParametersInput{Names: []string{"/cdk-bootstrap/hnb659fds/version"}})
 	if err != nil || len(found.Parameters) == 0 {
 		return "", err
@@ -175,7 +123,7 @@ func (e emulator) BootstrapVersion(ctx context.Context, region string) (string, 
 }
 
 func (e emulator) Stacks(ctx context.Context, region string) (map[string]Stack, error) {
-	client := cloudformation.NewFromConfig(e.config(e.account, region))
+	client := cloudformation.NewFromConfig(e.config(region))
 	found := map[string]Stack{}
 	pages := cloudformation.NewDescribeStacksPaginator(client, &cloudformation.DescribeStacksInput{})
 	for pages.HasMorePages() {
@@ -198,9 +146,9 @@ func (e emulator) Stacks(ctx context.Context, region string) (map[string]Stack, 
 	return found, nil
 }
 
-func allEvents(ctx context.Context, client *cloudformation.Client, stack string) ([]types.StackEvent, error) {
+func (e emulator) events(ctx context.Context, region, stack string) ([]types.StackEvent, error) {
 	var events []types.StackEvent
-	pages := cloudformation.NewDescribeStackEventsPaginator(client,
+	pages := cloudformation.NewDescribeStackEventsPaginator(cloudformation.NewFromConfig(e.config(region)),
 		&cloudformation.DescribeStackEventsInput{StackName: aws.String(stack)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -214,7 +162,7 @@ func allEvents(ctx context.Context, client *cloudformation.Client, stack string)
 
 func (e emulator) Resources(ctx context.Context, region, stack string) (map[string]Resource, error) {
 	// An emulator lists the resources of a deleted stack too, but does not describe it.
-	client := cloudformation.NewFromConfig(e.config(e.account, region))
+	client := cloudformation.NewFromConfig(e.config(region))
 	_, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
 	if err != nil && strings.Contains(err.Error(), "does not exist") {
 		return nil, nil
@@ -222,10 +170,6 @@ func (e emulator) Resources(ctx context.Context, region, stack string) (map[stri
 	if err != nil {
 		return nil, err
 	}
-	return stackResources(ctx, client, stack)
-}
-
-func stackResources(ctx context.Context, client *cloudformation.Client, stack string) (map[string]Resource, error) {
 	found := map[string]Resource{}
 	pages := cloudformation.NewListStackResourcesPaginator(client,
 		&cloudformation.ListStackResourcesInput{StackName: aws.String(stack)})
@@ -243,21 +187,43 @@ func stackResources(ctx context.Context, client *cloudformation.Client, stack st
 }
 
 func (e emulator) Events(ctx context.Context, region, stackID string) (int, error) {
-	events, err := allEvents(ctx, cloudformation.NewFromConfig(e.config(e.account, region)), stackID)
+	events, err := e.events(ctx, region, stackID)
 	return len(events), err
 }
 
-func (e emulator) Protect(ctx context.Context, region, stack string, on bool) error {
-	_, err := cloudformation.NewFromConfig(e.config(e.account, region)).UpdateTerminationProtection(ctx,
-		&cloudformation.UpdateTerminationProtectionInput{StackName: aws.String(stack), EnableTerminationProtection: aws.Bool(on)})
-	if err != nil && strings.Contains(err.Error(), "InvalidAction") {
-		return fmt.Errorf("%w: termination protection: %s", ErrLacking, firstLine(err.Error()))
-	}
+func (e emulator) Unprotect(ctx context.Context, region, stack string) error {
+	_, err := cloudformation.NewFromConfig(e.config(region)).UpdateTerminationProtection(ctx,
+		&cloudformation.UpdateTerminationProtectionInput{StackName: aws.String(stack), EnableTerminationProtection: aws.Bool(false)})
 	return err
 }
 
+// unrecognized is CloudFormation's answer to a template with types that it does not
+// know: all of them.
+var unrecognized = regexp.MustCompile(`Unrecognized resource types: \[([^\]]*)\]`)
+
+func (e emulator) Lacks(ctx context.Context, types []string) ([]string, error) {
+	resources := map[string]any{}
+	for i, name := range types {
+		resources[fmt.Sprint("Of", i)] = map[string]any{"Type": name}
+	}
+	template, err := json.Marshal(map[string]any{"Resources": resources})
+	if err != nil {
+		return nil, err
+	}
+	_, err = cloudformation.NewFromConfig(e.config(e.home)).ValidateTemplate(ctx,
+		&cloudformation.ValidateTemplateInput{TemplateBody: aws.String(string(template))})
+	if err == nil {
+		return nil, nil
+	}
+	lacking := unrecognized.FindStringSubmatch(err.Error())
+	if lacking == nil {
+		return nil, err
+	}
+	return strings.Split(lacking[1], ", "), nil
+}
+
 func (e emulator) HostedZone(ctx context.Context, name string) (string, error) {
-	client := route53.NewFromConfig(e.config(e.account, e.home))
+	client := route53.NewFromConfig(e.config(e.home))
 	zones, err := client.ListHostedZonesByName(ctx, &route53.ListHostedZonesByNameInput{DNSName: aws.String(name)})
 	if err != nil {
 		return "", err
@@ -279,11 +245,7 @@ func (e emulator) HostedZone(ctx context.Context, name string) (string, error) {
 func zoneID(id *string) string { return strings.TrimPrefix(aws.ToString(id), "/hostedzone/") }
 
 func (e emulator) Failures(ctx context.Context, region, stackID string) ([]Failure, error) {
-	return failures(ctx, cloudformation.NewFromConfig(e.config(e.account, region)), stackID)
-}
-
-func failures(ctx context.Context, client *cloudformation.Client, stack string) ([]Failure, error) {
-	events, err := allEvents(ctx, client, stack)
+	events, err := e.events(ctx, region, stackID)
 	var failed []Failure
 	for _, event := range events {
 		if strings.HasSuffix(string(event.ResourceStatus), "_FAILED") {
@@ -294,76 +256,12 @@ func failures(ctx context.Context, client *cloudformation.Client, stack string) 
 	return failed, err
 }
 
-func (e emulator) Try(ctx context.Context, region, template string) ([]Failure, map[string]Resource, error) {
-	// A name of its own for each trial: one that went wrong is in nobody's way.
-	name := fmt.Sprintf("wallet-trial-%d", time.Now().UnixNano())
-	client := cloudformation.NewFromConfig(e.config(scratchAccount, region))
-	_, err := client.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String(name),
-		TemplateBody: aws.String(template), DisableRollback: aws.Bool(true),
-		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam}})
-	// The name is new: the emulator knows it when the SDK has asked a second time,
-	// after a connection that broke.
-	if known := new(types.AlreadyExistsException); err != nil && !errors.As(err, &known) {
-		return nil, nil, err
-	}
-	if err := settled(ctx, client, name); err != nil {
-		return nil, nil, err
-	}
-	refusals, err := failures(ctx, client, name)
-	if err != nil {
-		return nil, nil, err
-	}
-	var made map[string]Resource
-	if len(refusals) == 0 {
-		if made, err = stackResources(ctx, client, name); err != nil {
-			return nil, nil, err
-		}
-	}
-	if _, err := client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: aws.String(name)}); err != nil {
-		return nil, nil, err
-	}
-	return refusals, made, settled(ctx, client, name)
-}
-
-// settled waits until a stack does nothing any more.
-func settled(ctx context.Context, client *cloudformation.Client, stack string) error {
-	ctx, stop := context.WithTimeout(ctx, patience)
-	defer stop()
-	pause := time.NewTicker(5 * time.Millisecond)
-	defer pause.Stop()
-	for {
-		answer, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
-		if err != nil {
-			if strings.Contains(err.Error(), "does not exist") {
-				return nil
-			}
-			return err
-		}
-		if len(answer.Stacks) == 0 || !strings.HasSuffix(string(answer.Stacks[0].StackStatus), "_IN_PROGRESS") {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-pause.C:
-		}
-	}
-}
-
 func (e emulator) Read(ctx context.Context, region, resourceType, id string) (Facts, error) {
-	return e.read(ctx, e.config(e.account, region), resourceType, id)
-}
-
-func (e emulator) Tried(ctx context.Context, region, resourceType, id string) (Facts, error) {
-	return e.read(ctx, e.config(scratchAccount, region), resourceType, id)
-}
-
-func (emulator) read(ctx context.Context, config aws.Config, resourceType, id string) (Facts, error) {
 	reader, ok := readers[resourceType]
 	if !ok {
 		return nil, ErrNoReader
 	}
-	facts, err := reader(ctx, config, id)
+	facts, err := reader(ctx, e.config(region), id)
 	if err != nil && gone.MatchString(err.Error()) {
 		return nil, fmt.Errorf("%w: %s", ErrGone, firstLine(err.Error()))
 	}

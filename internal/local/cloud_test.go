@@ -27,18 +27,35 @@ func serve(t *testing.T, status int, document string) (Cloud, *[]string) {
 	return NewCloud(server.URL, "111111111111", "sa-east-1"), &seen
 }
 
-// The SDK refuses a whole answer for one time that an emulator left empty.
-func TestAnEmptyTimeDoesNotHideADatabase(t *testing.T) {
+func TestTheAccessKeyIsTheAccount(t *testing.T) {
 	cloud, seen := serve(t, http.StatusOK, `<DescribeDBClustersResponse><DescribeDBClustersResult><DBClusters><DBCluster>
 		<DBClusterIdentifier>wallet</DBClusterIdentifier><EngineVersion>8.0</EngineVersion><BackupRetentionPeriod>35</BackupRetentionPeriod>
-		<LatestRestorableTime></LatestRestorableTime><DeletionProtection>true</DeletionProtection>
-		</DBCluster></DBClusters></DescribeDBClustersResult></DescribeDBClustersResponse>`)
+		<DeletionProtection>true</DeletionProtection></DBCluster></DBClusters></DescribeDBClustersResult></DescribeDBClustersResponse>`)
 	facts, err := cloud.Read(context.Background(), "us-east-1", "AWS::RDS::DBCluster", "wallet")
 	require.NoError(t, err)
 	assert.Equal(t, Facts{"name": "wallet", "version": "8.0", "days": "35", "members": "0", "protected": "true"}, facts)
 	require.Len(t, *seen, 1)
-	assert.Contains(t, (*seen)[0], "Credential=111111111111/", "the access key is the account")
+	assert.Contains(t, (*seen)[0], "Credential=111111111111/")
 	assert.Contains(t, (*seen)[0], "/us-east-1/rds/")
+}
+
+// CloudFormation names every type that it does not know in one answer, and any other
+// answer says nothing about types.
+func TestTheEmulatorNamesTheTypesThatItLacks(t *testing.T) {
+	refusal := func(message string) string {
+		return `<ErrorResponse><Error><Code>ValidationError</Code><Message>` + message + `</Message></Error></ErrorResponse>`
+	}
+	cloud, _ := serve(t, http.StatusBadRequest, refusal("Template format error: Unrecognized resource types: [AWS::MSK::Cluster, AWS::MSK::Topic]"))
+	lacking, err := cloud.Lacks(context.Background(), []string{"AWS::SNS::Topic"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"AWS::MSK::Cluster", "AWS::MSK::Topic"}, lacking)
+	cloud, _ = serve(t, http.StatusBadRequest, refusal("Template format error: no resources"))
+	_, err = cloud.Lacks(context.Background(), []string{"AWS::SNS::Topic"})
+	require.ErrorContains(t, err, "no resources")
+	cloud, _ = serve(t, http.StatusOK, `<ValidateTemplateResponse><ValidateTemplateResult/></ValidateTemplateResponse>`)
+	lacking, err = cloud.Lacks(context.Background(), []string{"AWS::SNS::Topic"})
+	require.NoError(t, err)
+	assert.Empty(t, lacking)
 }
 
 // A resource that a service does not know is gone; a service that fails says nothing

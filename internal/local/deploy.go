@@ -2,10 +2,8 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,12 +11,6 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/internal/cfn"
 )
-
-// producer finds the stacks that a template reads outputs of.
-var producer = regexp.MustCompile(`"Fn::GetStackOutput":\s*\{[^}]*"StackName":\s*"([^"]+)"`)
-
-// readRegion finds the regions of which a template reads outputs.
-var readRegion = regexp.MustCompile(`"Fn::GetStackOutput":\s*\{[^}]*"Region":\s*"([^"]+)"`)
 
 // deploy deploys every stack for the first time.
 func (r *run) deploy(ctx context.Context, step *Step) error {
@@ -116,7 +108,7 @@ func replaced(before, after []found) []string {
 func (r *run) deployAll(ctx context.Context, step *Step, p plan) error {
 	var batch []cfn.Stack
 	for _, stack := range p.ordered {
-		if readsOtherRegion(stack) {
+		if slices.ContainsFunc(reads(stack), func(to cfn.Reference) bool { return abroad(stack, to) }) {
 			if err := r.deployBatch(ctx, step, p, batch); err != nil {
 				return err
 			}
@@ -127,23 +119,13 @@ func (r *run) deployAll(ctx context.Context, step *Step, p plan) error {
 	return r.deployBatch(ctx, step, p, batch)
 }
 
-// readsOtherRegion says that a template reads outputs of another region.
-func readsOtherRegion(stack cfn.Stack) bool {
-	for _, match := range readRegion.FindAllStringSubmatch(string(stack.Raw), -1) {
-		if match[1] != stack.Region {
-			return true
-		}
-	}
-	return false
-}
-
 // deployBatch deploys stacks with one start of the CLI, with the arguments that the
 // pipeline gives it, and counts what changed.
 func (r *run) deployBatch(ctx context.Context, step *Step, p plan, batch []cfn.Stack) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	before, templates := map[string]map[string]Resource{}, map[string][]byte{}
+	before, templates := map[string]map[string]Resource{}, map[string]cfn.Template{}
 	arguments := []string{"deploy"}
 	for _, stack := range batch {
 		var err error
@@ -165,26 +147,21 @@ func (r *run) deployBatch(ctx context.Context, step *Step, p plan, batch []cfn.S
 		if err != nil {
 			return err
 		}
-		if err := step.compare(before[stack.Name], after, r.current[stack.Name], templates[stack.Name]); err != nil {
-			return err
-		}
+		step.compare(before[stack.Name], after, r.current[stack.Name], templates[stack.Name])
 		r.current[stack.Name] = templates[stack.Name]
 	}
 	return nil
 }
 
 // compare counts what one deployment of a stack changed.
-func (s *Step) compare(before, after map[string]Resource, old, latest []byte) error {
-	changed, err := updated(old, latest)
-	if err != nil {
-		return err
-	}
+func (s *Step) compare(before, after map[string]Resource, old, latest cfn.Template) {
 	s.Stacks++
 	for id := range after {
-		switch _, was := before[id]; {
-		case !was:
+		was, known := old.Resources[id]
+		switch _, existed := before[id]; {
+		case !existed:
 			s.Created++
-		case changed[id]:
+		case known && cfn.Canonical(was) != cfn.Canonical(latest.Resources[id]):
 			s.Updated++
 		}
 	}
@@ -193,7 +170,6 @@ func (s *Step) compare(before, after map[string]Resource, old, latest []byte) er
 			s.Deleted++
 		}
 	}
-	return nil
 }
 
 // failuresOf puts the emulator's own words beside those of the CLI.
@@ -213,54 +189,45 @@ func (r *run) failuresOf(ctx context.Context, stacks []cfn.Stack) error {
 	return errors.Join(problems...)
 }
 
-// updated are the resources that two templates have differently.
-func updated(old, latest []byte) (map[string]bool, error) {
-	changed := map[string]bool{}
-	if old == nil {
-		return changed, nil
-	}
-	var before, after struct {
-		Resources map[string]json.RawMessage
-	}
-	if err := errors.Join(json.Unmarshal(old, &before), json.Unmarshal(latest, &after)); err != nil {
-		return nil, err
-	}
-	for id, body := range after.Resources {
-		changed[id] = string(before.Resources[id]) != string(body)
-	}
-	return changed, nil
-}
-
 // prepare writes a stack's template into the copy: without what the emulator lacks,
 // and with the outputs of other regions filled in, which it does not look up.
-func (r *run) prepare(ctx context.Context, p plan, stack cfn.Stack) ([]byte, error) {
-	missing := map[string]Gap{}
-	for _, gap := range r.limits.Gaps {
-		if gap.Stack == stack.ID {
-			missing[gap.LogicalID] = gap
-		}
-	}
+func (r *run) prepare(ctx context.Context, p plan, stack cfn.Stack) (cfn.Template, error) {
 	standing, err := r.standing(ctx)
 	if err != nil {
-		return nil, err
+		return cfn.Template{}, err
 	}
-	var absent []error
-	output := func(name, region, key string) (string, bool) {
-		if region == stack.Region {
-			return "", false
+	var problems []error
+	for _, to := range reads(stack) {
+		if !abroad(stack, to) {
+			continue
 		}
-		value, ok := standing[name].Outputs[key]
-		if !ok {
-			absent = append(absent, fmt.Errorf("%s reads output %s of %s in %s, which is not there", stack.ID, key, name, region))
+		if _, ok := standing[to.Stack].Outputs[to.Name]; !ok {
+			problems = append(problems, fmt.Errorf("%s reads output %s of %s in %s, which is not there", stack.ID, to.Name, to.Stack, to.Region))
 		}
-		r.report.filled(stack.ID, name, key)
-		return value, true
+		r.report.filled(stack.ID, to.Stack, to.Name)
 	}
-	template, err := references{stack: stack, missing: missing, output: output}.reduce(stack.Raw)
-	if err := errors.Join(append(absent, err)...); err != nil {
-		return nil, err
+	var elsewhere []cfn.Stack
+	for _, other := range r.plan.ordered {
+		if other.Region == stack.Region {
+			continue
+		}
+		outputs := map[string]cfn.Output{}
+		for name, value := range standing[other.Name].Outputs {
+			outputs[name] = cfn.Output{Value: value}
+		}
+		elsewhere = append(elsewhere, cfn.Stack{Name: other.Name, Region: other.Region, Template: cfn.Template{Outputs: outputs}})
 	}
-	return template, p.write(stack, template, r.limits)
+	if len(problems) > 0 {
+		return cfn.Template{}, errors.Join(problems...)
+	}
+	content, err := reduce(stack, r.report.Gaps, elsewhere)
+	if err != nil {
+		return cfn.Template{}, err
+	}
+	if err := p.write(stack, content); err != nil {
+		return cfn.Template{}, err
+	}
+	return cfn.Parse(content)
 }
 
 // standing are the environment's stacks in the emulator, by name.
@@ -287,7 +254,8 @@ func (r *run) inspect(ctx context.Context, step *Step, env config.Environment) e
 		return err
 	}
 	r.live, r.report.Exercised = nil, 0
-	asked := map[string]*tally{}
+	var asked int
+	var gone []string
 	for _, stack := range r.plan.ordered {
 		r.note(oneOf(step.Name, "status of "+stack.ID, standing[stack.Name].Status, "CREATE_COMPLETE", "UPDATE_COMPLETE"))
 		resources, err := r.Cloud.Resources(ctx, stack.Region, stack.Name)
@@ -295,71 +263,41 @@ func (r *run) inspect(ctx context.Context, step *Step, env config.Environment) e
 			return err
 		}
 		r.report.Exercised += len(resources)
-		for _, id := range sortedKeys(stack.Template.Resources) {
+		for _, id := range stack.Template.IDs() {
 			if r.lacks(stack.ID, id) {
 				continue
 			}
-			resourceType := stack.Template.Resources[id].Type
-			if asked[resourceType] == nil {
-				asked[resourceType] = &tally{}
-			}
-			if err := r.ask(ctx, stack, id, resources[id], asked[resourceType]); err != nil {
-				return err
+			switch one, err := r.ask(ctx, stack, id, resources[id]); {
+			case errors.Is(err, ErrGone):
+				gone = append(gone, stack.ID+"/"+id)
+			case errors.Is(err, ErrNoReader): // CloudFormation says that it is there
+			case err != nil:
+				return fmt.Errorf("asking about %s of %s: %w", id, stack.ID, err)
+			default:
+				asked++
+				r.live = append(r.live, one)
 			}
 		}
 	}
-	for _, resourceType := range sortedKeys(asked) {
-		r.note(asked[resourceType].check(step.Name, resourceType))
-	}
+	r.note(equal(step.Name, fmt.Sprintf("resources of which nobody knows, beside %d that their services know", asked), "", strings.Join(gone, " ")))
 	for _, size := range sizes(env) {
-		r.note(size.check(step.Name, r.live, r.limits.Gaps))
+		r.note(size.check(step.Name, r.live, r.report.Gaps))
 	}
 	return nil
 }
 
 func (r *run) lacks(stack, id string) bool {
-	return slices.ContainsFunc(r.limits.Gaps, func(gap Gap) bool { return gap.Stack == stack && gap.LogicalID == id })
+	return slices.ContainsFunc(r.report.Gaps, func(gap Gap) bool { return gap.Stack == stack && gap.LogicalID == id })
 }
 
 // ask asks the service of one resource about it.
-func (r *run) ask(ctx context.Context, stack cfn.Stack, id string, resource Resource, count *tally) error {
-	count.want++
+func (r *run) ask(ctx context.Context, stack cfn.Stack, id string, resource Resource) (found, error) {
 	if resource.ID == "" {
-		count.gone = append(count.gone, stack.ID+"/"+id)
-		return nil
+		return found{}, ErrGone
 	}
 	facts, err := r.Cloud.Read(ctx, stack.Region, resource.Type, resource.ID)
-	switch {
-	case errors.Is(err, ErrNoReader):
-		count.unasked++
-		return nil
-	case errors.Is(err, ErrGone):
-		count.gone = append(count.gone, stack.ID+"/"+id)
-		return nil
-	case err != nil:
-		return fmt.Errorf("asking about %s of %s: %w", id, stack.ID, err)
-	}
-	r.live = append(r.live, found{Stack: stack.ID, Region: stack.Region, LogicalID: id, Type: resource.Type, ID: resource.ID, Facts: facts,
-		Retained: resource.Type != holdsNetwork && strings.HasPrefix(stack.Template.Resources[id].DeletionPolicy, "Retain")})
-	return nil
-}
-
-// tally counts the answers about one type.
-type tally struct {
-	want, unasked int
-	gone          []string
-}
-
-func (t tally) check(step, resourceType string) Check {
-	there := t.want - len(t.gone)
-	check := Check{Step: step, Subject: resourceType + " there", Want: strconv.Itoa(t.want), Got: strconv.Itoa(there), Result: passed}
-	switch {
-	case len(t.gone) > 0:
-		check.Result, check.Got = failed, check.Got+", without "+strings.Join(t.gone, " ")
-	case t.unasked > 0:
-		check.Result = notAsked
-	}
-	return check
+	return found{Stack: stack.ID, Region: stack.Region, LogicalID: id, Type: resource.Type, ID: resource.ID, Facts: facts,
+		Retained: strings.HasPrefix(stack.Template.Resources[id].DeletionPolicy, "Retain")}, err
 }
 
 func oneOf(step, subject, got string, wants ...string) Check {

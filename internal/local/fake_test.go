@@ -52,7 +52,7 @@ func platformOf(env config.Environment) []stackFixture {
 		"Service":    resource("AWS::ECR::Repository", "name", env.Names().ServiceRepository()),
 		"Migrations": resource("AWS::ECR::Repository", "name", env.Names().MigrationsRepository()),
 		"Near":       resource("AWS::KMS::Alias", "text", output("wallet-staging-network", "sa-east-1", "VpcId")),
-		"Remote":     resource("AWS::KMS::Alias", "text", output("wallet-staging-global", "us-east-1", "TopicArn")),
+		"Remote":     resource("AWS::KMS::Alias", "text", output("wallet-staging-global", "us-east-1", "TopicArn"), "more", output("wallet-staging-global", "us-east-1", "TopicName")),
 	}
 	for i, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret(), env.Names().KafkaSecret(), env.Names().CacheSecret()} {
 		data["Secret"+strconv.Itoa(i)] = resource("AWS::SecretsManager::Secret", "name", name)
@@ -62,7 +62,7 @@ func platformOf(env config.Environment) []stackFixture {
 		{id: "Network", region: "sa-east-1", template: map[string]any{"Resources": network,
 			"Outputs": map[string]any{"VpcId": map[string]any{"Value": map[string]any{"Ref": "Vpc"}}}}},
 		{id: "Global", region: "us-east-1", template: map[string]any{"Resources": map[string]any{"Topic": resource("AWS::SNS::Topic", "name", "t")},
-			"Outputs": map[string]any{"TopicArn": map[string]any{"Value": map[string]any{"Ref": "Topic"}}}}},
+			"Outputs": map[string]any{"TopicArn": map[string]any{"Value": map[string]any{"Ref": "Topic"}}, "TopicName": map[string]any{"Value": "t"}}}},
 		{id: "Data", region: "sa-east-1", needs: []string{"Network", "Global"}, template: map[string]any{"Resources": data}},
 	}
 }
@@ -95,11 +95,12 @@ func writeAssembly(t *testing.T, dir string, stacks []stackFixture) {
 		put(stack.id+".template.json", stack.template)
 		put(stack.id+".assets.json", map[string]any{"files": map[string]any{"t": map[string]any{
 			"source":       map[string]any{"path": stack.id + ".template.json"},
-			"destinations": map[string]any{"d": map[string]any{"objectKey": "old.json", "assumeRoleArn": "publish"}}}}})
+			"destinations": map[string]any{"d": map[string]any{"objectKey": stack.id + "-old.json"}}}}})
+		artifacts[stack.id+".assets"] = map[string]any{"type": "cdk:asset-manifest", "properties": map[string]any{"file": stack.id + ".assets.json"}}
 		artifacts[stack.id] = map[string]any{"type": "aws:cloudformation:stack", "displayName": "Staging/" + stack.id,
-			"environment": "aws://111111111111/" + stack.region, "dependencies": stack.needs,
+			"environment": "aws://111111111111/" + stack.region, "dependencies": append(slices.Clone(stack.needs), stack.id+".assets"),
 			"properties": map[string]any{"terminationProtection": true, "templateFile": stack.id + ".template.json", "stackName": name,
-				"assumeRoleArn": strings.ToLower(stack.id) + "-role", "stackTemplateAssetObjectUrl": "s3://bucket/old.json"}}
+				"stackTemplateAssetObjectUrl": "s3://bucket/" + stack.id + "-old.json"}}
 	}
 	put("manifest.json", map[string]any{"artifacts": artifacts})
 }
@@ -108,15 +109,13 @@ func writeAssembly(t *testing.T, dir string, stacks []stackFixture) {
 type fake struct {
 	t           *testing.T
 	unsupported map[string]bool // types
-	heedsPolicy bool            // keeps what DeletionPolicy retains
+	forgets     bool            // deletes what DeletionPolicy retains
 	deaf        bool            // a removal does nothing and reports success
 	forwards    bool            // a removal begins with the first stack
 	wrong       map[string]Facts
 	hidden      map[string]bool // logical IDs that the services do not know
-	protects    bool            // knows termination protection, and heeds it
 	protected   map[string]bool // stacks
 	account     string
-	roleAccount string // of an assumed role
 
 	stacks map[string]fakeStack // by name
 	things map[string]Facts     // by ID
@@ -133,7 +132,7 @@ type fakeStack struct {
 }
 
 func newFake(t *testing.T) *fake {
-	return &fake{t: t, unsupported: map[string]bool{}, stacks: map[string]fakeStack{}, protected: map[string]bool{}, things: map[string]Facts{}, account: "111111111111", roleAccount: "111111111111",
+	return &fake{t: t, unsupported: map[string]bool{}, stacks: map[string]fakeStack{}, protected: map[string]bool{}, things: map[string]Facts{}, account: "111111111111",
 		wrong: map[string]Facts{}, hidden: map[string]bool{}}
 }
 
@@ -197,9 +196,6 @@ func (f *fake) deployStack(dir, id, name string) error {
 		if stack.Name != name {
 			continue
 		}
-		if stack.TerminationProtection && !f.protects {
-			return errors.New("Unknown action: UpdateTerminationProtection")
-		}
 		f.protected[name] = stack.TerminationProtection
 		var template map[string]any
 		require.NoError(f.t, json.Unmarshal(stack.Raw, &template))
@@ -245,14 +241,13 @@ func (f *fake) factsOf(id string, one cfn.Resource) Facts {
 
 func (f *fake) Account(context.Context) (string, error) { return f.account, nil }
 
-func (f *fake) AssumedAccount(context.Context, string) (string, error) { return f.roleAccount, nil }
-
-func (f *fake) Protect(_ context.Context, _, stack string, on bool) error {
-	if !f.protects {
-		return ErrLacking
-	}
-	f.protected[stack] = on
+func (f *fake) Unprotect(_ context.Context, _, stack string) error {
+	f.protected[stack] = false
 	return nil
+}
+
+func (f *fake) Lacks(_ context.Context, types []string) ([]string, error) {
+	return slices.DeleteFunc(slices.Clone(types), func(name string) bool { return !f.unsupported[name] }), nil
 }
 
 func (f *fake) HostedZone(context.Context, string) (string, error) { return "ZEMULATOR", nil }
@@ -286,7 +281,7 @@ func (f *fake) delete(name string) {
 	resources, _ := f.stacks[name].template["Resources"].(map[string]any)
 	for id, resource := range f.stacks[name].resources {
 		policy, _ := resources[id].(map[string]any)["DeletionPolicy"].(string)
-		if !f.heedsPolicy || policy != "Retain" {
+		if f.forgets || policy != "Retain" {
 			delete(f.things, resource.ID)
 		}
 	}
@@ -302,28 +297,4 @@ func (f *fake) Read(_ context.Context, _, kind, id string) (Facts, error) {
 		return nil, ErrGone
 	}
 	return facts, nil
-}
-
-func (f *fake) Try(_ context.Context, _, template string) ([]Failure, map[string]Resource, error) {
-	var content cfn.Template
-	if err := json.Unmarshal([]byte(template), &content); err != nil {
-		return nil, nil, err
-	}
-	for id, one := range content.Resources {
-		if f.unsupported[one.Type] {
-			return []Failure{{LogicalID: id, Type: one.Type, Status: "CREATE_FAILED", Reason: "Unsupported resource type: " + one.Type}}, nil, nil
-		}
-		if one.Type == "AWS::RDS::DBInstance" {
-			return []Failure{{LogicalID: id, Status: "CREATE_FAILED", Reason: "the cluster does not exist"}}, nil, nil
-		}
-		return nil, map[string]Resource{id: {ID: "trial", Type: one.Type}}, nil
-	}
-	return nil, nil, nil
-}
-
-func (f *fake) Tried(context.Context, string, string, string) (Facts, error) {
-	if f.heedsPolicy {
-		return Facts{}, nil
-	}
-	return nil, ErrGone
 }

@@ -44,12 +44,11 @@ type Options struct {
 type run struct {
 	Options
 	report  Report
-	limits  Limits
-	plan    plan              // the stacks in the order of deployment
-	zone    rewrite           // puts the emulator's hosted zone into a template
-	current map[string][]byte // the deployed templates, by stack name
-	live    []found           // after the last look
-	touched bool              // something may stand in the emulator
+	plan    plan                    // the stacks in the order of deployment
+	zone    rewrite                 // puts the emulator's hosted zone into a template
+	current map[string]cfn.Template // the deployed templates, by stack name
+	live    []found                 // after the last look
+	touched bool                    // something may stand in the emulator
 }
 
 // rewrite changes a template's text. The emulator's own IDs and the other sizes are
@@ -70,7 +69,7 @@ const cleanupTime = 10 * time.Minute
 // or an interruption. Whatever was deployed is removed in each case, unless the
 // options keep it.
 func Run(ctx context.Context, options Options) (Report, error) {
-	r := &run{Options: options, current: map[string][]byte{}}
+	r := &run{Options: options, current: map[string]cfn.Template{}}
 	r.report = Report{Environment: options.Env.Name, Account: options.Env.Site.Account}
 	steps := []struct {
 		name string
@@ -97,7 +96,7 @@ func Run(ctx context.Context, options Options) (Report, error) {
 			problems = append(problems, fmt.Errorf("clean up: %w", err))
 		}
 	}
-	r.report.finish(r.limits)
+	r.report.finish()
 	if count := r.report.Failed; count > 0 {
 		problems = append(problems, fmt.Errorf("%d checks failed", count))
 	}
@@ -188,16 +187,13 @@ func (r *run) look(ctx context.Context, step *Step) error {
 		}
 		step.Deleted = len(standing)
 	}
-	if r.limits.DeletesRetained, err = deletesRetained(ctx, r.Cloud, r.Env.Primary.Name); err != nil {
+	if r.report.Gaps, err = findGaps(ctx, r.Cloud, r.plan.ordered); err != nil {
 		return err
 	}
-	if r.limits.Gaps, err = findGaps(ctx, r.Cloud, r.plan.ordered); err != nil {
-		return err
-	}
-	step.Missing = len(gapsByType(r.limits.Gaps))
+	step.Missing = len(gapsByType(r.report.Gaps))
 	r.say("NOT EXERCISED, because the emulator lacks it: %d of %d resources, of %d types:",
-		len(r.limits.Gaps), r.report.Resources, step.Missing)
-	for _, line := range gapsByType(r.limits.Gaps) {
+		len(r.report.Gaps), r.report.Resources, step.Missing)
+	for _, line := range gapsByType(r.report.Gaps) {
 		r.say("  %s", line)
 	}
 	r.checkOrder(step.Name)
@@ -210,9 +206,9 @@ func (r *run) checkOrder(step string) {
 	done := map[string]bool{}
 	for _, stack := range r.plan.ordered {
 		var early []string
-		for _, match := range producer.FindAllStringSubmatch(string(stack.Raw), -1) {
-			if !done[match[1]] && !slices.Contains(early, match[1]) {
-				early = append(early, match[1])
+		for _, to := range reads(stack) {
+			if !done[to.Stack] && !slices.Contains(early, to.Stack) {
+				early = append(early, to.Stack)
 			}
 		}
 		check := Check{Step: step, Subject: "what " + stack.ID + " reads stands before it", Result: passed}
@@ -245,34 +241,6 @@ func (r *run) bootstrap(ctx context.Context, step *Step) error {
 		}
 		r.note(check)
 		step.Stacks++
-	}
-	return r.checkStackCalls(ctx)
-}
-
-// checkStackCalls finds out what the CLI would stumble over, and takes it away in the
-// copy: it would look for the stacks in the wrong account otherwise.
-func (r *run) checkStackCalls(ctx context.Context) error {
-	role := fmt.Sprintf("arn:aws:iam::%[1]s:role/cdk-hnb659fds-deploy-role-%[1]s-%[2]s", r.Env.Site.Account, r.Env.Primary.Name)
-	account, err := r.Cloud.AssumedAccount(ctx, role)
-	if err != nil {
-		return fmt.Errorf("assuming the bootstrap role: %w", err)
-	}
-	if account != r.Env.Site.Account {
-		r.limits.LosesRoleAccount = true
-		r.say("NOT EXERCISED: the bootstrap roles; a role of account %s acts in %s here, so the copy is deployed without them",
-			r.Env.Site.Account, account)
-	}
-	// Off is how the bootstrap stack is.
-	if err := r.Cloud.Protect(ctx, r.Env.Primary.Name, "CDKToolkit", false); errors.Is(err, ErrLacking) {
-		r.limits.ProtectsNoStack = true
-		r.say("NOT EXERCISED: the stacks' termination protection, which the emulator does not have")
-	} else if err != nil {
-		return err
-	}
-	for _, stack := range r.plan.ordered {
-		if err := r.plan.write(stack, stack.Raw, r.limits); err != nil {
-			return err
-		}
 	}
 	return nil
 }

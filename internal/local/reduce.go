@@ -2,13 +2,14 @@ package local
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -21,7 +22,61 @@ type Gap struct {
 	Stack     string `json:"stack"`
 	LogicalID string `json:"logicalId"`
 	Type      string `json:"type"`
-	Why       string `json:"why"` // in the emulator's words
+	Why       string `json:"why"`
+}
+
+// The reasons of gaps. MiniStack itself says which types it lacks; that it knows a
+// type and refuses some resources of it stands here, for release 1.5.33. A row that
+// it no longer needs is deleted.
+const (
+	// noType is what the emulator answers for a type.
+	noType = "the emulator does not know the type"
+	// noFunctions: an emulator would wait an hour for each function that cannot answer.
+	noFunctions = "its function would need a container runtime, and the database or brokers behind it"
+	noMetrics   = "alarms on several metrics are not supported"
+	noEndpoint  = "the endpoint's address is no attribute that it knows"
+)
+
+// refused says why the emulator refuses a resource of a type that it knows.
+func refused(r cfn.Resource) string {
+	switch {
+	case strings.HasPrefix(r.Type, "Custom::"), r.Type == "AWS::CloudFormation::CustomResource":
+		return noFunctions
+	case r.Type == "AWS::CloudWatch::Alarm" && r.Properties["Metrics"] != nil:
+		return noMetrics
+	case r.Type == "AWS::ElastiCache::ReplicationGroup":
+		return noEndpoint
+	}
+	return ""
+}
+
+// findGaps asks the emulator about the types of all stacks, and lists what it cannot
+// make.
+func findGaps(ctx context.Context, cloud Cloud, stacks []cfn.Stack) ([]Gap, error) {
+	types := map[string]bool{}
+	for _, stack := range stacks {
+		for _, resource := range stack.Template.Resources {
+			types[resource.Type] = true
+		}
+	}
+	lacking, err := cloud.Lacks(ctx, slices.Sorted(maps.Keys(types)))
+	if err != nil {
+		return nil, fmt.Errorf("asking about types: %w", err)
+	}
+	var gaps []Gap
+	for _, stack := range stacks {
+		for _, id := range stack.Template.IDs() {
+			resource := stack.Template.Resources[id]
+			why := refused(resource)
+			if slices.Contains(lacking, resource.Type) {
+				why = noType
+			}
+			if why != "" {
+				gaps = append(gaps, Gap{Stack: stack.ID, LogicalID: id, Type: resource.Type, Why: why})
+			}
+		}
+	}
+	return gaps, nil
 }
 
 // holdsNetwork is a type that goes in the copy though a template may retain it: what
@@ -29,143 +84,83 @@ type Gap struct {
 // (On AWS `wallet ENV destroy` leaves Network out until they are gone.)
 const holdsNetwork = "AWS::EC2::SecurityGroup"
 
-// references replaces what refers to left-out resources in one template.
-type references struct {
-	stack   cfn.Stack
-	missing map[string]Gap // by logical ID
-	// output answers Fn::GetStackOutput of another region, with false for what the
-	// emulator resolves by itself.
-	output func(stack, region, name string) (string, bool)
-}
-
-// reduce returns the template without the missing resources. What referred to
-// them gets a stand-in that says so, the same in every run.
-func (r references) reduce(raw []byte) ([]byte, error) {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var template map[string]any
-	if err := decoder.Decode(&template); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.stack.ID, err)
-	}
-	resources, _ := template["Resources"].(map[string]any)
-	for id := range r.missing {
-		delete(resources, id)
-	}
-	for _, resource := range resources {
-		if body, ok := resource.(map[string]any); ok {
-			r.dropDependencies(body)
-			if body["Type"] == holdsNetwork {
-				delete(body, "DeletionPolicy")
-			}
+// reduce returns a stack's template without the resources that the emulator cannot
+// make, and with the outputs of other regions, where it does not look. What referred
+// to a left-out resource gets a stand-in that says so, the same in every run.
+func reduce(stack cfn.Stack, gaps []Gap, elsewhere []cfn.Stack) ([]byte, error) {
+	missing := map[string]bool{}
+	for _, gap := range gaps {
+		if gap.Stack == stack.ID {
+			missing[gap.LogicalID] = true
 		}
 	}
-	for _, section := range []string{"Resources", "Outputs"} {
-		if part, ok := template[section]; ok {
-			template[section] = r.replace(part)
+	resolver := cfn.Resolver{Stacks: elsewhere, Attribute: func(_ cfn.Stack, of cfn.Resource, attribute string, _ func(any) any) (any, bool) {
+		return standIn(stack, of, attribute), missing[of.ID]
+	}}
+	// Without a place: what the emulator knows of it stays for the emulator to say.
+	in := cfn.Stack{Template: stack.Template}
+	var root cfn.Object
+	if err := json.Unmarshal(stack.Raw, &root); err != nil {
+		return nil, fmt.Errorf("%s: %w", stack.ID, err)
+	}
+	resources := cfn.Object{}
+	for id, resource := range stack.Template.Resources {
+		if missing[id] {
+			continue
 		}
-	}
-	return json.MarshalIndent(template, "", " ")
-}
-
-// dropDependencies removes left-out resources from a resource's DependsOn.
-func (r references) dropDependencies(resource map[string]any) {
-	var kept []any
-	switch depends := resource["DependsOn"].(type) {
-	case nil:
-		return
-	case string:
-		kept = []any{depends}
-	case []any:
-		kept = slices.Clone(depends)
-	}
-	kept = slices.DeleteFunc(kept, func(id any) bool {
-		name, _ := id.(string)
-		_, missing := r.missing[name]
-		return missing
-	})
-	resource["DependsOn"] = kept
-	if len(kept) == 0 {
-		delete(resource, "DependsOn")
-	}
-}
-
-// replace walks a part of a template.
-func (r references) replace(value any) any {
-	switch part := value.(type) {
-	case []any:
-		for i := range part {
-			part[i] = r.replace(part[i])
+		body, _ := resolver.Resolve(in, cfn.Lookup(root, "Resources", id)).(cfn.Object)
+		delete(body, "DependsOn")
+		if kept := slices.DeleteFunc(slices.Clone(resource.DependsOn), func(on string) bool { return missing[on] }); len(kept) > 0 {
+			body["DependsOn"] = kept
 		}
-	case map[string]any:
-		if len(part) == 1 {
-			if stand, ok := r.intrinsic(part); ok {
-				return stand
-			}
+		if resource.Type == holdsNetwork {
+			delete(body, "DeletionPolicy")
 		}
-		for key := range part {
-			part[key] = r.replace(part[key])
-		}
+		resources[id] = body
 	}
-	return value
-}
-
-// intrinsic gives the stand-in of a reference, if it needs one.
-func (r references) intrinsic(call map[string]any) (any, bool) {
-	if id, ok := call["Ref"].(string); ok {
-		return r.standIn(id, "")
+	root["Resources"] = resources
+	if outputs := root["Outputs"]; outputs != nil {
+		root["Outputs"] = resolver.Resolve(in, outputs)
 	}
-	if attribute, ok := call["Fn::GetAtt"].([]any); ok && len(attribute) == 2 {
-		return r.standIn(fmt.Sprint(attribute[0]), fmt.Sprint(attribute[1]))
-	}
-	if text, ok := call["Fn::Sub"].(string); ok {
-		call["Fn::Sub"] = r.substitute(text)
-	}
-	if parts, ok := call["Fn::Sub"].([]any); ok && len(parts) == 2 {
-		if text, ok := parts[0].(string); ok {
-			parts[0] = r.substitute(text)
-		}
-	}
-	if output, ok := call["Fn::GetStackOutput"].(map[string]any); ok && r.output != nil {
-		return r.output(fmt.Sprint(output["StackName"]), fmt.Sprint(output["Region"]), fmt.Sprint(output["OutputName"]))
-	}
-	return nil, false
-}
-
-// variable is a reference within Fn::Sub.
-var variable = regexp.MustCompile(`\$\{([A-Za-z0-9]+)(?:\.([A-Za-z0-9.]+))?\}`)
-
-func (r references) substitute(text string) string {
-	return variable.ReplaceAllStringFunc(text, func(found string) string {
-		match := variable.FindStringSubmatch(found)
-		if stand, ok := r.standIn(match[1], match[2]); ok {
-			return fmt.Sprint(stand)
-		}
-		return found
-	})
+	return json.MarshalIndent(root, "", " ")
 }
 
 // standIn is the value of a left-out resource's reference or attribute: an ARN
 // where one is wanted, a number for a port, else a name.
-func (r references) standIn(id, attribute string) (any, bool) {
-	gap, missing := r.missing[id]
-	if !missing {
-		return nil, false
-	}
+func standIn(stack cfn.Stack, of cfn.Resource, attribute string) string {
 	switch {
 	case strings.HasSuffix(attribute, "Arn"):
-		service := strings.ToLower(strings.Split(gap.Type+"::", "::")[1])
-		return fmt.Sprintf("arn:aws:%s:%s:%s:not-exercised/%s", service, r.stack.Region, r.stack.Account, id), true
+		service := strings.ToLower(strings.Split(of.Type+"::", "::")[1])
+		return fmt.Sprintf("arn:aws:%s:%s:%s:not-exercised/%s", service, stack.Region, stack.Account, of.ID)
 	case strings.HasSuffix(attribute, "Port"):
-		return "65535", true
+		return "65535"
 	default:
-		return "not-exercised-" + strings.ToLower(id), true
+		return "not-exercised-" + strings.ToLower(of.ID)
 	}
+}
+
+// reads are the outputs of other stacks that a stack reads.
+func reads(stack cfn.Stack) []cfn.Reference {
+	var found []cfn.Reference
+	for _, id := range stack.Template.IDs() {
+		found = append(found, cfn.References(stack.Template.Resources[id].Properties)...)
+	}
+	for _, output := range stack.Template.Outputs {
+		found = append(found, cfn.References(output.Value)...)
+	}
+	return slices.DeleteFunc(found, func(to cfn.Reference) bool { return to.Function != "Fn::GetStackOutput" })
+}
+
+// abroad says that an output is one of another region than the stack that reads it.
+func abroad(stack cfn.Stack, to cfn.Reference) bool {
+	return to.Region != "" && to.Region != stack.Region
 }
 
 // workspace is the copy of a cloud assembly that is deployed.
 type workspace struct {
 	source, copy string // directories
 	stacks       []cfn.Stack
+	keys         map[string]string // by stack, under which the copy uploads its template
 }
 
 // newWorkspace copies an assembly.
@@ -176,99 +171,41 @@ func newWorkspace(source, target string) (workspace, error) {
 	if err := os.CopyFS(target, os.DirFS(source)); err != nil {
 		return workspace{}, err
 	}
-	stacks, err := cfn.Read(source)
-	return workspace{source: source, copy: target, stacks: stacks}, err
+	w := workspace{source: source, copy: target, keys: map[string]string{}}
+	var err error
+	w.stacks, err = cfn.Read(source)
+	for _, stack := range w.stacks {
+		for _, asset := range stack.Assets {
+			if asset.Path == stack.Path {
+				w.keys[stack.Name] = asset.Key
+			}
+		}
+	}
+	return w, err
 }
 
-// write puts the template that is to be deployed into the copy, under a name of
-// its own in the asset manifest, since the CLI does not upload an object again.
-func (w workspace) write(stack cfn.Stack, template []byte, limits Limits) error {
-	path, err := w.pathOf(stack)
+// write puts the template that is to be deployed into the copy, under a key of its
+// own, since the CLI does not upload an object again.
+func (w workspace) write(stack cfn.Stack, template []byte) error {
+	relative, err := filepath.Rel(w.source, stack.Path)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, template, 0o600); err != nil {
-		return err
-	}
+	path := filepath.Join(w.copy, relative)
 	sum := sha256.Sum256(template)
 	key := hex.EncodeToString(sum[:]) + ".json"
-	dir, file := filepath.Split(path)
-	id := strings.TrimSuffix(file, ".template.json")
-	if err := edit(filepath.Join(dir, id+".assets.json"), func(manifest map[string]any) {
-		editAssets(manifest, file, key, limits)
-	}); err != nil {
-		return err
-	}
-	return edit(filepath.Join(dir, "manifest.json"), func(manifest map[string]any) {
-		editStack(manifest, id, key, limits)
-	})
-}
-
-// pathOf is where the copy has a stack's template.
-func (w workspace) pathOf(stack cfn.Stack) (string, error) {
-	relative, err := filepath.Rel(w.source, stack.Path)
-	return filepath.Join(w.copy, relative), err
-}
-
-// editAssets renames the template among the files to upload and, where roles do not
-// work, lets the CLI upload with the credentials that it has.
-func editAssets(manifest map[string]any, template, key string, limits Limits) {
-	files, _ := manifest["files"].(map[string]any)
-	for _, entry := range files {
-		source := dig(entry, "source")
-		destinations := dig(entry, "destinations")
-		for _, destination := range destinations {
-			place, _ := destination.(map[string]any)
-			if source["path"] == template {
-				place["objectKey"] = key
-			}
-			if limits.LosesRoleAccount {
-				delete(place, "assumeRoleArn")
-			}
+	for _, file := range []string{strings.TrimSuffix(path, ".template.json") + ".assets.json", filepath.Join(filepath.Dir(path), "manifest.json")} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if old := w.keys[stack.Name]; old == "" || !bytes.Contains(content, []byte(old)) {
+			return fmt.Errorf("%s does not say under which key the template of %s is uploaded", file, stack.ID)
+		}
+		if err := os.WriteFile(file, bytes.ReplaceAll(content, []byte(w.keys[stack.Name]), []byte(key)), 0o600); err != nil {
+			return err
 		}
 	}
-}
-
-// editStack points a stack at its renamed template, and takes away what the emulator
-// would stumble over.
-func editStack(manifest map[string]any, id, key string, limits Limits) {
-	properties := dig(dig(manifest["artifacts"], id), "properties")
-	if url, ok := properties["stackTemplateAssetObjectUrl"].(string); ok {
-		properties["stackTemplateAssetObjectUrl"] = url[:strings.LastIndex(url, "/")+1] + key
-	}
-	if limits.ProtectsNoStack {
-		properties["terminationProtection"] = false
-	}
-	if limits.LosesRoleAccount {
-		for _, name := range []string{"assumeRoleArn", "lookupRole"} {
-			delete(properties, name)
-		}
-	}
-}
-
-// dig returns a map's entry that is a map, or an empty map.
-func dig(value any, key string) map[string]any {
-	parent, _ := value.(map[string]any)
-	child, ok := parent[key].(map[string]any)
-	if !ok {
-		return map[string]any{}
-	}
-	return child
-}
-
-// edit changes a JSON file.
-func edit(path string, change func(map[string]any)) error {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	var document map[string]any
-	if err := json.Unmarshal(content, &document); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	change(document)
-	if content, err = json.MarshalIndent(document, "", " "); err != nil {
-		return err
-	}
-	return os.WriteFile(path, content, 0o600)
+	w.keys[stack.Name] = key
+	return os.WriteFile(path, template, 0o600)
 }

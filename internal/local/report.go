@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,7 @@ type Report struct {
 	// emulator made.
 	Resources int     `json:"resources"`
 	Exercised int     `json:"exercised"`
-	Limits    Limits  `json:"limits"`
+	Gaps      []Gap   `json:"gaps"`
 	Steps     []Step  `json:"steps"`
 	Checks    []Check `json:"checks"`
 	// FilledIn are the references to another region's outputs that were written into
@@ -82,8 +83,7 @@ func (r *Report) filled(stack, from, output string) {
 }
 
 // finish adds up.
-func (r *Report) finish(limits Limits) {
-	r.Limits = limits
+func (r *Report) finish() {
 	for _, step := range r.Steps {
 		r.Passed += step.Passed
 		r.Failed += step.Failed
@@ -118,15 +118,25 @@ func (r *Report) Print(out io.Writer) {
 	}
 	fmt.Fprintf(out, "\n%s: %d of %d resources exercised on an emulator; nothing of this was validated by AWS.\n",
 		r.Environment, r.Exercised, r.Resources)
-	fmt.Fprintf(out, "Not exercised: %d resources of %d types that the emulator lacks", len(r.Limits.Gaps), len(gapsByType(r.Limits.Gaps)))
-	if r.Limits.DeletesRetained {
-		fmt.Fprint(out, "; retention of what the templates retain")
-	}
-	if r.Limits.LosesRoleAccount {
-		fmt.Fprint(out, "; the bootstrap roles")
-	}
-	if r.Limits.ProtectsNoStack {
-		fmt.Fprint(out, "; termination protection")
-	}
+	fmt.Fprintf(out, "Not exercised: %d resources of %d types that the emulator lacks", len(r.Gaps), len(gapsByType(r.Gaps)))
 	fmt.Fprintf(out, ". Filled in by hand: %d references to another region.\n", len(r.FilledIn))
+	if len(r.Stayed) > 0 {
+		fmt.Fprintf(out, "%d resources that the templates retain stand in the emulator: start it anew before the next run.\n", len(r.Stayed))
+	}
+}
+
+// gapsByType counts gaps by type, with the reason of the first.
+func gapsByType(gaps []Gap) []string {
+	count, why := map[string]int{}, map[string]string{}
+	for _, gap := range gaps {
+		count[gap.Type]++
+		if why[gap.Type] == "" {
+			why[gap.Type] = gap.Why
+		}
+	}
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(count)) {
+		lines = append(lines, fmt.Sprintf("%4d  %s: %s", count[name], name, why[name]))
+	}
+	return lines
 }

@@ -16,7 +16,7 @@ type Check struct {
 	Subject string `json:"subject"`
 	Want    string `json:"want"`
 	Got     string `json:"got"`
-	// Result is "passed", "failed", "not exercised" or "not asked".
+	// Result is "passed", "failed" or "not exercised".
 	Result string `json:"result"`
 }
 
@@ -25,7 +25,6 @@ const (
 	passed       = "passed"
 	failed       = "failed"
 	notExercised = "not exercised"
-	notAsked     = "not asked" // CloudFormation alone says that it is there
 )
 
 // found is a live resource with what its service says about it.
