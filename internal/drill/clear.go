@@ -14,8 +14,8 @@ import (
 
 // clear removes what a drill made, of this run or an earlier one, and asks for
 // nothing else. What is not there is no error; what could not be removed shows
-// when the next stage is built.
-func (s *stage) clear(ctx context.Context) {
+// when the next fixture is built.
+func (s *fixture) clear(ctx context.Context) {
 	// The writer leaves its global database last, and either region's cluster may
 	// be it.
 	for range 2 {
@@ -45,7 +45,7 @@ func (s *stage) clear(ctx context.Context) {
 }
 
 // clearNames removes the zones of the moved name and the drill's health checks.
-func (s *stage) clearNames(ctx context.Context) {
+func (s *fixture) clearNames(ctx context.Context) {
 	if len(s.Records) == 0 {
 		return
 	}

@@ -74,7 +74,7 @@ func throttle(_ context.Context, r *rehearsal, _ context.CancelFunc) error {
 
 func throttled(_ context.Context, r *rehearsal, failed error) error {
 	n := 0
-	for _, call := range r.lab.Cloud.Guard.Calls()[r.awayFrom:] {
+	for _, call := range r.lab.Cloud.Guard.Calls()[r.lostAt:] {
 		if call.Refused == "throttled" {
 			n++
 		}
@@ -86,7 +86,7 @@ func throttled(_ context.Context, r *rehearsal, failed error) error {
 // hold shows a promotion that does not end, whatever the endpoint says.
 func hold(_ context.Context, r *rehearsal, _ context.CancelFunc) error {
 	var asked atomic.Bool
-	r.lab.Cloud.Guard.Tamper(func(operation string, answer any) {
+	r.lab.Cloud.Guard.InjectResponse(func(operation string, answer any) {
 		if operation == "FailoverGlobalCluster" {
 			asked.Store(true)
 		}
@@ -106,7 +106,7 @@ func held(ctx context.Context, r *rehearsal, failed error) error {
 	r.stopped()
 	r.check("a step that takes too long stops the plan", errors.Is(failed, ErrTimeout) && r.failover.State == Paused, "%v", failed)
 	r.check("no step after it began", r.count("UpdateHealthCheck") == 0, "the name was not moved")
-	r.lab.Cloud.Guard.Tamper(nil)
+	r.lab.Cloud.Guard.InjectResponse(nil)
 	err := r.execution(r.AcceptLoss).Run(ctx)
 	r.check("going on promotes nothing twice", r.count("FailoverGlobalCluster") == 1, "%d failovers were asked for", r.count("FailoverGlobalCluster"))
 	return err
@@ -155,7 +155,7 @@ func fellBehind(ctx context.Context, r *rehearsal, failed error) error {
 
 // abortHalfWay cancels right after the promotion was asked for.
 func abortHalfWay(_ context.Context, r *rehearsal, abort context.CancelFunc) error {
-	r.lab.Cloud.Guard.Tamper(func(operation string, _ any) {
+	r.lab.Cloud.Guard.InjectResponse(func(operation string, _ any) {
 		if operation == "FailoverGlobalCluster" {
 			abort()
 		}
@@ -165,7 +165,7 @@ func abortHalfWay(_ context.Context, r *rehearsal, abort context.CancelFunc) err
 
 func aborted(ctx context.Context, r *rehearsal, failed error) error {
 	r.stopped()
-	r.lab.Cloud.Guard.Tamper(nil)
+	r.lab.Cloud.Guard.InjectResponse(nil)
 	r.check("an abort leaves a stated state", failed != nil && r.failover.State == Aborted, "%s: %v", r.failover.State, failed)
 	r.check("the steps after the abort did not begin", r.count("UpdateHealthCheck") == 0, "the name was not moved")
 	err := r.execution(r.AcceptLoss).Run(ctx)

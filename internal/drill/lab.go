@@ -26,7 +26,7 @@ type Lab struct {
 	// earlier run left in a journal is gone with them.
 	Volatile bool
 
-	lose   func(region string, away bool)
+	lose   func(region string, blocked bool)
 	setLag func(ctx context.Context, plan blueprint.Blueprint, lag time.Duration) error
 	close  func() error
 }
@@ -60,7 +60,7 @@ func NewEndpoint(endpoint, account string, clk clock.Clock) (Lab, error) {
 	}
 	return Lab{
 		Cloud: made, Clock: clk, Kind: "an emulator at " + endpoint,
-		// The guard alone takes the region away: the emulator does not notice.
+		// The guard alone blocks the region: the emulator does not notice.
 		lose: func(string, bool) {},
 		setLag: func(ctx context.Context, b blueprint.Blueprint, lag time.Duration) error {
 			return publishLag(ctx, made, clk, b, lag)
@@ -109,13 +109,13 @@ func putLag(ctx context.Context, region cloud.Clients, at time.Time, cluster, so
 // Close ends what the lab started.
 func (l Lab) Close() error { return l.close() }
 
-// takeAway loses a region, for the drill's clients and for the endpoint.
-func (l Lab) takeAway(region string) {
-	l.Cloud.Guard.TakeAway(region)
+// blockRegion loses a region, for the drill's clients and for the endpoint.
+func (l Lab) blockRegion(region string) {
+	l.Cloud.Guard.BlockRegion(region)
 	l.lose(region, true)
 }
 
-func (l Lab) giveBack(region string) {
+func (l Lab) unblockRegion(region string) {
 	l.lose(region, false)
-	l.Cloud.Guard.GiveBack(region)
+	l.Cloud.Guard.UnblockRegion(region)
 }

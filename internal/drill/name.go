@@ -46,9 +46,9 @@ func (e *Execution) moveName(ctx context.Context, step plan.Step) (string, error
 func (e *Execution) targetOf(name, region string) string {
 	for _, record := range e.Blueprint.Records {
 		if record.Name == strings.TrimSuffix(name, ".") && record.Region == region {
-			for _, entrance := range e.Blueprint.Entrances {
-				if entrance.Name == record.Target {
-					return entrance.Target
+			for _, regional := range e.Blueprint.RegionalRecords {
+				if regional.Name == record.Target {
+					return regional.Target
 				}
 			}
 			return record.Target

@@ -53,12 +53,12 @@ func (s Settings) Name() string {
 // rehearsal is one under way.
 type rehearsal struct {
 	Settings
-	lab   Lab
-	stage *stage
-	fault Fault
+	lab     Lab
+	fixture *fixture
+	fault   Fault
 
 	failover, failback *Journal
-	awayFrom           int // the first call after the loss, among the guard's
+	lostAt             int // the first call after the loss, among the guard's
 	report             Report
 	before             func(path string) // set by faults
 	after              string            // what the checks are made after
@@ -79,8 +79,8 @@ func Rehearse(ctx context.Context, lab Lab, settings Settings) (Report, error) {
 	}
 	defer func() { _ = errors.Join(r.failover.Close(), r.failback.Close()) }()
 	err = r.all(ctx)
-	lab.Cloud.Guard.Tamper(nil)
-	lab.giveBack(settings.Blueprint.Primary)
+	lab.Cloud.Guard.InjectResponse(nil)
+	lab.unblockRegion(settings.Blueprint.Primary)
 	r.finish()
 	return r.report, err
 }
@@ -103,11 +103,11 @@ func (r *rehearsal) journal(way string) string {
 }
 
 func (r *rehearsal) all(ctx context.Context) error {
-	r.stage = &stage{Blueprint: r.Blueprint, cloud: r.lab.Cloud}
+	r.fixture = &fixture{Blueprint: r.Blueprint, cloud: r.lab.Cloud}
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	r.takeAway()
+	r.blockRegion()
 	if r.failover.State != Completed {
 		if err := r.fail(ctx); err != nil {
 			return err
@@ -117,7 +117,7 @@ func (r *rehearsal) all(ctx context.Context) error {
 	if err := r.comeBack(ctx); err != nil {
 		return err
 	}
-	r.stage.clear(ctx)
+	r.fixture.clear(ctx)
 	return nil
 }
 
@@ -129,18 +129,18 @@ func (r *rehearsal) prepare(ctx context.Context) error {
 			return fmt.Errorf("%w: rehearsal %s is %s; run that one again, or discard it", ErrOtherPlan, r.failover.Scenario, r.failover.State)
 		}
 		r.say("going on with an unfinished rehearsal: %s, %s", r.failover.State, r.failover.Why)
-		r.stage.checks, r.stage.zone = r.failover.Checks, r.failover.Zone
+		r.fixture.checks, r.fixture.zone = r.failover.Checks, r.failover.Zone
 		return nil
 	}
 	if err := errors.Join(r.failover.Reset(), r.failback.Reset()); err != nil {
 		return err
 	}
-	r.stage.clear(ctx)
-	if err := r.stage.build(ctx); err != nil {
+	r.fixture.clear(ctx)
+	if err := r.fixture.build(ctx); err != nil {
 		return err
 	}
 	r.failover.Scenario = r.Name()
-	r.failover.Baseline, r.failover.Checks, r.failover.Zone = r.stage.baseline(), r.stage.checks, r.stage.zone
+	r.failover.Baseline, r.failover.Checks, r.failover.Zone = r.fixture.baseline(), r.fixture.checks, r.fixture.zone
 	if err := r.lab.setLag(ctx, r.Blueprint, ordinaryLag); err != nil {
 		r.say("nobody publishes the lag here: %v", err)
 	}
@@ -177,16 +177,16 @@ func (r *rehearsal) settle(ctx context.Context, region string) error {
 	return nil
 }
 
-// takeAway loses the region. In a planned change it is lost only for the plan's
+// blockRegion loses the region. In a planned change it is lost only for the plan's
 // own calls: a switchover needs both databases to talk to each other.
-func (r *rehearsal) takeAway() {
-	r.awayFrom = len(r.lab.Cloud.Guard.Calls())
+func (r *rehearsal) blockRegion() {
+	r.lostAt = len(r.lab.Cloud.Guard.Calls())
 	if r.Mode == plan.Graceful {
-		r.lab.Cloud.Guard.TakeAway(r.Blueprint.Primary)
+		r.lab.Cloud.Guard.BlockRegion(r.Blueprint.Primary)
 		r.say("no call to %s from here on; its database still replicates, as a switchover needs", r.Blueprint.Primary)
 		return
 	}
-	r.lab.takeAway(r.Blueprint.Primary)
+	r.lab.blockRegion(r.Blueprint.Primary)
 	r.say("%s is gone", r.Blueprint.Primary)
 }
 
@@ -234,7 +234,7 @@ func (r *rehearsal) stopped() {
 // loses data.
 func (r *rehearsal) comeBack(ctx context.Context) error {
 	home := r.Blueprint.Primary
-	r.lab.giveBack(home)
+	r.lab.unblockRegion(home)
 	r.say("%s is back", home)
 	r.failback.Checks, r.failback.Zone, r.failback.Baseline = r.failover.Checks, r.failover.Zone, map[string]int{}
 	for _, service := range r.Blueprint.Services {

@@ -148,7 +148,7 @@ func TestACallToTheLostRegionIsNoticed(t *testing.T) {
 	report, err := Rehearse(context.Background(), lab, s)
 	require.NoError(t, err)
 	require.Len(t, answers, 2, "on the way there and back")
-	assert.ErrorIs(t, answers[0], cloud.ErrAway)
+	assert.ErrorIs(t, answers[0], cloud.ErrBlocked)
 	assert.NoError(t, answers[1])
 	assert.Equal(t, []string{"nothing of sa-east-1 was called"}, failed(report))
 }
@@ -174,7 +174,7 @@ func TestANameThatLeadsToTheOtherRegionFails(t *testing.T) {
 			b.Records[0].Target, b.Records[1].Target = b.Records[1].Target, b.Records[0].Target
 		},
 		"the names of the hosts": func(b *blueprint.Blueprint) {
-			b.Entrances[0].Name, b.Entrances[1].Name = b.Entrances[1].Name, b.Entrances[0].Name
+			b.RegionalRecords[0].Name, b.RegionalRecords[1].Name = b.RegionalRecords[1].Name, b.RegionalRecords[0].Name
 		},
 	} {
 		s := settings(t, plan.Ungraceful)
@@ -316,7 +316,7 @@ func TestAnInterruptedRunGoesOnInTheNextProcess(t *testing.T) {
 	lab, _ := endpoint(t)
 	s := settings(t, plan.Ungraceful)
 	ctx, interrupt := context.WithCancel(context.Background())
-	lab.Cloud.Guard.Tamper(func(operation string, _ any) {
+	lab.Cloud.Guard.InjectResponse(func(operation string, _ any) {
 		if operation == "FailoverGlobalCluster" {
 			interrupt()
 		}

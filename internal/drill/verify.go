@@ -99,9 +99,9 @@ func (r *rehearsal) verifyTasks(ctx context.Context, region string, journal *Jou
 // verifyName asks where the API's name leads. A region's own host must be a record
 // that a stack of that region makes: else it could be another region's.
 func (r *rehearsal) verifyName(ctx context.Context, region string) {
-	answer, err := resolve(ctx, r.lab.Cloud.In(region), r.stage.zone, r.Promised.Name)
+	answer, err := resolve(ctx, r.lab.Cloud.In(region), r.fixture.zone, r.Promised.Name)
 	wanted := ""
-	for _, host := range r.Blueprint.Entrances {
+	for _, host := range r.Blueprint.RegionalRecords {
 		if host.Name == r.Promised.Hosts[region] && host.Region == region {
 			wanted = host.Target
 		}
@@ -165,7 +165,7 @@ func (r *rehearsal) lostData() bool { return r.count("FailoverGlobalCluster") > 
 // count is how often an operation got through since the loss.
 func (r *rehearsal) count(operation string) int {
 	n := 0
-	for _, call := range r.lab.Cloud.Guard.Calls()[r.awayFrom:] {
+	for _, call := range r.lab.Cloud.Guard.Calls()[r.lostAt:] {
 		if call.Operation == operation && call.Refused == "" {
 			n++
 		}
@@ -201,7 +201,7 @@ func (r *rehearsal) verifyTimes(way string, journal *Journal) {
 func (r *rehearsal) verifyBounds() {
 	most := map[string]int{}
 	for _, service := range r.Blueprint.Services {
-		most[service.Region] += service.Most
+		most[service.Region] += service.Max
 	}
 	r.check("the scaling bounds of "+r.Blueprint.Secondary+" allow the whole load",
 		most[r.Blueprint.Secondary] >= most[r.Blueprint.Primary], "%d tasks at most, %d in %s",
@@ -214,16 +214,16 @@ func (r *rehearsal) verifyCalls() {
 	calls := r.lab.Cloud.Guard.Calls()
 	var asked, abroad []string
 	for i, call := range calls {
-		if i >= r.awayFrom && call.Region == r.Blueprint.Primary {
+		if i >= r.lostAt && call.Region == r.Blueprint.Primary {
 			asked = append(asked, call.Service+" "+call.Operation)
 		}
 		if !strings.HasSuffix(r.lab.Cloud.Endpoint, call.Host) {
 			abroad = append(abroad, call.Host)
 		}
 	}
-	r.report.Calls = summarize(calls[r.awayFrom:])
+	r.report.Calls = summarize(calls[r.lostAt:])
 	r.check("nothing of "+r.Blueprint.Primary+" was called", len(asked) == 0, "%s",
 		strings.TrimSpace(fmt.Sprintf("%d calls since the loss, to %s: %d %s",
-			len(calls)-r.awayFrom, r.Blueprint.Primary, len(asked), strings.Join(asked, ", "))))
+			len(calls)-r.lostAt, r.Blueprint.Primary, len(asked), strings.Join(asked, ", "))))
 	r.check("every request stayed on this machine", len(abroad) == 0, "%d requests; elsewhere: %d", len(calls), len(abroad))
 }

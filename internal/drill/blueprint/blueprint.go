@@ -41,10 +41,10 @@ type Blueprint struct {
 	Database           Database
 	Services           []Service // of both regions
 	Records            []Record
-	// Entrances are the records of single regions that the moved ones lead to.
-	Entrances []Record
-	Alarms    []Alarm
-	arns      map[string]string // plan name by ARN
+	// RegionalRecords are the records of single regions that the moved ones lead to.
+	RegionalRecords []Record
+	Alarms          []Alarm
+	arns            map[string]string // plan name by ARN
 }
 
 // Database is the Aurora global database with its cluster in each region.
@@ -67,7 +67,7 @@ type Instance struct{ ID, Class string }
 type Service struct {
 	Name, ARN, Region       string
 	ClusterName, ClusterARN string
-	Least, Most             int // tasks
+	Min, Max                int // tasks
 }
 
 // Record is a DNS record that a plan's step moves.

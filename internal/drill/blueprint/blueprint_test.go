@@ -36,12 +36,12 @@ func TestTheBlueprintIsWhatTheTemplatesMake(t *testing.T) {
 
 	bounds := map[string][2]int{}
 	for _, service := range b.Services {
-		bounds[service.Region] = [2]int{service.Least, service.Most}
+		bounds[service.Region] = [2]int{service.Min, service.Max}
 	}
 	assert.Equal(t, map[string][2]int{"sa-east-1": {6, 20}, "us-east-1": {2, 20}}, bounds)
 	require.Len(t, b.Records, 2)
-	require.Len(t, b.Entrances, 2)
-	assert.Contains(t, b.Entrances[0].Target, ".elb.amazonaws.com")
+	require.Len(t, b.RegionalRecords, 2)
+	assert.Contains(t, b.RegionalRecords[0].Target, ".elb.amazonaws.com")
 	require.Len(t, b.Alarms, 2)
 	assert.Equal(t, 2*time.Minute, b.Alarms[0].Detection)
 }

@@ -89,7 +89,7 @@ func (r *reader) service(step, arn, clusterARN string) {
 		r.problem("step %q seeks service %s in cluster %s, the template makes it in %s", step, service.Name, clusterARN, cluster)
 	}
 	r.scaling(found.stack, &service)
-	if service.Most == 0 {
+	if service.Max == 0 {
 		r.problem("service %s in %s has no scaling bounds", service.Name, service.Region)
 	}
 	r.Services = append(r.Services, service)
@@ -108,7 +108,7 @@ func (r *reader) find(resourceType, attribute, arn string) (made, bool) {
 func (r *reader) scaling(stack cfn.Stack, service *Service) {
 	for _, target := range r.each(typeScaling) {
 		if target.stack.Name == stack.Name && target.text("ResourceId") == "service/"+service.ClusterName+"/"+service.Name {
-			service.Least, service.Most = number(target.Properties["MinCapacity"]), number(target.Properties["MaxCapacity"])
+			service.Min, service.Max = number(target.Properties["MinCapacity"]), number(target.Properties["MaxCapacity"])
 		}
 	}
 }
@@ -139,7 +139,7 @@ func (r *reader) records(step string, config plan.HealthCheckConfig) {
 		if !slices.Contains(r.Records, record) {
 			r.Records = append(r.Records, record)
 		}
-		r.entrance(record)
+		r.regional(record)
 	}
 	for _, region := range []string{r.Primary, r.Secondary} {
 		if !found[region] {
@@ -162,11 +162,11 @@ func (r *reader) allRecords() []Record {
 	return all
 }
 
-// entrance reads the record that an alias leads to, where a template makes it.
-func (r *reader) entrance(alias Record) {
+// regional reads the record that an alias leads to, where a template makes it.
+func (r *reader) regional(alias Record) {
 	for _, record := range r.allRecords() {
-		if record.Name == alias.Target && record.Zone == alias.Zone && record.Type == alias.Type && !slices.Contains(r.Entrances, record) {
-			r.Entrances = append(r.Entrances, record)
+		if record.Name == alias.Target && record.Zone == alias.Zone && record.Type == alias.Type && !slices.Contains(r.RegionalRecords, record) {
+			r.RegionalRecords = append(r.RegionalRecords, record)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Package cloud makes the AWS clients of a drill: one set for each region, all on
 // one endpoint, behind a guard that records every request and refuses those to a
-// region that has been taken away.
+// region that is blocked.
 package cloud
 
 import (
@@ -110,14 +110,14 @@ func (c *Cloud) retryer() aws.Retryer {
 		o.MaxAttempts = attempts
 		o.RateLimiter = ratelimit.None
 		o.Backoff = waiting{clock: c.clock, delays: retry.NewExponentialJitterBackoff(retry.DefaultMaxBackoff)}
-		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(neverAway)}, o.Retryables...)
+		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(neverBlocked)}, o.Retryables...)
 	})
 }
 
-// neverAway keeps the SDK from asking a lost region again: it would only make the
+// neverBlocked keeps the SDK from asking a lost region again: it would only make the
 // drill slower.
-func neverAway(err error) aws.Ternary {
-	if errors.Is(err, ErrAway) {
+func neverBlocked(err error) aws.Ternary {
+	if errors.Is(err, ErrBlocked) {
 		return aws.FalseTernary
 	}
 	return aws.UnknownTernary

@@ -48,20 +48,20 @@ func cloudAt(t *testing.T, clk clock.Clock) (*Cloud, *int) {
 
 func TestALostRegionIsNotReachedAndNotAskedTwice(t *testing.T) {
 	c, reached := cloudAt(t, clock.Real{})
-	c.Guard.TakeAway("sa-east-1")
+	c.Guard.BlockRegion("sa-east-1")
 	_, err := c.In("sa-east-1").RDS.DescribeGlobalClusters(context.Background(), &rds.DescribeGlobalClustersInput{})
-	assert.ErrorIs(t, err, ErrAway)
+	assert.ErrorIs(t, err, ErrBlocked)
 	assert.Zero(t, *reached)
 	require.Len(t, c.Guard.Calls(), 1)
-	assert.Equal(t, "region away", c.Guard.Calls()[0].Refused)
+	assert.Equal(t, "region blocked", c.Guard.Calls()[0].Refused)
 
 	_, err = c.In("us-east-1").RDS.DescribeGlobalClusters(context.Background(), &rds.DescribeGlobalClustersInput{})
-	assert.NotErrorIs(t, err, ErrAway)
+	assert.NotErrorIs(t, err, ErrBlocked)
 	assert.Equal(t, 1, *reached)
 
-	c.Guard.GiveBack("sa-east-1")
+	c.Guard.UnblockRegion("sa-east-1")
 	_, err = c.In("sa-east-1").RDS.DescribeGlobalClusters(context.Background(), &rds.DescribeGlobalClustersInput{})
-	assert.NotErrorIs(t, err, ErrAway)
+	assert.NotErrorIs(t, err, ErrBlocked)
 	assert.Equal(t, 2, *reached)
 }
 

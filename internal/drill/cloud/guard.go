@@ -16,8 +16,8 @@ import (
 	"wallet-infra/internal/drill/clock"
 )
 
-// ErrAway is what a request gets to a region that was taken away.
-var ErrAway = errors.New("the region does not answer")
+// ErrBlocked is what a request gets to a region that is blocked.
+var ErrBlocked = errors.New("the region does not answer")
 
 // Call is one attempt of one request.
 type Call struct {
@@ -33,28 +33,28 @@ type Call struct {
 type Guard struct {
 	clock clock.Clock
 
-	mu    sync.Mutex
-	away  map[string]bool
-	calls []Call
+	mu      sync.Mutex
+	blocked map[string]bool
+	calls   []Call
 	// throttles is how many more attempts are throttled.
 	throttles int
-	// tamper changes an answer before the drill sees it.
-	tamper func(operation string, answer any)
+	// inject changes an answer before the drill sees it.
+	inject func(operation string, answer any)
 }
 
 // NewGuard lets everything through and records it.
-func NewGuard(clk clock.Clock) *Guard { return &Guard{clock: clk, away: map[string]bool{}} }
+func NewGuard(clk clock.Clock) *Guard { return &Guard{clock: clk, blocked: map[string]bool{}} }
 
-// TakeAway makes a region unreachable from now on.
-func (g *Guard) TakeAway(region string) { g.set(region, true) }
+// BlockRegion makes a region unreachable from now on.
+func (g *Guard) BlockRegion(region string) { g.set(region, true) }
 
-// GiveBack makes it reachable again.
-func (g *Guard) GiveBack(region string) { g.set(region, false) }
+// UnblockRegion makes it reachable again.
+func (g *Guard) UnblockRegion(region string) { g.set(region, false) }
 
-func (g *Guard) set(region string, away bool) {
+func (g *Guard) set(region string, blocked bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.away[region] = away
+	g.blocked[region] = blocked
 }
 
 // Throttle makes the next attempts fail as AWS's throttling does.
@@ -64,11 +64,11 @@ func (g *Guard) Throttle(attempts int) {
 	g.throttles = attempts
 }
 
-// Tamper has every answer changed before the drill sees it; nil ends that.
-func (g *Guard) Tamper(change func(operation string, answer any)) {
+// InjectResponse has every answer changed before the drill sees it; nil ends that.
+func (g *Guard) InjectResponse(change func(operation string, answer any)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.tamper = change
+	g.inject = change
 }
 
 // Calls returns what was asked so far.
@@ -83,7 +83,7 @@ func (g *Guard) attach(stack *middleware.Stack) error {
 	if err := stack.Finalize.Insert(watch, "Signing", middleware.After); err != nil {
 		return err
 	}
-	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("DrillTamper", g.change), middleware.Before)
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("DrillInject", g.change), middleware.Before)
 }
 
 // watch stands behind the retries, so that it sees each attempt, and behind the
@@ -113,9 +113,9 @@ func (g *Guard) judge(call *Call) error {
 	defer g.mu.Unlock()
 	var err error
 	switch {
-	case g.away[call.Region]:
-		err = fmt.Errorf("%s %s in %s: %w", call.Service, call.Operation, call.Region, ErrAway)
-		call.Refused = "region away"
+	case g.blocked[call.Region]:
+		err = fmt.Errorf("%s %s in %s: %w", call.Service, call.Operation, call.Region, ErrBlocked)
+		call.Refused = "region blocked"
 	case g.throttles > 0:
 		g.throttles--
 		// The code that RDS, ECS and Route 53 share for it.
@@ -130,10 +130,10 @@ func (g *Guard) judge(call *Call) error {
 func (g *Guard) change(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 	out, metadata, err := next.HandleInitialize(ctx, in)
 	g.mu.Lock()
-	tamper := g.tamper
+	inject := g.inject
 	g.mu.Unlock()
-	if tamper != nil && err == nil {
-		tamper(awsmiddleware.GetOperationName(ctx), out.Result)
+	if inject != nil && err == nil {
+		inject(awsmiddleware.GetOperationName(ctx), out.Result)
 	}
 	return out, metadata, err
 }

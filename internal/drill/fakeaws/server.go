@@ -68,7 +68,7 @@ func New(clk clock.Clock) (*Server, error) {
 // Close ends the server.
 func (s *Server) Close() error { return s.server.Close() }
 
-// SetDown takes a region away, or gives it back.
+// SetDown blocks a region, or unblocks it.
 func (s *Server) SetDown(region string, down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,9 +18,9 @@ import (
 	"wallet-infra/internal/drill/cloud"
 )
 
-// stage is both regions as the templates make them, as far as the plans touch
+// fixture is both regions as the templates make them, as far as the plans touch
 // them, and without deletion protection.
-type stage struct {
+type fixture struct {
 	blueprint.Blueprint
 	cloud *cloud.Cloud
 	// Checks stand for the health checks that Region switch makes, by region.
@@ -29,7 +29,7 @@ type stage struct {
 }
 
 // build makes everything, the primary region first, and serves from it.
-func (s *stage) build(ctx context.Context) error {
+func (s *fixture) build(ctx context.Context) error {
 	s.checks = map[string]string{}
 	for _, part := range []func(context.Context) error{s.database, s.services, s.checksAndZone, s.alarms} {
 		if err := part(ctx); err != nil {
@@ -39,7 +39,7 @@ func (s *stage) build(ctx context.Context) error {
 	return nil
 }
 
-func (s *stage) database(ctx context.Context) error {
+func (s *fixture) database(ctx context.Context) error {
 	db := s.Database
 	_, err := s.cloud.In(s.Primary).RDS.CreateGlobalCluster(ctx, &rds.CreateGlobalClusterInput{
 		GlobalClusterIdentifier: &db.ID, Engine: &db.Engine, EngineVersion: &db.Version, StorageEncrypted: &db.Encrypted,
@@ -59,7 +59,7 @@ func (s *stage) database(ctx context.Context) error {
 	return nil
 }
 
-func (s *stage) cluster(ctx context.Context, cluster blueprint.Cluster) error {
+func (s *fixture) cluster(ctx context.Context, cluster blueprint.Cluster) error {
 	region := s.cloud.In(cluster.Region)
 	input := &rds.CreateDBClusterInput{
 		DBClusterIdentifier: &cluster.ID, Engine: &s.Database.Engine, EngineVersion: &s.Database.Version,
@@ -86,7 +86,7 @@ func (s *stage) cluster(ctx context.Context, cluster blueprint.Cluster) error {
 
 // services run at their peak in the primary region, which is the hardest case for
 // the other one, and at their minimum there.
-func (s *stage) services(ctx context.Context) error {
+func (s *fixture) services(ctx context.Context) error {
 	for _, service := range s.Services {
 		region := s.cloud.In(service.Region)
 		if _, err := region.ECS.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &service.ClusterName}); err != nil {
@@ -111,15 +111,15 @@ func (s *stage) services(ctx context.Context) error {
 	return nil
 }
 
-func (s *stage) tasks(service blueprint.Service) int {
+func (s *fixture) tasks(service blueprint.Service) int {
 	if service.Region == s.Primary {
-		return service.Most
+		return service.Max
 	}
-	return service.Least
+	return service.Min
 }
 
 // baseline is how many tasks each service runs at its busiest.
-func (s *stage) baseline() map[string]int {
+func (s *fixture) baseline() map[string]int {
 	busiest := map[string]int{}
 	for _, service := range s.Services {
 		busiest[service.ARN] = s.tasks(service)
@@ -128,7 +128,7 @@ func (s *stage) baseline() map[string]int {
 }
 
 // checksAndZone makes the moved name with a health check for each region.
-func (s *stage) checksAndZone(ctx context.Context) error {
+func (s *fixture) checksAndZone(ctx context.Context) error {
 	if len(s.Records) == 0 {
 		return nil
 	}
@@ -153,7 +153,7 @@ func (s *stage) checksAndZone(ctx context.Context) error {
 		s.checks[region] = aws.ToString(check.HealthCheck.Id)
 	}
 	batch := &r53types.ChangeBatch{}
-	for _, record := range append(s.Entrances, s.Records...) {
+	for _, record := range append(s.RegionalRecords, s.Records...) {
 		batch.Changes = append(batch.Changes, r53types.Change{Action: r53types.ChangeActionUpsert, ResourceRecordSet: s.recordSet(record)})
 	}
 	_, err = global.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: &s.zone, ChangeBatch: batch})
@@ -168,7 +168,7 @@ func reference(text string) *string {
 	return aws.String(text + "-" + time.Now().Format(time.RFC3339Nano))
 }
 
-func (s *stage) recordSet(record blueprint.Record) *r53types.ResourceRecordSet {
+func (s *fixture) recordSet(record blueprint.Record) *r53types.ResourceRecordSet {
 	set := &r53types.ResourceRecordSet{
 		Name: &record.Name, Type: r53types.RRType(record.Type),
 		AliasTarget: &r53types.AliasTarget{DNSName: &record.Target, HostedZoneId: aws.String(s.zone), EvaluateTargetHealth: record.Evaluates},
@@ -183,7 +183,7 @@ func (s *stage) recordSet(record blueprint.Record) *r53types.ResourceRecordSet {
 }
 
 // alarms are those that the plans watch.
-func (s *stage) alarms(ctx context.Context) error {
+func (s *fixture) alarms(ctx context.Context) error {
 	for _, alarm := range s.Alarms {
 		_, err := s.cloud.In(alarm.Region).CloudWatch.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{
 			AlarmName: &alarm.Name, Namespace: aws.String("Drill"), MetricName: aws.String("Health"), Statistic: cwtypes.StatisticMinimum,
