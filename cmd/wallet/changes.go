@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,7 +37,7 @@ templates named after their stacks. It needs no AWS account.`,
 		judge: func() error {
 			return errors.Join(required(command, "base"), exclusive(command, []string{"json", "markdown"}))
 		},
-	}, func(command *cobra.Command) error {
+	}, func(context.Context) error {
 		report, err := c.compare(time.Now().UTC())
 		if err != nil {
 			return err
@@ -47,7 +49,7 @@ templates named after their stacks. It needs no AWS account.`,
 		case c.markdown:
 			render = report.Markdown
 		}
-		if err := render(command.OutOrStdout()); err != nil {
+		if err := render(c.out); err != nil {
 			return err
 		}
 		if !report.Passes() {
@@ -68,29 +70,17 @@ templates named after their stacks. It needs no AWS account.`,
 
 // compare reads everything and judges it. It reports all that cannot be read.
 func (c *comparison) compare(now time.Time) (changes.Report, error) {
-	root, err := c.directory()
-	if err != nil {
-		return changes.Report{}, err
-	}
-	assembly, err := c.synthesis()
-	if err != nil {
-		return changes.Report{}, err
-	}
 	base, baseErr := changes.Load(c.base)
-	head, headErr := changes.Load(assembly)
+	head, headErr := changes.Load(c.assembly)
 	base, head = base.Without(c.ofAnother), head.Without(c.ofAnother)
 	if headErr == nil && len(head.Stacks()) == 0 {
-		headErr = fmt.Errorf("no template of %s in %s: that would remove everything", c.name, assembly)
+		headErr = fmt.Errorf("no template of %s in %s: that would remove everything", c.name, c.assembly)
 	}
-	acknowledged, ackErr := c.acknowledgements(root)
+	acknowledged, ackErr := c.acknowledgements()
 	if err := errors.Join(baseErr, headErr, ackErr); err != nil {
 		return changes.Report{}, err
 	}
-	schemas := c.schemas
-	if schemas == "" {
-		schemas = filepath.Join(root, schema.Database)
-	}
-	types, err := changes.LoadSchemas(schemas, base, head)
+	types, err := changes.LoadSchemas(cmp.Or(c.schemas, filepath.Join(c.dir, schema.Database)), base, head)
 	if err != nil {
 		return changes.Report{}, err
 	}
@@ -114,11 +104,11 @@ func (c *comparison) ofAnother(stack string) bool {
 
 // acknowledgements reads the file that is named, or the repository's own if it
 // has one.
-func (c *comparison) acknowledgements(root string) (changes.Acknowledgements, error) {
+func (c *comparison) acknowledgements() (changes.Acknowledgements, error) {
 	if c.acknowledged != "" {
 		return changes.LoadAcknowledgements(c.acknowledged)
 	}
-	read, err := changes.LoadAcknowledgements(filepath.Join(root, changes.AcknowledgedFile))
+	read, err := changes.LoadAcknowledgements(filepath.Join(c.dir, changes.AcknowledgedFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return changes.Acknowledgements{}, nil
 	}

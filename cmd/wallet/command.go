@@ -134,10 +134,17 @@ func (p *program) directory() (string, error) {
 	}
 }
 
-// scope is one environment, and the flags that several verbs have.
+// scope is a verb in one environment, and the flags that several verbs have.
 type scope struct {
 	*program
-	name                    string
+	name string
+
+	// What is known once the flags were judged: the environment with the image tag of
+	// the command line, the repository's root, and where the output goes.
+	env config.Environment
+	dir string
+	out io.Writer
+
 	cdk, imageTag, assembly string
 	asCaller, yes, json     bool
 	dryRun                  bool
@@ -156,108 +163,79 @@ type task struct {
 }
 
 // command makes a verb of a task.
-func (s *scope) command(t task, run func(*cobra.Command) error) *cobra.Command {
-	command := &cobra.Command{
+func (s *scope) command(t task, run func(context.Context) error) *cobra.Command {
+	return &cobra.Command{
 		Use: t.use, Short: t.short, Args: cobra.NoArgs,
-		Long: t.short + ".\n\n" + strings.TrimSpace(t.long) + "\n\n" + exit.Explain(t.statuses...),
-		RunE: func(command *cobra.Command, _ []string) error { return run(command) },
+		Long:    explained(t.short, t.long, t.statuses...),
+		PreRunE: func(command *cobra.Command, _ []string) error { return s.judge(command, t) },
+		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context()) },
 	}
-	command.PreRunE = func(*cobra.Command, []string) error {
-		problems := []error{s.judge(command, t)}
-		if t.judge != nil {
-			problems = append(problems, t.judge())
-		}
-		return errors.Join(problems...)
-	}
-	return command
 }
 
-// judge says what is wrong with the environment and with the shared flags.
+// explained is the help of a command.
+func explained(short, long string, statuses ...exit.Status) string {
+	return short + ".\n\n" + strings.TrimLeft(strings.TrimSpace(long)+"\n\n", "\n") + exit.Explain(statuses...)
+}
+
+// judge says all that is wrong with the environment and with the flags.
 func (s *scope) judge(command *cobra.Command, t task) error {
-	_, err := s.environment()
-	problems := []error{err}
+	if !slices.Contains(environments(), s.name) {
+		return unknownEnvironment(s.name)
+	}
+	var problems []error
+	note := func(err error) { problems = append(problems, err) }
+	var err error
+	s.out = command.OutOrStdout()
+	s.dir, err = s.directory()
+	note(err)
+	s.assembly = cmp.Or(s.assembly, filepath.Join(s.dir, "cdk.out"))
+	if s.env, err = account.Choose(s.name, s.imageTag); err != nil {
+		note(err)
+		s.env, _ = account.Choose(s.name, "") // by which the rest is judged
+	}
 	if s.wait < 0 {
-		problems = append(problems, fmt.Errorf("--wait: want 0s or more, got %s", s.wait))
+		note(fmt.Errorf("--wait: want 0s or more, got %s", s.wait))
 	}
 	if command.Flag("yes") != nil && !s.terminal && !s.yes && !s.dryRun && (t.unasked == nil || !t.unasked()) {
-		problems = append(problems, errors.New("nobody can be asked without a terminal: add --yes"))
+		note(errors.New("nobody can be asked without a terminal: add --yes"))
+	}
+	if t.judge != nil {
+		note(t.judge())
 	}
 	return errors.Join(problems...)
 }
 
-// environment is the one of config, with the image tag of the command line.
-func (s *scope) environment() (config.Environment, error) {
-	if !slices.Contains(environments(), s.name) {
-		return config.Environment{}, unknownEnvironment(s.name)
-	}
-	return account.Choose(s.name, s.imageTag)
-}
-
 // deliver makes a verb that acts on what is deployed, with all that a deployment needs.
 func (s *scope) deliver(t task, run func(context.Context, deploy.Deployment) error) *cobra.Command {
-	command := s.command(t, func(command *cobra.Command) error {
-		with, err := s.open(command.Context(), command.OutOrStdout())
+	command := s.command(t, func(ctx context.Context) error {
+		opened, err := account.Open(ctx, s.env, s.asCaller)
 		if err != nil {
 			return err
 		}
-		return run(command.Context(), with)
+		return run(ctx, deploy.Deployment{
+			Env: s.env, Account: opened, Wait: s.wait,
+			Console: console.Console{Out: s.out, In: bufio.NewReader(s.in), Terminal: s.terminal},
+			CDK:     cdk.New(cmp.Or(s.cdk, s.pinnedCLI()), s.dir, s.out),
+		})
 	})
 	command.Flags().StringVar(&s.cdk, "cdk", "", "the CDK CLI's `path` (default: the pinned one in node_modules)")
-	command.Flags().BoolVar(&s.asCaller, "as-caller", false, "read with your own permissions, not through the bootstrap's lookup role")
+	s.takesAsCaller(command)
 	return command
 }
 
-// open opens the environment's account.
-func (s *scope) open(ctx context.Context, out io.Writer) (deploy.Deployment, error) {
-	env, err := s.environment()
-	if err != nil {
-		return deploy.Deployment{}, err
-	}
-	root, err := s.directory()
-	if err != nil {
-		return deploy.Deployment{}, err
-	}
-	opened, err := account.Open(ctx, env, s.asCaller)
-	return deploy.Deployment{
-		Env: env, Account: opened, Wait: s.wait,
-		Console: console.Console{Out: out, In: bufio.NewReader(s.in), Terminal: s.terminal},
-		CDK:     cdk.New(cmp.Or(s.cdk, pinnedCLI(root)), root, out),
-	}, err
-}
-
 // pinnedCLI is the CDK CLI that package-lock.json names.
-func pinnedCLI(root string) string { return filepath.Join(root, "node_modules", ".bin", "cdk") }
-
-// synthesis is the directory of the synthesis that a verb reads.
-func (s *scope) synthesis() (string, error) {
-	if s.assembly != "" {
-		return s.assembly, nil
-	}
-	root, err := s.directory()
-	return filepath.Join(root, "cdk.out"), err
-}
+func (s *scope) pinnedCLI() string { return filepath.Join(s.dir, "node_modules", ".bin", "cdk") }
 
 // built reads the environment's stacks in the synthesis, of which there must be one.
-func (s *scope) built() (config.Environment, []cfn.Stack, error) {
-	env, err := s.environment()
-	if err != nil {
-		return env, nil, err
-	}
-	dir, err := s.synthesis()
-	if err != nil {
-		return env, nil, err
-	}
-	stacks, err := cfn.Read(dir)
-	if err != nil {
-		return env, nil, err
-	}
+func (s *scope) built() ([]cfn.Stack, error) {
+	stacks, err := cfn.Read(s.assembly)
 	own := slices.DeleteFunc(stacks, func(stack cfn.Stack) bool {
-		return !strings.HasPrefix(stack.Name, env.Names().StackName(""))
+		return !strings.HasPrefix(stack.Name, s.env.Names().StackName(""))
 	})
-	if len(own) == 0 {
-		err = fmt.Errorf("%s holds no stack of %s: make synth ENV=%s writes them", dir, env.Name, env.Name)
+	if len(own) == 0 && err == nil {
+		err = fmt.Errorf("%s holds no stack of %s: make synth ENV=%s writes them", s.assembly, s.name, s.name)
 	}
-	return env, own, err
+	return own, err
 }
 
 // The flags that several verbs have.
@@ -272,6 +250,10 @@ func (s *scope) takesYes(command *cobra.Command) {
 
 func (s *scope) takesDryRun(command *cobra.Command) {
 	command.Flags().BoolVar(&s.dryRun, "dry-run", false, "look, show what would be done, and change nothing")
+}
+
+func (s *scope) takesAsCaller(command *cobra.Command) {
+	command.Flags().BoolVar(&s.asCaller, "as-caller", false, "read with your own permissions, not through the bootstrap's lookup role")
 }
 
 func (s *scope) takesWait(command *cobra.Command) {

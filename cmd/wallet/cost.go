@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -15,8 +16,8 @@ func newCost(s *scope) *cobra.Command {
 Prices the last synthesis at the prices in internal/cost. The table in
 docs/COST-OPTIMIZATION.md is the same, of every environment.`,
 		statuses: []exit.Status{exit.Done, exit.Refused},
-	}, func(command *cobra.Command) error {
-		_, stacks, err := s.built()
+	}, func(context.Context) error {
+		stacks, err := s.built()
 		if err != nil {
 			return err
 		}
@@ -29,13 +30,13 @@ docs/COST-OPTIMIZATION.md is the same, of every environment.`,
 			if err != nil {
 				return err
 			}
-			return printJSON(command.OutOrStdout(), bill)
+			return printJSON(s.out, bill)
 		}
 		table, err := cost.Report(stacks, prices)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(command.OutOrStdout(), table)
+		_, err = fmt.Fprintln(s.out, table)
 		return err
 	})
 	s.takesAssembly(command)

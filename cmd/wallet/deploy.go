@@ -88,11 +88,7 @@ protections are switched off stack by stack, just before each goes. Nothing is
 emptied: what keeps its data is named, and yours to remove.`,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Failed, exit.Interrupted},
 		judge: func() error {
-			env, err := s.environment()
-			if err != nil {
-				return nil // which is told already
-			}
-			return destroy.Options{DryRun: s.dryRun}.Check(env, s.terminal)
+			return destroy.Options{DryRun: s.dryRun}.Check(s.env, s.terminal)
 		},
 	}, func(ctx context.Context, with deploy.Deployment) error {
 		return destroy.Removal(with).Run(ctx, destroy.Options{Yes: s.yes, DryRun: s.dryRun, Stacks: s.stacks})

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/drift"
 	"wallet-infra/internal/exit"
@@ -25,36 +21,39 @@ func newDrift(s *scope) *cobra.Command {
 	command := s.command(task{
 		use: "drift", short: "Say what somebody changed by hand in what is deployed", long: `
 Asks CloudFormation what differs from the deployed templates, and from the account's
-trust in its pipeline, through the lookup roles of the CDK bootstrap. The synthesis
-(--assembly) names the stacks.`,
+trust in its pipeline. The synthesis (--assembly) names the stacks.`,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.Found, exit.Interrupted},
-	}, func(command *cobra.Command) error {
-		return s.reportDrift(command.Context(), command.OutOrStdout())
-	})
+	}, s.reportDrift)
 	s.takesAssembly(command)
 	s.takesJSON(command)
+	s.takesAsCaller(command)
 	return command
 }
 
 // reportDrift prints what was seen.
-func (s *scope) reportDrift(ctx context.Context, out io.Writer) error {
-	env, built, err := s.built()
+func (s *scope) reportDrift(ctx context.Context) error {
+	stacks, err := s.built()
 	if err != nil {
 		return err
 	}
-	results, absent, err := look(ctx, env, built)
+	opened, err := account.Open(ctx, s.env, s.asCaller)
+	if err != nil {
+		return err
+	}
+	trust := cfn.Stack{Name: config.IdentityStackName(), Region: s.env.Primary.Name}
+	results, absent, err := look(ctx, opened, append([]cfn.Stack{trust}, stacks...))
 	switch {
 	case len(results)+len(absent) == 0:
 	case s.json:
-		err = errors.Join(err, printJSON(out, map[string]any{"environment": env.Name, "stacks": results, "notDeployed": absent}))
+		err = errors.Join(err, printJSON(s.out, map[string]any{"environment": s.name, "stacks": results, "notDeployed": absent}))
 	default:
-		_, printed := fmt.Fprint(out, drift.Report(env.Name, results, absent))
+		_, printed := fmt.Fprint(s.out, drift.Report(s.name, results, absent))
 		err = errors.Join(err, printed)
 	}
 	if err != nil {
 		return err
 	}
-	return verdict(env.Name, results, absent)
+	return verdict(s.name, results, absent)
 }
 
 // verdict is the error with which the command ends: nothing seen is no good news.
@@ -70,18 +69,14 @@ func verdict(name string, results []drift.Result, absent []string) error {
 	return nil
 }
 
-// look looks at every stack and at the account's trust, and returns what it saw
-// together with an error where it could not look: half a look is no good news.
-func look(ctx context.Context, env config.Environment, built []cfn.Stack) (results []drift.Result, absent []string, err error) {
-	own, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Primary.Name))
-	if err != nil {
-		return nil, nil, err
-	}
-	stacks := append([]cfn.Stack{{Name: config.IdentityStackName(), Region: env.Primary.Name}}, built...)
+// look looks at every stack, and returns what it saw together with an error where it
+// could not look: half a look is no good news.
+func look(ctx context.Context, from *account.Account, stacks []cfn.Stack) (results []drift.Result, absent []string, err error) {
 	var problems []error
 	for _, stack := range stacks {
 		done := progress.Doing(ctx, "CloudFormation compares %s", stack.Name)
-		result, err := detector(own, env, stack.Region).Look(ctx, stack.Name)
+		detector := drift.Detector{API: cloudformation.NewFromConfig(from.Reading(stack.Region)), Sleep: poll.Sleep}
+		result, err := detector.Look(ctx, stack.Name)
 		done()
 		switch {
 		case errors.Is(err, drift.ErrNotDeployed):
@@ -93,13 +88,4 @@ func look(ctx context.Context, env config.Environment, built []cfn.Stack) (resul
 		}
 	}
 	return results, absent, errors.Join(problems...)
-}
-
-// detector looks through the lookup role of a region.
-func detector(own aws.Config, env config.Environment, region string) drift.Detector {
-	there := own.Copy()
-	there.Region = region
-	role := env.Names().BootstrapRole(config.BootstrapLookup, config.Region{Name: region})
-	there.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(there), role))
-	return drift.Detector{API: cloudformation.NewFromConfig(there), Sleep: poll.Sleep}
 }

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,8 +53,8 @@ func newDrill(s *scope) *cobra.Command {
 	faults := task{use: "faults", short: "Every fault", statuses: drillStatuses}
 	all := task{use: "all", short: "Both ways and every fault, each with its way back", statuses: drillStatuses}
 	command.AddCommand(r.one(),
-		s.command(faults, func(c *cobra.Command) error { return r.rehearse(c, drill.FaultSuite) }),
-		s.command(all, func(c *cobra.Command) error { return r.rehearse(c, drill.Suite) }),
+		s.command(faults, func(ctx context.Context) error { return r.rehearse(ctx, drill.FaultSuite) }),
+		s.command(all, func(ctx context.Context) error { return r.rehearse(ctx, drill.Suite) }),
 		newFollow(r))
 	return command
 }
@@ -73,8 +73,8 @@ func (r *rehearsal) one() *cobra.Command {
 			}
 			return errors.Join(problems...)
 		},
-	}, func(c *cobra.Command) error {
-		return r.rehearse(c, func(s drill.Settings) []drill.Settings { return []drill.Settings{s} })
+	}, func(ctx context.Context) error {
+		return r.rehearse(ctx, func(s drill.Settings) []drill.Settings { return []drill.Settings{s} })
 	})
 	flags := command.Flags()
 	flags.StringVar(&r.mode, "mode", string(plan.Ungraceful), "graceful (switchover) or ungraceful (failover)")
@@ -99,26 +99,22 @@ func judgeMode(mode string) error {
 	return nil
 }
 
-// directoryOf is where reports and journals go.
-func (r *rehearsal) directoryOf() (string, error) {
-	if r.output != "" {
-		return r.output, nil
-	}
-	root, err := r.directory()
-	return filepath.Join(root, "build", "drill"), err
+// reports is where reports and journals go.
+func (r *rehearsal) reports() string {
+	return cmp.Or(r.output, filepath.Join(r.dir, "build", "drill"))
 }
 
 // rehearse makes the chosen rehearsals and prints their table.
-func (r *rehearsal) rehearse(c *cobra.Command, choose func(drill.Settings) []drill.Settings) error {
-	settings, err := r.settings(c.OutOrStdout())
+func (r *rehearsal) rehearse(ctx context.Context, choose func(drill.Settings) []drill.Settings) error {
+	settings, err := r.settings()
 	if err != nil {
 		return err
 	}
-	if err := answering(c.Context()); err != nil {
+	if err := answering(ctx); err != nil {
 		return err
 	}
-	reports, err := drill.RunAll(c.Context(), laboratory(settings.Blueprint), choose(settings))
-	passed, failed := drill.Summarize(c.OutOrStdout(), settings.Directory, reports)
+	reports, err := drill.RunAll(ctx, laboratory(settings.Blueprint), choose(settings))
+	passed, failed := drill.Summarize(r.out, settings.Directory, reports)
 	switch {
 	case failed != nil:
 		return failed
@@ -135,8 +131,9 @@ func (r *rehearsal) rehearse(c *cobra.Command, choose func(drill.Settings) []dri
 }
 
 // settings reads the templates, and the promises from the configuration.
-func (r *rehearsal) settings(out io.Writer) (drill.Settings, error) {
-	env, stacks, err := r.built()
+func (r *rehearsal) settings() (drill.Settings, error) {
+	env := r.env
+	stacks, err := r.built()
 	if err != nil {
 		return drill.Settings{}, err
 	}
@@ -144,19 +141,18 @@ func (r *rehearsal) settings(out io.Writer) (drill.Settings, error) {
 	if err != nil {
 		return drill.Settings{}, fmt.Errorf("%s: %w", env.Name, err)
 	}
-	directory, err := r.directoryOf()
 	settings := drill.Settings{
 		Blueprint: read, Promised: promised(env), Mode: plan.Mode(r.mode), Fault: r.fault, AcceptLoss: r.acceptLoss, Discard: r.discard,
-		RPO: env.DR.Recovery.PointObjective, Directory: directory,
+		RPO: env.DR.Recovery.PointObjective, Directory: r.reports(),
 		// The drill plays the second person; how long one takes is in the report's
 		// list of what it does not prove.
 		Approve: func(context.Context, plan.Step) error { return nil },
 	}
 	settings.Before, settings.After = around(env.DR.Recovery)
 	if !r.quiet {
-		settings.Say = func(format string, arguments ...any) { fmt.Fprintf(out, format+"\n", arguments...) }
+		settings.Say = func(format string, arguments ...any) { fmt.Fprintf(r.out, format+"\n", arguments...) }
 	}
-	return settings, err
+	return settings, nil
 }
 
 // promised is what the configuration says of the regions.

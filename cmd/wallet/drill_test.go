@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/config"
 	"wallet-infra/internal/drill"
 	"wallet-infra/internal/drill/clock"
 	"wallet-infra/internal/drill/cloud"
@@ -39,8 +39,8 @@ func TestADrillPrintsItsTableAndLeavesItsEvidence(t *testing.T) {
 }
 
 func TestTheRecoveryTimeIsThePromisedOne(t *testing.T) {
-	r := &rehearsal{scope: &scope{program: &program{root: "."}, name: "production", assembly: templates}, quiet: true}
-	settings, err := r.settings(&bytes.Buffer{})
+	r := &rehearsal{scope: &scope{env: config.Production(), assembly: templates}, quiet: true}
+	settings, err := r.settings()
 	require.NoError(t, err)
 	names := map[string]bool{}
 	for _, part := range append(settings.Before, settings.After...) {

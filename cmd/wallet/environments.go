@@ -15,7 +15,7 @@ func newEnvironments() *cobra.Command {
 	const short = "List the environments, in the order in which a release goes through them"
 	return &cobra.Command{
 		Use: "environments", Short: short, Args: cobra.NoArgs,
-		Long: short + ".\n\n" + exit.Explain(exit.Done, exit.Refused),
+		Long: explained(short, "", exit.Done, exit.Refused),
 		RunE: func(command *cobra.Command, _ []string) error {
 			for _, name := range environments() {
 				if _, err := fmt.Fprintln(command.OutOrStdout(), name); err != nil {
@@ -37,7 +37,7 @@ func newNewEnv(p *program) *cobra.Command {
 	const short = "Write what a new environment needs, and say what is left for a person"
 	command := &cobra.Command{
 		Use: "new-env NAME", Short: short,
-		Long: short + ".\n" + newEnvHelp + "\n\n" + exit.Explain(exit.Done, exit.Refused),
+		Long: explained(short, newEnvHelp, exit.Done, exit.Refused),
 		Args: func(_ *cobra.Command, words []string) error {
 			if len(words) != 1 {
 				return fmt.Errorf("want the name of one environment, got %q", words)

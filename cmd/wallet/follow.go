@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,24 +54,16 @@ func newFollow(r *rehearsal) *cobra.Command {
 	return command
 }
 
-func (f *following) run(c *cobra.Command) error {
-	env, err := f.environment()
-	if err != nil {
-		return err
-	}
-	directory, err := f.directoryOf()
-	if err != nil {
-		return err
-	}
-	region := cmp.Or(f.region, env.Secondary.Name)
+func (f *following) run(ctx context.Context) error {
+	region := cmp.Or(f.region, f.env.Secondary.Name)
 	in := bufio.NewReader(f.in)
 	if f.execution == "" && !f.yes {
 		question := fmt.Sprintf("This starts %s in a real account, %s, and moves the wallet to %s.", f.arn, f.mode, region)
-		if err := confirm(c.OutOrStdout(), in, question, region); err != nil {
+		if err := confirm(f.out, in, question, region); err != nil {
 			return err
 		}
 	}
-	loaded, err := awsconfig.LoadDefaultConfig(c.Context(), awsconfig.WithRegion(region))
+	loaded, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(region))
 	if err != nil {
 		return err
 	}
@@ -77,19 +71,19 @@ func (f *following) run(c *cobra.Command) error {
 		Client: arcregionswitch.NewFromConfig(loaded), Clock: clock.Real{}, PlanARN: f.arn, Region: region,
 		Mode: plan.Mode(f.mode), Comment: "started by the drill command", Execution: f.execution, Limit: f.wait,
 		Say: func(format string, arguments ...any) {
-			fmt.Fprintf(c.OutOrStdout(), time.Now().UTC().Format(time.TimeOnly)+" "+format+"\n", arguments...)
+			fmt.Fprintf(f.out, time.Now().UTC().Format(time.TimeOnly)+" "+format+"\n", arguments...)
 		},
 	}
 	if f.approve {
 		real.Approve = func(step string) (bool, error) {
-			return ask(c.OutOrStdout(), in, "Step "+step+" waits for approval; anything else declines it.", "approve")
+			return ask(f.out, in, "Step "+step+" waits for approval; anything else declines it.", "approve")
 		}
 	}
-	followed, err := real.Run(c.Context())
+	followed, err := real.Run(ctx)
 	if err != nil && exit.Of(err) == exit.Refused && followed.Execution != "" {
 		err = exit.With(exit.Failed, "%w", err)
 	}
-	if written := writeFollowed(directory, followed); err == nil {
+	if written := writeFollowed(f.reports(), followed); err == nil {
 		err = written
 	}
 	return err
@@ -105,8 +99,8 @@ func (f *following) judgePlan() error {
 	if f.arn != "" && !planARN.MatchString(f.arn) {
 		problems = append(problems, fmt.Errorf("--plan-arn: want the ARN of a Region switch plan, got %q", f.arn))
 	}
-	if env, err := f.environment(); err == nil && f.region != "" && f.region != env.Primary.Name && f.region != env.Secondary.Name {
-		problems = append(problems, fmt.Errorf("--region: want %s or %s, got %q", env.Primary.Name, env.Secondary.Name, f.region))
+	if known := []string{f.env.Primary.Name, f.env.Secondary.Name}; f.region != "" && !slices.Contains(known, f.region) {
+		problems = append(problems, fmt.Errorf("--region: want %s, got %q", strings.Join(known, " or "), f.region))
 	}
 	return errors.Join(problems...)
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wallet-infra/config"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/local"
@@ -33,16 +32,16 @@ Bootstrap, deployment, a second one that changes nothing, larger sizes, removal,
 endpoint that AWS_ENDPOINT_URL names, which must be on this machine. It shows the order
 and the references, and nothing of what AWS accepts.`,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.CheckFailed, exit.Failed, exit.Interrupted},
-	}, func(command *cobra.Command) error {
+	}, func(ctx context.Context) error {
 		// What is not on this machine, or not there, is refused before anything is written.
-		endpoint, err := local.Endpoint(command.Context(), os.Getenv("AWS_ENDPOINT_URL"), net.DefaultResolver.LookupNetIP)
+		endpoint, err := local.Endpoint(ctx, os.Getenv("AWS_ENDPOINT_URL"), net.DefaultResolver.LookupNetIP)
 		if err != nil {
 			return err
 		}
-		if err := cli.Reachable(command.Context(), endpoint); err != nil {
+		if err := cli.Reachable(ctx, endpoint); err != nil {
 			return err
 		}
-		return e.run(command.Context(), command.OutOrStdout(), endpoint)
+		return e.run(ctx, endpoint)
 	})
 	command.Flags().BoolVar(&e.keep, "keep", false, "leave it in the emulator")
 	command.Flags().StringVar(&e.output, "output", "", "the `directory` for assemblies and the log of the CDK CLI (default: the repository's build/local)")
@@ -50,16 +49,8 @@ and the references, and nothing of what AWS accepts.`,
 }
 
 // run deploys, prints the table and writes the evidence beside the directory.
-func (e *emulation) run(ctx context.Context, out io.Writer, endpoint string) error {
-	env, err := e.environment()
-	if err != nil {
-		return err
-	}
-	root, err := e.directory()
-	if err != nil {
-		return err
-	}
-	dir, err := filepath.Abs(cmp.Or(e.output, filepath.Join(root, "build", "local")))
+func (e *emulation) run(ctx context.Context, endpoint string) error {
+	dir, err := filepath.Abs(cmp.Or(e.output, filepath.Join(e.dir, "build", "local")))
 	if err != nil {
 		return err
 	}
@@ -72,17 +63,17 @@ func (e *emulation) run(ctx context.Context, out io.Writer, endpoint string) err
 	}
 	defer log.Close()
 	report, err := local.Run(ctx, local.Options{
-		Env:        env,
-		Cloud:      local.NewCloud(endpoint, env.Site.Account, env.Primary.Name),
-		CDK:        local.NewCLI(pinnedCLI(root), endpoint, env.Site.Account, env.Primary.Name, log),
-		Synthesize: func(ctx context.Context, dir string) error { return synthesize(ctx, root, env, dir, log) },
+		Env:        e.env,
+		Cloud:      local.NewCloud(endpoint, e.env.Site.Account, e.env.Primary.Name),
+		CDK:        local.NewCLI(e.pinnedCLI(), endpoint, e.env.Site.Account, e.env.Primary.Name, log),
+		Synthesize: func(ctx context.Context, dir string) error { return e.synthesize(ctx, dir, log) },
 		Dir:        dir,
-		Out:        out,
+		Out:        e.out,
 		Keep:       e.keep,
 	})
-	report.Print(out)
+	report.Print(e.out)
 	path := filepath.Join(filepath.Dir(dir), "local-report.json")
-	fmt.Fprintf(out, "Evidence: %s; what the CDK CLI printed: %s\n", path, log.Name())
+	fmt.Fprintf(e.out, "Evidence: %s; what the CDK CLI printed: %s\n", path, log.Name())
 	if failed := report.Write(path); failed != nil && err == nil {
 		err = failed
 	}
@@ -96,12 +87,12 @@ func (e *emulation) run(ctx context.Context, out io.Writer, endpoint string) err
 }
 
 // synthesize writes the environment's cloud assembly, with the CDK CLI.
-func synthesize(ctx context.Context, root string, env config.Environment, dir string, log io.Writer) error {
+func (e *emulation) synthesize(ctx context.Context, dir string, log io.Writer) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	command := exec.CommandContext(ctx, pinnedCLI(root), "synth", "**", "--quiet", "--output", dir, "-c", "env="+env.Name)
-	command.Dir = root
+	command := exec.CommandContext(ctx, e.pinnedCLI(), "synth", "**", "--quiet", "--output", dir, "-c", "env="+e.name)
+	command.Dir = e.dir
 	command.Env = append(os.Environ(), "PATH="+filepath.Dir(command.Path)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	command.Stdout, command.Stderr = log, log
 	if err := command.Run(); err != nil {

@@ -124,6 +124,10 @@ func TestAllThatIsWrongWithACommandLineIsToldAtOnce(t *testing.T) {
 	for _, want := range []string{"--prepare, --execute: ", "--prepare: want a name", "--wait: want 0s or more", "Site.ImageTag: ", "add --yes"} {
 		assert.ErrorContains(t, err, want)
 	}
+	_, err = tryAt(t, "staging restore --snapshot nonsense/ --region eu-west-1", false)
+	for _, want := range []string{"--snapshot: ", "--region: want", "add --yes"} {
+		assert.ErrorContains(t, err, want)
+	}
 	_, err = try(t, "staging migrate --version x --image-tag= --yes --yes")
 	for _, want := range []string{"--version: want a whole number", "--image-tag: want a value", "--yes: want it once"} {
 		assert.ErrorContains(t, err, want)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,21 +34,17 @@ in config/ alone. It prints key=value, as GitHub Actions takes a step's outputs.
 			}
 			return nil
 		},
-	}, func(command *cobra.Command) error {
-		env, err := s.environment()
-		if err != nil {
-			return err
-		}
-		facts := pipelineFacts(env, role)
+	}, func(context.Context) error {
+		facts := pipelineFacts(s.env, role)
 		if s.json {
 			object := map[string]string{}
 			for _, fact := range facts {
 				object[fact.key] = fact.value
 			}
-			return printJSON(command.OutOrStdout(), object)
+			return printJSON(s.out, object)
 		}
 		for _, fact := range facts {
-			if _, err := fmt.Fprintf(command.OutOrStdout(), "%s=%s\n", fact.key, fact.value); err != nil {
+			if _, err := fmt.Fprintf(s.out, "%s=%s\n", fact.key, fact.value); err != nil {
 				return err
 			}
 		}

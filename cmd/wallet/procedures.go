@@ -28,11 +28,7 @@ It may be run again after any interruption and goes on where it was. The databas
 passwords rotate by themselves.`,
 		statuses: procedureStatuses,
 		judge: func() error {
-			env, err := s.environment()
-			if err != nil {
-				return nil // which is told already
-			}
-			_, err = options.Places(env)
+			_, err := options.Places(s.env)
 			return err
 		},
 	}, func(ctx context.Context, with deploy.Deployment) error {
@@ -58,11 +54,7 @@ lines say how.
 It may be run again after any interruption and goes on where it was.`,
 		statuses: procedureStatuses,
 		judge: func() error {
-			env, err := s.environment()
-			if err != nil {
-				return nil // which is told already
-			}
-			_, err = options.Where(env)
+			_, err := options.Where(s.env)
 			return err
 		},
 	}, func(ctx context.Context, with deploy.Deployment) error {

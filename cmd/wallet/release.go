@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"wallet-infra/internal/account"
+	"wallet-infra/internal/console"
 	"wallet-infra/internal/deploy"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/migrate"
@@ -21,14 +23,32 @@ var migrationStatuses = []exit.Status{
 }
 
 func newStatus(s *scope) *cobra.Command {
-	return s.deliver(task{
+	command := s.command(task{
 		use: "status", short: "Show what runs", long: `
 The stack of the service, the colour that serves with its weights and healthy
 targets, and the latest deployments. It changes nothing.`,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Interrupted},
-	}, func(ctx context.Context, with deploy.Deployment) error {
-		return status.Show(ctx, with.Env, with.Account, with.Console)
+	}, func(ctx context.Context) error {
+		opened, err := account.Open(ctx, s.env, s.asCaller)
+		if err != nil {
+			return err
+		}
+		told := s.out
+		if s.json {
+			told = io.Discard // who is signed in is no JSON
+		}
+		report, err := status.Read(ctx, s.env, opened, console.Console{Out: told})
+		if err != nil {
+			return err
+		}
+		if s.json {
+			return printJSON(s.out, report)
+		}
+		return report.Print(s.out)
 	})
+	s.takesJSON(command)
+	s.takesAsCaller(command)
+	return command
 }
 
 func newMigrate(s *scope) *cobra.Command {

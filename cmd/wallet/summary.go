@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -44,12 +45,11 @@ func newSummary(s *scope) *cobra.Command {
 The stacks with their sizes beside CloudFormation's limits, and the validator's findings.`,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.CheckFailed},
 		judge:    func() error { return exclusive(command, []string{"json", "list"}) },
-	}, func(command *cobra.Command) error {
-		out := command.OutOrStdout()
+	}, func(context.Context) error {
 		if list {
-			_, stacks, err := s.built()
+			stacks, err := s.built()
 			for _, stack := range stacks {
-				fmt.Fprintln(out, stack.Region, stack.Name, stack.Path)
+				fmt.Fprintln(s.out, stack.Region, stack.Name, stack.Path)
 			}
 			return err
 		}
@@ -58,9 +58,9 @@ The stacks with their sizes beside CloudFormation's limits, and the validator's 
 			return err
 		}
 		if s.json {
-			err = printJSON(out, found)
+			err = printJSON(s.out, found)
 		} else {
-			err = found.print(out)
+			err = found.print(s.out)
 		}
 		if err == nil && len(found.Problems) > 0 {
 			err = exit.With(exit.CheckFailed, "%s", strings.Join(found.Problems, "\n"))
@@ -76,7 +76,7 @@ The stacks with their sizes beside CloudFormation's limits, and the validator's 
 // summarize reads the synthesis and judges it.
 func (s *scope) summarize() (summary, error) {
 	found := summary{Environment: s.name, Problems: []string{}}
-	_, stacks, err := s.built()
+	stacks, err := s.built()
 	if err != nil {
 		return found, err
 	}
@@ -87,11 +87,7 @@ func (s *scope) summarize() (summary, error) {
 			found.Problems = append(found.Problems, stack.ID+" is over a limit of CloudFormation")
 		}
 	}
-	dir, err := s.synthesis()
-	if err != nil {
-		return found, err
-	}
-	findings, err := cfn.Findings(dir)
+	findings, err := cfn.Findings(s.assembly)
 	for _, finding := range findings {
 		found.Problems = append(found.Problems, fmt.Sprintf("%s %s: %s (%s)", finding.Severity, finding.Rule, finding.Description, finding.Construct))
 	}

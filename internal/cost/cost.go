@@ -19,9 +19,12 @@ var Assumed = struct {
 
 // Line is the monthly cost of one component in one environment and region.
 type Line struct {
-	Environment, Region, Component string
-	Low, High                      float64 // USD a month: at the least and the most tasks
-	Units                          []string
+	Environment string   `json:"environment"`
+	Region      string   `json:"region"`
+	Component   string   `json:"component"`
+	Low         float64  `json:"lowUSD"`  // a month, at the least tasks
+	High        float64  `json:"highUSD"` // at the most tasks
+	Units       []string `json:"units"`
 }
 
 // quote is the price of one resource: its component, its fixed USD a month at the
@@ -120,13 +123,14 @@ var pricers = map[string]pricer{
 
 // Bill is what a set of templates costs.
 type Bill struct {
-	Lines []Line
+	Lines []Line `json:"lines"`
 	// ByUse is what AWS bills for the use of, Unpriced what nobody here has a price
 	// or a judgement for. Neither is in the lines. Each counts resources by what they
 	// are, such as "AWS::Lambda::Function: requests and duration".
-	ByUse, Unpriced map[string]int
+	ByUse    map[string]int `json:"billedByUse"`
+	Unpriced map[string]int `json:"unpriced"`
 	// Free counts the resources that AWS does not charge for.
-	Free int
+	Free int `json:"free"`
 }
 
 // Calculate prices every stack, component by component. Each resource is priced,

@@ -38,19 +38,21 @@ type Detector struct {
 // Difference is one property, or a whole resource, that is not as its template
 // says.
 type Difference struct {
-	Stack, LogicalID, Type string
-	Property               string // its path, such as "/Actions/0"; empty for a whole resource
-	Kind                   string // such as "NOT_EQUAL", "DELETED"
-	Meant                  string // why it is expected; empty where it is not
+	Stack     string `json:"stack"`
+	LogicalID string `json:"logicalId"`
+	Type      string `json:"type"`
+	Property  string `json:"property,omitempty"` // its path, such as "/Actions/0"; empty for a whole resource
+	Kind      string `json:"kind"`               // such as "NOT_EQUAL", "DELETED"
+	Meant     string `json:"meant,omitempty"`    // why it is expected; empty where it is not
 }
 
 // Result is what was found in one stack.
 type Result struct {
-	Stack       string
-	Differences []Difference
+	Stack       string       `json:"stack"`
+	Differences []Difference `json:"differences"`
 	// Unseen says what CloudFormation could not look at, in its own words or by the
 	// names of the resources; empty when it saw all that it supports.
-	Unseen string
+	Unseen string `json:"unseen,omitempty"`
 }
 
 // interval is the time between two looks at a detection, which takes minutes;

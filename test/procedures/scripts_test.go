@@ -139,32 +139,51 @@ func TestTheScriptsPassOnTheirStatusAndPrintNoSecret(t *testing.T) {
 	assert.Equal(t, exit.Refused, status)
 	assert.Contains(t, out, "add --yes")
 
+	out, status = script(t, "status", "staging", "--json")
+	assert.Equal(t, exit.Done, status, out)
+	var report struct {
+		Status  string
+		Service struct {
+			Colour      string
+			Deployments []struct{ Tag, Status string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &report), "something beside the JSON: %s", out)
+	assert.Equal(t, "blue", report.Service.Colour)
+	assert.NotEmpty(t, report.Service.Deployments)
+
 	w.arrange(func() { w.errors["sts GetCallerIdentity"] = "ExpiredToken" })
 	out, status = script(t, "status", "staging")
 	assert.Equal(t, exit.Refused, status)
 	assert.Contains(t, out, "the credentials have expired")
 }
 
-// A pipeline that is cancelled sends SIGTERM to the script.
-func TestASignalReachesTheCLIThroughTheScript(t *testing.T) {
-	w := newWorld(t)
-	withProgram(t)
-	hang := make(chan struct{})
-	w.arrange(func() { w.hang = hang })
-	command := exec.Command(scriptPath(t, "deploy"), "staging", "--cdk", cdkPath(t), "--yes")
-	var out syncBuffer
-	command.Stdout, command.Stderr = &out, &out
-	require.NoError(t, command.Start())
-	select {
-	case <-hang:
-	case <-time.After(time.Minute):
-		_ = command.Process.Kill()
-		t.Fatalf("the deployment never began: %s", out.String())
+// A pipeline that is cancelled sends SIGTERM to the script, or to the Go command.
+func TestASignalReachesTheCLI(t *testing.T) {
+	for name, words := range map[string][]string{
+		"through the script": {scriptPath(t, "deploy"), "staging"}, "through go tool": {"go", "tool", "wallet", "staging", "deploy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			withProgram(t)
+			hang := make(chan struct{})
+			w.arrange(func() { w.hang = hang })
+			command := exec.Command(words[0], append(words[1:], "--cdk", cdkPath(t), "--yes")...)
+			var out syncBuffer
+			command.Stdout, command.Stderr = &out, &out
+			require.NoError(t, command.Start())
+			select {
+			case <-hang:
+			case <-time.After(time.Minute):
+				_ = command.Process.Kill()
+				t.Fatalf("the deployment never began: %s", out.String())
+			}
+			require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+			_ = command.Wait()
+			assert.Equal(t, exit.Interrupted, exit.Status(command.ProcessState.ExitCode()), out.String())
+			assert.Contains(t, out.String(), "The same command goes on from there")
+		})
 	}
-	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
-	_ = command.Wait()
-	assert.Equal(t, exit.Interrupted, exit.Status(command.ProcessState.ExitCode()), out.String())
-	assert.Contains(t, out.String(), "The same command goes on from there")
 }
 
 func TestTheScriptsAreValidBash(t *testing.T) {

@@ -731,5 +731,9 @@ func (s session) Restore(ctx context.Context, options restore.Options) error {
 }
 
 func (s session) Status(ctx context.Context) error {
-	return status.Show(ctx, s.Env, s.Account, s.Console)
+	report, err := status.Read(ctx, s.Env, s.Account, s.Console)
+	if err != nil {
+		return err
+	}
+	return report.Print(s.Console.Out)
 }
