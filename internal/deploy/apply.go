@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
@@ -178,18 +177,14 @@ func (d Deployment) outOfPause(ctx context.Context, stack cfn.Stack, found stack
 	if !found.Paused() {
 		return nil
 	}
-	pages := cloudformation.NewDescribeChangeSetPaginator(d.stacks().Client(stack.Region),
-		&cloudformation.DescribeChangeSetInput{StackName: &stack.Name, ChangeSetName: new(cliChangeSet)})
+	_, changes, err := d.stacks().ChangeSet(ctx, stack.Region, stack.Name, cliChangeSet)
+	if err != nil {
+		return nil //nolint:nilerr // what cannot be looked up explains nothing, and the failure itself is told
+	}
 	var replaced []string
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil //nolint:nilerr // what cannot be looked up explains nothing, and the failure itself is told
-		}
-		for _, change := range page.Changes {
-			if r := change.ResourceChange; r != nil && strings.HasPrefix(string(r.PolicyAction), "ReplaceAnd") {
-				replaced = append(replaced, fmt.Sprintf("%s %s", aws.ToString(r.ResourceType), aws.ToString(r.LogicalResourceId)))
-			}
+	for _, change := range changes {
+		if strings.HasPrefix(string(change.PolicyAction), "ReplaceAnd") {
+			replaced = append(replaced, fmt.Sprintf("%s %s", aws.ToString(change.ResourceType), aws.ToString(change.LogicalResourceId)))
 		}
 	}
 	if len(replaced) == 0 {

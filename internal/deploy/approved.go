@@ -11,8 +11,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -97,53 +97,44 @@ func sameCode(asset cfn.Asset, body []byte) error {
 	if err != nil {
 		return err
 	}
-	packed := map[string]string{}
-	for _, file := range archive.File {
-		if file.FileInfo().IsDir() {
-			continue
+	packed, err := sums(archive) // which refuses a name that stands twice
+	if err != nil {
+		return err
+	}
+	written, err := sums(os.DirFS(asset.Path))
+	if err != nil {
+		return err
+	}
+	maps.DeleteFunc(packed, func(name, sum string) bool {
+		same := written[name] == sum
+		delete(written, name)
+		return same
+	})
+	if other := slices.Sorted(maps.Keys(packed)); len(other) > 0 {
+		return fmt.Errorf("%s differs", other[0])
+	}
+	if less := slices.Sorted(maps.Keys(written)); len(less) > 0 {
+		return fmt.Errorf("%s is not in it", less[0])
+	}
+	return nil
+}
+
+// sums are the SHA-256 of a tree's files, by name.
+func sums(tree fs.FS) (map[string]string, error) {
+	found := map[string]string{}
+	return found, fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
 		}
-		content, err := file.Open()
+		file, err := tree.Open(name)
 		if err != nil {
 			return err
 		}
 		sum := sha256.New()
-		_, err = io.Copy(sum, io.LimitReader(content, maxCode))
-		if err = errors.Join(err, content.Close()); err != nil {
-			return err
-		}
-		if _, twice := packed[file.Name]; twice {
-			return fmt.Errorf("%s stands twice in it", file.Name)
-		}
-		packed[file.Name] = hex.EncodeToString(sum.Sum(nil))
-	}
-	return sameFiles(asset.Path, packed)
-}
-
-// sameFiles compares a directory with hashes by name.
-func sameFiles(root string, packed map[string]string) error {
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		sum := sha256.Sum256(content)
-		if packed[filepath.ToSlash(name)] != hex.EncodeToString(sum[:]) {
-			return fmt.Errorf("%s differs", name)
-		}
-		delete(packed, filepath.ToSlash(name))
-		return nil
+		_, err = io.Copy(sum, io.LimitReader(file, maxCode))
+		found[name] = hex.EncodeToString(sum.Sum(nil))
+		return errors.Join(err, file.Close())
 	})
-	if err == nil && len(packed) > 0 {
-		err = fmt.Errorf("it has %d files more", len(packed))
-	}
-	return err
 }
 
 // replacedCode says which of the reviewed code is another body now, or gone.

@@ -77,7 +77,7 @@ func (d Deployment) Run(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
-	registries := d.absentRegistries(ctx, selected)
+	registries := d.registriesFirst(ctx, selected)
 	if len(registries) > 0 && len(registries) < len(selected) {
 		d.Console.Say("first the image repositories, which do not stand yet")
 		if err := d.deploy(ctx, assembly, registries, options); err != nil || options.DryRun {
@@ -113,20 +113,20 @@ func (d Deployment) begin(ctx context.Context, options Options) (cdk.Assembly, [
 	return assembly, selected, d.Account.SignIn(ctx, d.Console)
 }
 
-// absentRegistries are the stacks with image repositories that do not stand yet. Images
-// can be pushed only when they do, and tasks started only when images are there. Where
-// the account cannot be asked there is none: the look says why.
-func (d Deployment) absentRegistries(ctx context.Context, selected []cfn.Stack) []cfn.Stack {
-	var absent []cfn.Stack
-	for _, stack := range selected {
-		if len(stack.Template.OfType("AWS::ECR::Repository")) == 0 {
-			continue
-		}
+// registriesFirst are the stacks with image repositories, where one of them does not stand
+// yet: images can be pushed, and copied to the other region, only when all do, and tasks
+// started only when images are there. Where the account cannot be asked there is none:
+// the look says why.
+func (d Deployment) registriesFirst(ctx context.Context, selected []cfn.Stack) []cfn.Stack {
+	registries := slices.DeleteFunc(slices.Clone(selected), func(stack cfn.Stack) bool {
+		return len(stack.Template.OfType("AWS::ECR::Repository")) == 0
+	})
+	for _, stack := range registries {
 		if found, err := d.stacks().Describe(ctx, stack.Region, stack.Name); err == nil && found.FirstCreation() {
-			absent = append(absent, stack)
+			return registries
 		}
 	}
-	return absent
+	return nil
 }
 
 // look looks at everything before a change.

@@ -118,7 +118,7 @@ func (d Deployment) fits(ctx context.Context, prepared PreparedStack, synthesis 
 
 // fitsChangeSet compares the change set, as [Deployment.fits] does the stack.
 func (d Deployment) fitsChangeSet(ctx context.Context, prepared PreparedStack) (done bool, why string, err error) {
-	set, _, err := d.changeSet(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
+	set, _, err := d.stacks().ChangeSet(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
 	switch {
 	case account.Code(err) == "ChangeSetNotFound" || account.Code(err) == "ChangeSetNotFoundException":
 		return false, "its change set is gone", nil

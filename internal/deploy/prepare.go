@@ -141,9 +141,12 @@ func unprepared(ctx context.Context, stack cfn.Stack, cause error) error {
 	return exit.With(exit.Failed, "%s could not be prepared (%s); nothing was executed. A stack that reads an output which another stack does not have yet can only be prepared after that one: prepare and execute in two steps, with --stack, or deploy without review", stacks.Short(stack), account.Explain(cause))
 }
 
+// replaced is what a reviewer reads of a replacement.
+var replaced = map[types.Replacement]string{types.ReplacementTrue: "REPLACED", types.ReplacementConditional: "perhaps replaced"}
+
 // prepared reads back the change set that the CLI made.
 func (d Deployment) prepared(ctx context.Context, stack cfn.Stack, name string) (PreparedStack, error) {
-	set, changes, err := d.changeSet(ctx, stack.Region, stack.Name, name)
+	set, changes, err := d.stacks().ChangeSet(ctx, stack.Region, stack.Name, name)
 	if err != nil {
 		return PreparedStack{}, err
 	}
@@ -156,7 +159,11 @@ func (d Deployment) prepared(ctx context.Context, stack cfn.Stack, name string) 
 	switch {
 	case set.Status == types.ChangeSetStatusCreateComplete:
 		ready.ChangeSetARN = aws.ToString(set.ChangeSetId)
-		d.Console.List(stacks.Short(stack)+" will change:", changes)
+		var lines []string
+		for _, change := range changes {
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", change.Action, aws.ToString(change.ResourceType), aws.ToString(change.LogicalResourceId), replaced[change.Replacement])))
+		}
+		d.Console.List(stacks.Short(stack)+" will change:", lines)
 	case emptyChangeSet(set):
 		d.Console.Say("%s: no change", stacks.Short(stack))
 	default:
@@ -170,30 +177,6 @@ func emptyChangeSet(set cloudformation.DescribeChangeSetOutput) bool {
 	reason := aws.ToString(set.StatusReason)
 	return set.Status == types.ChangeSetStatusFailed &&
 		(strings.Contains(reason, "didn't contain changes") || strings.Contains(reason, "No updates are to be performed"))
-}
-
-// changeSet describes a change set, with a line for each change.
-func (d Deployment) changeSet(ctx context.Context, region, stack, name string) (cloudformation.DescribeChangeSetOutput, []string, error) {
-	pages := cloudformation.NewDescribeChangeSetPaginator(d.stacks().Client(region), &cloudformation.DescribeChangeSetInput{StackName: &stack, ChangeSetName: &name})
-	var set cloudformation.DescribeChangeSetOutput
-	var lines []string
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return set, nil, err
-		}
-		set = *page
-		for _, change := range page.Changes {
-			if r := change.ResourceChange; r != nil {
-				lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", r.Action, aws.ToString(r.ResourceType), aws.ToString(r.LogicalResourceId), replaced(r.Replacement))))
-			}
-		}
-	}
-	return set, lines, nil
-}
-
-func replaced(replacement types.Replacement) string {
-	return map[types.Replacement]string{types.ReplacementTrue: "REPLACED", types.ReplacementConditional: "perhaps replaced"}[replacement]
 }
 
 // hash is the SHA-256 of a JSON document, whatever its white space and order of

@@ -5,22 +5,23 @@ package destroy
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-	"wallet-infra/config"
-	"wallet-infra/internal/account"
-	"wallet-infra/internal/cdk"
-	"wallet-infra/internal/cfn"
-	"wallet-infra/internal/console"
-	"wallet-infra/internal/exit"
-	"wallet-infra/internal/stacks"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"wallet-infra/config"
+	"wallet-infra/internal/account"
+	"wallet-infra/internal/cdk"
+	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/changes"
+	"wallet-infra/internal/console"
+	"wallet-infra/internal/exit"
+	"wallet-infra/internal/stacks"
 )
 
 // Options are the choices of a removal.
@@ -168,9 +169,9 @@ func (r Removal) planOne(ctx context.Context, stack cfn.Stack, f *console.Findin
 	if err != nil {
 		return one, err
 	}
-	var deployed cfn.Template
-	if err := json.Unmarshal(body, &deployed); err != nil {
-		return one, fmt.Errorf("the deployed template of %s is not JSON: %w", stack.Name, err)
+	deployed, err := cfn.Parse(body)
+	if err != nil {
+		return one, fmt.Errorf("the deployed template: %w", err)
 	}
 	resources, err := r.stacks().Resources(ctx, stack.Region, stack.Name)
 	if err != nil {
@@ -193,7 +194,7 @@ func (o *removal) add(declared cfn.Resource, resource types.StackResourceSummary
 		return
 	case declared.DeletionPolicy == "Snapshot":
 		o.lost = append(o.lost, line+", after a last snapshot that is kept")
-	case stateful[aws.ToString(resource.ResourceType)]:
+	case changes.Stateful(aws.ToString(resource.ResourceType), declared.Properties) || alsoLost[aws.ToString(resource.ResourceType)]:
 		o.lost = append(o.lost, line)
 	default:
 		o.others++
@@ -206,13 +207,11 @@ func (o *removal) add(declared cfn.Resource, resource types.StackResourceSummary
 	}
 }
 
-// stateful are the types whose deletion loses something that another deployment
-// does not bring back.
-var stateful = map[string]bool{
-	"AWS::Backup::BackupVault": true, "AWS::DynamoDB::Table": true, "AWS::ECR::Repository": true, "AWS::EC2::EIP": true,
-	"AWS::ElastiCache::ReplicationGroup": true, "AWS::Grafana::Workspace": true, "AWS::APS::Workspace": true, "AWS::KMS::Key": true,
-	"AWS::Logs::LogGroup": true, "AWS::MSK::Cluster": true, "AWS::RDS::DBCluster": true, "AWS::RDS::GlobalCluster": true,
-	"AWS::S3::Bucket": true, "AWS::SecretsManager::Secret": true, "AWS::SNS::Topic": true, "AWS::SQS::Queue": true,
+// alsoLost are the types that hold no data of their own, and of which another deployment
+// does not bring back everything: an address that others know, subscriptions that people
+// confirmed, messages, and what was drawn by hand.
+var alsoLost = map[string]bool{
+	"AWS::EC2::EIP": true, "AWS::Grafana::Workspace": true, "AWS::SNS::Topic": true, "AWS::SQS::Queue": true,
 }
 
 // inNetwork are the types that stand in a VPC and keep it from going.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,7 +173,7 @@ func (t Task) definition(ctx context.Context, tag string) (types.TaskDefinition,
 	var found console.Findings
 	look := images.Look{Account: t.account, Env: env, Found: &found}
 	look.Release(ctx, env.Primary.Name, env.Names().MigrationsRepository())
-	if problems := append(found.Problems, look.Missing...); len(problems) > 0 {
+	if problems := slices.Concat(found.Problems, look.Missing); len(problems) > 0 {
 		return types.TaskDefinition{}, false, exit.With(exit.Refused, "the release's migrations cannot run: %s", strings.Join(problems, "\n"))
 	}
 	copied, err := t.tasks.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{

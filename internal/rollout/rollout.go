@@ -118,18 +118,23 @@ func (w *Watch) Redeploy(ctx context.Context) error {
 	err := poll.Until(ctx, pollService, w.longest+looksAfter*pollService, func() (bool, error) {
 		w.look(ctx) // which stops a hopeless one
 		found, err := w.current(ctx)
-		switch {
-		case err != nil || found == nil || slices.Contains(service.UnderWay, found.Status):
-			return false, nil
-		case found.Status == types.ServiceDeploymentStatusSuccessful:
-			return true, nil
+		if err == nil && found != nil && !slices.Contains(service.UnderWay, found.Status) {
+			return true, ended(*found)
 		}
-		return false, fmt.Errorf("ECS's deployment is %s: %s", found.Status, aws.ToString(found.StatusReason))
+		return false, nil //nolint:nilerr // what cannot be seen is said, and looked at again
 	})
 	if errors.Is(err, poll.ErrTooLong) {
 		return errors.New("ECS's deployment of the service has not ended in the time of one that ends well")
 	}
 	return err
+}
+
+// ended fails unless a deployment that is over succeeded.
+func ended(deployment types.ServiceDeployment) error {
+	if deployment.Status == types.ServiceDeploymentStatusSuccessful {
+		return nil
+	}
+	return fmt.Errorf("ECS's deployment is %s: %s", deployment.Status, aws.ToString(deployment.StatusReason))
 }
 
 // current is the deployment that this command caused, or nil as long as ECS shows none.
@@ -268,12 +273,13 @@ func (w *Watch) confirmed(ctx context.Context) error {
 		case found == nil && w.existed:
 			return true, nil // the service itself did not change
 		case found == nil:
-		case found.Status == types.ServiceDeploymentStatusSuccessful:
-			return true, w.rolledOut(ctx)
-		case !slices.Contains(service.UnderWay, found.Status):
-			return false, fmt.Errorf("CloudFormation has ended well, and ECS's deployment is %s: %s", found.Status, aws.ToString(found.StatusReason))
-		default:
+		case slices.Contains(service.UnderWay, found.Status):
 			last = "ECS's deployment is still " + string(found.Status)
+		default:
+			if err := ended(*found); err != nil {
+				return false, fmt.Errorf("CloudFormation has ended well, and %w", err)
+			}
+			return true, w.rolledOut(ctx)
 		}
 		return false, nil
 	})

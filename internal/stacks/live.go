@@ -104,6 +104,24 @@ func (r Reader) Resources(ctx context.Context, region, name string) ([]types.Sta
 	return all, nil
 }
 
+// ChangeSet describes a change set, and lists what it changes.
+func (r Reader) ChangeSet(ctx context.Context, region, stack, name string) (set cloudformation.DescribeChangeSetOutput, changes []types.ResourceChange, err error) {
+	pages := cloudformation.NewDescribeChangeSetPaginator(r.Client(region), &cloudformation.DescribeChangeSetInput{StackName: &stack, ChangeSetName: &name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return set, nil, err
+		}
+		set = *page
+		for _, change := range page.Changes {
+			if change.ResourceChange != nil {
+				changes = append(changes, *change.ResourceChange)
+			}
+		}
+	}
+	return set, changes, nil
+}
+
 // Failures are the latest failed events of a stack, oldest first.
 func (r Reader) Failures(ctx context.Context, stack cfn.Stack) []string {
 	answer, err := r.Client(stack.Region).DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &stack.Name})

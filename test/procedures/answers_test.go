@@ -152,7 +152,7 @@ func (w *world) ran(tag string) string {
 
 func (w *world) answerImages(request ask) (any, string, string) {
 	repository := request.text("repositoryName")
-	if w.stacks["wallet-staging-registry"] == nil && request.operation != "DescribeRegistry" {
+	if registry := map[string]string{"sa-east-1": "registry", "us-east-1": "dr-registry"}[request.region]; w.stacks["wallet-staging-"+registry] == nil && request.operation != "DescribeRegistry" {
 		return nil, "RepositoryNotFoundException", ""
 	}
 	if request.operation == "GetDownloadUrlForLayer" {

@@ -135,6 +135,57 @@ func TestAServiceThatRunsAnotherImageThanTheReviewedIsFound(t *testing.T) {
 	require.Error(t, run("sha256:part", false))
 }
 
+// What was synthesized is what runs, with a review and without one.
+func TestADeploymentWithoutAReviewRunsNoOtherCodeThanWhatWasSynthesized(t *testing.T) {
+	t.Run("it lay in the bucket", func(t *testing.T) {
+		w := newWorld(t)
+		w.overwrite(evil)
+		out, err := w.run("", false, deploying("1.1.0"))
+		assert.Equal(t, exit.Stale, exit.Of(err))
+		assert.ErrorContains(t, err, functionKey+" in assets is not the code that was synthesized")
+		assert.Equal(t, []string{"Global", "Network"}, w.deployed())
+		assert.Contains(t, out, "not begun:\n  - Data\n")
+	})
+	t.Run("it was put there meanwhile", func(t *testing.T) {
+		w := newWorld(t)
+		w.change("data")
+		good := w.objects[functionKey].body
+		w.onCDK = func(arguments []string) int {
+			if arguments[0] == "deploy" && arguments[1] == "Staging/Data" {
+				w.overwrite(evil)
+			}
+			return 0
+		}
+		_, err := w.run("", false, deploying("1.1.0"))
+		assert.Equal(t, exit.Failed, exit.Of(err), "it was deployed")
+		assert.ErrorContains(t, err, "is not the code that was synthesized")
+		assert.NotContains(t, w.deployed(), "Messaging")
+
+		w.onCDK = nil
+		w.overwrite(good) // and put back: the function still has it
+		w.stacks["wallet-staging-data"].template = templates("1.1.0", false)["data"]
+		w.code = codeSum(evil)
+		_, err = w.run("", false, deploying("1.1.0"))
+		assert.Equal(t, exit.Failed, exit.Of(err))
+		assert.ErrorContains(t, err, "runs code (SHA-256 "+codeSum(evil)+") that is not the approved")
+	})
+	t.Run("nothing lies there yet", func(t *testing.T) {
+		w := newWorld(t)
+		delete(w.objects, functionKey)
+		out, err := w.run("", false, deploying("1.1.0"))
+		require.NoError(t, err, out)
+	})
+}
+
+func TestADeploymentWithoutAReviewRunsTheImagesThatItLookedAt(t *testing.T) {
+	w := newWorld(t)
+	w.running = "sha256:other"
+	_, err := w.run("", false, deploying("1.1.0"))
+	assert.Equal(t, exit.Failed, exit.Of(err))
+	assert.ErrorContains(t, err, "runs the image sha256:other, and sha256:service-1.1.0 is the approved")
+	assert.NotContains(t, w.deployed(), "Observability")
+}
+
 // keeps deploys, and keeps what was deployed.
 func keeps(output string, more deploy.Options) func(context.Context, session) error {
 	return func(ctx context.Context, s session) error {

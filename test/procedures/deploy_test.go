@@ -144,6 +144,16 @@ func TestTheRepositoriesAloneAreDeployedWithoutImages(t *testing.T) {
 	assert.False(t, w.called("ecr DescribeImages"))
 }
 
+// ECR copies what is pushed after both registries stand, and the first one copies.
+func TestAStandbyThatIsAddedGetsItsRepositoriesBeforeAnythingElse(t *testing.T) {
+	w := newWorld(t)
+	w.collectors["us-east-1/"+stagingCollector] = true
+	out, err := w.deployStandby(deploy.Options{})
+	assert.Equal(t, exit.ImagesMissing, exit.Of(err), out)
+	assert.ElementsMatch(t, []string{"Registry", "Dr-registry"}, w.deployed())
+	assert.Contains(t, out, "wallet-staging/service:1.1.0 in us-east-1: ECR copies only what is pushed after the copy was set up")
+}
+
 // Missing images do not hide what else is wrong.
 func TestMissingImagesAreToldWithEveryOtherProblem(t *testing.T) {
 	w := newWorld(t)

@@ -15,6 +15,7 @@ import (
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/migrate"
 	"wallet-infra/internal/password"
+	"wallet-infra/internal/restore"
 	"wallet-infra/internal/rollback"
 )
 
@@ -67,6 +68,9 @@ func TestTwoCommandsDoNotChangeOneEnvironmentAtOnce(t *testing.T) {
 		"migrate":  migrating(migrate.Options{Yes: true}),
 		"password": func(ctx context.Context, s session) error {
 			return s.ReplacePassword(ctx, password.Options{Of: "cache", Yes: true})
+		},
+		"restore": func(ctx context.Context, s session) error {
+			return s.Restore(ctx, restore.Options{Snapshot: "latest", Yes: true})
 		},
 	} {
 		err := inside(command)
@@ -152,6 +156,13 @@ func TestWhatWasAskedForIsJudgedBeforeAnybodySignsIn(t *testing.T) {
 		"no cloud assembly in":      func(ctx context.Context, s session) error { return s.Deploy(ctx, deploy.Options{Assembly: "/nowhere"}) },
 		"no such file":              execute("/nowhere/prepared.json"),
 		"Site.ImageTag: want a tag": returning(rollback.Options{To: "bad/tag"}),
+		"--snapshot: want latest": func(ctx context.Context, s session) error {
+			return s.Restore(ctx, restore.Options{Snapshot: "yesterday", Yes: true})
+		},
+		"staging is protected: it is removed by a person at a terminal alone": func(ctx context.Context, s session) error {
+			s.Env.Protected = true
+			return s.Destroy(ctx, destroy.Options{Yes: true})
+		},
 	} {
 		_, err := w.run("", false, command)
 		assert.ErrorContains(t, err, want)

@@ -180,7 +180,9 @@ func (w *world) deployStandby(options deploy.Options) (string, error) {
 // standby is a world whose second region's service stands, with its image.
 func standby(t *testing.T) *world {
 	w := newWorld(t)
-	w.stacks["wallet-staging-dr-compute"] = w.standing("dr-compute", templates("1.0.0", true)["dr-compute"])
+	for _, name := range []string{"dr-compute", "dr-registry"} {
+		w.stacks["wallet-staging-"+name] = w.standing(name, templates("1.0.0", true)[name])
+	}
 	w.images["us-east-1/wallet-staging/service:1.1.0"] = "amd64"
 	w.collectors["us-east-1/"+stagingCollector] = true
 	return w

@@ -201,7 +201,7 @@ func (w *world) regionOf(name string) string {
 	if region, placed := w.regions[name]; placed {
 		return region
 	}
-	if strings.HasSuffix(name, "-global") || strings.HasSuffix(name, "-dr-compute") {
+	if strings.HasSuffix(name, "-global") || strings.Contains(name, "-dr-") {
 		return "us-east-1"
 	}
 	return "sa-east-1"
@@ -229,7 +229,7 @@ func templates(tag string, standby bool) map[string]string {
 		"observability": `{"Resources": {"Board": {"Type": "AWS::CloudWatch::Dashboard"}}}`,
 	}
 	if standby {
-		all["dr-compute"] = all["compute"]
+		all["dr-compute"], all["dr-registry"] = all["compute"], all["registry"]
 	}
 	return all
 }
