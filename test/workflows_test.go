@@ -587,7 +587,7 @@ func TestAnEnvironmentThatIsTakenAwayIsSeen(t *testing.T) {
 	report, err := os.ReadFile(filepath.Join(dir, "report.md"))
 	require.NoError(t, err)
 	assert.Contains(t, string(report), "## old\n\nThe environment is gone from config")
-	assert.Contains(t, string(report), "new changes --base build/nothing --assembly a/templates/head/new")
+	assert.Contains(t, string(report), "new changes --base none --assembly a/templates/head/new")
 }
 
 func TestAnEntranceThatAnswersWronglyFailsTheDeployment(t *testing.T) {

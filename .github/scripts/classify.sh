@@ -22,7 +22,6 @@ fi
 
 resumed=()
 if [ "$base" = deployment ]; then resumed=(--resumed); fi
-mkdir -p build/nothing
 : > "$report"
 verdict=0
 for environment in "$@"; do
@@ -31,7 +30,7 @@ for environment in "$@"; do
     against="$artifacts/templates/base/$environment" of="the templates of ${base:0:9}"
   fi
   if [ ! -d "$against" ]; then
-    against=build/nothing of="nothing: the environment is new"
+    against=none of="nothing: the environment is new"
   fi
   printf '## %s\n\n' "$environment" >> "$report"
   if [ ! -d "$artifacts/templates/head/$environment" ]; then

@@ -60,7 +60,7 @@ templates named after their stacks. It needs no AWS account.`,
 	s.takesAssembly(command)
 	s.takesJSON(command)
 	flags := command.Flags()
-	flags.StringVar(&c.base, "base", "", "the `directory` of what is deployed, or of the base branch")
+	flags.StringVar(&c.base, "base", "", "the `directory` of what is deployed, or of the base branch; \""+changes.Nothing+"\" where nothing is deployed yet")
 	flags.BoolVar(&c.markdown, "markdown", false, "print Markdown, for a comment")
 	flags.StringVar(&c.acknowledged, "acknowledged", "", "the `file` of acknowledgements (default "+changes.AcknowledgedFile+", if it is there)")
 	flags.BoolVar(&c.resumed, "resumed", false, "for a deployment that may go on where one was stopped: an acknowledgement that matches nothing is a note")

@@ -85,7 +85,7 @@ func TestBadInputIsNamedAndIsNoVerdict(t *testing.T) {
 		"an unknown flag":     {[]string{"--bas", good}, []string{"unknown flag"}},
 		"an argument":         {[]string{good}, []string{"unknown command"}},
 		"missing directories": {[]string{"--base", filepath.Join(good, "x"), "--assembly", filepath.Join(good, "y")}, []string{"/x:", "/y:"}},
-		"nothing to deploy":   {[]string{"--base", good, "--assembly", t.TempDir()}, []string{"that would remove everything"}},
+		"nothing to deploy":   {[]string{"--base", good, "--assembly", t.TempDir()}, []string{"no template in it"}},
 		"broken templates":    {[]string{"--base", broken, "--assembly", broken}, []string{"a.json: not a JSON object", "b.json: not a JSON object"}},
 		"no such acknowledgements": {
 			[]string{"--base", good, "--assembly", good, "--acknowledged", filepath.Join(empty, "none.yaml")}, []string{"none.yaml"},

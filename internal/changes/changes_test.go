@@ -25,7 +25,11 @@ func write(t *testing.T, templates map[string]string) string {
 // load reads templates by the names of their stacks.
 func load(t *testing.T, templates map[string]string) Set {
 	t.Helper()
-	set, err := Load(write(t, templates))
+	contents := map[string][]byte{}
+	for name, template := range templates {
+		contents[name] = []byte(template)
+	}
+	set, err := ReadSet(contents)
 	require.NoError(t, err)
 	return set
 }

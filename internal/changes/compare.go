@@ -84,12 +84,8 @@ func (c *comparison) pair() {
 		if !both {
 			continue
 		}
-		inputs := was.inputs
 		for key, value := range is.inputs {
-			c.inputs[place{name, key}] = !same(inputs[key], value)
-		}
-		for key, value := range is.parameters {
-			c.inputs[place{name, "Parameters." + key}] = !same(cfn.Normalize(was.parameters[key]), cfn.Normalize(value))
+			c.inputs[place{name, key}] = !same(was.inputs[key], value)
 		}
 	}
 }
@@ -141,7 +137,7 @@ func isCustom(kind string) bool {
 func (c *comparison) judgeChanged(is stack, before, after resource) {
 	c.work++
 	c.judgePolicies(is, before, after)
-	if !same(before.condition, after.condition) || c.inputs[place{is.name, "Conditions." + after.condition}] {
+	if !same(before.condition, after.condition) {
 		c.add(finding{stack: is.name, resource: after, verdict: conditional(before, after), property: "Condition", maybe: true, value: after.condition,
 			text: "the condition under which it exists changes: it may be deleted or made anew"})
 	}

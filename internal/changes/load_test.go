@@ -25,12 +25,11 @@ func TestWhatCloudFormationReturnsIsATemplate(t *testing.T) {
 	}
 }
 
-func TestADirectoryWithoutTemplatesIsEmptyAndNoErrorYet(t *testing.T) {
+func TestADirectoryWithoutTemplatesIsNoFirstDeployment(t *testing.T) {
 	dir := write(t, nil)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".gitkeep"), nil, 0o600))
-	set, err := Load(dir)
-	require.NoError(t, err)
-	assert.Empty(t, set.Stacks())
+	_, err := Load(dir)
+	require.ErrorContains(t, err, "no template in it")
 	_, err = Load(filepath.Join(dir, "missing"))
 	require.Error(t, err)
 }
@@ -51,45 +50,11 @@ func TestWhatIsNotReadIsNoFirstDeployment(t *testing.T) {
 
 // Whoever mends a broken input wants to hear everything that is wrong with it.
 func TestEverythingThatCannotBeReadIsReported(t *testing.T) {
-	dir := write(t, map[string]string{
-		"cut-off":      `{"Resources": {`,
-		"a-list":       `[]`,
-		"two":          `{"Resources": {}} {}`,
-		"null":         `null`,
-		"nothing":      `{}`,
-		"resources":    `{"Resources": []}`,
-		"yaml":         `{"TemplateBody": "Resources:\n  A: 1"}`,
-		"body":         `{"TemplateBody": 1}`,
-		"a-resource":   `{"Resources": {"A": 1, "B": null, "C": {}, "D": {"Type": 5}, "E": {"Type": "T", "Properties": []}, "F": {"Type": "T", "DeletionPolicy": {}}}}`,
-		"a-function":   `{"Resources": {"A": {"Type": "T", "Properties": {"Fn::If": ["a", {"B": 1}, {}]}}}}`,
-		"other-fields": `{"Resources": {"A": {"Type": "T"}}, "Outputs": 1, "Parameters": [], "Mappings": "", "Conditions": 2}`,
-	})
-	_, err := Load(dir)
+	_, err := ReadSet(map[string][]byte{"a": []byte(`[]`), "b": []byte(`{"Resources": {"A": 1}}`)})
+	require.ErrorContains(t, err, "a: not a JSON object")
+	require.ErrorContains(t, err, "b: resource A: want an object, got 1")
+	_, err = Load(assemblyOf(t, "1", "r", "true", `{"Resources": {"A": {"Type": 1}}}`))
 	require.Error(t, err)
-	for _, want := range []string{
-		"cut-off.template.json: not a JSON object", "a-list.template.json: not a JSON object", "two.template.json: not a JSON object: something follows",
-		"null.template.json: no Resources", "nothing.template.json: no Resources", "resources.template.json: Resources: want an object, got []",
-		"yaml.template.json: TemplateBody: not a JSON object", "body.template.json: TemplateBody: want a template, got 1",
-		"resource A: want an object, got 1", "resource B: want an object, got nothing", "resource C: Type: want a text", "resource D: Type: want a text, got 5",
-		"resource E: Properties: want an object, got []", "resource F: DeletionPolicy: want a text, got {}",
-		"a-function.template.json: resource A: Properties: want an object", "Outputs: want an object", "Parameters: want an object", "Mappings: want an object", "Conditions: want an object",
-	} {
-		assert.ErrorContains(t, err, want)
-	}
-}
-
-func TestTwoTemplatesOfOneStackAreRefused(t *testing.T) {
-	dir := write(t, map[string]string{"a": resources("")})
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.json"), []byte(resources("")), 0o600))
-	_, err := Load(dir)
-	require.ErrorContains(t, err, "a second template of the stack a")
-}
-
-func TestABrokenAssemblyIsNoEmptyOne(t *testing.T) {
-	_, err := Load(assemblyOf(t, "1", "r", "true", `{"Resources": {"A": {"Type": 1}}}`))
-	require.Error(t, err)
-	_, err = Load(write(t, map[string]string{}))
-	require.NoError(t, err)
 }
 
 // Wherever a template has another form than the rules expect, they still end, and
@@ -99,8 +64,8 @@ func TestNoFormOfAValueStopsTheComparison(t *testing.T) {
 	require.NoError(t, err)
 	for _, table := range []map[string]pair{pairs, permissions, reach, statefulPairs} {
 		for name, p := range table {
-			base := Set{stacks: map[string]stack{}}
-			require.NoError(t, base.add(stack{name: "s"}, name, []byte(resources(p.before))))
+			base, err := ReadSet(map[string][]byte{"s": []byte(resources(p.before))})
+			require.NoError(t, err)
 			var whole object
 			require.NoError(t, json.Unmarshal([]byte(resources(p.after)), &whole))
 			for _, form := range []any{nil, "x", []any{nil, []any{1}}, object{"Ref": "A"}, object{"Fn::Join": []any{}}} {
@@ -108,8 +73,8 @@ func TestNoFormOfAValueStopsTheComparison(t *testing.T) {
 					put(form)
 					content, err := json.Marshal(whole)
 					require.NoError(t, err)
-					head := Set{stacks: map[string]stack{}}
-					if head.add(stack{name: "s"}, name, content) != nil {
+					head, err := ReadSet(map[string][]byte{"s": content})
+					if err != nil {
 						return // what is no template was refused
 					}
 					Compare(base, head, types)
@@ -153,8 +118,9 @@ func FuzzCompare(f *testing.F) {
 	f.Add(`{"Resources": {"A": {"Type": "AWS::RDS::DBInstance", "Properties": {"DBClusterIdentifier": {"Ref": "A"}, "AvailabilityZone": {"Fn::GetAtt": ["A", "x"]}}}}}`,
 		`{"Resources": {"A": {"Type": "AWS::RDS::DBInstance", "Properties": {"DBClusterIdentifier": {"Ref": "A"}, "AvailabilityZone": "b", "DBInstanceIdentifier": {"Fn::Sub": ["${A}${B}", {"B": {"Ref": "A"}}]}}}}}`)
 	f.Fuzz(func(t *testing.T, before, after string) {
-		base, head := Set{stacks: map[string]stack{}}, Set{stacks: map[string]stack{}}
-		if base.add(stack{name: "s"}, "before", []byte(before)) != nil || head.add(stack{name: "s"}, "after", []byte(after)) != nil {
+		base, err := ReadSet(map[string][]byte{"s": []byte(before)})
+		head, wrong := ReadSet(map[string][]byte{"s": []byte(after)})
+		if err != nil || wrong != nil {
 			return
 		}
 		types, err := LoadSchemas("none", base, head)

@@ -196,33 +196,6 @@ func outputIn(set Set, in stack, target string) (any, stack, bool) {
 	return nil, stack{}, false
 }
 
-// targets are what a function call refers to, itself and not in its arguments:
-// logical IDs, outputs of other stacks, mappings, conditions and parameters.
-func targets(call object) []string {
-	if len(call) != 1 {
-		return nil
-	}
-	if id, ok := call["Ref"].(string); ok {
-		return []string{id, "Parameters." + id}
-	}
-	if arguments := cfn.List(call["Fn::GetAtt"]); len(arguments) > 0 {
-		return []string{cfn.Canonical(arguments[0])}
-	}
-	if output, ok := call["Fn::GetStackOutput"].(object); ok {
-		return []string{outputOf + text(output, "StackName") + ":" + text(output, "OutputName")}
-	}
-	if name, ok := call["Fn::ImportValue"].(string); ok {
-		return []string{exportOf + name}
-	}
-	if name, ok := cfn.First(call["Fn::FindInMap"]).(string); ok {
-		return []string{"Mappings." + name}
-	}
-	if name, ok := cfn.First(call["Fn::If"]).(string); ok {
-		return []string{"Conditions." + name}
-	}
-	return nil
-}
-
 // own is the resource of a stack that a value refers to; nothing when it refers to
 // none.
 func own(in stack, value any) string {
@@ -234,18 +207,24 @@ func own(in stack, value any) string {
 	return ""
 }
 
-// references lists all targets below a value.
+// references lists what a value refers to: logical IDs, outputs of other stacks,
+// and inputs.
 func references(value any) []string {
 	var found []string
-	switch v := value.(type) {
-	case object:
-		found = append(found, targets(v)...)
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			found = append(found, references(v[key])...)
-		}
-	case []any:
-		for _, inner := range v {
-			found = append(found, references(inner)...)
+	for _, one := range cfn.References(value) {
+		switch one.Function {
+		case "Ref":
+			found = append(found, one.Name, "Parameters."+one.Name)
+		case "Fn::GetStackOutput":
+			found = append(found, outputOf+one.Stack+":"+one.Name)
+		case "Fn::ImportValue":
+			found = append(found, exportOf+one.Name)
+		case "Fn::FindInMap":
+			found = append(found, "Mappings."+one.Name)
+		case "Fn::If":
+			found = append(found, "Conditions."+one.Name)
+		default:
+			found = append(found, one.Name)
 		}
 	}
 	return found

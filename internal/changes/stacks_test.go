@@ -162,11 +162,25 @@ func TestAChangeBehindAReferenceIsSeen(t *testing.T) {
 		},
 		"a mapping": {
 			template(`"Mappings": {"M": {"a": {"b": "c"}}}`, `{"Fn::FindInMap": ["M", "a", "b"]}`), template(`"Mappings": {"M": {"a": {"b": "d"}}}`, `{"Fn::FindInMap": ["M", "a", "b"]}`),
-			[]string{"A destroys maybe", "A unknown maybe"},
+			[]string{"A destroys"},
 		},
 		"a condition": {
 			template(`"Conditions": {"C": {"Fn::Equals": ["a", "a"]}}`, `{"Fn::If": ["C", "a", "b"]}`), template(`"Conditions": {"C": {"Fn::Equals": ["a", "b"]}}`, `{"Fn::If": ["C", "a", "b"]}`),
+			[]string{"A destroys"},
+		},
+		"a condition that only the account can tell": {
+			template(`"Conditions": {"C": {"Fn::Equals": [{"Ref": "AWS::Region"}, "a"]}}`, `{"Fn::If": ["C", "a", "b"]}`), template(`"Conditions": {"C": {"Fn::Equals": [{"Ref": "AWS::Region"}, "b"]}}`, `{"Fn::If": ["C", "a", "b"]}`),
 			[]string{"A destroys maybe", "A unknown maybe"},
+		},
+		"a condition that turns false takes its resource away": {
+			`{"Conditions": {"C": {"Fn::Equals": ["a", "a"]}}, "Resources": {` + one("A", "AWS::RDS::DBCluster", "", deleted, `"Condition": "C"`) + `}}`,
+			`{"Conditions": {"C": {"Fn::Equals": ["a", "b"]}}, "Resources": {` + one("A", "AWS::RDS::DBCluster", "", deleted, `"Condition": "C"`) + `}}`,
+			[]string{"A destroys"},
+		},
+		"a condition of a resource that only the account can tell": {
+			`{"Resources": {` + one("A", "AWS::RDS::DBCluster", "", deleted) + `}}`,
+			`{"Conditions": {"C": {"Fn::Equals": [{"Ref": "AWS::Region"}, "b"]}}, "Resources": {` + one("A", "AWS::RDS::DBCluster", "", deleted, `"Condition": "C"`) + `}}`,
+			[]string{"A destroys maybe"},
 		},
 		"a parameter that nobody uses": {
 			template(`"Parameters": {"P": {"Type": "String", "Default": "a"}}`, `"k"`), template(`"Parameters": {"P": {"Type": "String", "Default": "b"}}`, `"k"`),

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -20,37 +19,29 @@ import (
 // repository acknowledges (.github/acknowledged-changes.yaml) is acknowledged here;
 // whether those entries are still needed is a question for pull requests.
 func (l *look) judge(ctx context.Context) {
-	work, err := os.MkdirTemp("", "wallet-deploy-")
-	if err == nil {
-		defer func() { _ = os.RemoveAll(work) }()
-		l.Report, err = l.compare(ctx, filepath.Join(work, "deployed"), filepath.Join(work, "pending"))
-	}
-	if err != nil {
+	var err error
+	if l.Report, err = l.compare(ctx); err != nil {
 		l.found.Problem("what changes could not be judged: %s", err)
 	}
 }
 
-// compare writes the templates of the selected stacks as they are deployed (before) and
-// as they would be (after), and judges the way from the first to the second.
-func (l *look) compare(ctx context.Context, before, after string) (changes.Report, error) {
-	if err := errors.Join(os.Mkdir(before, 0o700), os.Mkdir(after, 0o700)); err != nil {
-		return changes.Report{}, err
-	}
+// compare judges the way from the templates of the selected stacks as they are
+// deployed to those that would be.
+func (l *look) compare(ctx context.Context) (changes.Report, error) {
+	before, after := map[string][]byte{}, map[string][]byte{}
 	for _, stack := range l.Selected {
-		err := os.WriteFile(filepath.Join(after, stack.Name+".json"), stack.Raw, 0o600)
-		if err == nil && l.Live[stack.Name].Exists() {
-			var deployed []byte
-			if deployed, err = l.stacks.Template(ctx, stack.Region, stack.Name, ""); err != nil {
-				return changes.Report{}, fmt.Errorf("%s: %s", stack.Name, account.Explain(err))
-			}
-			err = os.WriteFile(filepath.Join(before, stack.Name+".json"), deployed, 0o600)
+		after[stack.Name] = stack.Raw
+		if !l.Live[stack.Name].Exists() {
+			continue
 		}
+		deployed, err := l.stacks.Template(ctx, stack.Region, stack.Name, "")
 		if err != nil {
-			return changes.Report{}, err
+			return changes.Report{}, fmt.Errorf("%s: %s", stack.Name, account.Explain(err))
 		}
+		before[stack.Name] = deployed
 	}
-	base, baseErr := changes.Load(before)
-	head, headErr := changes.Load(after)
+	base, baseErr := changes.ReadSet(before)
+	head, headErr := changes.ReadSet(after)
 	acknowledged, ackErr := changes.LoadAcknowledgements(filepath.Join(l.Checkout, changes.AcknowledgedFile))
 	if errors.Is(ackErr, fs.ErrNotExist) {
 		ackErr = nil
