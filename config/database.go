@@ -45,9 +45,6 @@ type Database struct {
 	AdminRotation, AppRotation RotationWindow
 }
 
-// MemoryMiB is the memory of the writer and of every reader.
-func (d Database) MemoryMiB() int { return databaseMemoryMiB(d.InstanceType) }
-
 // StorageType is an Aurora storage configuration.
 type StorageType string
 
@@ -136,11 +133,11 @@ var memoryUnits = map[string]int{
 	"12xlarge": 24, "16xlarge": 32, "24xlarge": 48, "32xlarge": 64, "48xlarge": 96,
 }
 
-// databaseMemoryMiB is the memory of an Aurora class; 0 for one that is not in the
-// catalog. A large of the memory-optimized families has 16 GiB, one of t4g 8, and a
+// MemoryMiB is the memory of the writer and of every reader; 0 for a class that is not
+// in the catalog. A large of the memory-optimized families has 16 GiB, one of t4g 8, and a
 // medium of t4g 4 ("Hardware specifications for DB instance classes for Aurora").
-func databaseMemoryMiB(class string) int {
-	family, size, _ := strings.Cut(class, ".")
+func (d Database) MemoryMiB() int {
+	family, size, _ := strings.Cut(d.InstanceType, ".")
 	units, known := memoryUnits[size]
 	switch {
 	case !known:
@@ -165,7 +162,7 @@ var monitoringSeconds = []float64{1, 5, 10, 15, 30, 60}
 func validateDatabase(p *problems, e Environment) {
 	db := e.Database
 	oneOf(p, "Database.EngineVersion", db.EngineVersion, auroraVersions...)
-	validateDatabaseClass(p, "Database.InstanceType", db.InstanceType, e.Primary, e.DR.Mode)
+	validateDatabaseClass(p, e)
 	validateReaders(p, db, e.DR.Mode)
 	oneOf(p, "Database.Storage", db.Storage, StorageStandard, StorageIOOptimized)
 	between(p, "Database.MaxConnections", db.MaxConnections, 1, maxConnections)
@@ -184,14 +181,21 @@ func validateDatabase(p *problems, e Environment) {
 	validateRotations(p, db)
 }
 
-// validateDatabaseClass checks the class in the region where it would run. A
-// global database takes no burstable class.
-func validateDatabaseClass(p *problems, field, class string, region Region, mode DRMode) {
-	if offer, known := offers[region.Name]; known {
-		p.check(offered(offer.databases, class), field, class,
-			"an Aurora MySQL class offered in %s, without \"db.\" (families %s)", region.Name, familyNames(offer.databases))
+// validateDatabaseClass checks the class in each region where it would run. A global
+// database takes no burstable class.
+func validateDatabaseClass(p *problems, e Environment) {
+	const field = "Database.InstanceType"
+	class, regions := e.Database.InstanceType, []Region{e.Primary}
+	if e.DR.Mode == DRStandby {
+		p.check(!strings.HasPrefix(class, "t"), field, class, "a class that is not burstable in a global database")
+		regions = append(regions, e.Secondary)
 	}
-	p.check(mode != DRStandby || !strings.HasPrefix(class, "t"), field, class, "a class that is not burstable in a global database")
+	for _, region := range regions {
+		if offer, known := offers[region.Name]; known && !offered(offer.databases, class) {
+			p.add(field, class, "an Aurora MySQL class offered in %s, without \"db.\" (families %s)", region.Name, familyNames(offer.databases))
+			return
+		}
+	}
 }
 
 // validateReaders bounds autoscaling by what a cluster can have: fifteen readers,

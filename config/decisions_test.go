@@ -62,8 +62,8 @@ var decisions = map[string][]decision{
 		{"class, readers and their bound", func(e Environment) []any {
 			return []any{e.Database.InstanceType, e.Database.Readers, e.Database.MaxReaders}
 		}, "r6g.large 1 3", "r6g.2xlarge 2 14", "the seed's sizes; AWS allows 15 readers less one for each secondary region"},
-		{"class and number in the second region", func(e Environment) []any { return []any{e.DR.InstanceType, e.DR.Readers} },
-			" 0", "r6g.2xlarge 1", "after a failover it carries the whole load"},
+		{"instances in the second region", func(e Environment) []any { return []any{e.DR.Readers} },
+			"0", "1", "after a failover it carries the whole load"},
 		{"version", func(e Environment) []any { return []any{e.Database.EngineVersion} },
 			"3.10.4", "3.10.4", "the long-term support line; an upgrade is rehearsed in staging, and there is no way back"},
 		{"percent of CPU at which readers are added", func(e Environment) []any { return []any{e.Database.ReaderCPUTargetPercent} },

@@ -65,15 +65,15 @@ const RollbackWindowMinutes = 5
 // walletRollback takes a release back that fails ten times as many requests as the
 // wallet promises, or is five times as slow. The promises themselves are watched
 // by alarms that people read: a release is not the only thing that breaks them.
-func walletRollback() Rollback {
+func walletRollback(promises Observability) Rollback {
 	return Rollback{
-		ErrorPercent: 1,
+		ErrorPercent: 10 * promises.ErrorRatePercent,
 		// Five failures in a minute are no accident; fewer, of a handful of requests,
 		// are a large share and say nothing.
 		MinErrors: 5,
 		// A P95 of fewer is the slowest one or two of them, in a JVM that still compiles.
 		MinRequests: 50,
-		Latency:     500 * time.Millisecond,
+		Latency:     5 * promises.LatencyTarget,
 	}
 }
 

@@ -18,10 +18,8 @@ type DR struct {
 	// makes another cluster in its place, which is how the standby comes back after it
 	// was detached (docs/DEPLOYMENT.md#another-minor-version). Empty at first.
 	ClusterSuffix string
-	// InstanceType is the class of the secondary cluster's reader, without "db.".
-	// It must carry the whole load after a failover.
-	InstanceType string
-	// Readers is the number of instances of the secondary cluster.
+	// Readers is the number of instances of the secondary cluster, which have the class
+	// of Database.InstanceType: after a failover they carry the whole load.
 	Readers int
 	// ReplicationLag is the Aurora Global Database lag at which the recovery
 	// point objective is in danger.
@@ -127,10 +125,6 @@ func validateStandby(p *problems, e Environment) {
 		p.check(!blocks[0].prefix.Overlaps(blocks[1].prefix), blocks[1].field, blocks[1].prefix,
 			"a block apart from %s %v", blocks[0].field, blocks[0].prefix)
 	}
-	validateDatabaseClass(p, "DR.InstanceType", dr.InstanceType, e.Secondary, dr.Mode)
-	// After a failover it carries what the primary's writer did.
-	here, there := databaseMemoryMiB(e.Database.InstanceType), databaseMemoryMiB(dr.InstanceType)
-	p.check(there == 0 || there >= here, "DR.InstanceType", dr.InstanceType, "a class of at least the %d MiB of Database.InstanceType, %s", here, e.Database.InstanceType)
 	p.check(suffixPattern.MatchString(dr.ClusterSuffix), "DR.ClusterSuffix", dr.ClusterSuffix, `nothing, or a hyphen and 1 to 8 lower-case letters and digits, such as "-b"`)
 	p.check(e.Names().DatabaseClusterName(e.Secondary) != e.Names().RestoredClusterName(e.Secondary), "DR.ClusterSuffix", dr.ClusterSuffix,
 		"another end than that of a restored cluster, whose place the standby would take")

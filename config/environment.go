@@ -62,6 +62,11 @@ type Tags struct {
 	DataClass  string // the highest class of data in the environment: "restricted" or "synthetic"
 }
 
+// walletTags name the team that a fork fills in, once.
+func walletTags(class string) Tags {
+	return Tags{Owner: "wallet-platform", CostCentre: "payments", DataClass: class}
+}
+
 // The classes of data.
 const (
 	restricted = "restricted" // customers' money and their names

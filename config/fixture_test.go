@@ -231,7 +231,6 @@ func largeDR() DR {
 			InterfaceEndpoints:   largeEndpoints(),
 			FlowLogRetentionDays: 365,
 		},
-		InstanceType:   "r6g.2xlarge",
 		Readers:        1,
 		ReplicationLag: time.Minute,
 		EventLag:       2 * time.Minute,

@@ -20,9 +20,9 @@ func Production() Environment {
 			Grafana:  GrafanaIdentity{Provider: "AWS_SSO"},
 			GitHub:   walletGitHub(),
 		},
-		Tags:          Tags{Owner: "wallet-platform", CostCentre: "payments", DataClass: "restricted"},
-		Primary:       Region{Name: "sa-east-1", Zones: []string{"sa-east-1a", "sa-east-1b", "sa-east-1c"}},
-		Secondary:     Region{Name: "us-east-1", Zones: []string{"us-east-1a", "us-east-1b", "us-east-1c"}},
+		Tags:          walletTags(restricted),
+		Primary:       saoPaulo(),
+		Secondary:     virginia(),
 		Protected:     true,
 		Network:       productionNetwork(),
 		Database:      productionDatabase(),
@@ -42,21 +42,26 @@ func Production() Environment {
 
 func productionNetwork() Network {
 	return Network{
-		CIDR:               "10.0.0.0/16",
-		Public:             []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"},
-		Private:            []string{"10.0.11.0/24", "10.0.12.0/24", "10.0.13.0/24"},
-		Database:           []string{"10.0.21.0/24", "10.0.22.0/24", "10.0.23.0/24"},
-		NATGateways:        3,
-		InterfaceEndpoints: productionEndpoints(),
+		CIDR:        "10.0.0.0/16",
+		Public:      []string{"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"},
+		Private:     []string{"10.0.11.0/24", "10.0.12.0/24", "10.0.13.0/24"},
+		Database:    []string{"10.0.21.0/24", "10.0.22.0/24", "10.0.23.0/24"},
+		NATGateways: 3,
+		// They keep the calls of tasks and functions off the internet.
+		InterfaceEndpoints: []string{"secretsmanager", "ecr.api", "ecr.dkr", "logs", "kms", "monitoring", "xray", "sts"},
 		// PCI DSS 3.2.1, 10.7: a year of audit trail.
 		FlowLogRetentionDays: 365,
 	}
 }
 
-// productionEndpoints keep the calls of tasks and functions off the internet, in
-// both regions.
-func productionEndpoints() []string {
-	return []string{"secretsmanager", "ecr.api", "ecr.dkr", "logs", "kms", "monitoring", "xray", "sts"}
+// productionStandbyNetwork is the same at other addresses.
+func productionStandbyNetwork() Network {
+	network := productionNetwork()
+	network.CIDR = "10.1.0.0/16"
+	network.Public = []string{"10.1.1.0/24", "10.1.2.0/24", "10.1.3.0/24"}
+	network.Private = []string{"10.1.11.0/24", "10.1.12.0/24", "10.1.13.0/24"}
+	network.Database = []string{"10.1.21.0/24", "10.1.22.0/24", "10.1.23.0/24"}
+	return network
 }
 
 func productionDatabase() Database {
@@ -171,9 +176,8 @@ func productionService() Service {
 		// 15,000 a second over 20 tasks is 45,000 a minute for each; scaling at
 		// 80 % of that leaves the time a new JVM needs to start.
 		RequestsPerTaskPerMinute: 36000,
-		// Out at once, a minute being a JVM's start; in only when the peak is over.
-		ScaleOutCooldown: time.Minute,
-		ScaleInCooldown:  5 * time.Minute,
+		ScaleOutCooldown:         time.Minute,
+		ScaleInCooldown:          5 * time.Minute,
 		// 40 and four for health checks, in 40 tasks in the middle of a deployment at
 		// the bound, are 1,760 of the server's 2,000; all of them are the writer's once
 		// the last reader is lost. Out of a deployment 20 tasks have 800 that work: at
@@ -201,7 +205,7 @@ func productionDelivery() Delivery {
 		// A quarter of an hour at the full load, in which the way back takes seconds;
 		// both releases' tasks are paid for meanwhile.
 		Bake:     15 * time.Minute,
-		Rollback: walletRollback(),
+		Rollback: walletRollback(productionObservability()),
 		Migration: Migration{
 			CPU:          512,
 			MemoryMiB:    1024,
@@ -272,18 +276,9 @@ func productionDR() DR {
 	return DR{
 		Mode:                   DRStandby,
 		AllowDataOutsideBrazil: true,
-		Network: Network{
-			CIDR:                 "10.1.0.0/16",
-			Public:               []string{"10.1.1.0/24", "10.1.2.0/24", "10.1.3.0/24"},
-			Private:              []string{"10.1.11.0/24", "10.1.12.0/24", "10.1.13.0/24"},
-			Database:             []string{"10.1.21.0/24", "10.1.22.0/24", "10.1.23.0/24"},
-			NATGateways:          3,
-			InterfaceEndpoints:   productionEndpoints(),
-			FlowLogRetentionDays: 365,
-		},
-		InstanceType:   "r6g.2xlarge",
-		Readers:        1,
-		ReplicationLag: time.Minute,
+		Network:                productionStandbyNetwork(),
+		Readers:                1,
+		ReplicationLag:         time.Minute,
 		// Two minutes of events are 2,400 at the 20 a second of the service's publisher
 		// (docs/APPLICATION.md): two minutes of publishing again, and more once it is faster.
 		EventLag: 2 * time.Minute,
@@ -292,7 +287,7 @@ func productionDR() DR {
 		LagMinutes: 2,
 		// One in each of two zones: the smallest service that shows a zone's failure.
 		MinTasks:     2,
-		ActiveRegion: "sa-east-1",
+		ActiveRegion: saoPaulo().Name,
 		Recovery:     productionRecovery(),
 	}
 }

@@ -14,6 +14,16 @@ type Region struct {
 	Zones []string // full zone names, in the order of the network's CIDR lists
 }
 
+// saoPaulo is where the wallet runs.
+func saoPaulo() Region {
+	return Region{Name: brazil, Zones: []string{"sa-east-1a", "sa-east-1b", "sa-east-1c"}}
+}
+
+// virginia is where copies go, and what AWS has only there.
+func virginia() Region {
+	return Region{Name: globalRegion, Zones: []string{"us-east-1a", "us-east-1b", "us-east-1c"}}
+}
+
 // DatabaseCABundle returns the root certificates of the region's databases as
 // PEM, or nothing for a region whose file is not in config/cabundle.
 func (r Region) DatabaseCABundle() string { return cabundle.PEM(r.Name) }

@@ -18,7 +18,8 @@ type Service struct {
 	// autoscaling holds; whichever asks for more tasks wins.
 	CPUTargetPercent, MemoryTargetPercent, RequestsPerTaskPerMinute int
 	// ScaleOutCooldown and ScaleInCooldown are how long autoscaling waits after it
-	// added or removed tasks before it does so again.
+	// added or removed tasks before it does so again: out at once, a minute being a JVM's
+	// start; in only when the peak is over.
 	ScaleOutCooldown, ScaleInCooldown time.Duration
 	// DatabasePoolSize is the number of connections in a task's default pool, which
 	// does all the work; the others have [NamedPoolSize].

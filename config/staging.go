@@ -21,9 +21,9 @@ func Staging() Environment {
 			Grafana:  GrafanaIdentity{Provider: "AWS_SSO"},
 			GitHub:   walletGitHub(),
 		},
-		Tags:          Tags{Owner: "wallet-platform", CostCentre: "payments", DataClass: "synthetic"},
-		Primary:       Region{Name: "sa-east-1", Zones: []string{"sa-east-1a", "sa-east-1b", "sa-east-1c"}},
-		Secondary:     Region{Name: "us-east-1", Zones: []string{"us-east-1a", "us-east-1b", "us-east-1c"}},
+		Tags:          walletTags(synthetic),
+		Primary:       saoPaulo(),
+		Secondary:     virginia(),
 		Protected:     false,
 		Network:       stagingNetwork(),
 		Database:      stagingDatabase(),
@@ -153,9 +153,8 @@ func stagingService() Service {
 		CPUTargetPercent:         70,
 		MemoryTargetPercent:      80,
 		RequestsPerTaskPerMinute: 18000, // half of production's, for half the CPU
-		// Out at once, a minute being a JVM's start; in only when the peak is over.
-		ScaleOutCooldown: time.Minute,
-		ScaleInCooldown:  5 * time.Minute,
+		ScaleOutCooldown:         time.Minute,
+		ScaleInCooldown:          5 * time.Minute,
 		// Production's; it fits the smaller server twice over.
 		DatabasePoolSize:   40,
 		HeapPercent:        70,
@@ -176,7 +175,7 @@ func stagingDelivery() Delivery {
 		// test would show nothing.
 		Strategy: AllAtOnce,
 		Bake:     5 * time.Minute, // as far as the alarms look back
-		Rollback: walletRollback(),
+		Rollback: walletRollback(stagingObservability()),
 		Migration: Migration{
 			CPU:          256,
 			MemoryMiB:    512,

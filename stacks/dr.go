@@ -47,7 +47,7 @@ func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 		Region:       env.Secondary,
 		SourceRegion: env.Primary,
 		Database:     env.Database,
-		InstanceType: env.DR.InstanceType,
+		InstanceType: env.Database.InstanceType,
 		Instances:    env.DR.Readers,
 		Protected:    env.Protected,
 		Network:      dr.Network,

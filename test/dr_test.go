@@ -153,7 +153,7 @@ func TestTheSecondaryCanCarryTheLoad(t *testing.T) {
 		for _, instance := range instances {
 			zones[instance.Properties["AvailabilityZone"]] = true
 			assert.Equal(t, map[string]any{"Ref": cluster}, instance.Properties["DBClusterIdentifier"])
-			assert.Equal(t, "db."+env.DR.InstanceType, instance.Properties["DBInstanceClass"])
+			assert.Equal(t, "db."+env.Database.InstanceType, instance.Properties["DBInstanceClass"])
 			assert.Equal(t, false, instance.Properties["PubliclyAccessible"])
 			assert.Equal(t, false, instance.Properties["AutoMinorVersionUpgrade"])
 			assert.EqualValues(t, env.Database.MonitoringInterval.Seconds(), instance.Properties["MonitoringInterval"])

@@ -52,7 +52,7 @@ func sizes(env config.Environment) []size {
 	if env.DR.Mode == config.DRStandby {
 		all = append(all, networkSizes(env.DR.Network, secondary)...)
 		all = append(all, size{subject: "database in the second region", region: secondary,
-			resourceType: "AWS::RDS::DBInstance", fact: "class", want: repeat("db."+env.DR.InstanceType, env.DR.Readers)})
+			resourceType: "AWS::RDS::DBInstance", fact: "class", want: repeat("db."+env.Database.InstanceType, env.DR.Readers)})
 	}
 	return append(all,
 		size{subject: "database version", region: primary, resourceType: "AWS::RDS::DBCluster", of: cluster,
@@ -146,9 +146,6 @@ func Resize(env config.Environment) (config.Environment, []string, error) {
 	for _, step := range steps[slices.Index(steps, class)+1:] {
 		larger := env
 		larger.Database.InstanceType = family + "." + step
-		if larger.DR.InstanceType == env.Database.InstanceType {
-			larger.DR.InstanceType = larger.Database.InstanceType
-		}
 		larger.Service.MemoryMiB = 2 * env.Service.MemoryMiB
 		if last = larger.Validate(); last == nil {
 			return larger, []string{

@@ -309,12 +309,8 @@ func (r restore) instanceName() string { return r.name + "-1" }
 
 // addInstance gives the volume the one instance that answers.
 func (r restore) addInstance(ctx context.Context, from origin, engine string) error {
-	class := r.env.Database.InstanceType
-	if r.region.Name == r.env.Secondary.Name && r.env.DR.InstanceType != "" {
-		class = r.env.DR.InstanceType
-	}
 	_, err := r.database.CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
-		DBInstanceIdentifier: new(r.instanceName()), DBClusterIdentifier: &r.name, Engine: &engine, DBInstanceClass: new("db." + class),
+		DBInstanceIdentifier: new(r.instanceName()), DBClusterIdentifier: &r.name, Engine: &engine, DBInstanceClass: new("db." + r.env.Database.InstanceType),
 		DBParameterGroupName: from.instanceParameters, CACertificateIdentifier: from.authority,
 		PubliclyAccessible: aws.Bool(false), AutoMinorVersionUpgrade: aws.Bool(false),
 	})
