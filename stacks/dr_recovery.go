@@ -23,8 +23,7 @@ func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr
 		Service: env.Service, Recovery: env.DR.Recovery, Reports: global.Targets.Logs,
 	})
 	here := watched{
-		region: env.Secondary, network: dr.Network, database: dr.Database, cache: dr.Cache,
-		kafka: messaging.Kafka, edge: compute.Edge, service: compute.Service, redeploy: compute.Redeploy,
+		region: env.Secondary, network: dr.Network, database: dr.Database, cache: dr.Cache, messaging: messaging, compute: compute,
 	}
 	standby := dashboards.Standby{
 		Regions: []config.Region{env.Primary, env.Secondary}, Reached: made.Reached, DR: env.DR,

@@ -24,8 +24,7 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 	names, active := env.Names(), env.Active(env.Primary)
 	topics := alarms.NewTopics(stack, names, env.Primary, env.Site.Alerts)
 	here := watched{
-		region: env.Primary, network: network.Network, database: data.Database.Database, cache: data.Cache,
-		kafka: messaging.Kafka, edge: compute.Edge, service: compute.Service, redeploy: compute.Redeploy,
+		region: env.Primary, network: network.Network, database: data.Database.Database, cache: data.Cache, messaging: messaging, compute: compute,
 	}
 	rows := slices.Concat(here.alarms(env), data.Backup.WatchAlarms())
 	if env.DR.Mode.Copies() {

@@ -9,39 +9,34 @@ import (
 	"wallet-infra/constructs/backup"
 	"wallet-infra/constructs/cache"
 	"wallet-infra/constructs/dashboards"
-	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/function"
-	"wallet-infra/constructs/kafka"
 	"wallet-infra/constructs/network"
-	"wallet-infra/constructs/redeploy"
 	"wallet-infra/constructs/service"
 )
 
 // watched is what stands in either region and is watched there: each component says
 // itself what to measure and what is wrong.
 type watched struct {
-	region   config.Region
-	network  network.Network
-	database aurora.Database
-	cache    cache.Cache
-	kafka    kafka.Cluster
-	edge     edge.Edge
-	service  service.Service
-	redeploy redeploy.Redeploy
+	region    config.Region
+	network   network.Network
+	database  aurora.Database
+	cache     cache.Cache
+	messaging Messaging
+	compute   Compute
 }
 
 // alarms are the rows of the region's components.
 func (w watched) alarms(env config.Environment) []alarms.Row {
 	watch := env.Observability
 	return slices.Concat(
-		w.edge.Alarms(watch),
-		w.edge.Firewall.Alarms(w.region, env.Edge.Firewall.Modes, watch.WAFBlocksPerMinute),
-		w.service.Alarms(env.Service, env.MinTasks(w.region)),
+		w.compute.Edge.Alarms(watch),
+		w.compute.Edge.Firewall.Alarms(w.region, env.Edge.Firewall.Modes, watch.WAFBlocksPerMinute),
+		w.compute.Service.Alarms(env.Service, env.MinTasks(w.region)),
 		w.database.Alarms(env.Database, watch.Limits, env.Active(w.region)),
 		w.cache.Alarms(watch.Limits),
-		w.kafka.Alarms(watch),
+		w.messaging.Kafka.Alarms(watch),
 		w.network.Alarms(),
-		w.redeploy.Alarms(),
+		w.compute.Redeploy.Alarms(),
 		backup.Alarms(),
 		function.Alarms(),
 	)
@@ -81,8 +76,8 @@ func (w watched) dashboards(env config.Environment, rows []alarms.Row) dashboard
 		Names: env.Names(), Region: w.region, Alarms: rows,
 		Watch: env.Observability, Service: env.Service, Database: env.Database, Messaging: env.Messaging,
 		Metrics: dashboards.Metrics{
-			Edge: w.edge.Metrics(), Firewall: w.edge.Firewall.Metrics(w.region), Service: w.service.Metrics(),
-			Database: w.database.Metrics(), Cache: w.cache.Metrics(), Kafka: w.kafka.Metrics(), Network: w.network.Metrics(),
+			Edge: w.compute.Edge.Metrics(), Firewall: w.compute.Edge.Firewall.Metrics(w.region), Service: w.compute.Service.Metrics(),
+			Database: w.database.Metrics(), Cache: w.cache.Metrics(), Kafka: w.messaging.Kafka.Metrics(), Network: w.network.Metrics(),
 		},
 	}
 }

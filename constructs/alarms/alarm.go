@@ -53,10 +53,16 @@ type Row struct {
 	Missing             Missing
 }
 
+// Alarm is one that was made.
+type Alarm struct {
+	Name     string
+	Resource awscloudwatch.CfnAlarm
+}
+
 // New makes the alarms of a table and returns them by their IDs.
-func New(scope constructs.Construct, names config.Names, topics Topics, rows []Row) map[string]awscloudwatch.CfnAlarm {
+func New(scope constructs.Construct, names config.Names, topics Topics, rows []Row) map[string]Alarm {
 	own := constructs.NewConstruct(scope, new("Alarms"))
-	made := map[string]awscloudwatch.CfnAlarm{}
+	made := map[string]Alarm{}
 	for _, row := range rows {
 		made[row.ID] = newAlarm(own, names, []any{topics[row.Severity]}, row)
 	}
@@ -67,9 +73,9 @@ func New(scope constructs.Construct, names config.Names, topics Topics, rows []R
 // and not among the others: ECS must find them before it deploys anything, and
 // nothing may depend on the stack that watches. They write to nobody, because ECS
 // acts on them and what it did is reported as an event.
-func NewDeployment(scope constructs.Construct, names config.Names, rows []Row) []awscloudwatch.CfnAlarm {
+func NewDeployment(scope constructs.Construct, names config.Names, rows []Row) []Alarm {
 	own := constructs.NewConstruct(scope, new("DeploymentAlarms"))
-	var made []awscloudwatch.CfnAlarm
+	var made []Alarm
 	for _, row := range rows {
 		made = append(made, newAlarm(own, names, nil, row))
 	}
@@ -79,9 +85,10 @@ func NewDeployment(scope constructs.Construct, names config.Names, rows []Row) [
 // newAlarm uses the resource itself: one call for each alarm, and no wrapper
 // that second-guesses statistics. The actions are taken at the end too: that an
 // incident is over is news.
-func newAlarm(scope constructs.Construct, names config.Names, actions []any, row Row) awscloudwatch.CfnAlarm {
+func newAlarm(scope constructs.Construct, names config.Names, actions []any, row Row) Alarm {
+	name := names.AlarmName(row.ID)
 	props := awscloudwatch.CfnAlarmProps{
-		AlarmName:          new(names.AlarmName(row.ID)),
+		AlarmName:          new(name),
 		AlarmDescription:   new(description(row.Why, row.Runbook)),
 		ComparisonOperator: new(string(row.Compare)),
 		Threshold:          new(row.Threshold),
@@ -104,7 +111,7 @@ func newAlarm(scope constructs.Construct, names config.Names, actions []any, row
 		props.Statistic = new(row.Metric.Statistic)
 		setMetric(&props, row.Metric)
 	}
-	return awscloudwatch.NewCfnAlarm(scope, new(row.ID), &props)
+	return Alarm{Name: name, Resource: awscloudwatch.NewCfnAlarm(scope, new(row.ID), &props)}
 }
 
 func description(why, anchor string) string { return why + " Runbook: " + Runbook(anchor) }

@@ -18,7 +18,7 @@ type Outage struct {
 }
 
 // NewOutage makes the alarm on an outage over the alarms that [New] made.
-func NewOutage(scope constructs.Construct, names config.Names, topics Topics, outage Outage, made map[string]awscloudwatch.CfnAlarm) {
+func NewOutage(scope constructs.Construct, names config.Names, topics Topics, outage Outage, made map[string]Alarm) {
 	action := []any{topics[outage.Severity]}
 	alarm := awscloudwatch.NewCfnCompositeAlarm(scope, new("Outage"), &awscloudwatch.CfnCompositeAlarmProps{
 		AlarmName:        new(names.AlarmName("outage")),
@@ -32,7 +32,7 @@ func NewOutage(scope constructs.Construct, names config.Names, topics Topics, ou
 	var parts []constructs.IDependable
 	for _, group := range outage.Groups {
 		for _, id := range group {
-			parts = append(parts, made[id])
+			parts = append(parts, made[id].Resource)
 		}
 	}
 	alarm.Node().AddDependency(parts...)

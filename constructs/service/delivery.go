@@ -1,7 +1,6 @@
 package service
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -9,6 +8,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/policy"
 	"wallet-infra/constructs/value"
@@ -49,14 +49,14 @@ func deliver(scope constructs.Construct, fargate awsecs.FargateService, app awse
 }
 
 // rollBackOn lets alarms end a deployment. ECS refuses names that do not exist yet.
-func rollBackOn(fargate awsecs.FargateService, alarms []awscloudwatch.CfnAlarm) {
-	if len(alarms) == 0 {
+func rollBackOn(fargate awsecs.FargateService, judges []alarms.Alarm) {
+	if len(judges) == 0 {
 		return
 	}
 	var names []*string
 	var made []constructs.IDependable
-	for _, alarm := range alarms {
-		names, made = append(names, alarm.AlarmName()), append(made, alarm)
+	for _, alarm := range judges {
+		names, made = append(names, new(alarm.Name)), append(made, alarm.Resource)
 	}
 	fargate.Node().AddDependency(made...)
 	fargate.EnableDeploymentAlarms(&names, &awsecs.DeploymentAlarmOptions{Behavior: awsecs.AlarmBehavior_ROLLBACK_ON_ALARM})

@@ -6,7 +6,6 @@ package service
 import (
 	"time"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
@@ -16,6 +15,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/aurora"
 	"wallet-infra/constructs/cache"
 	"wallet-infra/constructs/edge"
@@ -62,7 +62,7 @@ type Props struct {
 	// Edge has the target groups between which ECS moves the requests.
 	Edge edge.Edge
 	// Alarms take a release back.
-	Alarms []awscloudwatch.CfnAlarm
+	Alarms []alarms.Alarm
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
 }
