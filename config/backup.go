@@ -24,7 +24,8 @@ type Backup struct {
 	// the bucket of backups, which keeps it for Storage.BackupRetentionDays.
 	ExportDay int
 	// RestoreTestDays is the longest time between two restores of a recovery
-	// point, which prove that it can be; 1 to 31.
+	// point, which prove that it can be; 1 to 31. PCI DSS asks for tests at least
+	// yearly; a week keeps the restore path warm.
 	RestoreTestDays int
 	// RestoreTestHold is how long a restored cluster stays for inspection before
 	// AWS Backup deletes it: 1 to 168 whole hours.

@@ -11,7 +11,8 @@ type Cache struct {
 	Engine        string // "redis" or "valkey"
 	EngineVersion string // such as "7.1"
 	NodeType      string // such as "cache.r6g.large"
-	// ClusterMode lets shards be added without downtime; a single node can have it too.
+	// ClusterMode lets shards be added without downtime; a single node can have it too,
+	// and a client then finds its keys in the same way in every environment.
 	ClusterMode bool
 	Shards      int // primaries; 1 without cluster mode
 	Replicas    int // for each shard; 0 means a single node without failover

@@ -81,7 +81,8 @@ func walletRollback(promises Observability) Rollback {
 type Migration struct {
 	CPU, MemoryMiB int // a Fargate size
 	// StartTimeout is how long the task may take to start, Timeout how long from
-	// there to its end, after which it is stopped and the deployment fails.
+	// there to its end, after which it is stopped and the deployment fails: what takes
+	// longer belongs into a migration of its own, apart from a release.
 	StartTimeout, Timeout time.Duration
 }
 

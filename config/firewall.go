@@ -47,8 +47,23 @@ const (
 // that only we write, and that no customer's request meets (a caller's agreed rate,
 // management paths), always block.
 type FirewallModes struct {
-	SessionRate, AddressRate, StaticRate                            FirewallMode
-	IPReputation, AnonymousIP, KnownBadInputs, Common, SQLInjection FirewallMode
+	// SessionRate is [Firewall.SessionRequests]: so many are nobody's evening.
+	SessionRate FirewallMode
+	// AddressRate and StaticRate are the limits of an address. How many customers share a
+	// carrier's, nobody has published: where it counts, an alarm says when one passes.
+	AddressRate, StaticRate FirewallMode
+	// IPReputation is AWS's list of addresses, on which one infected phone puts its
+	// carrier's shared one.
+	IPReputation FirewallMode
+	// AnonymousIP counts for good: customers use VPNs, partners call from hosting
+	// providers, and the workflows' machines are one's.
+	AnonymousIP FirewallMode
+	// KnownBadInputs are exploits of known holes, Log4j among them: no command of the
+	// wallet looks so.
+	KnownBadInputs FirewallMode
+	// Common and SQLInjection read free text, and a reference or a name can look like a
+	// script or SQL.
+	Common, SQLInjection FirewallMode
 }
 
 // walletFirewall are the limits of the web ACLs, and no caller: a fork adds its

@@ -30,7 +30,7 @@ func Production() Environment {
 		Messaging:     productionMessaging(),
 		Storage:       productionStorage(),
 		Backup:        productionBackup(),
-		Registry:      productionRegistry(),
+		Registry:      Registry{UntaggedDays: 7},
 		Service:       productionService(),
 		Delivery:      productionDelivery(),
 		Edge:          productionEdge(),
@@ -48,9 +48,8 @@ func productionNetwork() Network {
 		Database:    []string{"10.0.21.0/24", "10.0.22.0/24", "10.0.23.0/24"},
 		NATGateways: 3,
 		// They keep the calls of tasks and functions off the internet.
-		InterfaceEndpoints: []string{"secretsmanager", "ecr.api", "ecr.dkr", "logs", "kms", "monitoring", "xray", "sts"},
-		// PCI DSS 3.2.1, 10.7: a year of audit trail.
-		FlowLogRetentionDays: 365,
+		InterfaceEndpoints:   []string{"secretsmanager", "ecr.api", "ecr.dkr", "logs", "kms", "monitoring", "xray", "sts"},
+		FlowLogRetentionDays: 365, // PCI DSS 3.2.1, 10.7: a year of audit trail
 	}
 }
 
@@ -87,14 +86,13 @@ func productionDatabase() Database {
 
 func productionCache() Cache {
 	return Cache{
-		Engine:        "redis",
-		EngineVersion: "7.1",
-		NodeType:      "cache.r6g.large",
-		ClusterMode:   true,
-		Shards:        1,
-		Replicas:      2,
-		// The cache can be rebuilt from Aurora; a week is for post-mortems.
-		SnapshotRetentionDays: 7,
+		Engine:                "redis",
+		EngineVersion:         "7.1",
+		NodeType:              "cache.r6g.large",
+		ClusterMode:           true,
+		Shards:                1,
+		Replicas:              2,
+		SnapshotRetentionDays: 7, // it can be rebuilt from Aurora; a week is for post-mortems
 		SnapshotWindow:        "02:00-03:00",
 		MaintenanceWindow:     "sun:05:00-sun:06:00",
 		LogRetentionDays:      90,
@@ -110,15 +108,15 @@ func productionCache() Cache {
 // the 1,000 that AWS recommends as an m5.large's limit.
 const productionPartitions = 24
 
+// productionMessaging has room for events of about 300 B with three copies on three
+// brokers: the seven days of wallet-events are 90 GB on each at an average of 500 a
+// second. At 5,000 around the clock they would be 910 GB, to which the volume grows.
 func productionMessaging() Messaging {
 	return Messaging{
-		KafkaVersion: "3.9.x.kraft",
-		BrokerType:   "kafka.m5.large",
-		Brokers:      3,
-		Zones:        3,
-		// Events of about 300 B with three copies on three brokers: the seven days
-		// of wallet-events are 90 GB on each at an average of 500 a second. At
-		// 5,000 around the clock they would be 910 GB, to which the volume grows.
+		KafkaVersion:        "3.9.x.kraft",
+		BrokerType:          "kafka.m5.large",
+		Brokers:             3,
+		Zones:               3,
 		VolumeGiB:           500,
 		MaxVolumeGiB:        2000,
 		VolumeTargetPercent: 60,
@@ -126,9 +124,7 @@ func productionMessaging() Messaging {
 		MinInSyncReplicas:   2,
 		Topics:              walletTopics(productionPartitions),
 		LogRetentionDays:    90,
-		// The only phase that a new cluster takes; the next ones are changes of a
-		// running environment (docs/DEPLOYMENT.md#the-replicator-of-events).
-		Replication: ReplicationNone,
+		Replication:         ReplicationNone, // of a new cluster: docs/DEPLOYMENT.md#the-replicator-of-events
 	}
 }
 
@@ -151,16 +147,9 @@ func productionBackup() Backup {
 		LockMinDays:      7,
 		LockMaxDays:      365,
 		LockGraceDays:    3,
-		// PCI DSS asks for tests at least yearly; a week keeps the restore path warm.
-		RestoreTestDays: 7,
-		ExportDay:       1,
-		RestoreTestHold: 2 * time.Hour,
-	}
-}
-
-func productionRegistry() Registry {
-	return Registry{
-		UntaggedDays: 7,
+		RestoreTestDays:  7,
+		ExportDay:        1,
+		RestoreTestHold:  2 * time.Hour,
 	}
 }
 
@@ -210,9 +199,7 @@ func productionDelivery() Delivery {
 			CPU:          512,
 			MemoryMiB:    1024,
 			StartTimeout: 5 * time.Minute,
-			// An online change of a table of 500 million rows takes hours; what takes
-			// longer than this belongs into a migration of its own, apart from a release.
-			Timeout: 2 * time.Hour,
+			Timeout:      2 * time.Hour, // an online change of a table of 500 million rows takes hours
 		},
 		SmokeTransactions: false, // the ledger is real: the test only reads
 	}
@@ -239,21 +226,14 @@ func productionEdge() Edge {
 // them, in which what could hit customers counts and tells (docs/SECURITY.md).
 func productionFirewall() FirewallModes {
 	return FirewallModes{
-		// One session's two thousand requests are nobody's evening.
-		SessionRate: FirewallBlock,
-		// How many customers share a carrier's address, nobody has published: an alarm
-		// says when one passes the limit.
-		AddressRate: FirewallCount,
-		StaticRate:  FirewallCount, // the same addresses
-		// One infected phone puts its carrier's shared address on AWS's list.
-		IPReputation: FirewallCount,
-		// For good: customers use VPNs, and partners call from hosting providers.
-		AnonymousIP: FirewallCount,
-		// Exploits of known holes, Log4j among them: no command of the wallet looks so.
+		SessionRate:    FirewallBlock,
+		AddressRate:    FirewallCount,
+		StaticRate:     FirewallCount,
+		IPReputation:   FirewallCount,
+		AnonymousIP:    FirewallCount,
 		KnownBadInputs: FirewallBlock,
-		// Both read free text, and a reference or a name can look like a script or SQL.
-		Common:       FirewallCount,
-		SQLInjection: FirewallCount,
+		Common:         FirewallCount,
+		SQLInjection:   FirewallCount,
 	}
 }
 

@@ -31,7 +31,7 @@ func Staging() Environment {
 		Messaging:     stagingMessaging(),
 		Storage:       stagingStorage(),
 		Backup:        stagingBackup(),
-		Registry:      stagingRegistry(),
+		Registry:      Registry{UntaggedDays: 7},
 		Service:       stagingService(),
 		Delivery:      stagingDelivery(),
 		Edge:          stagingEdge(),
@@ -81,7 +81,7 @@ func stagingCache() Cache {
 		Engine:                "redis",
 		EngineVersion:         "7.1",
 		NodeType:              "cache.t4g.medium", // r6g.medium, which the seed names, does not exist
-		ClusterMode:           true,               // as in production: a client finds its keys in the same way
+		ClusterMode:           true,
 		Shards:                1,
 		Replicas:              0,
 		SnapshotRetentionDays: 1,
@@ -107,8 +107,7 @@ func stagingMessaging() Messaging {
 		MinInSyncReplicas:   1,
 		Topics:              walletTopics(stagingPartitions),
 		LogRetentionDays:    30,
-		// kafka.t3.small has neither multi-VPC connectivity nor a replicator.
-		Replication: ReplicationNone,
+		Replication:         ReplicationNone, // kafka.t3.small has neither multi-VPC connectivity nor a replicator
 	}
 }
 
@@ -137,22 +136,17 @@ func stagingBackup() Backup {
 	}
 }
 
-func stagingRegistry() Registry {
-	return Registry{
-		UntaggedDays: 7,
-	}
-}
-
 func stagingService() Service {
 	return Service{
-		CPU:                      2048,
-		MemoryMiB:                4096,
-		Architecture:             "X86_64",
-		MinTasks:                 2,
-		MaxTasks:                 4,
-		CPUTargetPercent:         70,
-		MemoryTargetPercent:      80,
-		RequestsPerTaskPerMinute: 18000, // half of production's, for half the CPU
+		CPU:                 2048,
+		MemoryMiB:           4096,
+		Architecture:        "X86_64",
+		MinTasks:            2,
+		MaxTasks:            4,
+		CPUTargetPercent:    70,
+		MemoryTargetPercent: 80,
+		// Half of production's, for half the CPU.
+		RequestsPerTaskPerMinute: 18000,
 		ScaleOutCooldown:         time.Minute,
 		ScaleInCooldown:          5 * time.Minute,
 		// Production's; it fits the smaller server twice over.
@@ -174,7 +168,8 @@ func stagingDelivery() Delivery {
 		// Nobody is hurt by a bad release here, and a tenth of the few requests of a
 		// test would show nothing.
 		Strategy: AllAtOnce,
-		Bake:     5 * time.Minute, // as far as the alarms look back
+		// As far as the alarms look back.
+		Bake:     5 * time.Minute,
 		Rollback: walletRollback(stagingObservability()),
 		Migration: Migration{
 			CPU:          256,
@@ -188,9 +183,10 @@ func stagingDelivery() Delivery {
 
 func stagingEdge() Edge {
 	return Edge{
-		PublicPaths:         walletPaths(),
-		Firewall:            walletFirewall(stagingFirewall()),
-		Desync:              DesyncStrictest, // what it breaks shows here first
+		PublicPaths: walletPaths(),
+		Firewall:    walletFirewall(stagingFirewall()),
+		// What it breaks shows here first.
+		Desync:              DesyncStrictest,
 		DeregistrationDelay: 60 * time.Second,
 		SlowStart:           60 * time.Second,
 		Health:              walletHealth(),
@@ -208,7 +204,7 @@ func stagingFirewall() FirewallModes {
 		AddressRate:    FirewallBlock,
 		StaticRate:     FirewallBlock,
 		IPReputation:   FirewallBlock,
-		AnonymousIP:    FirewallCount, // the workflows' machines are a hosting provider's
+		AnonymousIP:    FirewallCount,
 		KnownBadInputs: FirewallBlock,
 		Common:         FirewallBlock,
 		SQLInjection:   FirewallBlock,
