@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,13 +15,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"wallet-infra/config"
-	"wallet-infra/internal/cli"
 	"wallet-infra/internal/drill"
 	"wallet-infra/internal/drill/blueprint"
 	"wallet-infra/internal/drill/clock"
-	"wallet-infra/internal/drill/cloud"
 	"wallet-infra/internal/drill/plan"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/loopback"
 )
 
 // rehearsal are the flags of a drill.
@@ -110,10 +110,13 @@ func (r *rehearsal) rehearse(ctx context.Context, choose func(drill.Settings) []
 	if err != nil {
 		return err
 	}
-	if err := answering(ctx); err != nil {
-		return err
+	endpoint := os.Getenv("AWS_ENDPOINT_URL")
+	if endpoint != "" {
+		if endpoint, err = answering(ctx, endpoint); err != nil {
+			return err
+		}
 	}
-	reports, err := drill.RunAll(ctx, laboratory(settings.Blueprint), choose(settings))
+	reports, err := drill.RunAll(ctx, laboratory(endpoint, settings.Blueprint.Account), choose(settings))
 	passed, failed := drill.Summarize(r.out, settings.Directory, reports)
 	switch {
 	case failed != nil:
@@ -177,30 +180,26 @@ func around(recovery config.Recovery) (before, after []plan.Part) {
 	return before, after
 }
 
-// answering fails where AWS_ENDPOINT_URL names something that is not on this machine
-// or does not answer: each of a rehearsal's calls would wait for it anew.
-func answering(ctx context.Context) error {
-	endpoint := os.Getenv("AWS_ENDPOINT_URL")
-	if endpoint == "" {
-		return nil
+// answering is an endpoint on this machine at which something answers: each of a
+// run's calls would wait for it anew.
+func answering(ctx context.Context, given string) (string, error) {
+	endpoint, err := loopback.Endpoint(ctx, given, net.DefaultResolver.LookupNetIP)
+	if err != nil {
+		return "", err
 	}
-	if err := cloud.Loopback(endpoint); err != nil {
-		return err
-	}
-	return cli.Reachable(ctx, endpoint)
+	return endpoint, loopback.Reachable(ctx, endpoint)
 }
 
-// laboratory opens the endpoint that AWS_ENDPOINT_URL names, or the fake.
-func laboratory(read blueprint.Blueprint) func(drill.Settings) (drill.Lab, error) {
-	endpoint := os.Getenv("AWS_ENDPOINT_URL")
+// laboratory opens an endpoint, or the fake where there is none.
+func laboratory(endpoint, account string) func(drill.Settings) (drill.Lab, error) {
 	return func(settings drill.Settings) (drill.Lab, error) {
 		if endpoint == "" {
-			return drill.NewFake(read.Account)
+			return drill.NewFake(account)
 		}
 		var clk clock.Clock = clock.Real{}
 		if drill.WaitsForTimeouts(settings.Fault) {
 			clk = clock.NewVirtual(time.Now().UTC())
 		}
-		return drill.NewEndpoint(endpoint, read.Account, clk)
+		return drill.NewEndpoint(endpoint, account, clk)
 	}
 }

@@ -3,16 +3,15 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"wallet-infra/internal/cli"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/local"
 )
@@ -34,11 +33,12 @@ and the references, and nothing of what AWS accepts.`,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.CheckFailed, exit.Failed, exit.Interrupted},
 	}, func(ctx context.Context) error {
 		// What is not on this machine, or not there, is refused before anything is written.
-		endpoint, err := local.Endpoint(ctx, os.Getenv("AWS_ENDPOINT_URL"), net.DefaultResolver.LookupNetIP)
-		if err != nil {
-			return err
+		given := os.Getenv("AWS_ENDPOINT_URL")
+		if given == "" {
+			return errors.New(local.HowToGetAnEmulator)
 		}
-		if err := cli.Reachable(ctx, endpoint); err != nil {
+		endpoint, err := answering(ctx, given)
+		if err != nil {
 			return err
 		}
 		return e.run(ctx, endpoint)

@@ -7,7 +7,7 @@
 // compares that with the configuration. What the emulator lacks is left out of a copy
 // of the templates, and counted: see [Gap].
 //
-// Nothing here works on anything but a loopback address, see [Endpoint].
+// Nothing here works on anything but a loopback address, see package loopback.
 package local
 
 import (

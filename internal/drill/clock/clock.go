@@ -7,6 +7,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"wallet-infra/internal/poll"
 )
 
 // Clock tells the time and waits.
@@ -30,16 +32,7 @@ func (Real) Now() time.Time { return time.Now() }
 func (Real) Kind() string { return "real" }
 
 // Sleep waits for d.
-func (Real) Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
+func (Real) Sleep(ctx context.Context, d time.Duration) error { return poll.Sleep(ctx, d) }
 
 // Together runs the functions at the same time and waits for all.
 func (Real) Together(run ...func()) {

@@ -6,9 +6,7 @@ package cloud
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/url"
 	"sync"
 	"time"
 
@@ -23,6 +21,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"wallet-infra/internal/drill/clock"
+	"wallet-infra/internal/loopback"
 )
 
 // Clients are one region's clients. Route 53 is global: each region's client
@@ -51,26 +50,11 @@ const attempts = 8
 // New reaches an endpoint, and refuses one that is not on this machine: the drill
 // deletes what it made, and must never do so in an account.
 func New(endpoint, account string, clk clock.Clock) (*Cloud, error) {
-	if err := Loopback(endpoint); err != nil {
+	endpoint, err := loopback.Endpoint(context.Background(), endpoint, net.DefaultResolver.LookupNetIP)
+	if err != nil {
 		return nil, err
 	}
 	return &Cloud{Endpoint: endpoint, Account: account, Guard: NewGuard(clk), clock: clk}, nil
-}
-
-// ErrNotLoopback is an endpoint elsewhere.
-var ErrNotLoopback = errors.New("want an endpoint on this machine")
-
-// Loopback says whether an endpoint is on this machine.
-func Loopback(endpoint string) error {
-	parsed, err := url.Parse(endpoint)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotLoopback, err)
-	}
-	host := parsed.Hostname()
-	if ip := net.ParseIP(host); host == "localhost" || (ip != nil && ip.IsLoopback()) {
-		return nil
-	}
-	return fmt.Errorf("%w, got %q: to follow a plan in an account, use `drill follow --plan-arn`", ErrNotLoopback, endpoint)
 }
 
 // In returns the clients of a region.

@@ -1,19 +1,16 @@
-package local
+// Package loopback keeps what works on emulators to this machine: it lets no endpoint
+// through that is elsewhere, because elsewhere is an account.
+package loopback
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
+	"time"
 )
-
-// HowToGetAnEmulator is the line for somebody who has none running.
-const HowToGetAnEmulator = "no AWS emulator is named: `pip install ministack==1.5.33 cbor2 && BIND_HOST=127.0.0.1 ministack`" +
-	" (github.com/ministackorg/ministack), then AWS_ENDPOINT_URL=http://127.0.0.1:4566 make deploy-local"
 
 // Resolver finds the addresses of a host name, as net.Resolver.LookupNetIP does.
 type Resolver func(ctx context.Context, network, host string) ([]netip.Addr, error)
@@ -21,11 +18,8 @@ type Resolver func(ctx context.Context, network, host string) ([]netip.Addr, err
 // Endpoint checks that an AWS endpoint is on this machine and returns it with the
 // address in the place of the host name, so that a name that resolves elsewhere a
 // second later changes nothing. It refuses everything that is not loopback: what
-// this package does to an account, it must never do to a real one.
+// is done to an emulator must never be done to an account.
 func Endpoint(ctx context.Context, value string, resolve Resolver) (string, error) {
-	if value == "" {
-		return "", errors.New(HowToGetAnEmulator)
-	}
 	address, err := url.Parse(value)
 	if err != nil || (address.Scheme != "http" && address.Scheme != "https") || address.Hostname() == "" {
 		return "", fmt.Errorf("AWS_ENDPOINT_URL: want http://127.0.0.1:PORT, got %q", value)
@@ -66,30 +60,25 @@ func addressesOf(ctx context.Context, host string, resolve Resolver) ([]netip.Ad
 	return addresses, nil
 }
 
-// kept are the variables of the process environment that the CDK CLI gets: all
-// that begins with AWS_ is set by this package, because one forgotten variable
-// (AWS_ENDPOINT_URL_S3, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, a profile) would send
-// a part of the calls to AWS, and a proxy would take them all.
-var kept = []string{"PATH", "HOME", "TMPDIR", "TEMP", "TMP", "USER", "LANG", "SYSTEMROOT", "GOPATH", "GOCACHE", "GOMODCACHE"}
+// reachWait is how long an endpoint may take to accept a connection. The AWS SDK
+// would try for minutes, with every call.
+const reachWait = 3 * time.Second
 
-// processEnvironment is what the CDK CLI runs with against the emulator. The
-// access key is the account: emulators tell accounts apart by it.
-func processEnvironment(endpoint, account, region string) []string {
-	var env []string
-	for _, name := range kept {
-		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
+// Reachable fails unless something listens at an endpoint, such as
+// http://127.0.0.1:4566.
+func Reachable(ctx context.Context, endpoint string) error {
+	address, err := url.Parse(endpoint)
+	if err != nil || address.Hostname() == "" {
+		return fmt.Errorf("AWS_ENDPOINT_URL: want an address such as http://127.0.0.1:4566, got %q", endpoint)
 	}
-	return append(env,
-		"AWS_ENDPOINT_URL="+endpoint,
-		"AWS_ACCESS_KEY_ID="+account,
-		"AWS_SECRET_ACCESS_KEY=emulator",
-		"AWS_REGION="+region,
-		"AWS_CONFIG_FILE="+os.DevNull,
-		"AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
-		"AWS_EC2_METADATA_DISABLED=true",
-		"CDK_DISABLE_CLI_TELEMETRY=true",
-		"NO_COLOR=1",
-	)
+	port := address.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[address.Scheme]
+	}
+	dialer := net.Dialer{Timeout: reachWait}
+	connection, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(address.Hostname(), port))
+	if err != nil {
+		return fmt.Errorf("nothing answers at %s (AWS_ENDPOINT_URL): %w", endpoint, err)
+	}
+	return connection.Close()
 }
