@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -74,6 +75,30 @@ func TestACommandLineThatSaysTooLittleIsRefused(t *testing.T) {
 	status, out, _ := call(t, nil, "--help")
 	assert.Equal(t, migrations.OK, status)
 	assert.Contains(t, out, "3  migrations: the schema no longer has what this release needs")
+}
+
+// A variable that is not set in the task's command line leaves an empty word.
+func TestNoCommandTakesAnEmptyOrARepeatedFlagForAnAbsentOne(t *testing.T) {
+	root := (&app{}).root()
+	tried := 0
+	for _, command := range root.Commands() {
+		check := func(flag *pflag.Flag) {
+			tried++
+			for _, empty := range []string{"", " "} {
+				status, _, errs := call(t, nil, command.Name(), "--"+flag.Name+"="+empty)
+				assert.Equal(t, migrations.Invalid, status, flag.Name)
+				assert.Contains(t, errs, "--"+flag.Name+": want a value, got an empty one")
+			}
+			if _, list := flag.Value.(pflag.SliceValue); !list {
+				status, _, errs := call(t, nil, command.Name(), "--"+flag.Name+"=1", "--"+flag.Name+"=2")
+				assert.Equal(t, migrations.Invalid, status, flag.Name)
+				assert.Contains(t, errs, "--"+flag.Name+": want it once")
+			}
+		}
+		command.LocalFlags().VisitAll(check)
+		root.PersistentFlags().VisitAll(check)
+	}
+	assert.Greater(t, tried, 20, "flags that were tried")
 }
 
 func TestAnUnreachableDatabaseIsAFailureThatNamesNoPassword(t *testing.T) {

@@ -33,6 +33,7 @@ func (w Weights) Live() string {
 	return carrying[0]
 }
 
+// String lists the weights by colour.
 func (w Weights) String() string { return fmt.Sprintf("blue %d, green %d", w["blue"], w["green"]) }
 
 // Traffic is who answers the users at this moment.
