@@ -111,7 +111,7 @@ func TestAlertsAreReadByNobodyElse(t *testing.T) {
 		require.Len(t, topics, 2)
 		require.Len(t, stack.ofType("AWS::SNS::TopicPolicy"), 2)
 		for id, topic := range topics {
-			key, _ := at(topic.Properties["KmsMasterKeyId"], "Fn::GetAtt", 0).(string)
+			key := textAt(t, topic.Properties, "KmsMasterKeyId", "Fn::GetAtt", 0)
 			require.Contains(t, stack.Resources, key, id)
 			assert.Equal(t, "AWS::KMS::Key", stack.Resources[key].Type)
 		}
@@ -123,7 +123,7 @@ func TestAlertsReachEverybodyInConfig(t *testing.T) {
 		got := map[string][]string{}
 		for _, subscription := range env.stack(t, "observability").ofType("AWS::SNS::Subscription") {
 			assert.Equal(t, "email", subscription.Properties["Protocol"])
-			topic, _ := at(subscription.Properties["TopicArn"], "Ref").(string)
+			topic := textAt(t, subscription.Properties, "TopicArn", "Ref")
 			severity := "critical"
 			if strings.HasPrefix(topic, "AlertsWarning") {
 				severity = "warning"

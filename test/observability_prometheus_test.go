@@ -330,7 +330,7 @@ func TestPrometheusAlertsReachTheTopicOfTheirSeverity(t *testing.T) {
 				if text, ok := part.(string); ok && pattern.MatchString(text) {
 					found = true
 				} else if found {
-					ref, _ := at(part, "Ref").(string)
+					ref := textAt(t, part, "Ref")
 					assert.Truef(t, strings.HasPrefix(ref, "Alerts"+severity), "%s alerts go to %s", severity, ref)
 					break
 				}

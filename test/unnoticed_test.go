@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,18 +49,13 @@ func TestNoAlarmIsMutedOrRingsWhereNobodyListens(t *testing.T) {
 			}
 			assert.Nilf(t, s.Properties["FilterPolicy"], "%s %s hears only a part", s.stack.name, s.id)
 		}
-		for _, kind := range []string{"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"} {
-			for _, a := range env.everywhere(kind) {
-				assert.NotEqualf(t, false, a.Properties["ActionsEnabled"], "%s is muted", a.id)
-				for _, list := range []string{"AlarmActions", "OKActions"} {
-					actions, _ := a.Properties[list].([]any)
-					for _, action := range actions {
-						topic, there := env.origin(a.stack, action)
-						if assert.Truef(t, there, "%s: %s leads nowhere", a.id, list) {
-							assert.Truef(t, listened[topic.stack.name+" "+topic.id], "%s rings at %s, to which nobody listens", a.id, topic.id)
-							assert.Equalf(t, a.stack.region, topic.stack.region, "%s: an alarm notifies topics of its own region alone", a.id)
-						}
-					}
+		for id, a := range env.alarms(t) {
+			assert.NotEqualf(t, false, a.Properties["ActionsEnabled"], "%s is muted", id)
+			for _, action := range slices.Concat(a.AlarmActions, a.OKActions) {
+				topic, there := env.origin(a.stack, action)
+				if assert.Truef(t, there, "%s: an action leads nowhere", id) {
+					assert.Truef(t, listened[topic.stack.name+" "+topic.id], "%s rings at %s, to which nobody listens", id, topic.id)
+					assert.Equalf(t, a.stack.region, topic.stack.region, "%s: an alarm notifies topics of its own region alone", id)
 				}
 			}
 		}
@@ -91,21 +87,16 @@ var member = regexp.MustCompile(`(-\d{4})?-\d{3}$`)
 // CloudWatch accepts a dimension of nothing, and the alarm waits for ever.
 func TestEveryAlarmWatchesSomethingThatExists(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		for _, a := range env.everywhere("AWS::CloudWatch::Alarm") {
-			dimensions, _ := a.Properties["Dimensions"].([]any)
-			queries, _ := a.Properties["Metrics"].([]any)
-			for _, query := range queries {
-				more, _ := at(query, "MetricStat", "Metric", "Dimensions").([]any)
-				dimensions = append(dimensions, more...)
-			}
-			for _, dimension := range dimensions {
-				name, value := textAt(t, dimension, "Name"), at(dimension, "Value")
-				if literal, isText := value.(string); isText {
-					assert.Truef(t, env.exists(a.stack.region, name, literal), "%s watches %s %s, which nothing in %s is called", a.id, name, literal, a.stack.region)
-					continue
+		for id, a := range env.alarms(t) {
+			for _, s := range a.reads() {
+				for _, d := range s.dimensions {
+					if literal, isText := d.Value.(string); isText {
+						assert.Truef(t, env.exists(a.stack.region, d.Name, literal), "%s watches %s %s, which nothing in %s is called", id, d.Name, literal, a.stack.region)
+						continue
+					}
+					_, there := env.origin(a.stack, d.Value)
+					assert.Truef(t, there, "%s: %s leads nowhere: %v", id, d.Name, d.Value)
 				}
-				_, there := env.origin(a.stack, value)
-				assert.Truef(t, there, "%s: %s leads nowhere: %v", a.id, name, value)
 			}
 		}
 	})
