@@ -201,7 +201,7 @@ func validateDatabaseClass(p *problems, e Environment) {
 // validateReaders bounds autoscaling by what a cluster can have: fifteen readers,
 // and each secondary region takes the place of one.
 func validateReaders(p *problems, db Database, mode DRMode) {
-	between(p, "Database.ReaderCPUTargetPercent", db.ReaderCPUTargetPercent, 1, 100)
+	between(p, "Database.ReaderCPUTargetPercent", db.ReaderCPUTargetPercent, 1, 99) // nothing is above 100
 	p.positive("Database.Readers", db.Readers)
 	p.check(db.Readers <= db.MaxReaders, "Database.Readers", db.Readers, "at most Database.MaxReaders, %d", db.MaxReaders)
 	const most = 15

@@ -14,7 +14,7 @@ func TestDatabaseThatAuroraRefuses(t *testing.T) {
 		"no reader":                {func(e *Environment) { e.Database.Readers = 0 }, `Database.Readers: want at least 1, got 0`},
 		"min over max":             {func(e *Environment) { e.Database.Readers = 15 }, `Database.Readers: want at most Database.MaxReaders, 14, got 15`},
 		"max over AWS's":           {func(e *Environment) { e.Database.MaxReaders = 20 }, `Database.MaxReaders: want at most 14 (15 less 1 secondary region), got 20`},
-		"reader CPU":               {func(e *Environment) { e.Database.ReaderCPUTargetPercent = 101 }, `Database.ReaderCPUTargetPercent: want 1 to 100, got 101`},
+		"reader CPU":               {func(e *Environment) { e.Database.ReaderCPUTargetPercent = 100 }, `Database.ReaderCPUTargetPercent: want 1 to 99, got 100`},
 		"storage":                  {func(e *Environment) { e.Database.Storage = "gp3" }, `Database.Storage: want one of aurora, aurora-iopt1, got "gp3"`},
 		"connections":              {func(e *Environment) { e.Database.MaxConnections = 16001 }, `Database.MaxConnections: want 1 to 16000, got 16001`},
 		"PITR over 35":             {func(e *Environment) { e.Database.BackupRetentionDays = 36 }, `Database.BackupRetentionDays: want 1 to 35, got 36`},

@@ -83,8 +83,8 @@ func validateTags(p *problems, tags Tags) {
 		{"Tags.Owner", tags.Owner},
 		{"Tags.CostCentre", tags.CostCentre},
 	} {
-		ok := tagPattern.MatchString(tag.value) && utf8.RuneCountInString(tag.value) <= 256 && !strings.HasPrefix(strings.ToLower(tag.value), "aws:")
-		p.check(ok, tag.field, tag.value, "1 to 256 letters, digits, spaces and _.:/=+-@, which do not start with \"aws:\"")
+		ok := tagPattern.MatchString(tag.value) && strings.TrimSpace(tag.value) == tag.value && utf8.RuneCountInString(tag.value) <= 256 && !strings.HasPrefix(strings.ToLower(tag.value), "aws:")
+		p.check(ok, tag.field, tag.value, "1 to 256 letters, digits, spaces inside and _.:/=+-@, which do not start with \"aws:\"")
 	}
 	oneOf(p, "Tags.DataClass", tags.DataClass, restricted, synthetic)
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // GitHub says which repositories the account trusts, and what their workflows
@@ -67,6 +68,10 @@ var (
 // validateGitHub wants exact names and numbers: whatever stands here is let into
 // the account.
 func validateGitHub(p *problems, github GitHub) {
+	branch := github.Branch
+	p.check(branchPattern.MatchString(branch) && !strings.Contains(branch, "..") && !strings.HasSuffix(branch, ".") && !strings.HasSuffix(branch, ".lock"),
+		"Site.GitHub.Branch", branch, "the name of one branch, without a path or a pattern")
+	before := len(p.found)
 	for _, r := range []struct {
 		field string
 		Repository
@@ -75,9 +80,20 @@ func validateGitHub(p *problems, github GitHub) {
 		{"Site.GitHub.Service", github.Service},
 	} {
 		p.check(ownerPattern.MatchString(r.Owner), r.field+".Owner", r.Owner, "the name of a GitHub account")
-		p.check(repositoryPattern.MatchString(r.Name), r.field+".Name", r.Name, "the name of a GitHub repository, without its owner")
+		p.check(repositoryPattern.MatchString(r.Name) && r.Name != "." && r.Name != ".." && !strings.HasSuffix(r.Name, ".git"),
+			r.field+".Name", r.Name, "the name of a GitHub repository, without its owner")
 		p.check(r.OwnerID > 0, r.field+".OwnerID", r.OwnerID, "the number that GitHub gave to the owner")
 		p.check(r.ID > 0, r.field+".ID", r.ID, "the number that GitHub gave to the repository")
 	}
-	p.check(branchPattern.MatchString(github.Branch), "Site.GitHub.Branch", github.Branch, "the name of one branch, without a path or a pattern")
+	if len(p.found) == before {
+		validateNumbers(p, github.Platform, github.Service)
+	}
+}
+
+// validateNumbers refuses one number for two names, and two for one.
+func validateNumbers(p *problems, platform, service Repository) {
+	sameOwner := strings.EqualFold(platform.Owner, service.Owner)
+	p.check(sameOwner == (platform.OwnerID == service.OwnerID), "Site.GitHub.Service.OwnerID", service.OwnerID, "a number for each owner, and one for the same")
+	sameName := sameOwner && strings.EqualFold(platform.Name, service.Name)
+	p.check(sameName == (platform.ID == service.ID), "Site.GitHub.Service.ID", service.ID, "a number for each repository, and one for the same")
 }

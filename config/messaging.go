@@ -129,6 +129,7 @@ func validateVolumes(p *problems, m Messaging) {
 const maxPartitions = 100_000
 
 func validateTopics(p *problems, m Messaging) {
+	p.check(len(m.Topics) > 0, "Messaging.Topics", len(m.Topics), "at least one topic: brokers make none by themselves")
 	var names, metrics []string
 	replicas := 0
 	for i, topic := range m.Topics {

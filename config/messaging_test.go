@@ -8,6 +8,7 @@ import (
 func TestBrokersThatMSKRefuses(t *testing.T) {
 	const versions = `want one of 3.8.x, 3.8.x.kraft, 3.9.x, 3.9.x.kraft, 4.0.x.kraft, 4.1.x.kraft`
 	assertRefused(t, large, map[string]refusal{
+		"no topics":                {func(e *Environment) { e.Messaging.Topics = nil }, `Messaging.Topics: want at least one topic: brokers make none by themselves, got 0`},
 		"version unknown":          {func(e *Environment) { e.Messaging.KafkaVersion = "2.8.1" }, `Messaging.KafkaVersion: ` + versions + `, got "2.8.1"`},
 		"version 4 on ZooKeeper":   {func(e *Environment) { e.Messaging.KafkaVersion = "4.0.x" }, `Messaging.KafkaVersion: ` + versions + `, got "4.0.x"`},
 		"broker type unknown":      {func(e *Environment) { e.Messaging.BrokerType = "kafka.m6g.large" }, `Messaging.BrokerType: want a broker type offered in sa-east-1, with "kafka." (families m5, m7g, t3), got "kafka.m6g.large"`},

@@ -96,7 +96,7 @@ var logRetentionDays = []int{
 	1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 }
 
-var digitsPattern = regexp.MustCompile(`^[0-9]{1,3}$`)
+var digitsPattern = regexp.MustCompile(`^(0|[1-9][0-9]{0,2})$`)
 
 func validateObservability(p *problems, o Observability) {
 	p.milliseconds("Observability.LatencyTarget", o.LatencyTarget, time.Millisecond, time.Minute)

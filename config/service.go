@@ -107,9 +107,9 @@ const (
 // (scripts/collector.sh); no task pulls it from there.
 const collectorImage = "public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0@sha256:d2bdfff2c377c3d71d78bd5d9ce9862fd535b12134a5739d87a07801297cf9fd"
 
-// An image with its registry and its digest, so that a task started tomorrow runs what
+// An image with its registry, whose name has a dot, and its digest, so that a task started tomorrow runs what
 // was tested today, wherever it is pulled from. The tag before it is for people.
-var imagePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[0-9a-f]{64}$`)
+var imagePattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[0-9a-f]{64}$`)
 
 // minContainerMiB is the least memory of a container, in MiB (ContainerDefinition,
 // memory, in the API of ECS).
@@ -124,8 +124,8 @@ func validateService(p *problems, s Service) {
 	p.positive("Service.MinTasks", s.MinTasks)
 	between(p, "Service.MaxTasks", s.MaxTasks, 1, maxTasks)
 	p.check(s.MinTasks <= s.MaxTasks, "Service.MinTasks", s.MinTasks, "at most Service.MaxTasks, %d", s.MaxTasks)
-	between(p, "Service.CPUTargetPercent", s.CPUTargetPercent, 1, 100)
-	between(p, "Service.MemoryTargetPercent", s.MemoryTargetPercent, 1, 100)
+	between(p, "Service.CPUTargetPercent", s.CPUTargetPercent, 1, 99) // nothing is above 100
+	between(p, "Service.MemoryTargetPercent", s.MemoryTargetPercent, 1, 99)
 	p.positive("Service.RequestsPerTaskPerMinute", s.RequestsPerTaskPerMinute)
 	p.seconds("Service.ScaleOutCooldown", s.ScaleOutCooldown, 0, time.Hour)
 	p.seconds("Service.ScaleInCooldown", s.ScaleInCooldown, 0, time.Hour)

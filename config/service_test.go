@@ -10,6 +10,7 @@ import (
 )
 
 func TestTasksThatFargateRefuses(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("0", 64)
 	assertRefused(t, large, map[string]refusal{
 		"memory for the CPU":    {func(e *Environment) { e.Service.MemoryMiB = 4096 }, `Service.MemoryMiB: want a Fargate size: 8192 to 30720 MiB in steps of 1024 for CPU 4096, got 4096`},
 		"memory off the step":   {func(e *Environment) { e.Service.MemoryMiB = 8200 }, `Service.MemoryMiB: want a Fargate size: 8192 to 30720 MiB in steps of 1024 for CPU 4096, got 8200`},
@@ -18,8 +19,8 @@ func TestTasksThatFargateRefuses(t *testing.T) {
 		"no task":               {func(e *Environment) { e.Service.MinTasks = 0 }, `Service.MinTasks: want at least 1, got 0`},
 		"min over max":          {func(e *Environment) { e.Service.MinTasks = 21 }, `Service.MinTasks: want at most Service.MaxTasks, 20, got 21`},
 		"tasks that overflow":   {func(e *Environment) { e.Service.MaxTasks = math.MaxInt }, `Service.MaxTasks: want 1 to 5000, got 9223372036854775807`},
-		"CPU target":            {func(e *Environment) { e.Service.CPUTargetPercent = 0 }, `Service.CPUTargetPercent: want 1 to 100, got 0`},
-		"memory target":         {func(e *Environment) { e.Service.MemoryTargetPercent = 101 }, `Service.MemoryTargetPercent: want 1 to 100, got 101`},
+		"CPU target":            {func(e *Environment) { e.Service.CPUTargetPercent = 0 }, `Service.CPUTargetPercent: want 1 to 99, got 0`},
+		"memory target":         {func(e *Environment) { e.Service.MemoryTargetPercent = 100 }, `Service.MemoryTargetPercent: want 1 to 99, got 100`},
 		"requests":              {func(e *Environment) { e.Service.RequestsPerTaskPerMinute = 0 }, `Service.RequestsPerTaskPerMinute: want at least 1, got 0`},
 		"no grace":              {func(e *Environment) { e.Service.StartupGrace = 0 }, `Service.StartupGrace: want whole seconds, 1s to 1h0m0s, got 0s`},
 		"stop over two minutes": {func(e *Environment) { e.Service.StopTimeout = 121 * time.Second }, `Service.StopTimeout: want whole seconds, 1s to 2m0s, got 2m1s`},
@@ -35,6 +36,9 @@ Edge.DeregistrationDelay: want less than Service.StopTimeout, 1.5s, got 1m0s`},
 		"heap takes all":             {func(e *Environment) { e.Service.HeapPercent = 91 }, `Service.HeapPercent: want 1 to 90, got 91`},
 		"sample ratio":               {func(e *Environment) { e.Service.TraceSampleRatio = 5 }, `Service.TraceSampleRatio: want 0 to 1, got 5`},
 		"collector that moves":       {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:latest" }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "public.ecr.aws/a/b:latest"`},
+		"collector without registry": {func(e *Environment) { e.Service.CollectorImage = "library/otel@" + digest }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "library/otel@` + digest + `"`},
+		"collector from a laptop":    {func(e *Environment) { e.Service.CollectorImage = "localhost:5000/otel@" + digest }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "localhost:5000/otel@` + digest + `"`},
+		"collector from above":       {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/../otel@" + digest }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "public.ecr.aws/../otel@` + digest + `"`},
 		"collector without digest":   {func(e *Environment) { e.Service.CollectorImage = "public.ecr.aws/a/b:v1" }, `Service.CollectorImage: want an image with its registry and digest, as in REGISTRY/NAME:TAG@sha256:DIGEST (the tag may be left out), got "public.ecr.aws/a/b:v1"`},
 		"collector takes CPU":        {func(e *Environment) { e.Service.CollectorCPU = 4096 }, `Service.CollectorCPU: want more than 0 and less than Service.CPU, 4096, got 4096`},
 		"collector takes all":        {func(e *Environment) { e.Service.CollectorMemoryMiB = 8192 }, `Service.CollectorMemoryMiB: want at least 6, and as much less than Service.MemoryMiB, 8192, got 8192`},
@@ -46,7 +50,7 @@ Edge.DeregistrationDelay: want less than Service.StopTimeout, 1.5s, got 1m0s`},
 
 func TestACollectorIsNamedByItsDigestWithOrWithoutATag(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("a", 64)
-	for _, image := range []string{"public.ecr.aws/a/b@" + digest, "public.ecr.aws/a/b:v1@" + digest, "localhost:5000/b@" + digest} {
+	for _, image := range []string{"public.ecr.aws/a/b@" + digest, "public.ecr.aws/a/b:v1@" + digest, "registry.example.com:5000/a/b_c@" + digest} {
 		env := large()
 		env.Service.CollectorImage = image
 		assert.NoError(t, env.Validate(), image)

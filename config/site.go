@@ -143,13 +143,21 @@ func validateApprovers(p *problems, e Environment) {
 // the ARNs of IAM Identity Center's roles being about 130 long.
 const maxApprovers = 10
 
+// maxLocalPart is the length of the part of an address before its @ (RFC 5321, 4.5.3.1.1).
+const maxLocalPart = 64
+
 // validateAddresses wants somebody to hear of an alarm, and each of them once:
 // SNS keeps one subscription for an address.
 func validateAddresses(p *problems, field string, addresses []string) {
 	p.check(len(addresses) > 0, field, addresses, "at least one e-mail address")
 	for _, address := range addresses {
 		parsed, err := mail.ParseAddress(address)
-		p.check(err == nil && parsed.Address == address && isASCII(address), field, address, "a bare e-mail address in ASCII, which is all that SNS takes")
+		if err != nil || parsed.Address != address || !isASCII(address) {
+			p.add(field, address, "a bare e-mail address in ASCII, which is all that SNS takes")
+			continue
+		}
+		at := strings.LastIndex(address, "@")
+		p.check(at <= maxLocalPart && isHost(strings.ToLower(address[at+1:])), field, address, "an address at a public domain, with at most %d characters before the @", maxLocalPart)
 	}
 	p.unique(field, addresses)
 }
@@ -182,9 +190,11 @@ func validateGrafana(p *problems, grafana GrafanaIdentity) {
 		return
 	}
 	metadata, err := url.Parse(grafana.SAMLMetadataURL)
-	p.check(err == nil && metadata.Scheme == "https" && metadata.Host != "" && len(grafana.SAMLMetadataURL) <= 2048,
-		"Site.Grafana.SAMLMetadataURL", grafana.SAMLMetadataURL, "the https address of the identity provider's metadata, at most 2048 characters")
+	// A password in it would stand in the template.
+	p.check(err == nil && metadata.Scheme == "https" && isHost(strings.ToLower(metadata.Hostname())) && metadata.User == nil && len(grafana.SAMLMetadataURL) <= 2048,
+		"Site.Grafana.SAMLMetadataURL", grafana.SAMLMetadataURL, "the https address of the identity provider's metadata on a public host, at most 2048 characters")
 	roles := grafana.SAMLAdminRoles
 	wrong := func(role string) bool { return role == "" || len(role) > 256 }
 	p.check(len(roles) > 0 && !slices.ContainsFunc(roles, wrong), "Site.Grafana.SAMLAdminRoles", roles, "at least one role, each of 1 to 256 characters")
+	p.unique("Site.Grafana.SAMLAdminRoles", roles)
 }
