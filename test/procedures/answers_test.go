@@ -293,6 +293,8 @@ func (w *world) answerTask(request ask) (any, string, string) {
 		w.task.image, _ = containers[0].(object)["image"].(string)
 		return definition("arn:task-definition/"+request.text("family")+":1", w.task.image), "", ""
 	case "RunTask":
+		network, _ := request.input["networkConfiguration"].(object)
+		w.task.network, _ = network["awsvpcConfiguration"].(object)
 		overrides, _ := request.input["overrides"].(object)
 		containers, _ := overrides["containerOverrides"].([]any)
 		command, _ := containers[0].(object)["command"].([]any)

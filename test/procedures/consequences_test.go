@@ -57,6 +57,17 @@ func TestAYesIsNoConsentToALoss(t *testing.T) {
 	}
 }
 
+// A replacement loses nothing that is stateful, and takes what runs away all the same.
+func TestAYesIsNoConsentToAReplacement(t *testing.T) {
+	w := newWorld(t)
+	network := w.stacks["wallet-staging-network"]
+	network.template = strings.Replace(network.template, `"AWS::EC2::VPC"}`, `"AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}}`, 1)
+	out, err := w.run("", false, deploying("1.1.0"))
+	assert.Equal(t, exit.Refused, exit.Of(err))
+	assert.Contains(t, out, "replaces: wallet-staging-network Vpc AWS::EC2::VPC")
+	assert.Empty(t, w.deployed())
+}
+
 // acknowledge is a deployment of a checkout that acknowledges some changes.
 func acknowledge(t *testing.T, verdict, quoted string) func(context.Context, session) error {
 	return func(ctx context.Context, s session) error {
@@ -118,7 +129,7 @@ func TestADeployedTemplateThatCannotBeJudgedStopsTheDeployment(t *testing.T) {
 	out, err := w.run("", false, deploying("1.1.0"))
 	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.Contains(t, out, "what changes could not be judged")
-	assert.Contains(t, out, "wallet-staging-data.json: not a JSON object")
+	assert.Contains(t, out, "wallet-staging-data: not a JSON object")
 
 	w = newWorld(t)
 	w.errors["cloudformation GetTemplate"] = "AccessDenied"

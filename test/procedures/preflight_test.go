@@ -131,6 +131,17 @@ func TestACreationThatWasRolledBackWholeIsDoneAgain(t *testing.T) {
 	assert.Contains(t, w.words(), "deploy Staging/Observability")
 }
 
+// The CLI would delete it: termination protection says that a person must.
+func TestACreationThatWasRolledBackAndIsProtectedNeedsAPerson(t *testing.T) {
+	w := newWorld(t)
+	stack := w.stacks["wallet-staging-observability"]
+	stack.status, stack.guarded, stack.resources = "ROLLBACK_COMPLETE", true, nil
+	out, err := w.run("", false, deploying("1.1.0"))
+	assert.Equal(t, exit.Refused, exit.Of(err))
+	assert.Contains(t, out, "update-termination-protection --no-enable-termination-protection --region sa-east-1 --stack-name wallet-staging-observability")
+	assert.Empty(t, w.deployed())
+}
+
 func TestAnOperationUnderWayIsWaitedForWhenAsked(t *testing.T) {
 	w := newWorld(t)
 	w.stacks["wallet-staging-data"].status = "UPDATE_IN_PROGRESS"

@@ -47,6 +47,7 @@ func TestAMigrationShowsItsLogAndEndsWithTheTasksStatus(t *testing.T) {
 		assert.Contains(t, out, "  | schema is at version 7")
 		assert.Equal(t, 1, strings.Count(out, "schema is at version 7"), "each line once")
 		assert.Equal(t, []string{"up"}, w.task.command)
+		assert.Equal(t, object{"subnets": array{"subnet-a", "subnet-b"}, "securityGroups": array{"sg-1"}, "assignPublicIp": "DISABLED"}, w.task.network)
 		assert.False(t, w.called("ecs RegisterTaskDefinition"), "the deployed release's own task")
 		if row.says != "" {
 			assert.ErrorContains(t, err, row.says)

@@ -143,6 +143,7 @@ type taskState struct {
 	never   bool
 	command []string
 	image   string
+	network object
 	log     []string
 }
 
@@ -294,6 +295,12 @@ func writeAssembly(dir, tag string, standby bool) {
 			"properties": map[string]any{"templateFile": title + ".json", "stackName": "wallet-staging-" + name,
 				"requiresBootstrapStackVersion": 6, "lookupRole": map[string]int{"requiresBootstrapStackVersion": 8}, "tags": map[string]string{"Environment": "staging"}},
 		}
+	}
+	// An app synthesizes other environments too, in the same account perhaps.
+	_ = os.WriteFile(filepath.Join(inner, "Other.json"), []byte(`{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}`), 0o600)
+	artifacts["Other"] = map[string]any{
+		"type": "aws:cloudformation:stack", "environment": "aws://111111111111/sa-east-1", "displayName": "Other/Network (wallet-other-network)",
+		"properties": map[string]any{"templateFile": "Other.json", "stackName": "wallet-other-network", "tags": map[string]string{"Environment": "other"}},
 	}
 	writeAssets(dir)
 	stage, _ := json.Marshal(map[string]any{"artifacts": artifacts})
