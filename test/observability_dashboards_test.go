@@ -3,6 +3,7 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -105,50 +106,57 @@ func TestDashboardsShowWhatExists(t *testing.T) {
 	})
 }
 
-// line is a graph in a line: how many lines it has, and its limits with their values.
-func (w widget) line() string {
-	text := fmt.Sprintf("%s: %d lines", w.Properties.Title, len(w.Properties.Metrics))
-	for _, limit := range w.Properties.Annotations.Horizontal {
-		text += fmt.Sprintf(", %s %v", limit.Label, limit.Value)
+// metrics are the names of the metrics that a widget draws or computes with.
+func (w widget) metrics(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, s := range w.drawn(t) {
+		names = append(names, s.metric)
 	}
-	return text
-}
-
-func TestNoGraphAndNoLimitDisappears(t *testing.T) {
-	env := platform(t)["production"]
-	want := map[string][]string{
-		"business": {
-			"Requests a minute: 1 lines", "Failed requests, percent: 4 lines, promise 0.1",
-			"Response time, seconds: 3 lines, P95 promise 0.1, P99 promise 0.2", "Answers by class: 3 lines",
-			"Events written to Kafka, a second: 3 lines", "Requests that the web ACL blocked, a minute: 3 lines, alarm 1000",
-		},
-		"technical": {
-			fmt.Sprintf("Tasks: 3 lines, minimum %d, maximum %d", env.Service.MinTasks, env.Service.MaxTasks), "Tasks' CPU and memory, percent: 2 lines, CPU target 70, memory target 80",
-			fmt.Sprintf("Requests a minute for each task: 3 lines, target %d", env.Service.RequestsPerTaskPerMinute), "Targets: 4 lines", "Requests a minute by release: 2 lines", "Errors by origin: 3 lines",
-			"Response time, seconds: 3 lines", "Database statements, milliseconds: 3 lines",
-			fmt.Sprintf("Database connections: 2 lines, server's limit %d", env.Database.MaxConnections), "Consumer lag, records: 1 lines, alarm 100000",
-		},
-		"infrastructure": {
-			"Database CPU, percent: 2 lines, alarm 80", "Database free memory, bytes: 1 lines", "Database storage, bytes: 1 lines",
-			"Database deadlocks, a second: 1 lines", "Cache command thread, percent: 3 lines, alarm 80", "Cache memory, percent: 3 lines, alarm 80",
-			"Cache evictions, a minute: 3 lines", "Cache hit rate, percent: 3 lines", "Kafka disk, percent: 3 lines, grows 60, alarm 85",
-			"Kafka CPU, percent: 3 lines", "Kafka partitions: 4 lines", "NAT port errors: 3 lines", "NAT bytes to the internet: 3 lines",
-			"Certificate, days left: 1 lines, alarm 30", "Database replica lag, milliseconds: 1 lines, alarm 1000", "Cache replication lag, seconds: 3 lines",
-		},
-	}
-	want["standby"] = append([]string{
-		"Load balancers as the world sees them, 1 is reached: 2 lines",
-		// The seed allows to lose five minutes.
-		fmt.Sprintf("Work that a failover would lose, milliseconds: 1 lines, alarm %d, promise 300000", env.DR.ReplicationLag.Milliseconds()),
-	}, want["technical"]...)
-	got := map[string][]string{}
-	all, _ := dashboards(t, env)
-	for name, widgets := range all {
-		for _, w := range widgets {
-			if w.Type == "metric" {
-				got[name] = append(got[name], w.line())
+	for _, metric := range w.Properties.Metrics {
+		if query, is := at(metric, 0, "expression").(string); is && len(metric) == 1 {
+			if parts := insights.FindStringSubmatch(query); parts != nil {
+				names = append(names, parts[2])
 			}
 		}
 	}
-	assert.Equal(t, want, got)
+	return names
+}
+
+// An alarm that begins at a size of config is a curve that somebody looks at when it
+// rings, with the value at which it does. What only breaks or does not (a threshold
+// of 0 or 1) has none; S3's delays and the primary region's lag, which there is only
+// after a failover, are looked up.
+func TestWhatIsWatchedIsDrawnWithItsLimit(t *testing.T) {
+	lookedUp := []string{"ReplicationLatency", "AuroraGlobalDBRPOLag"}
+	eachEnvironment(t, func(t *testing.T, env environment) {
+		all, regions := dashboards(t, env)
+		alarms := slices.DeleteFunc(slices.Collect(maps.Values(env.alarms(t))), func(a alarm) bool { return a.AlarmRule != "" })
+		drawn := map[string]bool{}
+		for name, widgets := range all {
+			for _, w := range widgets {
+				shown := w.metrics(t)
+				for _, metric := range shown {
+					drawn[metric] = drawn[metric] || regions[name] == env.Primary.Name
+				}
+				for _, limit := range w.Properties.Annotations.Horizontal {
+					where := fmt.Sprintf("%s, %s: %s at %v", name, w.Properties.Title, limit.Label, limit.Value)
+					begins := slices.ContainsFunc(alarms, func(a alarm) bool {
+						return a.stack.region == regions[name] && a.Threshold == limit.Value && slices.Contains(shown, a.metrics(t)[0])
+					})
+					switch {
+					case limit.Label == "promise" && slices.Contains(shown, "AuroraGlobalDBRPOLag"):
+						assert.Equal(t, 300_000.0, limit.Value, "%s: the seed's five minutes", where)
+					case limit.Label == "alarm" || strings.HasSuffix(limit.Label, "promise"):
+						assert.True(t, begins, "%s: no alarm begins there", where)
+					}
+				}
+			}
+		}
+		for _, a := range alarms {
+			if metric := a.metrics(t)[0]; a.stack.region == env.Primary.Name && a.Threshold != 0 && a.Threshold != 1 && !slices.Contains(lookedUp, metric) {
+				assert.Truef(t, drawn[metric], "%s: nobody sees what it watches", a.id)
+			}
+		}
+	})
 }
