@@ -146,31 +146,42 @@ func TestTheReportOfWhatLeavesBrazilIsTheTemplates(t *testing.T) {
 	documented(t, "../docs/DISASTER-RECOVERY.md", "residency", residencyTable(t))
 }
 
-// residencyTable reports each environment: what it has outside Brazil and what it
-// sends there.
+// residencyTable reports what the environments have outside Brazil and what they send
+// there, with how many of it each has.
 func residencyTable(t *testing.T) string {
 	t.Helper()
-	var b strings.Builder
-	b.WriteString("| environment | what is outside Brazil, in us-east-1 | how many | what it holds, or how it leaves |\n| --- | --- | ---: | --- |\n")
-	for _, name := range slices.Sorted(maps.Keys(platform(t))) {
-		env := platform(t)[name]
-		copies := crossings(env)
-		for _, way := range slices.SortedFunc(maps.Keys(copies), func(a, b crossing) int { return strings.Compare(a.how, b.how) }) {
-			fmt.Fprintf(&b, "| %s | leaves by itself: %s | %d | %s |\n", name, way.what, copies[way], way.how)
+	names := slices.Sorted(maps.Keys(platform(t)))
+	counts := map[string]map[string]int{} // by the row's end and the environment
+	add := func(row, name string, count int) {
+		if counts[row] == nil {
+			counts[row] = map[string]int{}
 		}
-		counts := map[string]int{}
+		counts[row][name] += count
+	}
+	for _, name := range names {
+		env := platform(t)[name]
+		for way, count := range crossings(env) {
+			add("leaves by itself: "+way.what+" | "+way.how, name, count)
+		}
 		for _, stack := range env.sorted() {
-			if stack.region == env.Secondary.Name {
-				for _, r := range stack.Resources {
-					counts[r.Type]++
+			if stack.region != env.Secondary.Name {
+				continue
+			}
+			for _, r := range stack.Resources {
+				if holds, _ := whatIsOutside(r.Type); holds != "" {
+					add(r.Type+" | "+holds, name, 1)
 				}
 			}
 		}
-		for _, kind := range slices.Sorted(maps.Keys(counts)) {
-			if holds, _ := whatIsOutside(kind); holds != "" {
-				fmt.Fprintf(&b, "| %s | %s | %d | %s |\n", name, kind, counts[kind], holds)
-			}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "| what, in us-east-1 | what it holds, or how it leaves | %s |\n| --- | --- |%s\n", strings.Join(names, " | "), strings.Repeat(" ---: |", len(names)))
+	for _, row := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&b, "| %s |", row)
+		for _, name := range names {
+			fmt.Fprintf(&b, " %d |", counts[row][name])
 		}
+		b.WriteString("\n")
 	}
 	return strings.TrimSpace(b.String())
 }
