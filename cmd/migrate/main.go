@@ -37,7 +37,7 @@ func main() {
 }
 
 // run is the whole program.
-func run(ctx context.Context, arguments []string, getenv func(string) string, out, errs io.Writer) migrations.Status {
+func run(ctx context.Context, arguments []string, getenv func(string) string, out, errs io.Writer) exit.Status {
 	a := &app{getenv: getenv, out: out}
 	root := a.root()
 	root.SetOut(out)
@@ -45,7 +45,7 @@ func run(ctx context.Context, arguments []string, getenv func(string) string, ou
 	err := cli.Execute(ctx, root, arguments)
 	status := migrations.StatusOf(err)
 	if err != nil && !a.begun { // cobra refused the command line
-		status = migrations.Invalid
+		status = exit.MigrationInvalid
 	}
 	if err != nil {
 		// No error is known to quote the password; one of a library might.
@@ -189,11 +189,11 @@ func (a *app) with(do func(migrations.Runner) error) error {
 	target, targetErr := a.target()
 	serving, servingErr := servingNow(a.serving)
 	if err := errors.Join(setErr, targetErr, servingErr); err != nil {
-		return migrations.Refusal{Status: migrations.Invalid, Reason: err.Error()}
+		return exit.With(exit.MigrationInvalid, "%w", err)
 	}
 	writer, reader, err := target.open()
 	if err != nil {
-		return migrations.Refusal{Status: migrations.Invalid, Reason: err.Error()}
+		return exit.With(exit.MigrationInvalid, "%w", err)
 	}
 	defer writer.Close()
 	if reader != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/internal/exit"
 	"wallet-infra/internal/migrations"
 )
 
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // call runs the program with an environment.
-func call(t *testing.T, environment map[string]string, arguments ...string) (status migrations.Status, out, errs string) {
+func call(t *testing.T, environment map[string]string, arguments ...string) (status exit.Status, out, errs string) {
 	var o, e strings.Builder
 	status = run(t.Context(), arguments, func(name string) string { return environment[name] }, &o, &e)
 	return status, o.String(), e.String()
@@ -48,7 +49,7 @@ func TestEverythingThatIsMissingIsNamedBeforeAnythingIsDone(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "0001_one.up.sql"), []byte("CREATE TABLE one (id INT)"), 0o600))
 	for _, command := range [][]string{{"up"}, {"check"}, {"status"}, {"repair", "--version", "1", "--applied"}} {
 		status, _, errs := call(t, map[string]string{"AWS_REGION": "eu-west-9"}, append(command, "--dir", directory)...)
-		assert.Equal(t, migrations.Invalid, status)
+		assert.Equal(t, exit.MigrationInvalid, status)
 		for _, want := range []string{
 			"DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME", "DATABASE_USERNAME", "DATABASE_PASSWORD",
 			"0001_one.up.sql: want a first line", `no certificate in config/cabundle for AWS_REGION "eu-west-9"`,
@@ -69,11 +70,11 @@ func TestACommandLineThatSaysTooLittleIsRefused(t *testing.T) {
 		{"repair", "--version", "3", "--applied", "--not-applied"},
 	} {
 		status, _, errs := call(t, environment("3306"), arguments...)
-		assert.Equal(t, migrations.Invalid, status, arguments)
+		assert.Equal(t, exit.MigrationInvalid, status, arguments)
 		assert.Contains(t, errs, "migrate: ", arguments)
 	}
 	status, out, _ := call(t, nil, "--help")
-	assert.Equal(t, migrations.OK, status)
+	assert.Equal(t, exit.Done, status)
 	assert.Contains(t, out, "3  migrations: the schema no longer has what this release needs")
 }
 
@@ -86,12 +87,12 @@ func TestNoCommandTakesAnEmptyOrARepeatedFlagForAnAbsentOne(t *testing.T) {
 			tried++
 			for _, empty := range []string{"", " "} {
 				status, _, errs := call(t, nil, command.Name(), "--"+flag.Name+"="+empty)
-				assert.Equal(t, migrations.Invalid, status, flag.Name)
+				assert.Equal(t, exit.MigrationInvalid, status, flag.Name)
 				assert.Contains(t, errs, "--"+flag.Name+": want a value, got an empty one")
 			}
 			if _, list := flag.Value.(pflag.SliceValue); !list {
 				status, _, errs := call(t, nil, command.Name(), "--"+flag.Name+"=1", "--"+flag.Name+"=2")
-				assert.Equal(t, migrations.Invalid, status, flag.Name)
+				assert.Equal(t, exit.MigrationInvalid, status, flag.Name)
 				assert.Contains(t, errs, "--"+flag.Name+": want it once")
 			}
 		}
@@ -110,7 +111,7 @@ func TestAnUnreachableDatabaseIsAFailureThatNamesNoPassword(t *testing.T) {
 	target := environment(port)
 	target["DATABASE_PASSWORD"] = "127.0.0.1" // which the error quotes, as the host's name
 	status, out, errs := call(t, target, "up", "--dir", "sql")
-	assert.Equal(t, migrations.Failure, status)
+	assert.Equal(t, exit.MigrationFailed, status)
 	assert.Contains(t, errs, "dial tcp ***:"+port)
 	assert.NotContains(t, out+errs, "127.0.0.1")
 }
@@ -179,14 +180,14 @@ func TestThePasswordGoesOnlyToAServerThatProvesItsName(t *testing.T) {
 
 	port, _, plain, login = server(t, true)
 	status, _, errs := call(t, environment(port), "check", "--dir", "sql")
-	assert.Equal(t, migrations.Failure, status)
+	assert.Equal(t, exit.MigrationFailed, status)
 	assert.Contains(t, errs, "certificate signed by unknown authority")
 	assert.NotContains(t, <-plain, "wallet_admin")
 	assert.False(t, <-login)
 
 	port, authority, plain, _ = server(t, false)
 	status, _, errs = call(t, environment(port), "check", "--dir", "sql", "--ca", authority)
-	assert.Equal(t, migrations.Failure, status)
+	assert.Equal(t, exit.MigrationFailed, status)
 	assert.Contains(t, errs, "server does not support TLS")
 	assert.Empty(t, <-plain, "no login over a connection that is not encrypted")
 }
@@ -230,7 +231,7 @@ func TestWhatServesIsSaidOrNotKnown(t *testing.T) {
 		require.ErrorContains(t, err, "--serving: want the tags of releases, or none alone", tags)
 	}
 	status, _, errs := call(t, environment("3306"), "up", "--dir", "sql", "--serving", "")
-	assert.Equal(t, migrations.Invalid, status, errs)
+	assert.Equal(t, exit.MigrationInvalid, status, errs)
 }
 
 // Nobody may be left who looks after the task.
@@ -239,6 +240,6 @@ func TestTheProgramGivesUpByItself(t *testing.T) {
 	defer func() { limits.Connect = 300 * time.Millisecond }()
 	begin := time.Now()
 	status, _, errs := call(t, environment("1"), "up", "--dir", "sql", "--give-up-after", "200ms")
-	assert.Equal(t, migrations.Failure, status, errs)
+	assert.Equal(t, exit.MigrationFailed, status, errs)
 	assert.Less(t, time.Since(begin), 20*time.Second)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"wallet-infra/internal/exit"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,7 +20,7 @@ func TestAnInterruptionAfterAnyStatementLeavesATrueMark(t *testing.T) {
 	names := map[fate]string{unsent: "unsent", lostBefore: "lost before", lostAfter: "lost after", refuses: "refused", shutsDown: "shutting down"}
 	whole := newFakeMySQL()
 	w := &world{t: t, db: whole.open(t), database: "wallet"}
-	require.Equal(t, OK, w.up(4))
+	require.Equal(t, exit.Done, w.up(4))
 	require.Greater(t, whole.said, 20)
 	for at := 1; at <= whole.said; at++ {
 		for what, name := range names {
@@ -40,14 +41,14 @@ func TestAnInterruptionAfterAnyStatementLeavesATrueMark(t *testing.T) {
 				strings.HasSuffix(met, "COLUMN more INT") || strings.HasPrefix(met, "DROP TABLE")
 			now := w.marked()
 			if migration && (what == lostBefore || what == lostAfter || what == shutsDown) {
-				assert.Equal(t, Dirty, status, where)
+				assert.Equal(t, exit.HalfWay, status, where)
 				require.True(t, now.dirty, where)
 				require.NoError(t, w.release(4).Repair(t.Context(), now.version, len(f.changes) == now.version), where)
 			} else {
 				assert.False(t, now.dirty, "a person must look although it is known what happened: "+where)
 				assert.Len(t, f.changes, now.version, "the mark is not true: "+where)
 			}
-			assert.Equal(t, OK, w.up(4), where)
+			assert.Equal(t, exit.Done, w.up(4), where)
 			assert.Len(t, f.changes, 4, where)
 			assert.Equal(t, mark{version: 4, floor: 3}, w.marked(), where)
 		}
@@ -70,7 +71,7 @@ func TestAnOutcomeThatCannotBeWrittenIsSaid(t *testing.T) {
 		}
 		runner := w.release(1)
 		runner.Settle = 50 * time.Millisecond
-		assert.Equal(t, Dirty, w.ends(runner.Up(t.Context())))
+		assert.Equal(t, exit.HalfWay, w.ends(runner.Up(t.Context())))
 		assert.Contains(t, w.log(), want)
 		f.down, f.fate = false, nil
 		assert.Equal(t, mark{version: 1, dirty: true}, w.marked())
@@ -89,7 +90,7 @@ func TestALateOutcomeClearsNoOtherRunnersMark(t *testing.T) {
 		}
 		return works
 	}
-	assert.Equal(t, Failure, w.up(1))
+	assert.Equal(t, exit.MigrationFailed, w.up(1))
 	f.fate = nil
 	assert.Equal(t, mark{version: 1, dirty: true}, w.marked())
 }
@@ -110,7 +111,7 @@ func TestAStatementThatCannotBeStoppedIsNamed(t *testing.T) {
 		ctx, stop := contextThatEnds(t, f.running)
 		runner := w.last(4, "-- kind: contract\n-- floor: 3\nCREATE TABLE slow AS SELECT SLEEP(1000) AS id")
 		runner.Stop = 50 * time.Millisecond
-		assert.Equal(t, Dirty, w.ends(runner.Up(ctx)))
+		assert.Equal(t, exit.HalfWay, w.ends(runner.Up(ctx)))
 		stop()
 		assert.Contains(t, w.log(), "had not within 50ms: see SHOW PROCESSLIST")
 		f.fate = nil
@@ -124,11 +125,11 @@ func TestARegionThatFollowsGetsNoMigration(t *testing.T) {
 	w := &world{t: t, db: f.open(t), database: "wallet"}
 	w.deploy(2)
 	f.readOnly = true
-	assert.Equal(t, OK, w.up(2), w.log())
-	assert.Equal(t, OK, w.up(1), w.log())
-	assert.Equal(t, ReadOnly, w.up(3))
+	assert.Equal(t, exit.Done, w.up(2), w.log())
+	assert.Equal(t, exit.Done, w.up(1), w.log())
+	assert.Equal(t, exit.ReadOnly, w.up(3))
 	assert.Contains(t, w.log(), "the schema is at version 2, this release needs 3, and the database cannot be written to here")
-	assert.Equal(t, ReadOnly, StatusOf(w.release(3).Check(t.Context())))
+	assert.Equal(t, exit.ReadOnly, StatusOf(w.release(3).Check(t.Context())))
 	assert.Len(t, f.changes, 2)
 	assert.Equal(t, mark{version: 2}, w.marked())
 }
@@ -151,7 +152,7 @@ func TestARegionThatFollowsWaitsForTheChangeThatIsOnItsWay(t *testing.T) {
 		}
 		runner := w.release(3)
 		runner.Follow = time.Minute
-		assert.Equal(t, OK, w.ends(runner.Up(t.Context())), w.log())
+		assert.Equal(t, exit.Done, w.ends(runner.Up(t.Context())), w.log())
 	}
 }
 
@@ -163,16 +164,16 @@ func TestWhereNobodyAnswersTheReaderIsAsked(t *testing.T) {
 	f.readOnly, away.down = true, true
 	runner := w.release(2)
 	runner.DB, runner.Reader, runner.Connect = away.open(t), f.open(t), 20*time.Millisecond
-	assert.Equal(t, OK, w.ends(runner.Up(t.Context())))
+	assert.Equal(t, exit.Done, w.ends(runner.Up(t.Context())))
 	runner.Set = history(t, 3)
-	assert.Equal(t, ReadOnly, w.ends(runner.Up(t.Context())))
+	assert.Equal(t, exit.ReadOnly, w.ends(runner.Up(t.Context())))
 	report, err := runner.Report(t.Context())
 	require.NoError(t, err)
 	assert.True(t, report.Database.ReadOnly)
 	f.down = true
 	require.NoError(t, runner.Reader.Close())
 	runner.Reader = f.open(t)
-	assert.Equal(t, Failure, w.ends(runner.Up(t.Context())))
+	assert.Equal(t, exit.MigrationFailed, w.ends(runner.Up(t.Context())))
 }
 
 // A database that is about to be there, such as during a failover, is waited for.
@@ -185,7 +186,7 @@ func TestADatabaseThatIsAwayForAMomentIsWaitedFor(t *testing.T) {
 		defer f.lock.Unlock()
 		f.down = false
 	})
-	assert.Equal(t, OK, w.up(1), w.log())
+	assert.Equal(t, exit.Done, w.up(1), w.log())
 }
 
 // contextThatEnds ends when something has begun.

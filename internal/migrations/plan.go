@@ -7,41 +7,17 @@ import (
 	"wallet-infra/internal/exit"
 )
 
-// Status is how a command of the runner ends; the number is the program's exit
-// status, of the one table. lambda/migration knows it too.
-type Status int
-
-// The exit statuses.
-const (
-	OK       = Status(exit.Done)
-	TooNew   = Status(exit.SchemaTooNew)     // the schema no longer has what this release needs
-	Dirty    = Status(exit.HalfWay)          // nobody knows what became of a migration: a person must look
-	Locked   = Status(exit.Locked)           // another migration held the lock all the time
-	TooEarly = Status(exit.Contract)         // a contract that a release that serves cannot live with
-	Failure  = Status(exit.MigrationFailed)  // not reached, refused or told to stop; nothing is half-done
-	Invalid  = Status(exit.MigrationInvalid) // the set, the command line or the environment
-	ReadOnly = Status(exit.ReadOnly)         // the schema must change first in the region that writes
-)
-
-// Refusal is an error with the exit status that tells its kind.
-type Refusal struct {
-	Status Status
-	Reason string
-}
-
-// Error is the reason.
-func (r Refusal) Error() string { return r.Reason }
-
-// StatusOf is the exit status of an error.
-func StatusOf(err error) Status {
-	var refusal Refusal
+// StatusOf is the exit status of an error, of the one table: that of a refusal, or
+// [exit.MigrationFailed]. lambda/migration knows these too.
+func StatusOf(err error) exit.Status {
+	var refusal exit.Failure
 	switch {
 	case err == nil:
-		return OK
+		return exit.Done
 	case errors.As(err, &refusal):
 		return refusal.Status
 	}
-	return Failure
+	return exit.MigrationFailed
 }
 
 // State is what the database says about its schema. A database that no migration
@@ -71,17 +47,17 @@ func (s Set) Plan(now State, serving Serving) ([]Migration, error) {
 	own := s.Version()
 	switch {
 	case now.Dirty:
-		return nil, Refusal{Dirty, fmt.Sprintf(
+		return nil, exit.With(exit.HalfWay,
 			"nobody knows what became of the migration to version %d. Compare the schema with the statement of that version. Then, with the image that holds it, "+
-				"run \"repair --version %d\" with --not-applied if nothing of it is there, or with --applied if all of it is", now.Version, now.Version)}
+				"run \"repair --version %d\" with --not-applied if nothing of it is there, or with --applied if all of it is", now.Version, now.Version)
 	case now.Floor > own:
-		return nil, Refusal{TooNew, fmt.Sprintf(
-			"the schema is at version %d and runs releases from version %d on; this release knows %d. Deploy a newer release", now.Version, now.Floor, own)}
+		return nil, exit.With(exit.SchemaTooNew,
+			"the schema is at version %d and runs releases from version %d on; this release knows %d. Deploy a newer release", now.Version, now.Floor, own)
 	case now.Version >= own:
 		return nil, nil
 	case now.ReadOnly:
-		return nil, Refusal{ReadOnly, fmt.Sprintf(
-			"the schema is at version %d, this release needs %d, and the database cannot be written to here: deploy the release first in the region that writes", now.Version, own)}
+		return nil, exit.With(exit.ReadOnly,
+			"the schema is at version %d, this release needs %d, and the database cannot be written to here: deploy the release first in the region that writes", now.Version, own)
 	}
 	pending := s.Migrations[now.Version:]
 	for _, each := range pending {
@@ -89,8 +65,8 @@ func (s Set) Plan(now State, serving Serving) ([]Migration, error) {
 			continue
 		}
 		if why := now.breaks(each.Floor, serving); why != "" {
-			return nil, Refusal{TooEarly, fmt.Sprintf(
-				"version %d (%s) removes what a release that serves now may need: it asks for version %d, and %s", each.Version, each.Name, each.Floor, why)}
+			return nil, exit.With(exit.Contract,
+				"version %d (%s) removes what a release that serves now may need: it asks for version %d, and %s", each.Version, each.Name, each.Floor, why)
 		}
 	}
 	return pending, nil

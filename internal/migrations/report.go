@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"text/tabwriter"
+	"wallet-infra/internal/exit"
 )
 
 // Report is what status shows, and the JSON that other tools read.
@@ -20,8 +21,8 @@ type Report struct {
 	Own        int         `json:"own"`
 	Migrations []Migration `json:"migrations"`
 	// Exit is the status that up would end with now, and Verdict says why.
-	Exit    Status `json:"exit"`
-	Verdict string `json:"verdict"`
+	Exit    exit.Status `json:"exit"`
+	Verdict string      `json:"verdict"`
 }
 
 // Report looks at the database without taking the lock and without changing

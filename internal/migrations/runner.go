@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"wallet-infra/internal/exit"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -110,7 +111,7 @@ func (r Runner) plan(ctx context.Context, db *sql.Conn) (now State, pending []Mi
 		}
 		pending, err = r.Set.Plan(now, r.Serving)
 		status := StatusOf(err)
-		if !now.ReadOnly || (status != ReadOnly && status != Dirty) || !r.Now().Before(until) {
+		if !now.ReadOnly || (status != exit.ReadOnly && status != exit.HalfWay) || !r.Now().Before(until) {
 			break
 		}
 		r.Logf("the database follows another region, whose change may be on its way: looking again")
@@ -119,7 +120,7 @@ func (r Runner) plan(ctx context.Context, db *sql.Conn) (now State, pending []Mi
 		}
 	}
 	switch own := r.Set.Version(); {
-	case StatusOf(err) == Dirty:
+	case StatusOf(err) == exit.HalfWay:
 		busy, asked := held(ctx, db, statementLock(r.Database))
 		if asked == nil && busy {
 			err = stillRuns
@@ -175,7 +176,7 @@ func (r Runner) one(ctx context.Context, db *sql.Conn, at worker, before mark, e
 	case err == nil:
 		return r.settle(ctx, db, run, mark{version: each.Version, floor: begun.floor}, "it is done, and the mark does not say so: repair --applied")
 	case !undone(err):
-		return Refusal{Dirty, fmt.Sprintf("nobody knows whether it was done, and the server may still run it: %v", err)}
+		return exit.With(exit.HalfWay, "nobody knows whether it was done, and the server may still run it: %v", err)
 	case inUse(err):
 		err = fmt.Errorf("somebody else used the table all the time, nothing was changed: %w", err)
 	default:
@@ -199,7 +200,7 @@ func (r Runner) settle(ctx context.Context, db *sql.Conn, run string, m mark, ot
 		}
 	}
 	if err != nil {
-		return Refusal{Dirty, fmt.Sprintf("%s (%v)", otherwise, err)}
+		return exit.With(exit.HalfWay, "%s (%v)", otherwise, err)
 	}
 	return nil
 }
@@ -214,11 +215,11 @@ func (r Runner) Repair(ctx context.Context, version int, applied bool) error {
 		case err != nil:
 			return err
 		case !now.Dirty:
-			return Refusal{Invalid, fmt.Sprintf("nothing to repair: the schema is at version %d, and no migration stopped half-way", now.Version)}
+			return exit.With(exit.MigrationInvalid, "nothing to repair: the schema is at version %d, and no migration stopped half-way", now.Version)
 		case now.Version != version:
-			return Refusal{Invalid, fmt.Sprintf("the marked version is %d, not %d", now.Version, version)}
+			return exit.With(exit.MigrationInvalid, "the marked version is %d, not %d", now.Version, version)
 		case version > r.Set.Version():
-			return Refusal{Invalid, fmt.Sprintf("version %d is not in this image: use the one that holds it", version)}
+			return exit.With(exit.MigrationInvalid, "version %d is not in this image: use the one that holds it", version)
 		}
 		if !applied {
 			version--
@@ -248,7 +249,7 @@ func (r Runner) locked(ctx context.Context, do func(*sql.Conn) error) error {
 		return err
 	}
 	if !got {
-		return Refusal{Locked, fmt.Sprintf("another migration holds the lock, and did for %s. Wait for its end, or look for its task", r.Lock)}
+		return exit.With(exit.Locked, "another migration holds the lock, and did for %s. Wait for its end, or look for its task", r.Lock)
 	}
 	defer unlock(ctx, db, runnerLock(r.Database))
 	return do(db)

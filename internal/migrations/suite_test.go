@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+	"wallet-infra/internal/exit"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
@@ -147,9 +148,9 @@ func (w *world) log() string {
 }
 
 // up runs a release's migrations and tells their exit status.
-func (w *world) up(versions int) Status { return w.ends(w.release(versions).Up(w.t.Context())) }
+func (w *world) up(versions int) exit.Status { return w.ends(w.release(versions).Up(w.t.Context())) }
 
-func (w *world) ends(err error) Status {
+func (w *world) ends(err error) exit.Status {
 	if err != nil {
 		w.lock.Lock()
 		defer w.lock.Unlock()
@@ -161,7 +162,7 @@ func (w *world) ends(err error) Status {
 // deploy runs a release's migrations, after which it serves.
 func (w *world) deploy(versions int) {
 	w.t.Helper()
-	require.Equal(w.t, OK, w.up(versions), w.log())
+	require.Equal(w.t, exit.Done, w.up(versions), w.log())
 	w.serves = []string{tag(versions)}
 }
 
@@ -217,7 +218,7 @@ func everyVersionOnce(w *world) {
 	w.deploy(3)
 	assert.Equal(w.t, mark{version: 3}, w.marked())
 	assert.True(w.t, w.has("one") && w.has("two"))
-	assert.Equal(w.t, OK, w.up(3), "a second CREATE TABLE would fail")
+	assert.Equal(w.t, exit.Done, w.up(3), "a second CREATE TABLE would fail")
 	assert.Contains(w.t, w.log(), "nothing to do")
 }
 
@@ -233,21 +234,21 @@ func leftBehind(w *world) {
 	w.deploy(4)
 	assert.Equal(w.t, mark{version: 4, floor: 3}, w.marked())
 	assert.False(w.t, w.has("two"))
-	assert.Equal(w.t, TooNew, w.up(2), "its code reads the table that is gone")
+	assert.Equal(w.t, exit.SchemaTooNew, w.up(2), "its code reads the table that is gone")
 	assert.Contains(w.t, w.log(), "runs releases from version 3 on; this release knows 2")
-	assert.Equal(w.t, OK, w.up(3))
+	assert.Equal(w.t, exit.Done, w.up(3))
 }
 
 func tooEarly(w *world) {
 	w.deploy(2)
-	assert.Equal(w.t, TooEarly, w.up(4), "the release that serves reads the table meanwhile")
+	assert.Equal(w.t, exit.Contract, w.up(4), "the release that serves reads the table meanwhile")
 	assert.Contains(w.t, w.log(), "1.2.0, which serves, knows 2. Deploy a release with version 3 first")
 	assert.Equal(w.t, mark{version: 2}, w.marked(), "not even the expand before it")
 	w.deploy(3)
 	w.serves = append(w.serves, tag(2))
-	assert.Equal(w.t, TooEarly, w.up(4), "of two that serve, one would break")
+	assert.Equal(w.t, exit.Contract, w.up(4), "of two that serve, one would break")
 	w.serves = []string{tag(3), "1.99.0"}
-	assert.Equal(w.t, TooEarly, w.up(4), "what has never come here is not known to survive")
+	assert.Equal(w.t, exit.Contract, w.up(4), "what has never come here is not known to survive")
 	assert.Contains(w.t, w.log(), "no migration of 1.99.0, which serves, has run here")
 	w.serves = []string{tag(3)}
 	w.deploy(4)
@@ -257,8 +258,8 @@ func tooEarly(w *world) {
 // served.
 func rolledBack(w *world) {
 	w.deploy(2)
-	require.Equal(w.t, OK, w.up(3))
-	assert.Equal(w.t, TooEarly, w.up(4), "the schema has the expand, but the release that serves has not")
+	require.Equal(w.t, exit.Done, w.up(3))
+	assert.Equal(w.t, exit.Contract, w.up(4), "the schema has the expand, but the release that serves has not")
 	w.deploy(3)
 	w.deploy(4)
 }
@@ -267,13 +268,13 @@ func servedUnknown(w *world) {
 	w.deploy(3)
 	byHand := w.release(4)
 	byHand.Serving = Serving{Releases: []string{tag(3)}}
-	assert.Equal(w.t, TooEarly, w.ends(byHand.Up(w.t.Context())))
+	assert.Equal(w.t, exit.Contract, w.ends(byHand.Up(w.t.Context())))
 	assert.Contains(w.t, w.log(), "it is not known which releases serve")
 	byHand.Set = history(w.t, 3)
-	assert.Equal(w.t, OK, w.ends(byHand.Up(w.t.Context())), "an expand asks nobody")
+	assert.Equal(w.t, exit.Done, w.ends(byHand.Up(w.t.Context())), "an expand asks nobody")
 	empty := w.release(4)
 	empty.Serving = Serving{Known: true}
-	assert.Equal(w.t, OK, w.ends(empty.Up(w.t.Context())), "where nothing serves, nothing breaks")
+	assert.Equal(w.t, exit.Done, w.ends(empty.Up(w.t.Context())), "where nothing serves, nothing breaks")
 }
 
 // broken is the history with a version that the server refuses.
@@ -301,40 +302,40 @@ func (w *world) halfWay(version, floor int) {
 
 func refusedStatement(w *world) {
 	err := w.broken(2, "-- kind: expand").Up(w.t.Context())
-	assert.Equal(w.t, Failure, StatusOf(err))
+	assert.Equal(w.t, exit.MigrationFailed, StatusOf(err))
 	assert.ErrorContains(w.t, err, "version 2 (step): the server refused it")
 	assert.ErrorContains(w.t, err, "Error 1146")
 	assert.NotContains(w.t, err.Error(), "secretly", "a statement does not belong into a log")
 	assert.Equal(w.t, mark{version: 1}, w.marked())
-	assert.Equal(w.t, OK, w.up(1), "the release that serves must be able to come back")
-	assert.Equal(w.t, OK, w.up(2), w.log())
+	assert.Equal(w.t, exit.Done, w.up(1), "the release that serves must be able to come back")
+	assert.Equal(w.t, exit.Done, w.up(2), w.log())
 	assert.True(w.t, w.has("two"))
 }
 
 func refusedFirst(w *world) {
 	require.Error(w.t, w.broken(1, "-- kind: expand").Up(w.t.Context()))
 	assert.Equal(w.t, mark{}, w.marked())
-	assert.Equal(w.t, OK, w.up(2), w.log())
+	assert.Equal(w.t, exit.Done, w.up(2), w.log())
 }
 
 func refusedContract(w *world) {
 	w.deploy(3)
-	assert.Equal(w.t, Failure, w.ends(w.broken(4, "-- kind: contract\n-- floor: 3").Up(w.t.Context())))
+	assert.Equal(w.t, exit.MigrationFailed, w.ends(w.broken(4, "-- kind: contract\n-- floor: 3").Up(w.t.Context())))
 	assert.Equal(w.t, mark{version: 3}, w.marked())
-	assert.Equal(w.t, OK, w.up(2), "the schema still has all that it had")
+	assert.Equal(w.t, exit.Done, w.up(2), "the schema still has all that it had")
 }
 
 func applied(w *world) {
-	require.Equal(w.t, OK, w.up(1))
+	require.Equal(w.t, exit.Done, w.up(1))
 	w.halfWay(2, 0)
-	assert.Equal(w.t, Dirty, w.up(2))
-	assert.Equal(w.t, Dirty, w.up(1), "nor may an older release run on it")
+	assert.Equal(w.t, exit.HalfWay, w.up(2))
+	assert.Equal(w.t, exit.HalfWay, w.up(1), "nor may an older release run on it")
 	assert.Contains(w.t, w.log(), `run "repair --version 2"`)
 	_, err := w.db.ExecContext(w.t.Context(), "CREATE TABLE two (id INT PRIMARY KEY)")
 	require.NoError(w.t, err)
 	require.NoError(w.t, w.release(2).Repair(w.t.Context(), 2, true))
 	assert.Equal(w.t, mark{version: 2}, w.marked())
-	assert.Equal(w.t, OK, w.up(3), w.log())
+	assert.Equal(w.t, exit.Done, w.up(3), w.log())
 
 	w.halfWay(4, 3)
 	require.NoError(w.t, w.release(4).Repair(w.t.Context(), 4, false))
@@ -348,7 +349,7 @@ func claiming(w *world) {
 	wrong := w.release(3)
 	wrong.Release = tag(2)
 	require.NoError(w.t, wrong.Up(w.t.Context()))
-	assert.Equal(w.t, TooEarly, w.up(4))
+	assert.Equal(w.t, exit.Contract, w.up(4))
 }
 
 func locked(w *world) {
@@ -357,8 +358,8 @@ func locked(w *world) {
 	got, err := lock(w.t.Context(), holder, runnerLock(w.database), 0)
 	require.NoError(w.t, err)
 	require.True(w.t, got)
-	assert.Equal(w.t, Locked, w.up(1))
-	assert.Equal(w.t, Locked, StatusOf(w.release(1).Repair(w.t.Context(), 1, false)))
+	assert.Equal(w.t, exit.Locked, w.up(1))
+	assert.Equal(w.t, exit.Locked, StatusOf(w.release(1).Repair(w.t.Context(), 1, false)))
 	assert.False(w.t, w.has("one"))
 	// The runner dies: its connection ends, and with it the lock.
 	require.ErrorIs(w.t, holder.Raw(func(any) error { return driver.ErrBadConn }), driver.ErrBadConn)
@@ -369,7 +370,7 @@ func locked(w *world) {
 
 func atOnce(w *world) {
 	var all sync.WaitGroup
-	ends := make([]Status, 4)
+	ends := make([]exit.Status, 4)
 	for i := range ends {
 		all.Go(func() {
 			runner := w.release(3)
@@ -379,7 +380,7 @@ func atOnce(w *world) {
 	}
 	all.Wait()
 	for _, end := range ends {
-		assert.Contains(w.t, []Status{OK, Locked}, end, "a table made twice would be a failure")
+		assert.Contains(w.t, []exit.Status{exit.Done, exit.Locked}, end, "a table made twice would be a failure")
 	}
 	assert.Equal(w.t, mark{version: 3}, w.marked())
 }
@@ -395,9 +396,9 @@ func told(w *world) {
 	}
 	err := runner.Up(ctx)
 	require.ErrorContains(w.t, err, "told to stop before version 2: the limit is over")
-	assert.Equal(w.t, Failure, StatusOf(err))
+	assert.Equal(w.t, exit.MigrationFailed, StatusOf(err))
 	assert.Equal(w.t, mark{version: 1}, w.marked(), "nothing to repair")
-	assert.Equal(w.t, OK, w.up(3), w.log())
+	assert.Equal(w.t, exit.Done, w.up(3), w.log())
 }
 
 // A runner that only ended would leave the statement to the server, which ends it
@@ -410,12 +411,12 @@ func killed(w *world) {
 	begin := time.Now()
 	err := w.last(4, slow).Up(ctx)
 	assert.Less(w.t, time.Since(begin), 10*time.Second)
-	assert.Equal(w.t, Failure, StatusOf(err), "%v", err)
+	assert.Equal(w.t, exit.MigrationFailed, StatusOf(err), "%v", err)
 	assert.ErrorContains(w.t, err, "Error 1317")
 	assert.Contains(w.t, w.log(), "told to stop (the limit is over): asking the server")
 	assert.Equal(w.t, mark{version: 3}, w.marked())
 	assert.False(w.t, w.has("slow"))
-	assert.Equal(w.t, OK, w.up(4), w.log())
+	assert.Equal(w.t, exit.Done, w.up(4), w.log())
 }
 
 func looking(w *world) {
@@ -429,14 +430,14 @@ func looking(w *world) {
 	}
 	w.deploy(3)
 	w.deploy(4)
-	assert.Equal(w.t, TooNew, StatusOf(w.release(2).Check(w.t.Context())), "a rollback asks before it begins")
+	assert.Equal(w.t, exit.SchemaTooNew, StatusOf(w.release(2).Check(w.t.Context())), "a rollback asks before it begins")
 	assert.Equal(w.t, mark{version: 4, floor: 3}, w.marked())
 }
 
 // A runner that is killed loses its lock at once; the statement goes on until the
 // server notices.
 func outliving(w *world) {
-	require.Equal(w.t, OK, w.up(1))
+	require.Equal(w.t, exit.Done, w.up(1))
 	w.halfWay(2, 0)
 	holder, err := w.db.Conn(w.t.Context())
 	require.NoError(w.t, err)
@@ -446,8 +447,8 @@ func outliving(w *world) {
 	report, err := w.release(2).Report(w.t.Context())
 	require.NoError(w.t, err)
 	assert.True(w.t, report.Running)
-	assert.Equal(w.t, Locked, StatusOf(w.release(2).Repair(w.t.Context(), 2, false)), "its second run would meet the first")
-	assert.Equal(w.t, Locked, w.up(2), "a person who looks now would see what is not yet so")
+	assert.Equal(w.t, exit.Locked, StatusOf(w.release(2).Repair(w.t.Context(), 2, false)), "its second run would meet the first")
+	assert.Equal(w.t, exit.Locked, w.up(2), "a person who looks now would see what is not yet so")
 	assert.True(w.t, w.marked().dirty)
 	require.ErrorIs(w.t, holder.Raw(func(any) error { return driver.ErrBadConn }), driver.ErrBadConn)
 	assert.Eventually(w.t, func() bool { return w.release(2).Repair(w.t.Context(), 2, false) == nil }, 10*time.Second, 50*time.Millisecond)
@@ -462,7 +463,7 @@ func busyTable(w *world) {
 	defer reader.Close()
 	_, err = reader.ExecContext(w.t.Context(), "LOCK TABLES one WRITE")
 	require.NoError(w.t, err)
-	assert.Equal(w.t, Failure, w.up(3))
+	assert.Equal(w.t, exit.MigrationFailed, w.up(3))
 	assert.Contains(w.t, w.log(), "version 3 (step): somebody else used the table all the time, nothing was changed: Error 1205")
 	assert.Equal(w.t, mark{version: 2}, w.marked())
 	_, err = reader.ExecContext(w.t.Context(), "UNLOCK TABLES")
@@ -471,27 +472,27 @@ func busyTable(w *world) {
 
 	_, err = reader.ExecContext(w.t.Context(), "LOCK TABLES two WRITE")
 	require.NoError(w.t, err)
-	assert.Equal(w.t, Failure, w.up(4))
+	assert.Equal(w.t, exit.MigrationFailed, w.up(4))
 	_, err = reader.ExecContext(w.t.Context(), "UNLOCK TABLES")
 	require.NoError(w.t, err)
 	assert.Equal(w.t, mark{version: 3}, w.marked(), "nor a floor for a contract that did not happen")
 }
 
 func otherRepair(w *world) {
-	require.Equal(w.t, OK, w.up(1))
-	assert.Equal(w.t, Invalid, StatusOf(w.release(1).Repair(w.t.Context(), 1, true)), "nothing failed")
+	require.Equal(w.t, exit.Done, w.up(1))
+	assert.Equal(w.t, exit.MigrationInvalid, StatusOf(w.release(1).Repair(w.t.Context(), 1, true)), "nothing failed")
 	w.halfWay(2, 0)
-	assert.Equal(w.t, Invalid, StatusOf(w.release(2).Repair(w.t.Context(), 1, true)))
-	assert.Equal(w.t, Invalid, StatusOf(w.release(1).Repair(w.t.Context(), 2, true)), "an image without the statement")
+	assert.Equal(w.t, exit.MigrationInvalid, StatusOf(w.release(2).Repair(w.t.Context(), 1, true)))
+	assert.Equal(w.t, exit.MigrationInvalid, StatusOf(w.release(1).Repair(w.t.Context(), 2, true)), "an image without the statement")
 	assert.True(w.t, w.marked().dirty)
 }
 
 func reporting(w *world) {
-	require.Equal(w.t, OK, w.up(1))
+	require.Equal(w.t, exit.Done, w.up(1))
 	w.halfWay(2, 0)
 	report, err := w.release(3).Report(w.t.Context())
 	require.NoError(w.t, err)
-	assert.Equal(w.t, Dirty, report.Exit)
+	assert.Equal(w.t, exit.HalfWay, report.Exit)
 	var table strings.Builder
 	require.NoError(w.t, report.Print(&table))
 	assert.Regexp(w.t, `0001 +step +expand +- +applied\n0002 +step +expand +- +HALF-WAY\n0003 +step +expand +- +pending`, table.String())

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"wallet-infra/internal/exit"
 )
 
 // worker is the connection that runs statements, apart from the one that holds the
@@ -15,7 +16,7 @@ type worker struct {
 	lock string
 }
 
-var stillRuns = Refusal{Locked, "the server still runs a statement of a migration whose runner is gone: wait for its end, then see what it did"}
+var stillRuns = exit.With(exit.Locked, "the server still runs a statement of a migration whose runner is gone: wait for its end, then see what it did")
 
 // worker connects. While a statement of a runner that is gone still runs, it refuses.
 func (r Runner) worker(ctx context.Context) (worker, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/internal/migrations"
+	"wallet-infra/internal/exit"
 	"wallet-infra/lambda/internal/awsfake"
 	"wallet-infra/lambda/internal/hook"
 )
@@ -159,9 +159,9 @@ func TestAFailedMigrationFailsTheDeploymentAndSaysWhatToDo(t *testing.T) {
 // A function imports nothing of the runner's (its hash would not cover it), so that
 // the two lists of statuses are held together here.
 func TestEveryExitStatusOfTheRunnerIsExplained(t *testing.T) {
-	wants := map[migrations.Status]string{
-		migrations.Failure: "nothing is half-done", migrations.Invalid: "not valid", migrations.TooNew: "too new", migrations.Dirty: "dirty",
-		migrations.Locked: "lock", migrations.TooEarly: "still needs", migrations.ReadOnly: "cannot be written to",
+	wants := map[exit.Status]string{
+		exit.MigrationFailed: "nothing is half-done", exit.MigrationInvalid: "not valid", exit.SchemaTooNew: "too new", exit.HalfWay: "dirty",
+		exit.Locked: "lock", exit.Contract: "still needs", exit.ReadOnly: "cannot be written to",
 	}
 	assert.Len(t, exits, len(wants))
 	for status, want := range wants {
