@@ -13,7 +13,6 @@ import (
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/drift"
 	"wallet-infra/internal/exit"
-	"wallet-infra/internal/poll"
 	"wallet-infra/internal/progress"
 )
 
@@ -75,7 +74,7 @@ func look(ctx context.Context, from *account.Account, stacks []cfn.Stack) (resul
 	var problems []error
 	for _, stack := range stacks {
 		done := progress.Doing(ctx, "CloudFormation compares %s", stack.Name)
-		detector := drift.Detector{API: cloudformation.NewFromConfig(from.Reading(stack.Region)), Sleep: poll.Sleep}
+		detector := drift.Detector{API: cloudformation.NewFromConfig(from.Reading(stack.Region))}
 		result, err := detector.Look(ctx, stack.Name)
 		done()
 		switch {

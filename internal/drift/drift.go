@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"wallet-infra/internal/poll"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -28,12 +29,7 @@ type API interface {
 }
 
 // Detector looks at stacks of one region.
-type Detector struct {
-	API API
-	// Sleep waits between two looks at a detection, or ends early with the
-	// context's error.
-	Sleep func(context.Context, time.Duration) error
-}
+type Detector struct{ API API }
 
 // Difference is one property, or a whole resource, that is not as its template
 // says.
@@ -55,11 +51,11 @@ type Result struct {
 	Unseen string `json:"unseen,omitempty"`
 }
 
-// interval is the time between two looks at a detection, which takes minutes;
-// looks is how many there are before it is given up.
+// interval is the time between two looks at a detection, which takes minutes; longest
+// is when it is given up.
 const (
 	interval = 10 * time.Second
-	looks    = 120
+	longest  = 20 * time.Minute
 )
 
 // ErrNotDeployed is the error of a stack that does not exist.
@@ -88,23 +84,25 @@ func (d Detector) Look(ctx context.Context, stack string) (Result, error) {
 }
 
 // wait returns what a detection could not see, when it has ended.
-func (d Detector) wait(ctx context.Context, stack string, id *string) (string, error) {
-	for range looks {
+func (d Detector) wait(ctx context.Context, stack string, id *string) (unseen string, err error) {
+	err = poll.Until(ctx, interval, longest, func() (bool, error) {
 		now, err := d.API.DescribeStackDriftDetectionStatus(ctx, &cloudformation.DescribeStackDriftDetectionStatusInput{StackDriftDetectionId: id})
-		switch {
-		case err != nil:
-			return "", fmt.Errorf("%s: %w", stack, err)
-		case now.DetectionStatus == types.StackDriftDetectionStatusDetectionComplete:
-			return "", nil
-		case now.DetectionStatus == types.StackDriftDetectionStatusDetectionFailed:
+		if err != nil {
+			return false, err
+		}
+		if now.DetectionStatus == types.StackDriftDetectionStatusDetectionFailed {
 			// It has looked at the other resources all the same.
-			return aws.ToString(now.DetectionStatusReason), nil
+			unseen = aws.ToString(now.DetectionStatusReason)
 		}
-		if err := d.Sleep(ctx, interval); err != nil {
-			return "", fmt.Errorf("%s: %w", stack, err)
-		}
+		return now.DetectionStatus != types.StackDriftDetectionStatusDetectionInProgress, nil
+	})
+	if errors.Is(err, poll.ErrTooLong) {
+		return "", fmt.Errorf("%s: the detection did not end within %v", stack, longest)
 	}
-	return "", fmt.Errorf("%s: the detection did not end within %v", stack, looks*interval)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", stack, err)
+	}
+	return unseen, nil
 }
 
 // read adds what was found, and what could not be told.

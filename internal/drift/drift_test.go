@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -55,13 +56,13 @@ func (f *fake) DescribeStackResourceDrifts(_ context.Context, input *cloudformat
 }
 
 // look runs a detection and counts how often it waits.
-func look(f *fake) (Result, int, error) {
-	waits := 0
-	detector := Detector{API: f, Sleep: func(ctx context.Context, _ time.Duration) error {
-		waits++
-		return ctx.Err()
-	}}
-	result, err := detector.Look(context.Background(), "wallet-staging-compute")
+func look(t *testing.T, f *fake) (result Result, waits int, err error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { // where a wait takes no time
+		begun := time.Now()
+		result, err = Detector{API: f}.Look(t.Context(), "wallet-staging-compute")
+		waits = int(time.Since(begun) / interval)
+	})
 	return result, waits, err
 }
 
@@ -78,7 +79,7 @@ func resourceDrift(resourceType string, status types.StackResourceDriftStatus, p
 const complete, under = types.StackDriftDetectionStatusDetectionComplete, types.StackDriftDetectionStatusDetectionInProgress
 
 func TestADetectionIsWaitedForAndReadToItsLastPage(t *testing.T) {
-	result, waits, err := look(&fake{statuses: []types.StackDriftDetectionStatus{under, under, complete}, pages: [][]types.StackResourceDrift{
+	result, waits, err := look(t, &fake{statuses: []types.StackDriftDetectionStatus{under, under, complete}, pages: [][]types.StackResourceDrift{
 		{resourceDrift("AWS::S3::Bucket", types.StackResourceDriftStatusModified, "/VersioningConfiguration/Status")},
 		{resourceDrift("AWS::SQS::Queue", types.StackResourceDriftStatusDeleted)},
 	}})
@@ -121,12 +122,12 @@ func TestOnlyWhatThePlatformItselfChangesIsExpected(t *testing.T) {
 			changed := resourceDrift(test.resource, types.StackResourceDriftStatusModified, test.property)
 			changed.PropertyDifferences[0].DifferenceType = test.kind
 			changed.PropertyDifferences[0].ExpectedValue, changed.PropertyDifferences[0].ActualValue = &test.wanted, &test.actual
-			result, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{{changed}}})
+			result, _, err := look(t, &fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{{changed}}})
 			require.NoError(t, err)
 			assert.Equal(t, test.expected, !Unexpected([]Result{result}))
 		})
 	}
-	gone, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
+	gone, _, err := look(t, &fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
 		{resourceDrift("AWS::ElasticLoadBalancingV2::ListenerRule", types.StackResourceDriftStatusDeleted)},
 	}})
 	require.NoError(t, err)
@@ -135,7 +136,7 @@ func TestOnlyWhatThePlatformItselfChangesIsExpected(t *testing.T) {
 
 // A detection that fails for one resource has looked at the others.
 func TestWhatCouldNotBeSeenIsReportedAndHidesNothing(t *testing.T) {
-	result, _, err := look(&fake{
+	result, _, err := look(t, &fake{
 		statuses: []types.StackDriftDetectionStatus{types.StackDriftDetectionStatusDetectionFailed}, reason: "Failed to detect drift on\nresource [Key]",
 		pages: [][]types.StackResourceDrift{{resourceDrift("AWS::S3::Bucket", types.StackResourceDriftStatusModified, "/BucketEncryption")}},
 	})
@@ -146,7 +147,7 @@ func TestWhatCouldNotBeSeenIsReportedAndHidesNothing(t *testing.T) {
 }
 
 func TestAResourceOfWhichCloudFormationKnowsNothingIsNotInOrder(t *testing.T) {
-	result, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
+	result, _, err := look(t, &fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
 		{resourceDrift("AWS::S3::Bucket", types.StackResourceDriftStatusUnknown)},
 	}})
 	require.NoError(t, err)
@@ -160,7 +161,7 @@ func TestAStackThatIsNotDeployedStandsInTheReport(t *testing.T) {
 }
 
 func TestNoValueStandsInTheReport(t *testing.T) {
-	result, _, err := look(&fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
+	result, _, err := look(t, &fake{statuses: []types.StackDriftDetectionStatus{complete}, pages: [][]types.StackResourceDrift{
 		{resourceDrift("AWS::Lambda::Function", types.StackResourceDriftStatusModified, "/Environment/Variables/TOKEN")},
 	}})
 	require.NoError(t, err)
@@ -168,15 +169,15 @@ func TestNoValueStandsInTheReport(t *testing.T) {
 }
 
 func TestAStackThatIsNotThereIsToldFromAFailure(t *testing.T) {
-	_, _, err := look(&fake{refusal: &smithy.GenericAPIError{Code: "ValidationError", Message: "Stack with id wallet-staging-compute does not exist"}})
+	_, _, err := look(t, &fake{refusal: &smithy.GenericAPIError{Code: "ValidationError", Message: "Stack with id wallet-staging-compute does not exist"}})
 	assert.ErrorIs(t, err, ErrNotDeployed)
-	_, _, err = look(&fake{refusal: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}})
+	_, _, err = look(t, &fake{refusal: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}})
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, ErrNotDeployed)
 }
 
 func TestADetectionThatNeverEndsIsGivenUp(t *testing.T) {
-	_, waits, err := look(&fake{statuses: []types.StackDriftDetectionStatus{under}})
+	_, waits, err := look(t, &fake{statuses: []types.StackDriftDetectionStatus{under}})
 	assert.ErrorContains(t, err, "did not end within 20m0s")
-	assert.Equal(t, looks, waits)
+	assert.Equal(t, int(longest/interval), waits)
 }
