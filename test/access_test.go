@@ -13,26 +13,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/cfn"
 )
 
 // at walks into a value by map keys and list indices and returns nil where the
 // path ends early: at(r.Properties, "Tags", 0, "Key").
-func at(value any, path ...any) any {
-	for _, step := range path {
-		switch key := step.(type) {
-		case string:
-			object, _ := value.(map[string]any)
-			value = object[key]
-		case int:
-			list, _ := value.([]any)
-			if key < 0 || key >= len(list) {
-				return nil
-			}
-			value = list[key]
-		}
-	}
-	return value
-}
+func at(value any, path ...any) any { return cfn.Lookup(value, path...) }
 
 // textAt is the text at a path, as [at] walks it. A value of another shape ends
 // this test, not the suite.

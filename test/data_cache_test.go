@@ -1,7 +1,6 @@
 package test
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -82,18 +81,7 @@ func TestTheCacheSurvivesTheLossOfAZone(t *testing.T) {
 func TestAShardCanBeAddedToTheCacheWithoutLosingIt(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		data := env.stack(t, "data")
-		var raw struct {
-			Resources map[string]struct {
-				Type         string
-				UpdatePolicy map[string]any
-			}
-		}
-		require.NoError(t, json.Unmarshal(data.raw, &raw))
-		for _, r := range raw.Resources {
-			if r.Type == "AWS::ElastiCache::ReplicationGroup" {
-				assert.Equal(t, map[string]any{"UseOnlineResharding": true}, r.UpdatePolicy)
-			}
-		}
+		assert.Equal(t, map[string]any{"UseOnlineResharding": true}, data.only(t, "AWS::ElastiCache::ReplicationGroup").UpdatePolicy)
 		parameters := data.only(t, "AWS::ElastiCache::ParameterGroup").Properties
 		assert.Equal(t, "yes", at(parameters, "Properties", "cluster-enabled"), "no shard can be added without cluster mode")
 		assert.Contains(t, cacheGroup(t, env).Properties, "NumNodeGroups")

@@ -852,25 +852,9 @@ var stackFlag = regexp.MustCompile(`--stack ([A-Za-z-]+)`)
 // outputsRead are the outputs of other stacks to which a template refers.
 func outputsRead(t *testing.T, stack template) map[string]bool {
 	t.Helper()
-	var content any
-	require.NoError(t, json.Unmarshal(stack.raw, &content))
 	found := map[string]bool{}
-	var walk func(node any)
-	walk = func(node any) {
-		switch v := node.(type) {
-		case []any:
-			for _, inner := range v {
-				walk(inner)
-			}
-		case map[string]any:
-			if reference, ok := v["Fn::GetStackOutput"].(map[string]any); ok {
-				found[fmt.Sprint(reference["StackName"], "/", reference["OutputName"])] = true
-			}
-			for _, inner := range v {
-				walk(inner)
-			}
-		}
+	for _, used := range consumed(t, stack) {
+		found[used.stack+"/"+used.output] = true
 	}
-	walk(content)
 	return found
 }

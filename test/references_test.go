@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/cfn"
 )
 
 const referencesFile = "testdata/references.json"
@@ -53,21 +55,17 @@ type consumption struct{ stack, output, region string }
 // which the platform does not use.
 func consumed(t *testing.T, stack template) []consumption {
 	t.Helper()
-	var found []consumption
 	var content any
 	require.NoError(t, json.Unmarshal(stack.raw, &content))
-	walk(content, nil, func(path []string, value any) {
-		switch path[len(path)-1] {
+	var found []consumption
+	for _, to := range cfn.References(content) {
+		switch to.Function {
 		case "Fn::ImportValue":
-			t.Errorf("%s %s: a strong reference", stack.name, strings.Join(path, "."))
+			t.Errorf("%s imports %s: a strong reference", stack.name, to.Name)
 		case "Fn::GetStackOutput":
-			found = append(found, consumption{
-				stack:  fmt.Sprint(at(value, "StackName")),
-				output: fmt.Sprint(at(value, "OutputName")),
-				region: fmt.Sprint(at(value, "Region")),
-			})
+			found = append(found, consumption{stack: to.Stack, output: to.Name, region: to.Region})
 		}
-	})
+	}
 	return found
 }
 

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/cfn"
 )
 
 // What stands in this file holds the seed's lines against faults that change no
@@ -22,21 +23,26 @@ import (
 // origin is the resource that a value refers to, also in another stack of the
 // environment; false for what is no reference or leads nowhere.
 func (e environment) origin(stack template, value any) (found, bool) {
-	if output, crosses := at(value, "Fn::GetStackOutput").(map[string]any); crosses {
-		for _, other := range e.stacks {
-			if other.name == output["StackName"] && other.region == output["Region"] {
-				name, _ := output["OutputName"].(string)
-				return e.origin(other, other.Outputs[name].Value)
-			}
-		}
+	from, to, ok := e.resolver().Follow(stack.stack(), value)
+	if !ok {
 		return found{}, false
 	}
-	id, isRef := at(value, "Ref").(string)
-	if !isRef {
-		id, _ = at(value, "Fn::GetAtt", 0).(string)
+	short := strings.TrimPrefix(from.Name, e.Names().StackName(""))
+	return found{resource: from.Template.Resources[to.Name], id: to.Name, stack: e.stacks[short]}, true
+}
+
+// resolver follows what the environment's stacks read from each other.
+func (e environment) resolver() cfn.Resolver {
+	var all []cfn.Stack
+	for _, stack := range e.sorted() {
+		all = append(all, stack.stack())
 	}
-	r, there := stack.Resources[id]
-	return found{resource: r, id: id, stack: stack}, there
+	return cfn.Resolver{Stacks: all}
+}
+
+// stack is the template as the package that reads templates knows it.
+func (t template) stack() cfn.Stack {
+	return cfn.Stack{Name: t.name, Account: t.account, Region: t.region, Template: t.Template}
 }
 
 func TestNoAlarmIsMutedOrRingsWhereNobodyListens(t *testing.T) {
@@ -150,7 +156,7 @@ func TestPrometheusReadsTheTasksAndTheBrokersThatThereAre(t *testing.T) {
 			}
 			target, there := env.origin(stack, part)
 			require.Truef(t, there, "a host of the scraper leads nowhere: %v", part)
-			fmt.Fprintf(&text, "<%s %s>", target.Type, attributeOf(env, part))
+			fmt.Fprintf(&text, "<%s %s>", target.Type, attributeOf(env, stack, part))
 		}
 		var scrape struct {
 			Jobs []struct {
@@ -183,16 +189,9 @@ func TestPrometheusReadsTheTasksAndTheBrokersThatThereAre(t *testing.T) {
 }
 
 // attributeOf is what a reference takes of its resource, also through an output.
-func attributeOf(env environment, value any) string {
-	if output, crosses := at(value, "Fn::GetStackOutput").(map[string]any); crosses {
-		for _, other := range env.stacks {
-			if name, _ := output["OutputName"].(string); other.name == output["StackName"] {
-				return attributeOf(env, other.Outputs[name].Value)
-			}
-		}
-	}
-	name, _ := at(value, "Fn::GetAtt", 1).(string)
-	return name
+func attributeOf(env environment, stack template, value any) string {
+	_, to, _ := env.resolver().Follow(stack.stack(), value)
+	return to.Attribute
 }
 
 // zone is the zone of a subnet that a value refers to.

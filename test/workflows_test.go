@@ -513,7 +513,10 @@ func TestWhatIsDeployedIsReadOrTheJobFails(t *testing.T) {
 				files = append(files, filepath.Base(path))
 			}
 			assert.Equal(t, test.files, files)
-			if test.ok {
+			switch {
+			case test.ok && test.files == nil:
+				assert.NoDirExists(t, filepath.Join(dir, "deployed"), "classify.sh would take it for what is deployed")
+			case test.ok:
 				_, err := changes.Load(filepath.Join(dir, "deployed"))
 				assert.NoError(t, err, "what is deployed could not be compared")
 			}

@@ -1,6 +1,7 @@
 package cfn
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -167,10 +168,8 @@ func (w *walk) call(in Stack, name string, argument any) any {
 		if text, ok := resolved.(string); ok {
 			return base64.StdEncoding.EncodeToString([]byte(text))
 		}
-	case name == "Fn::GetStackOutput":
-		return w.stackOutput(in, resolved, unknown)
-	case name == "Fn::ImportValue":
-		return w.imported(in, resolved, unknown)
+	case name == "Fn::GetStackOutput" || name == "Fn::ImportValue":
+		return w.stackOutput(in, unknown)
 	}
 	return unknown
 }
@@ -306,7 +305,7 @@ func (w *walk) choose(in Stack, argument any) any {
 	then, otherwise := w.value(in, arguments[1]), w.value(in, arguments[2])
 	name, _ := arguments[0].(string)
 	holds, known := w.condition(in, name).(bool)
-	if known && holds || !known && Canonical(then) == Canonical(otherwise) {
+	if holds || !known && Canonical(then) == Canonical(otherwise) {
 		return then
 	}
 	if known {
@@ -332,47 +331,63 @@ func (w *walk) mapped(in Stack, arguments []any, unknown any) any {
 	return unknown
 }
 
-// stackOutput follows Fn::GetStackOutput into the stack that makes the output.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getstackoutput.html
-func (w *walk) stackOutput(in Stack, arguments, unknown any) any {
-	region := in.Region
-	if given := Lookup(arguments, "Region"); given != nil {
-		region, _ = given.(string)
-	}
-	for _, from := range w.Stacks {
-		if from.Name == Lookup(arguments, "StackName") && from.Region == region {
-			name, _ := Lookup(arguments, "OutputName").(string)
-			return w.output(from, name, unknown)
-		}
-	}
-	return unknown
-}
-
-// imported follows Fn::ImportValue: the name of an export is unique in an account's
-// region.
-func (w *walk) imported(in Stack, name, unknown any) any {
-	if _, known := name.(string); !known {
-		return unknown
-	}
-	for _, from := range w.Stacks {
-		if from.Region != in.Region || from.Account != in.Account {
-			continue
-		}
-		for _, key := range slices.Sorted(maps.Keys(from.Template.Outputs)) {
-			if export := from.Template.Outputs[key].Export; export != nil && w.value(from, export) == name {
-				return w.output(from, key, unknown)
-			}
-		}
-	}
-	return unknown
-}
-
-func (w *walk) output(from Stack, name string, unknown any) any {
-	output, ok := from.Template.Outputs[name]
+// stackOutput follows a reference to an output of another stack.
+func (w *walk) stackOutput(in Stack, unknown Object) any {
+	from, name, ok := w.producer(in, unknown)
+	output := from.Template.Outputs[name]
 	if !ok || output.Condition != "" && w.condition(from, output.Condition) != true {
 		return unknown
 	}
 	return w.once(fmt.Sprint(from.Region, from.Name, ":", name), unknown, func() any { return w.value(from, output.Value) })
+}
+
+// producer is the stack that makes what an Fn::GetStackOutput or an Fn::ImportValue
+// reads, with the output's key. The first names a stack of its own region or of one
+// that it says; the name of an export is unique in an account's region.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getstackoutput.html
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-importvalue.html
+func (w *walk) producer(in Stack, reads Object) (from Stack, key string, ok bool) {
+	one := first(targets(reads))
+	for _, from := range w.Stacks {
+		switch {
+		case one.Function == "Fn::GetStackOutput" && from.Name == one.Stack && from.Region == cmp.Or(one.Region, in.Region):
+			_, ok := from.Template.Outputs[one.Name]
+			return from, one.Name, ok
+		case one.Function == "Fn::ImportValue" && from.Region == in.Region && from.Account == in.Account:
+			for key, output := range from.Template.Outputs {
+				if name, isText := w.value(from, output.Export).(string); isText && name == one.Name {
+					return from, key, true
+				}
+			}
+		}
+	}
+	return Stack{}, "", false
+}
+
+// Follow finds the resource that a value refers to by Ref or Fn::GetAtt, also through
+// outputs of other stacks, and the stack that makes it.
+func (r Resolver) Follow(in Stack, value any) (Stack, Reference, bool) {
+	for range 1 + len(r.Stacks) { // longer ways are circles
+		call, _ := Resolver{}.Resolve(in, value).(Object)
+		to := first(targets(call))
+		if _, here := in.Template.Resources[to.Name]; here && (to.Function == "Ref" || to.Function == "Fn::GetAtt") {
+			return in, to, true
+		}
+		from, key, ok := r.walk().producer(in, call)
+		if !ok {
+			break
+		}
+		in, value = from, from.Template.Outputs[key].Value
+	}
+	return Stack{}, Reference{}, false
+}
+
+// first is the one thing that a call refers to; nothing where it refers to none.
+func first(found []Reference) Reference {
+	if len(found) == 0 {
+		return Reference{}
+	}
+	return found[0]
 }
 
 // join resolves Fn::Join. Of parts that are not known it leaves a join without a

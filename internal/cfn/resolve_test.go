@@ -39,7 +39,7 @@ const wallet = `{
 		"Round": {"Value": {"Fn::GetStackOutput": {"StackName": "wallet", "OutputName": "Round"}}}}}`
 
 // abroad is a stack of another region.
-const abroad = `{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"Region": {"Value": {"Ref": "AWS::Region"}}}}`
+const abroad = `{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"Region": {"Value": {"Ref": "AWS::Region"}, "Export": {"Name": "abroad:region"}}}}`
 
 func parsed(t *testing.T, content string) Template {
 	t.Helper()
@@ -145,11 +145,13 @@ func TestEveryFunctionStandsForWhatAWSDocuments(t *testing.T) {
 			{`{"Fn::FindInMap": ["Sizes", "sa-east-1", "list"]}`, `["x", "y"]`},
 			{`{"Fn::FindInMap": ["Sizes", "us-east-1", "large"]}`, `{"Fn::FindInMap": ["Sizes", "us-east-1", "large"]}`},
 			{`{"Fn::FindInMap": ["Sizes", "us-east-1", "large", {"DefaultValue": "d"}]}`, `"d"`},
+			{`{"Fn::FindInMap": ["Nobody", "us-east-1", "large", {"DefaultValue": "d"}]}`, `{"Fn::FindInMap": ["Nobody", "us-east-1", "large", {"DefaultValue": "d"}]}`},
 			{`{"Fn::FindInMap": ["Sizes", {"Ref": "Open"}, "large", {"DefaultValue": "d"}]}`, `{"Fn::FindInMap": ["Sizes", {"Ref": "Open"}, "large", {"DefaultValue": "d"}]}`},
 		},
 		"intrinsic-function-reference-importvalue.html": {
 			{`{"Fn::ImportValue": "wallet:name"}`, `"wallet-large"`},
 			{`{"Fn::ImportValue": {"Fn::Sub": "${AWS::StackName}:name"}}`, `"wallet-large"`},
+			{`{"Fn::ImportValue": "abroad:region"}`, `{"Fn::ImportValue": "abroad:region"}`},
 			{`{"Fn::ImportValue": "nobody"}`, `{"Fn::ImportValue": "nobody"}`},
 			{`{"Fn::ImportValue": {"Ref": "Open"}}`, `{"Fn::ImportValue": {"Ref": "Open"}}`},
 		},
@@ -261,6 +263,32 @@ func TestReferencesAreFoundAtAnyDepth(t *testing.T) {
 		{Function: "Ref", Name: "Computed"},
 	}, References(value))
 	assert.Empty(t, References(decoded(t, `{"Statement": {"Effect": "Allow", "Condition": {"Bool": {"a": "Ref"}}}}`)))
+}
+
+func TestAReferenceIsFollowedToTheStackThatMakesTheResource(t *testing.T) {
+	wallet := Stack{Name: "wallet", Account: "1", Region: "r", Template: parsed(t, wallet)}
+	reader := Stack{Name: "reader", Account: "1", Region: "s", Template: parsed(t, `{"Resources": {"Own": {"Type": "T"}}, "Outputs": {
+		"Through": {"Value": {"Fn::GetStackOutput": {"StackName": "wallet", "OutputName": "Name", "Region": "r"}}},
+		"Round": {"Value": {"Fn::GetStackOutput": {"StackName": "reader", "OutputName": "Round"}}}}}`)}
+	r := Resolver{Stacks: []Stack{wallet, reader}}
+	for value, want := range map[string]struct {
+		stack string
+		to    Reference
+	}{
+		`{"Ref": "Own"}`: {"reader", Reference{Function: "Ref", Name: "Own"}},
+		`{"Fn::GetStackOutput": {"StackName": "wallet", "OutputName": "Name", "Region": "r"}}`: {"wallet", Reference{Function: "Fn::GetAtt", Name: "Topic", Attribute: "TopicName"}},
+		`{"Fn::GetStackOutput": {"StackName": "reader", "OutputName": "Through"}}`:             {"wallet", Reference{Function: "Fn::GetAtt", Name: "Topic", Attribute: "TopicName"}},
+		`{"Fn::GetStackOutput": {"StackName": "reader", "OutputName": "Round"}}`:               {},
+		`{"Fn::GetStackOutput": {"StackName": "wallet", "OutputName": "Name"}}`:                {}, // of this region
+		`{"Ref": "AWS::Region"}`: {},
+		`"Own"`:                  {},
+		`{"Ref": "Elsewhere"}`:   {},
+	} {
+		from, to, ok := r.Follow(reader, decoded(t, value))
+		assert.Equal(t, want.stack, from.Name, value)
+		assert.Equal(t, want.to, to, value)
+		assert.Equal(t, want.stack != "", ok, value)
+	}
 }
 
 // Templates come from outside. Whatever stands in them, a value is resolved or stays.

@@ -17,8 +17,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"wallet-infra/config"
@@ -196,28 +194,7 @@ func (r *run) look(ctx context.Context, step *Step) error {
 	for _, line := range gapsByType(r.report.Gaps) {
 		r.say("  %s", line)
 	}
-	r.checkOrder(step.Name)
 	return nil
-}
-
-// checkOrder compares the order of deployment with what the templates read from
-// each other: a removal runs through it backwards.
-func (r *run) checkOrder(step string) {
-	done := map[string]bool{}
-	for _, stack := range r.plan.ordered {
-		var early []string
-		for _, to := range reads(stack) {
-			if !done[to.Stack] && !slices.Contains(early, to.Stack) {
-				early = append(early, to.Stack)
-			}
-		}
-		check := Check{Step: step, Subject: "what " + stack.ID + " reads stands before it", Result: passed}
-		if len(early) > 0 {
-			check.Result, check.Got = failed, strings.Join(early, " ")
-		}
-		r.note(check)
-		done[stack.Name] = true
-	}
 }
 
 // bootstrap bootstraps both regions.

@@ -247,22 +247,6 @@ func TestAnotherAccountIsNotDeployedTo(t *testing.T) {
 	assert.Empty(t, emulator.calls)
 }
 
-// A stack that reads another before it stands would fail, and a removal would take
-// away what is still read.
-func TestAReadThatTheOrderDoesNotKnowFails(t *testing.T) {
-	emulator := newFake(t)
-	options := emulator.options(t)
-	options.Synthesize = func(_ context.Context, dir string) error {
-		stacks := platformOf(config.Staging())
-		stacks[2].needs = []string{"Global"}
-		writeAssembly(t, dir, stacks)
-		return nil
-	}
-	report, err := Run(context.Background(), options)
-	require.Error(t, err)
-	assert.Contains(t, failedChecks(report), "look: what Staging/Data reads stands before it")
-}
-
 func TestKeepLeavesEverything(t *testing.T) {
 	emulator := newFake(t)
 	options := emulator.options(t)
