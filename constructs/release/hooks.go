@@ -7,7 +7,6 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"wallet-infra/constructs/policy"
-
 	"wallet-infra/constructs/value"
 )
 

@@ -13,12 +13,13 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"wallet-infra/internal/poll"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
+
+	"wallet-infra/internal/poll"
 )
 
 // API is the part of CloudFormation that a detection needs.

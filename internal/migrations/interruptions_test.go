@@ -7,10 +7,11 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"wallet-infra/internal/exit"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/exit"
 )
 
 // After every word to the server, the connection breaks or the server refuses. What is

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"text/tabwriter"
+
 	"wallet-infra/internal/exit"
 )
 

@@ -7,9 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"wallet-infra/internal/exit"
 
 	"github.com/go-sql-driver/mysql"
+
+	"wallet-infra/internal/exit"
 )
 
 // Runner runs a release's migrations on a database.

@@ -16,11 +16,12 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
-	"wallet-infra/internal/exit"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/internal/exit"
 )
 
 // TestOnAFakeServer runs the suite on the server in fake_test.go.

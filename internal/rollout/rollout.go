@@ -121,7 +121,7 @@ func (w *Watch) Redeploy(ctx context.Context) error {
 		if err == nil && found != nil && !slices.Contains(service.UnderWay, found.Status) {
 			return true, ended(*found)
 		}
-		return false, nil //nolint:nilerr // what cannot be seen is said, and looked at again
+		return false, nil // what cannot be seen is said, and looked at again
 	})
 	if errors.Is(err, poll.ErrTooLong) {
 		return errors.New("ECS's deployment of the service has not ended in the time of one that ends well")

@@ -21,6 +21,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go/encoding/cbor"
+	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
 	"wallet-infra/internal/account"
 	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/console"
@@ -31,13 +37,6 @@ import (
 	"wallet-infra/internal/restore"
 	"wallet-infra/internal/rollback"
 	"wallet-infra/internal/status"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/smithy-go/encoding/cbor"
-	"github.com/stretchr/testify/require"
-
-	"wallet-infra/config"
 )
 
 // stackState is a stack of the world.
