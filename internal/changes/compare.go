@@ -23,6 +23,7 @@ type comparison struct {
 	found     map[string]*Finding
 	leading   map[place][]place // what a reference leads to, as far as it was asked
 	narrowed  map[place]bool    // the policies and rules of which something is no longer given
+	trusted   map[string]bool   // the accounts that policies of base name, where no stack says which is its own
 	moves     map[string]string // what is new, by what it is but for its name
 	work      int               // judgements of resources, to hold that each is judged a few times only
 }
@@ -35,7 +36,7 @@ func Compare(base, head Set, types Schemas) Report {
 	c := &comparison{
 		base: base, head: head, types: types,
 		gone: map[string]bool{}, new: map[string]bool{},
-		replaced: map[place]replacement{}, inputs: map[place]bool{}, found: map[string]*Finding{}, leading: map[place][]place{}, narrowed: map[place]bool{},
+		replaced: map[place]replacement{}, inputs: map[place]bool{}, found: map[string]*Finding{}, leading: map[place][]place{}, narrowed: map[place]bool{}, trusted: map[string]bool{},
 	}
 	if len(base.stacks) == 0 {
 		return c.firstDeployment()

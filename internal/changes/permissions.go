@@ -33,6 +33,13 @@ type attachment struct {
 // judgePermissions compares every subject of both sides.
 func (c *comparison) judgePermissions() {
 	before, after := subjects(c.base), subjects(c.head)
+	for _, was := range before {
+		for _, one := range withEffect(was.grants, policy.Allow) {
+			if len(one.Principal.Patterns) == 1 && strings.HasPrefix(one.Principal.Patterns[0], "account ") {
+				c.trusted[one.Principal.String()] = true
+			}
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(after)) {
 		is := after[key]
 		was, existed := before[key]
@@ -121,7 +128,9 @@ func (c *comparison) judgeNewAccess(is *subject) {
 // reportOutside reports what strangers may do with something new.
 func (c *comparison) reportOutside(is *subject) {
 	own, _, _ := strings.Cut(c.head.stacks[is.stack].place, "/")
-	strangers := slices.DeleteFunc(withEffect(is.grants, policy.Allow), func(one grant) bool { return !one.outside(own) })
+	strangers := slices.DeleteFunc(withEffect(is.grants, policy.Allow), func(one grant) bool {
+		return !one.outside(own) || (own == "" && c.trusted[one.Principal.String()])
+	})
 	c.reportGrants(is.stack, Widens, itself, strangers, "new, and open to others: ")
 }
 
