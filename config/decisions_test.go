@@ -160,7 +160,7 @@ var decisions = map[string][]decision{
 		{"tasks of a region that waits", func(e Environment) []any {
 			return []any{e.DR.MinTasks, e.MinTasks(e.Primary), e.MinTasks(e.Secondary)}
 		}, "0 2 0", "2 6 2", "they prove that the region could; each costs as much as one that serves"},
-		{"region that serves", func(e Environment) []any { return []any{e.DR.ActiveRegion} },
+		{"active region", func(e Environment) []any { return []any{e.DR.ActiveRegion} },
 			"", "sa-east-1", "it moves the minimum of tasks and who is woken, nothing else"},
 	},
 	"service": {

@@ -205,7 +205,7 @@ func (n Names) StaticLogs() string { return n.Prefix() + "-static-access" }
 // ServiceNamespace is the private DNS zone in which the tasks can be found.
 func (n Names) ServiceNamespace() string { return n.Prefix() + ".internal" }
 
-// RegionalDomain is the host name of a region's own entrance. The API's host name
+// RegionalDomain is the host name of a region's own load balancer. The API's host name
 // leads to one of them, and nobody but the platform uses them: no certificate has
 // them.
 func (n Names) RegionalDomain(r Region) string { return r.Name + "." + n.apiDomain }
@@ -221,9 +221,9 @@ func (n Names) AlarmARN(r Region, id string) string {
 	return ARN("cloudwatch", r.Name, n.account, "alarm:"+n.AlarmName(id))
 }
 
-// AlarmEntrance is the alarm on the region's entrance as the world sees it. It
+// AlarmLoadBalancer is the alarm on the region's load balancer as the world sees it. It
 // stands in the second region for both.
-func AlarmEntrance(r Region) string { return "entrance-" + r.Name }
+func AlarmLoadBalancer(r Region) string { return "load-balancer-" + r.Name }
 
 // AlarmName is the name of an alarm in CloudWatch, which people read in an
 // e-mail and type on a command line.

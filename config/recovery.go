@@ -12,7 +12,7 @@ type Recovery struct {
 	// TimeObjective and PointObjective are the promises: until the wallet works
 	// again (RTO), and how much of the newest work may be gone (RPO).
 	TimeObjective, PointObjective time.Duration
-	// Probe asks each region's entrance from outside it.
+	// Probe asks each region's load balancer from outside it.
 	Probe Probe
 	// Decision is the time that people have between the page and the start of the
 	// plan. The procedure of the runbook enforces it, and nothing else does.
@@ -26,11 +26,11 @@ type Recovery struct {
 	Resolvers time.Duration
 }
 
-// Probe is a Route 53 health check on a region's entrance, and the alarm on it.
+// Probe is a Route 53 health check on a region's load balancer, and the alarm on it.
 type Probe struct {
 	// Interval is between two questions of one checker: 10 or 30 seconds.
 	Interval time.Duration
-	// Failures in a row make the entrance unhealthy, 1 to 10.
+	// Failures in a row make the load balancer unhealthy, 1 to 10.
 	Failures int
 	// Minutes in a row without health raise the alarm.
 	Minutes int

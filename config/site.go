@@ -64,9 +64,6 @@ type GrafanaIdentity struct {
 	SAMLAdminRoles []string
 }
 
-// NoImage is the image tag of no release.
-const NoImage = "none"
-
 var (
 	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
 	zonePattern    = regexp.MustCompile(`^Z[A-Z0-9]{1,31}$`)

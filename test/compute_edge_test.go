@@ -123,7 +123,7 @@ func TestRequestsThatTwoServersReadInTwoWaysAreDropped(t *testing.T) {
 	})
 }
 
-func TestProductionsEntranceCannotBeDeletedByMistake(t *testing.T) {
+func TestProductionsLoadBalancerCannotBeDeletedByMistake(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		balancer := env.stack(t, "compute").only(t, "AWS::ElasticLoadBalancingV2::LoadBalancer").Properties
 		attributes := pairs(balancer["LoadBalancerAttributes"], "Key", "Value")
@@ -150,7 +150,7 @@ func TestEveryRequestLeavesALineWhereTheBucketAcceptsIt(t *testing.T) {
 	})
 }
 
-func TestTheEntranceStandsInThePublicTierAndOpensTheWebsTwoPorts(t *testing.T) {
+func TestTheLoadBalancerStandsInThePublicTierAndOpensTheWebsTwoPorts(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
 		balancer := compute.only(t, "AWS::ElasticLoadBalancingV2::LoadBalancer").Properties

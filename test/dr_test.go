@@ -247,7 +247,7 @@ func TestTheRegionThatWaitsWakesNobodyWhicheverItIs(t *testing.T) {
 	after := platform(t)["production"].Environment
 	after.DR.ActiveRegion = after.Secondary.Name
 	for id, a := range altered(t, after).alarms(t) {
-		home := !strings.HasPrefix(id, "standby-") && !strings.HasPrefix(id, "entrance-") && !endsDeployments(id) && id != "primary-lag"
+		home := !strings.HasPrefix(id, "standby-") && !strings.HasPrefix(id, "load-balancer-") && !endsDeployments(id) && id != "primary-lag"
 		if home {
 			assert.NotContains(t, fmt.Sprint(a.Properties["AlarmActions"]), "Critical", "%s: São Paulo waits, and has no customers", id)
 		}

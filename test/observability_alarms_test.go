@@ -335,7 +335,7 @@ func TestWhatWakesSomebodyIsWorthIt(t *testing.T) {
 	critical := []string{
 		"outage", "edge-errors", "edge-latency", "edge-healthy-targets", "service-tasks",
 		"database-writer-cpu", "database-writer-connections", "database-reader-connections",
-		"kafka-brokers", "kafka-offline-partitions", "kafka-controller", "standby-lag", "primary-lag", "entrance-sa-east-1",
+		"kafka-brokers", "kafka-offline-partitions", "kafka-controller", "standby-lag", "primary-lag", "load-balancer-sa-east-1",
 	}
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms(t) {

@@ -49,7 +49,7 @@ func TestNoAlarmTakesAMinuteThatIsLateForAQuietOne(t *testing.T) {
 
 // judges says whether the alarm takes a release back, or says that the wallet is down.
 func judges(id string) bool {
-	return endsDeployments(id) || strings.HasPrefix(id, "entrance-") ||
+	return endsDeployments(id) || strings.HasPrefix(id, "load-balancer-") ||
 		slices.Contains([]string{"edge-errors", "edge-latency", "edge-healthy-targets"}, strings.TrimPrefix(id, "standby-"))
 }
 

@@ -116,7 +116,7 @@ func TestTheWayBackToWorkFitsThePromise(t *testing.T) {
 			check := probe.Properties["HealthCheckConfig"]
 			detection = time.Duration(numberAt(t, check, "RequestInterval")*numberAt(t, check, "FailureThreshold")) * time.Second
 		}
-		alarm := env.alarms(t)[config.AlarmEntrance(env.Primary)]
+		alarm := env.alarms(t)[config.AlarmLoadBalancer(env.Primary)]
 		detection += time.Duration(numberAt(t, alarm.Properties, "Period")*numberAt(t, alarm.Properties, "DatapointsToAlarm")) * time.Second
 		const late = time.Minute // CloudWatch has a minute's value a minute later
 		recovery := env.DR.Recovery
@@ -557,7 +557,7 @@ func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 	}
 	assert.EqualValues(t, env.Service.MinTasks, scale("dr-compute"), "a deployment would scale the serving region in")
 	assert.EqualValues(t, env.DR.MinTasks, scale("compute"))
-	assert.Contains(t, fmt.Sprint(moved.alarms(t)[config.AlarmEntrance(env.Secondary)].Properties["AlarmActions"]), "Critical")
+	assert.Contains(t, fmt.Sprint(moved.alarms(t)[config.AlarmLoadBalancer(env.Secondary)].Properties["AlarmActions"]), "Critical")
 	assert.Contains(t, fmt.Sprint(moved.alarms(t)["standby-edge-errors"].Properties["AlarmActions"]), "Critical", "customers are there now")
 }
 

@@ -57,7 +57,7 @@ func everyPlan(name string, more ...right) []right {
 		{without: "the plan is never evaluated, and a failover finds its faults", actions: "iam:SimulatePrincipalPolicy", on: "${Recovery" + name + "Role.Arn}", source: regionSwitch + "complete_policy.html"},
 		{without: "the plan cannot read itself", actions: "arc-region-switch:GetPlan arc-region-switch:GetPlanExecution arc-region-switch:ListPlanExecutions", on: "*", source: regionSwitch + "complete_policy.html"},
 		{without: "the report does not say how long the wallet was away", actions: "cloudwatch:DescribeAlarmHistory cloudwatch:DescribeAlarms",
-			on: "arn:aws:cloudwatch:SECOND:ACCOUNT:alarm:wallet-ENV-entrance-FIRST arn:aws:cloudwatch:SECOND:ACCOUNT:alarm:wallet-ENV-entrance-SECOND", source: regionSwitch + "reports.html"},
+			on: "arn:aws:cloudwatch:SECOND:ACCOUNT:alarm:wallet-ENV-load-balancer-FIRST arn:aws:cloudwatch:SECOND:ACCOUNT:alarm:wallet-ENV-load-balancer-SECOND", source: regionSwitch + "reports.html"},
 		{without: "nobody can show what a failover did", actions: "s3:PutObject", on: "${global:CopiesLogs.Arn}/region-switch/" + name + "/*", source: regionSwitch + "reports.html"},
 	}, more...)
 }

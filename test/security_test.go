@@ -211,7 +211,7 @@ var invariants = map[string][]invariant{
 		}},
 	},
 	"AWS::ElasticLoadBalancingV2::LoadBalancer": {
-		{"one click deletes the entrance", func(p properties) bool {
+		{"one click deletes the load balancer", func(p properties) bool {
 			return attribute(p, "deletion_protection.enabled") == fmt.Sprint(p.env.Protected)
 		}},
 		{"malformed headers reach the service", func(p properties) bool {

@@ -102,7 +102,7 @@ func TestAProbeOfTheWrongRegionWouldCallALivingRegionLost(t *testing.T) {
 	switching(t, func(t *testing.T, env environment, recovery template) {
 		require.Equal(t, "us-east-1", recovery.region)
 		for _, side := range sides(env) {
-			alarm := env.alarms(t)[config.AlarmEntrance(side.region)].Properties
+			alarm := env.alarms(t)[config.AlarmLoadBalancer(side.region)].Properties
 			assert.Equal(t, []any{"AWS/Route53", "HealthCheckStatus"}, []any{alarm["Namespace"], alarm["MetricName"]})
 			require.Len(t, listAt(t, alarm, "Dimensions"), 1)
 			assert.Equal(t, "HealthCheckId", at(alarm, "Dimensions", 0, "Name"))
@@ -143,7 +143,7 @@ func TestARegionsOwnNameLeadsToItsOwnLoadBalancer(t *testing.T) {
 func TestTheLossOfTheRegionThatServesWakesSomebodyInTime(t *testing.T) {
 	switching(t, func(t *testing.T, env environment, _ template) {
 		for _, side := range sides(env) {
-			alarm := env.alarms(t)[config.AlarmEntrance(side.region)].Properties
+			alarm := env.alarms(t)[config.AlarmLoadBalancer(side.region)].Properties
 			for property, want := range map[string]any{
 				"Statistic": "Minimum", "Threshold": 1.0, "ComparisonOperator": "LessThanThreshold", "Period": 60.0,
 				// One minute more than it needs: a late value must not hide an outage.
@@ -363,7 +363,7 @@ func TestARecoveryIsMeasuredByWhatTheWorldSeesOfBothRegions(t *testing.T) {
 	switching(t, func(t *testing.T, env environment, _ template) {
 		want := map[string]any{}
 		for _, side := range sides(env) {
-			id := "entrance-" + side.region.Name
+			id := "load-balancer-" + side.region.Name
 			want[id] = map[string]any{
 				"AlarmType":          "applicationHealth",
 				"ResourceIdentifier": fmt.Sprintf("arn:aws:cloudwatch:us-east-1:%s:alarm:wallet-%s-%s", env.Site.Account, env.Name, id),

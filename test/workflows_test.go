@@ -593,7 +593,7 @@ func TestAnEnvironmentThatIsTakenAwayIsSeen(t *testing.T) {
 	assert.Contains(t, string(report), "new changes --base none --assembly a/templates/head/new")
 }
 
-func TestAnEntranceThatAnswersWronglyFailsTheDeployment(t *testing.T) {
+func TestALoadBalancerThatAnswersWronglyFailsTheDeployment(t *testing.T) {
 	look, err := filepath.Abs("../.github/scripts/visible.sh")
 	require.NoError(t, err)
 	right := map[string]string{"http://api.example.com/": "301", "https://api.example.com/nobody-named-this": "404",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: visible.sh API
 # What the deployment's own smoke test cannot see from inside AWS: the public name,
-# its certificate, and what the entrance refuses.
+# its certificate, and what the load balancer refuses.
 set -euo pipefail
 api=$1
 failed=0
@@ -24,6 +24,6 @@ expect '404' "https://$api/nobody-named-this"
 expect '403|404' "https://$api/q/health"
 expect '403|404' "https://$api/metrics"
 # A wallet that is not there is an answer of the service, which no error of the
-# entrance (5xx) is.
+# load balancer (5xx) is.
 expect '[24][0-9][0-9]' "https://$api/api/v1/wallets/00000000-0000-0000-0000-000000000000"
 exit "$failed"

@@ -140,7 +140,7 @@ func newSecurityGroup(scope constructs.Construct, props Props) awsec2.SecurityGr
 	group.AddIngressRule(value.AnyIPv4(), value.TCP(config.HTTPPort),
 		new("Redirect to HTTPS, nothing else"), nil)
 	acknowledge.Finding(group, "AwsSolutions-EC23",
-		"The entrance of a public API: customers' addresses are unknown, and the web ACL, the rate limit and the path rule judge what comes in")
+		"The load balancer of a public API: customers' addresses are unknown, and the web ACL, the rate limit and the path rule judge what comes in")
 	return group
 }
 

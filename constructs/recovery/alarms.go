@@ -21,7 +21,7 @@ func (r Recovery) Alarms(dr config.DR, regions ...config.Region) []alarms.Row {
 	var rows []alarms.Row
 	for _, region := range regions {
 		row := alarms.Row{
-			ID: config.AlarmEntrance(region), Runbook: "entrance", Severity: alarms.Warning,
+			ID: config.AlarmLoadBalancer(region), Runbook: "load-balancer", Severity: alarms.Warning,
 			Why:     "The world does not reach the waiting region: there is nowhere to fail over to.",
 			Metric:  r.Reached(region),
 			Compare: alarms.Below, Threshold: 1, Periods: probe.Minutes + 1, Datapoints: probe.Minutes, Missing: alarms.Breaching,

@@ -57,9 +57,9 @@ func reportPath(props Props, plan string) string {
 func health(props Props) map[string]any {
 	alarms := map[string]any{}
 	for _, region := range regions(props) {
-		alarms[config.AlarmEntrance(region)] = &awsarcregionswitch.CfnPlan_AssociatedAlarmProperty{
+		alarms[config.AlarmLoadBalancer(region)] = &awsarcregionswitch.CfnPlan_AssociatedAlarmProperty{
 			AlarmType:          new("applicationHealth"),
-			ResourceIdentifier: new(props.Names.AlarmARN(props.Secondary, config.AlarmEntrance(region))),
+			ResourceIdentifier: new(props.Names.AlarmARN(props.Secondary, config.AlarmLoadBalancer(region))),
 		}
 	}
 	return alarms

@@ -30,9 +30,9 @@ type Props struct {
 	Reports awss3.IBucket
 }
 
-// Recovery is what the alarms need to know of the entrances.
+// Recovery is what the alarms need to know of the load balancers.
 type Recovery struct {
-	// Probes are the IDs of the health checks on the regions' entrances, by region.
+	// Probes are the IDs of the health checks on the regions' load balancers, by region.
 	Probes map[string]string
 }
 

@@ -92,7 +92,7 @@ func scalableTargets(props Props) []string {
 func loadBalancerAlarms(props Props) []string {
 	var arns []string
 	for _, region := range regions(props) {
-		arns = append(arns, props.Names.AlarmARN(props.Secondary, config.AlarmEntrance(region)))
+		arns = append(arns, props.Names.AlarmARN(props.Secondary, config.AlarmLoadBalancer(region)))
 	}
 	return arns
 }

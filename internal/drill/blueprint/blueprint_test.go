@@ -57,7 +57,7 @@ func TestWhatAPlanNamesMustBeMade(t *testing.T) {
 		"the instances":       {`AWS::RDS::DBInstance`, `AWS::Other`, "has no instance"},
 		"the records":         {`AWS::Route53::RecordSetGroup`, `AWS::Other`, "no template makes its record for us-east-1"},
 		"their health checks": {`"HealthCheckId"`, `"Other"`, "has no health check"},
-		"the alarm":           {`alarm:wallet-production-entrance-us-east-1`, `alarm:other`, "watches alarm"},
+		"the alarm":           {`alarm:wallet-production-load-balancer-us-east-1`, `alarm:other`, "watches alarm"},
 		"the child plan":      {`"RecoverytrafficPlanCD34284F",` + "\n", `"Other",` + "\n", "which no template makes"},
 		"the plans":           {`AWS::ARCRegionSwitch::Plan`, `AWS::Other`, "nothing to rehearse"},
 		"the way there":       {`"WorkflowTargetAction": "activate"`, `"WorkflowTargetAction": "deactivate"`, "has no workflow that activates"},
