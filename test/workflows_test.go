@@ -513,13 +513,12 @@ func TestWhatIsDeployedIsReadOrTheJobFails(t *testing.T) {
 				files = append(files, filepath.Base(path))
 			}
 			assert.Equal(t, test.files, files)
-			switch {
-			case test.ok && test.files == nil:
-				assert.NoDirExists(t, filepath.Join(dir, "deployed"), "classify.sh would take it for what is deployed")
-			case test.ok:
+			if test.files != nil {
 				_, err := changes.Load(filepath.Join(dir, "deployed"))
 				assert.NoError(t, err, "what is deployed could not be compared")
 			}
+			_, err = os.Stat(filepath.Join(dir, "deployed", "none"))
+			assert.Equal(t, test.ok && test.files == nil, err == nil, "that nothing is deployed is said, and only then")
 		})
 	}
 }
@@ -554,6 +553,12 @@ func TestTheReportHoldsEveryEnvironmentBeforeTheCheckFails(t *testing.T) {
 			report, err = os.ReadFile(filepath.Join(dir, "report.md"))
 			require.NoError(t, err)
 			assert.Contains(t, string(report), "--resumed", "a deployment that was stopped could not go on")
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "a/deployed-production/none"), nil, 0o600))
+			_, ok = runIn(t, dir, []string{"STATUS=0"}, classify, "a", "report.md", "deployment", "production")
+			assert.True(t, ok)
+			report, err = os.ReadFile(filepath.Join(dir, "report.md"))
+			require.NoError(t, err)
+			assert.Contains(t, string(report), "Compared with nothing: no stack of it is deployed.\n\nproduction changes --base none ")
 			_, ok = runIn(t, dir, []string{"STATUS=0"}, classify, "a", "report.md", "", "production")
 			assert.False(t, ok, "a variable that is not set would make a pull request's judgement a deployment's")
 		})
@@ -565,7 +570,7 @@ func TestAnEnvironmentThatIsTakenAwayIsSeen(t *testing.T) {
 	dir := t.TempDir()
 	fakeProgram(t, dir, "git", `if [ "$2" = add ]; then mkdir -p "$5"; elif [ "$2" = remove ]; then rm -r "$4"; fi`)
 	fakeProgram(t, dir, "go", `case "$PWD" in */build/base) printf 'staging\nold\n' ;; *) printf 'staging\nnew\n' ;; esac`)
-	fakeProgram(t, dir, "cdk", `mkdir -p "$4"`)
+	fakeProgram(t, dir, "cdk", `mkdir -p "$5"`)
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "node_modules"), 0o755))
 	require.NoError(t, os.Symlink("../bin", filepath.Join(dir, "node_modules", ".bin")))
 	for _, name := range []string{"synthesize", "classify"} {

@@ -31,6 +31,8 @@ for environment in "$@"; do
   fi
   if [ ! -d "$against" ]; then
     against=none of="nothing: the environment is new"
+  elif [ -f "$against/none" ]; then
+    against=none of="nothing: no stack of it is deployed"
   fi
   printf '## %s\n\n' "$environment" >> "$report"
   if [ ! -d "$artifacts/templates/head/$environment" ]; then

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # usage: deployed.sh ENV DIR SYNTHESIS...
 # Reads the deployed templates of the stacks that the syntheses name into
-# DIR/STACK.json. A stack that is not there leaves no file, and an environment of which
-# nothing is there no DIR: an empty one would pass for one that was not read.
+# DIR/STACK.json. A stack that is not there leaves no file; where none is, DIR/none says so.
 set -euo pipefail
 environment=$1
 dir=$2
@@ -27,4 +26,4 @@ while read -r region stack _; do
   fi
 done < "$dir/.stacks"
 rm -f "$dir/.error" "$dir/.stacks"
-if [ -z "$(ls -A "$dir")" ]; then rmdir "$dir"; fi
+if ! compgen -G "$dir/*.json" > /dev/null; then echo "no stack of $environment is deployed" > "$dir/none"; fi

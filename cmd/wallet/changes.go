@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,12 +95,12 @@ func (c *comparison) compare(now time.Time) (changes.Report, error) {
 // ofAnother says that a stack is another environment's. Where the environment's own
 // stacks get other names, those of before are nobody's, and are compared.
 func (c *comparison) ofAnother(stack string) bool {
-	for _, env := range config.All() {
-		if strings.HasPrefix(stack, env.Names().StackName("")) {
-			return env.Name != c.name
-		}
+	if strings.HasPrefix(stack, c.env.Names().StackName("")) {
+		return false
 	}
-	return false
+	return slices.ContainsFunc(config.All(), func(env config.Environment) bool {
+		return strings.HasPrefix(stack, env.Names().StackName(""))
+	})
 }
 
 // acknowledgements reads the file that is named, or the repository's own if it

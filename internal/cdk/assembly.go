@@ -98,15 +98,18 @@ func (a Assembly) Discard() {
 	}
 }
 
+// isOf says that a stack is one of an environment's.
+func isOf(stack cfn.Stack, account, environment string) bool {
+	return stack.Account == account && stack.Tags["Environment"] == environment
+}
+
 // read loads the environment's own stacks, and notes what each is deployed from.
 func (a *Assembly) read(env config.Environment) error {
 	all, err := cfn.Read(a.Dir)
 	if err != nil {
 		return err
 	}
-	own := slices.DeleteFunc(all, func(stack cfn.Stack) bool {
-		return stack.Account != env.Site.Account || stack.Tags["Environment"] != env.Name
-	})
+	own := slices.DeleteFunc(all, func(stack cfn.Stack) bool { return !isOf(stack, env.Site.Account, env.Name) })
 	if len(own) == 0 {
 		return fmt.Errorf("no stack of %s in account %s in %s", env.Name, env.Site.Account, a.Dir)
 	}

@@ -3,6 +3,7 @@ package newenv
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"wallet-infra/config"
@@ -14,6 +15,9 @@ var environmentList = regexp.MustCompile(`(?m)^( +(?:environment|options)): \[[a
 
 // furtherJobs stands before the jobs that are copies.
 const furtherJobs = "\n  # `make update` writes what follows from the jobs above, for config's other environments.\n"
+
+// byHand are the environments whose jobs are written by hand.
+var byHand = []string{"staging", "production"}
 
 // jobHead is the first line of a job.
 var jobHead = regexp.MustCompile(`(?m)^  ([a-z][a-z0-9-]*):$`)
@@ -34,7 +38,7 @@ func Workflow(content string, environments []config.Environment) (string, error)
 	}
 	var further strings.Builder
 	for _, env := range environments {
-		if env.Name == "staging" || env.Name == "production" {
+		if slices.Contains(byHand, env.Name) {
 			continue
 		}
 		title := strings.ToUpper(env.Name[:1]) + env.Name[1:]
