@@ -64,7 +64,7 @@ func (e *emulation) run(ctx context.Context, endpoint string) error {
 	defer log.Close()
 	report, err := local.Run(ctx, local.Options{
 		Env:        e.env,
-		Cloud:      local.NewCloud(endpoint, e.env.Site.Account, e.env.Primary.Name),
+		Cloud:      local.NewCloud(endpoint, e.env),
 		CDK:        local.NewCLI(e.pinnedCLI(), endpoint, e.env.Site.Account, e.env.Primary.Name, log),
 		Synthesize: func(ctx context.Context, dir string) error { return e.synthesize(ctx, dir, log) },
 		Dir:        dir,

@@ -13,10 +13,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"wallet-infra/config"
+	"wallet-infra/internal/account"
+	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/stacks"
 )
 
 // Cloud is what this package asks of an emulator. Every answer comes from an API,
@@ -27,15 +31,13 @@ type Cloud interface {
 	// BootstrapVersion is the version of the region's bootstrap resources, empty
 	// where there are none.
 	BootstrapVersion(ctx context.Context, region string) (string, error)
-	// Stacks are the region's stacks that are not deleted, by name.
-	Stacks(ctx context.Context, region string) (map[string]Stack, error)
+	// Stack is a stack of a region; one without a status where there is none.
+	Stack(ctx context.Context, region, name string) (stacks.Live, error)
 	// Resources are a stack's resources, by logical ID; a stack that is not there has
 	// none.
 	Resources(ctx context.Context, region, stack string) (map[string]Resource, error)
-	// Events is how many events a stack has had.
-	Events(ctx context.Context, region, stackID string) (int, error)
-	// Failures are the failed events of a stack, named by its ID.
-	Failures(ctx context.Context, region, stackID string) ([]Failure, error)
+	// Failures are the latest failed events of a stack.
+	Failures(ctx context.Context, stack cfn.Stack) []string
 	// Unprotect takes a stack's termination protection away.
 	Unprotect(ctx context.Context, region, stack string) error
 	// HostedZone is the ID of the public hosted zone of a name, which is made where
@@ -48,25 +50,9 @@ type Cloud interface {
 	Lacks(ctx context.Context, types []string) ([]string, error)
 }
 
-// Stack is a stack in the emulator.
-type Stack struct {
-	ID, Status string
-	Outputs    map[string]string
-}
-
 // Resource is a resource in the emulator.
 type Resource struct {
 	ID, Type string
-}
-
-// Failure is an event in which a resource failed.
-type Failure struct {
-	LogicalID, Type, Status, Reason string
-}
-
-// String is the event in one line.
-func (f Failure) String() string {
-	return fmt.Sprintf("%s %s: %s: %s", f.Type, f.LogicalID, f.Status, f.Reason)
 }
 
 // Facts are the sizes of a resource, as its own service tells them.
@@ -85,13 +71,16 @@ const patience = time.Minute
 type emulator struct {
 	endpoint, account, home string
 	http                    *http.Client
+	stacks                  stacks.Reader
 }
 
-// NewCloud returns the emulator at a checked endpoint, see [Endpoint], as one
-// account sees it. The home region is asked about what has no region.
-func NewCloud(endpoint, account, home string) Cloud {
-	return emulator{endpoint: endpoint, account: account, home: home,
+// NewCloud returns the emulator at a checked endpoint, see package loopback, as an
+// environment's account sees it. Its primary region is asked about what has none.
+func NewCloud(endpoint string, env config.Environment) Cloud {
+	e := emulator{endpoint: endpoint, account: env.Site.Account, home: env.Primary.Name,
 		http: &http.Client{Timeout: patience, Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}}
+	e.stacks = stacks.NewReader(account.New(env, e.config(e.home), true))
+	return e
 }
 
 // config is the SDK's configuration, from nothing but its arguments: neither the
@@ -122,73 +111,25 @@ func (e emulator) BootstrapVersion(ctx context.Context, region string) (string, 
 	return aws.ToString(found.Parameters[0].Value), nil
 }
 
-func (e emulator) Stacks(ctx context.Context, region string) (map[string]Stack, error) {
-	client := cloudformation.NewFromConfig(e.config(region))
-	found := map[string]Stack{}
-	pages := cloudformation.NewDescribeStacksPaginator(client, &cloudformation.DescribeStacksInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, stack := range page.Stacks {
-			if stack.StackStatus == types.StackStatusDeleteComplete {
-				continue
-			}
-			outputs := map[string]string{}
-			for _, output := range stack.Outputs {
-				outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
-			}
-			found[aws.ToString(stack.StackName)] = Stack{ID: aws.ToString(stack.StackId),
-				Status: string(stack.StackStatus), Outputs: outputs}
-		}
-	}
-	return found, nil
+func (e emulator) Stack(ctx context.Context, region, name string) (stacks.Live, error) {
+	return e.stacks.Describe(ctx, region, name)
 }
 
-func (e emulator) events(ctx context.Context, region, stack string) ([]types.StackEvent, error) {
-	var events []types.StackEvent
-	pages := cloudformation.NewDescribeStackEventsPaginator(cloudformation.NewFromConfig(e.config(region)),
-		&cloudformation.DescribeStackEventsInput{StackName: aws.String(stack)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, page.StackEvents...)
-	}
-	return events, nil
+func (e emulator) Failures(ctx context.Context, stack cfn.Stack) []string {
+	return e.stacks.Failures(ctx, stack)
 }
 
 func (e emulator) Resources(ctx context.Context, region, stack string) (map[string]Resource, error) {
 	// An emulator lists the resources of a deleted stack too, but does not describe it.
-	client := cloudformation.NewFromConfig(e.config(region))
-	_, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
-	if err != nil && strings.Contains(err.Error(), "does not exist") {
-		return nil, nil
-	}
-	if err != nil {
+	if live, err := e.Stack(ctx, region, stack); err != nil || !live.Exists() {
 		return nil, err
 	}
+	listed, err := e.stacks.Resources(ctx, region, stack)
 	found := map[string]Resource{}
-	pages := cloudformation.NewListStackResourcesPaginator(client,
-		&cloudformation.ListStackResourcesInput{StackName: aws.String(stack)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, resource := range page.StackResourceSummaries {
-			found[aws.ToString(resource.LogicalResourceId)] = Resource{
-				ID: aws.ToString(resource.PhysicalResourceId), Type: aws.ToString(resource.ResourceType)}
-		}
+	for _, resource := range listed {
+		found[aws.ToString(resource.LogicalResourceId)] = Resource{ID: aws.ToString(resource.PhysicalResourceId), Type: aws.ToString(resource.ResourceType)}
 	}
-	return found, nil
-}
-
-func (e emulator) Events(ctx context.Context, region, stackID string) (int, error) {
-	events, err := e.events(ctx, region, stackID)
-	return len(events), err
+	return found, err
 }
 
 func (e emulator) Unprotect(ctx context.Context, region, stack string) error {
@@ -243,18 +184,6 @@ func (e emulator) HostedZone(ctx context.Context, name string) (string, error) {
 
 // zoneID drops the path that Route 53 puts before an ID.
 func zoneID(id *string) string { return strings.TrimPrefix(aws.ToString(id), "/hostedzone/") }
-
-func (e emulator) Failures(ctx context.Context, region, stackID string) ([]Failure, error) {
-	events, err := e.events(ctx, region, stackID)
-	var failed []Failure
-	for _, event := range events {
-		if strings.HasSuffix(string(event.ResourceStatus), "_FAILED") {
-			failed = append(failed, Failure{LogicalID: aws.ToString(event.LogicalResourceId), Type: aws.ToString(event.ResourceType),
-				Status: string(event.ResourceStatus), Reason: aws.ToString(event.ResourceStatusReason)})
-		}
-	}
-	return failed, err
-}
 
 func (e emulator) Read(ctx context.Context, region, resourceType, id string) (Facts, error) {
 	reader, ok := readers[resourceType]

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
 )
 
 // serve answers every request with a status and an XML document, and keeps the
@@ -24,7 +26,7 @@ func serve(t *testing.T, status int, document string) (Cloud, *[]string) {
 		fmt.Fprint(w, document)
 	}))
 	t.Cleanup(server.Close)
-	return NewCloud(server.URL, "111111111111", "sa-east-1"), &seen
+	return NewCloud(server.URL, config.Staging()), &seen
 }
 
 func TestTheAccessKeyIsTheAccount(t *testing.T) {

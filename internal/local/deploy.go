@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"wallet-infra/config"
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/stacks"
 )
 
 // deploy deploys every stack for the first time.
@@ -22,33 +22,21 @@ func (r *run) deploy(ctx context.Context, step *Step) error {
 
 // again deploys the same once more: nothing may happen.
 func (r *run) again(ctx context.Context, step *Step) error {
-	before, err := r.events(ctx)
+	before, err := r.standing(ctx)
 	if err != nil {
 		return err
 	}
 	if err := r.deployAll(ctx, step, r.plan); err != nil {
 		return err
 	}
-	after, err := r.events(ctx)
+	after, err := r.standing(ctx)
 	if err != nil {
 		return err
 	}
 	for _, stack := range r.plan.ordered {
-		r.note(equal(step.Name, "events of "+stack.ID, strconv.Itoa(before[stack.Name]), strconv.Itoa(after[stack.Name])))
+		r.note(equal(step.Name, "last operation on "+stack.ID, before[stack.Name].Updated.String(), after[stack.Name].Updated.String()))
 	}
 	return r.inspect(ctx, step, r.Env)
-}
-
-// events counts each stack's events, by its name.
-func (r *run) events(ctx context.Context) (map[string]int, error) {
-	count := map[string]int{}
-	for _, stack := range r.plan.ordered {
-		var err error
-		if count[stack.Name], err = r.Cloud.Events(ctx, stack.Region, stack.Name); err != nil {
-			return nil, err
-		}
-	}
-	return count, nil
 }
 
 // resize deploys the environment with larger sizes.
@@ -173,16 +161,10 @@ func (s *Step) compare(before, after map[string]Resource, old, latest cfn.Templa
 }
 
 // failuresOf puts the emulator's own words beside those of the CLI.
-func (r *run) failuresOf(ctx context.Context, stacks []cfn.Stack) error {
-	standing, err := r.standing(context.WithoutCancel(ctx))
-	problems := []error{err}
-	for _, stack := range stacks {
-		if _, ok := standing[stack.Name]; !ok {
-			continue
-		}
-		failures, err := r.Cloud.Failures(context.WithoutCancel(ctx), stack.Region, stack.Name)
-		problems = append(problems, err)
-		for _, failure := range failures {
+func (r *run) failuresOf(ctx context.Context, failed []cfn.Stack) error {
+	var problems []error
+	for _, stack := range failed {
+		for _, failure := range r.Cloud.Failures(context.WithoutCancel(ctx), stack) {
 			problems = append(problems, fmt.Errorf("%s: %s", stack.ID, failure))
 		}
 	}
@@ -231,17 +213,15 @@ func (r *run) prepare(ctx context.Context, p plan, stack cfn.Stack) (cfn.Templat
 }
 
 // standing are the environment's stacks in the emulator, by name.
-func (r *run) standing(ctx context.Context) (map[string]Stack, error) {
-	found := map[string]Stack{}
-	for _, region := range r.regions() {
-		stacks, err := r.Cloud.Stacks(ctx, region)
+func (r *run) standing(ctx context.Context) (map[string]stacks.Live, error) {
+	found := map[string]stacks.Live{}
+	for _, stack := range r.plan.ordered {
+		live, err := r.Cloud.Stack(ctx, stack.Region, stack.Name)
 		if err != nil {
 			return nil, err
 		}
-		for _, stack := range r.plan.ordered {
-			if one, ok := stacks[stack.Name]; ok && stack.Region == region {
-				found[stack.Name] = one
-			}
+		if live.Exists() {
+			found[stack.Name] = live
 		}
 	}
 	return found, nil
@@ -257,7 +237,7 @@ func (r *run) inspect(ctx context.Context, step *Step, env config.Environment) e
 	var asked int
 	var gone []string
 	for _, stack := range r.plan.ordered {
-		r.note(oneOf(step.Name, "status of "+stack.ID, standing[stack.Name].Status, "CREATE_COMPLETE", "UPDATE_COMPLETE"))
+		r.note(oneOf(step.Name, "status of "+stack.ID, string(standing[stack.Name].Status), "CREATE_COMPLETE", "UPDATE_COMPLETE"))
 		resources, err := r.Cloud.Resources(ctx, stack.Region, stack.Name)
 		if err != nil {
 			return err

@@ -27,23 +27,6 @@ func (r *run) destroy(ctx context.Context, step *Step) error {
 		return err
 	}
 	r.touched = false
-	for _, stack := range r.plan.ordered {
-		was, ok := standing[stack.Name]
-		if !ok {
-			continue
-		}
-		failures, err := r.Cloud.Failures(ctx, stack.Region, was.ID)
-		if err != nil {
-			return err
-		}
-		var deletions []string
-		for _, failure := range failures {
-			if failure.Status == "DELETE_FAILED" {
-				deletions = append(deletions, failure.String())
-			}
-		}
-		r.note(equal(step.Name, "deletions of "+stack.ID+" that failed", "", strings.Join(deletions, "; ")))
-	}
 	return r.checkLeft(ctx, step)
 }
 

@@ -12,11 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/stacks"
 )
 
 // stackFixture is one stack of a small platform.
@@ -254,25 +257,19 @@ func (f *fake) HostedZone(context.Context, string) (string, error) { return "ZEM
 
 func (f *fake) BootstrapVersion(context.Context, string) (string, error) { return "33", nil }
 
-func (f *fake) Stacks(_ context.Context, region string) (map[string]Stack, error) {
-	found := map[string]Stack{}
-	for name, stack := range f.stacks {
-		if stack.region == region {
-			found[name] = Stack{ID: name, Status: stack.status, Outputs: stack.outputs}
-		}
+func (f *fake) Stack(_ context.Context, region, name string) (stacks.Live, error) {
+	stack, ok := f.stacks[name]
+	if !ok || stack.region != region {
+		return stacks.Live{}, nil
 	}
-	return found, nil
+	return stacks.Live{Status: types.StackStatus(stack.status), Outputs: stack.outputs, Updated: time.Unix(int64(stack.events), 0)}, nil
 }
 
 func (f *fake) Resources(_ context.Context, _, stack string) (map[string]Resource, error) {
 	return f.stacks[stack].resources, nil
 }
 
-func (f *fake) Events(_ context.Context, _, stack string) (int, error) {
-	return f.stacks[stack].events, nil
-}
-
-func (f *fake) Failures(context.Context, string, string) ([]Failure, error) { return nil, nil }
+func (f *fake) Failures(context.Context, cfn.Stack) []string { return nil }
 
 func (f *fake) delete(name string) {
 	if f.deaf || f.protected[name] {

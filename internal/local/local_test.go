@@ -145,7 +145,7 @@ func TestASecondDeploymentThatDoesSomethingFails(t *testing.T) {
 	}
 	report, err := Run(context.Background(), emulator.options(t))
 	require.Error(t, err)
-	assert.Contains(t, failedChecks(report), "deploy again: events of Staging/Network")
+	assert.Contains(t, failedChecks(report), "deploy again: last operation on Staging/Network")
 }
 
 // An interruption in the middle of a deployment leaves nothing in the emulator.

@@ -29,7 +29,8 @@ func TestNothingRefersToALeftOutResource(t *testing.T) {
 	    "Near": {"Fn::GetStackOutput": {"StackName": "global", "OutputName": "Arn"}},
 	    "Kept": {"Ref": "Other"}}},
 	  "Other": {"Type": "AWS::SNS::Topic", "DependsOn": ["Cache", "Topic"]},
-	  "Third": {"Type": "AWS::SNS::Topic", "DependsOn": "Cache"}
+	  "Third": {"Type": "AWS::SNS::Topic", "DependsOn": "Cache", "DeletionPolicy": "Retain"},
+	  "Group": {"Type": "AWS::EC2::SecurityGroup", "DeletionPolicy": "Retain"}
 	 },
 	 "Outputs": {"Name": {"Value": {"Ref": "Cache"}}}
 	}`
@@ -54,7 +55,8 @@ func TestNothingRefersToALeftOutResource(t *testing.T) {
 	    "Near": {"Fn::GetStackOutput": {"StackName": "global", "OutputName": "Arn"}},
 	    "Kept": {"Ref": "Other"}}},
 	  "Other": {"Type": "AWS::SNS::Topic", "DependsOn": ["Topic"]},
-	  "Third": {"Type": "AWS::SNS::Topic"}
+	  "Third": {"Type": "AWS::SNS::Topic", "DeletionPolicy": "Retain"},
+	  "Group": {"Type": "AWS::EC2::SecurityGroup"}
 	 },
 	 "Outputs": {"Name": {"Value": "not-exercised-cache"}}
 	}`, string(reduced))
