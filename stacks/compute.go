@@ -105,7 +105,7 @@ func globalCluster(env config.Environment) string {
 
 // exportOutputs tells the delivery commands what they must find of a service.
 func exportOutputs(stack awscdk.Stack, balancer edge.Edge, wallet service.Service) {
-	output(stack, config.OutputCluster, wallet.Cluster.ClusterName())
+	output(stack, config.OutputCluster, new(wallet.ClusterName))
 	output(stack, config.OutputService, wallet.Fargate.ServiceName())
 	output(stack, config.OutputProductionRule, balancer.Production.ListenerRuleArn())
 	output(stack, config.OutputBlueTargets, balancer.Blue.TargetGroupArn())

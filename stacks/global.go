@@ -46,7 +46,7 @@ func NewGlobal(stage awscdk.Stage, env config.Environment) Global {
 			Names:    env.Names(),
 			Alias:    "secrets-replica",
 			Purpose:  "Encrypts the replicas of the secrets of " + env.Names().Prefix(),
-			Services: []policy.Statement{encryption.ReplicasByAccount(env.Names(), env.Primary, env.Secondary)},
+			Services: []policy.Statement{encryption.AllowReplication(env.Names(), env.Primary, env.Secondary)},
 		})
 		global.SecretsKey = key
 	}

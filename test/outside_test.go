@@ -1,6 +1,7 @@
 package test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type outsiders struct {
 	// cli is the assembly of `cdk synth`, validated as a deployment's; empty where
 	// the CLI is not installed.
 	cli string
+	// calls is how often the program of that run asked CDK's library for something.
+	calls int
 	// alone are the assemblies of the program without the CLI, by the one environment
 	// that was asked for.
 	alone map[string]string
@@ -46,7 +49,9 @@ var outsideOnce = sync.OnceValue(func() outsiders {
 	}
 	if cli != "" {
 		made.cli = filepath.Join(outsideRoot, "cli")
-		made.err = runOutside(nil, cli, "synth", "**", "--quiet", "--app", program, "--output", made.cli)
+		made.calls, made.err = countCalls(func(listening ...string) error {
+			return runOutside(listening, cli, "synth", "**", "--quiet", "--app", program, "--output", made.cli)
+		})
 	}
 	for _, env := range config.All() {
 		dir := filepath.Join(outsideRoot, env.Name)
@@ -57,6 +62,31 @@ var outsideOnce = sync.OnceValue(func() outsiders {
 	}
 	return made
 })
+
+// countCalls runs a program with something in the place of Node that writes down what
+// Node is told, and returns the number of messages.
+func countCalls(run func(environ ...string) error) (int, error) {
+	listener, heard := filepath.Join(outsideRoot, "listener"), filepath.Join(outsideRoot, "heard")
+	err := errors.Join(os.MkdirAll(outsideRoot, 0o750),
+		os.WriteFile(listener, []byte("#!/bin/sh\ntee \"$HEARD\" | node \"$@\"\n"), 0o755), //nolint:gosec // it is run
+		run("JSII_NODE="+listener, "HEARD="+heard))
+	messages, readErr := os.ReadFile(heard)
+	return bytes.Count(messages, []byte("\n")), errors.Join(err, readErr)
+}
+
+// A call of the library crosses to another process and back: their number is what a
+// synthesis costs, and unlike its time it is the same on every machine. Ask for a value
+// that never changes once (constructs/value), for a neighbour's ARN once, and write a
+// policy as one document (constructs/policy).
+func TestBothEnvironmentsAskTheLibraryAtMostThreeThousandTimes(t *testing.T) {
+	others := outsideOnce()
+	require.NoError(t, others.err)
+	if others.cli == "" {
+		t.Skip("the CDK CLI is not installed")
+	}
+	require.Greater(t, others.calls, 1000)
+	assert.LessOrEqual(t, others.calls, 3000)
+}
 
 // ambient is the environment before the tests change it for the library.
 var ambient = os.Environ()

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/value"
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/synthesis"
 	"wallet-infra/stacks"
@@ -290,6 +291,7 @@ func synthesizeStack(t *testing.T, env environment, region config.Region, build 
 	dir := t.TempDir()
 	built := template{name: "Stack", region: region.Name}
 	require.NoError(t, refusal(func() {
+		value.Reset()
 		app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: new(dir), AnalyticsReporting: new(false)})
 		stack := awscdk.NewStack(app, new("Stack"), &awscdk.StackProps{
 			Env: &awscdk.Environment{Account: new(env.Site.Account), Region: new(region.Name)},

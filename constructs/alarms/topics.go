@@ -73,7 +73,7 @@ func NewTopics(scope constructs.Construct, names config.Names, region config.Reg
 	services := publishers(names, region)
 	var users []policy.Statement
 	for _, service := range services {
-		users = append(users, encryption.UseBy(service.sid, service.service, service.scope(names.Account(), false)))
+		users = append(users, encryption.AllowService(service.sid, service.service, service.scope(names.Account(), false)))
 	}
 	key := encryption.NewKey(own, "Key", encryption.Props{
 		Names:   names,

@@ -89,25 +89,23 @@ func New(scope constructs.Construct, props Props) Primary {
 	made := newCluster(own, key, admin, props)
 	scaleReaders(made.cluster, props.Names, props.Database)
 
-	adminAttached := made.cluster.Secret()
-	appAttached := newAppSecret(own, secretsKey, admin, props).Attach(made.cluster)
-	user := newAppUser(own, made, key, adminAttached, appAttached, props)
-	rotate(own, made, user, key, adminAttached, appAttached, props)
+	users := newCredentials(key, made.cluster.Secret(), newAppSecret(own, secretsKey, admin, props).Attach(made.cluster))
+	rotate(own, made, newAppUser(own, made, users, props), users, props)
 	database := Primary{
 		Database: Database{
 			Name:          *made.cluster.ClusterIdentifier(),
 			Writer:        *made.cluster.ClusterEndpoint().Hostname(),
 			Reader:        *made.cluster.ClusterReadEndpoint().Hostname(),
 			SecurityGroup: made.group,
-			AdminSecret:   adminAttached,
-			AppSecret:     appAttached,
+			AdminSecret:   users.admin,
+			AppSecret:     users.app,
 			readersScale:  true,
 		},
 		Arn: made.arn,
 		Key: key,
 	}
 	if props.Standby.exists() {
-		database.Replicated = []string{*adminAttached.SecretArn(), *appAttached.SecretArn()}
+		database.Replicated = users.arns()
 	}
 	return database
 }

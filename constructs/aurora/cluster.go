@@ -25,11 +25,8 @@ type cluster struct {
 	cluster awsrds.DatabaseCluster
 	arn     string
 	group   awsec2.SecurityGroup
-}
-
-// writer is the instance that must be there before anybody can log in.
-func (c cluster) writer() constructs.IConstruct {
-	return c.cluster.Node().FindChild(new(writerID))
+	// writer is the instance that must be there before anybody can log in.
+	writer constructs.IConstruct
 }
 
 // storageTypes and insights translate config into CDK's names.
@@ -80,14 +77,15 @@ func newCluster(scope constructs.Construct, key awskms.IKey, admin awssecretsman
 		MonitoringInterval:              value.Duration(db.MonitoringInterval),
 		MonitoringRole:                  newMonitoringRole(scope, props.Names, props.Protected),
 	})
-	made.Node().AddDependency(newLogGroups(scope, props)...)
-	oneByOne(made, db.Readers)
+	node := made.Node()
+	node.AddDependency(newLogGroups(scope, props)...)
+	updateOneByOne(node, db.Readers)
 	arn := *made.ClusterArn()
 	if props.Standby.exists() {
-		makeGlobal(scope, arn, props)
+		newGlobalCluster(scope, arn, props)
 	}
-	accept(made, props.Protected)
-	return cluster{cluster: made, arn: arn, group: group}
+	acknowledgeFindings(made, props.Protected)
+	return cluster{cluster: made, arn: arn, group: group, writer: node.FindChild(new(writerID))}
 }
 
 // newInstances describes the writer and the readers, each in the next zone, so
@@ -123,13 +121,17 @@ func newInstances(scope constructs.Construct, key awskms.IKey, props Props) (aws
 	return instance(writerID, 0, db.WriterWindow()), readers
 }
 
-// oneByOne makes CloudFormation change the readers one after the other. All of
+// updateOneByOne makes CloudFormation change the readers one after the other. All of
 // them depend on the writer already; with nothing between them a new size would
 // restart all at once, among them the one that took over from the writer.
-func oneByOne(cluster awsrds.DatabaseCluster, readers int) {
-	for i := 2; i <= readers; i++ {
-		before, reader := cluster.Node().FindChild(new(readerID(i-1))), cluster.Node().FindChild(new(readerID(i)))
-		reader.Node().AddDependency(before)
+func updateOneByOne(cluster constructs.Node, readers int) {
+	var before constructs.IConstruct
+	for i := range readers {
+		reader := cluster.FindChild(new(readerID(i + 1)))
+		if before != nil {
+			reader.Node().AddDependency(before)
+		}
+		before = reader
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"wallet-infra/constructs/acknowledge"
 )
 
-// accept records the findings of cdk-nag on the cluster that are meant.
-func accept(cluster awsrds.DatabaseCluster, protected bool) {
+// acknowledgeFindings records the findings of cdk-nag on the cluster that are meant.
+func acknowledgeFindings(cluster awsrds.DatabaseCluster, protected bool) {
 	acknowledge.Findings(cluster,
 		acknowledge.Accepted{
 			Rule:   "AwsSolutions-RDS11",

@@ -10,14 +10,14 @@ import (
 	"wallet-infra/config"
 )
 
-// makeGlobal makes the cluster the first member of a global database, by naming it as
+// newGlobalCluster makes the cluster the first member of a global database, by naming it as
 // the source. That is the one form that a running cluster can take too: a cluster that
 // names its global database itself can do so at its creation alone (the resource's
 // handler answers "Resource is immutable" later). The source is read when the global
 // database is made and never again, so a switchover leaves it alone; engine, version
 // and encryption are the source's, and AWS asks for none of them beside it
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-globalcluster.html).
-func makeGlobal(scope constructs.Construct, source string, props Props) {
+func newGlobalCluster(scope constructs.Construct, source string, props Props) {
 	global := awsrds.NewCfnGlobalCluster(scope, new("Global"), &awsrds.CfnGlobalClusterProps{
 		GlobalClusterIdentifier:   new(props.Names.GlobalClusterName()),
 		SourceDbClusterIdentifier: new(source),

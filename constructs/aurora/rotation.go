@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -28,7 +27,7 @@ const (
 // rotate replaces both passwords, each in its window. The application alternates
 // between two users: running tasks keep a password that works, and the next rotation
 // is refused while one of them may hold the user that it would take.
-func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, key awskms.IKey, admin, app awssecretsmanager.ISecret, props Props) {
+func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, users credentials, props Props) {
 	regions := []config.Region{props.Region} // with tasks, its own first
 	if props.Standby.exists() {
 		regions = append(regions, props.Standby.Region)
@@ -56,7 +55,7 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 		LogKey:           props.LogKey,
 		LogRetentionDays: props.Database.LogRetentionDays,
 		Policies: []awsiam.IManagedPolicy{
-			newRotationPolicy(scope, key, admin, app, props), newAnnouncePolicy(scope, props.Names, regions), function.NewTaskAgePolicy(scope, props.Names, regions...),
+			newRotationPolicy(scope, users, props), newEventPolicy(scope, props.Names, regions), function.NewTaskAgePolicy(scope, props.Names, regions...),
 		},
 	})
 	arn := rotator.FunctionArn()
@@ -68,15 +67,18 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 	})
 	// A new schedule tests the login, so the function comes first with all that it
 	// may do, the way to the database, and the users whose login it is.
-	ready := []constructs.IDependable{rotator, permission, to.writer(), to.group, group, user}
-	schedule(scope, "AdminRotation", admin, arn, props.Database.AdminRotation, ready)
-	schedule(scope, "AppRotation", app, arn, props.Database.AppRotation, ready)
+	ready := []constructs.IDependable{rotator, permission, to.writer, to.group, group, user}
+	schedule(scope, "AdminRotation", users.adminARN, arn, props.Database.AdminRotation, ready)
+	schedule(scope, "AppRotation", users.appARN, arn, props.Database.AppRotation, ready)
+	// Deleted by mistake, a password that has rotated is nowhere else.
+	users.admin.DenyAccountRootDelete()
+	users.app.DenyAccountRootDelete()
 }
 
 // schedule lets the function rotate a secret.
-func schedule(scope constructs.Construct, id string, secret awssecretsmanager.ISecret, rotator *string, window config.RotationWindow, ready []constructs.IDependable) {
+func schedule(scope constructs.Construct, id, secret string, rotator *string, window config.RotationWindow, ready []constructs.IDependable) {
 	awssecretsmanager.NewCfnRotationSchedule(scope, new(id), &awssecretsmanager.CfnRotationScheduleProps{
-		SecretId:          secret.SecretArn(),
+		SecretId:          new(secret),
 		RotationLambdaArn: rotator,
 		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{
 			ScheduleExpression: new(window.Expression()),
@@ -85,13 +87,11 @@ func schedule(scope constructs.Construct, id string, secret awssecretsmanager.IS
 		// A change of this schedule is no reason to change passwords.
 		RotateImmediatelyOnUpdate: new(false),
 	}).Node().AddDependency(ready...)
-	// Deleted by mistake, a password that has rotated is nowhere else.
-	secret.DenyAccountRootDelete()
 }
 
-// newAnnouncePolicy lets the function say that a password was rotated, and nothing
+// newEventPolicy lets the function say that a password was rotated, and nothing
 // else: the service of each region is deployed again on it.
-func newAnnouncePolicy(scope constructs.Construct, names config.Names, regions []config.Region) awsiam.ManagedPolicy {
+func newEventPolicy(scope constructs.Construct, names config.Names, regions []config.Region) awsiam.ManagedPolicy {
 	var buses []string
 	for _, region := range regions {
 		buses = append(buses, names.ARN("events", region, "event-bus/default"))
@@ -105,18 +105,18 @@ func newAnnouncePolicy(scope constructs.Construct, names config.Names, regions [
 }
 
 // newRotationPolicy lets the function read and replace the two secrets.
-func newRotationPolicy(scope constructs.Construct, key awskms.IKey, admin, app awssecretsmanager.ISecret, props Props) awsiam.ManagedPolicy {
+func newRotationPolicy(scope constructs.Construct, users credentials, props Props) awsiam.ManagedPolicy {
 	statements := []policy.Statement{
 		{
 			Actions: []string{
 				"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds",
 				"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
 			},
-			Resources: []string{*admin.SecretArn(), *app.SecretArn()},
+			Resources: users.arns(),
 		},
 		{Actions: []string{"secretsmanager:GetRandomPassword"}, Resources: []string{"*"}},
-		encryption.SecretsStatement(props.Region, key),
-		encryption.WriteSecretsStatement(props.Region, key),
+		encryption.SecretsStatement(props.Region, users.keyARN),
+		encryption.WriteSecretsStatement(props.Region, users.keyARN),
 	}
 	if props.Standby.exists() {
 		statements = append(statements, encryption.ReplicateSecretsStatement(props.Standby.SecretsKey, props.Region, props.Standby.Region))

@@ -102,7 +102,7 @@ func newSecondaryCluster(scope constructs.Construct, key awskms.IKey, group awse
 		PerformanceInsightsRetentionPeriod: jsii.Number(db.Insights.RetentionDays()),
 	})
 	cluster.ApplyRemovalPolicy(clusterRemoval(props.Protected), nil)
-	acceptSecondary(cluster)
+	acknowledgeSecondary(cluster)
 	return cluster
 }
 
@@ -144,8 +144,8 @@ func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBClust
 	}
 }
 
-// acceptSecondary records the findings of cdk-nag on the cluster that are meant.
-func acceptSecondary(cluster awsrds.CfnDBCluster) {
+// acknowledgeSecondary records the findings of cdk-nag on the cluster that are meant.
+func acknowledgeSecondary(cluster awsrds.CfnDBCluster) {
 	acknowledge.Findings(cluster,
 		acknowledge.Accepted{
 			Rule:   "AwsSolutions-RDS11",

@@ -20,6 +20,18 @@ const passwordExcludes = " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}~"
 // characters.
 const passwordLength = 32
 
+// credentials are the secrets of the two users.
+type credentials struct {
+	admin, app               awssecretsmanager.ISecret
+	adminARN, appARN, keyARN string
+}
+
+func newCredentials(key awskms.IKey, admin, app awssecretsmanager.ISecret) credentials {
+	return credentials{admin: admin, app: app, adminARN: *admin.SecretArn(), appARN: *app.SecretArn(), keyARN: *key.KeyArn()}
+}
+
+func (c credentials) arns() []string { return []string{c.adminARN, c.appARN} }
+
 // newAdminSecret makes the credentials of the schema's owner.
 //
 // RDS could manage this password itself, but not on a global database.

@@ -6,8 +6,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -29,7 +27,7 @@ const (
 // newAppUser makes the application's user in the database: nothing but the
 // rows of the wallet's schema, because migrations change it as the
 // administrator. A change of the properties updates the user.
-func newAppUser(scope constructs.Construct, to cluster, key awskms.IKey, admin, app awssecretsmanager.ISecret, props Props) awscdk.CustomResource {
+func newAppUser(scope constructs.Construct, to cluster, users credentials, props Props) awscdk.CustomResource {
 	group := newClientGroup(scope, "UserGroup", to, props, "Creation of the database user of the application")
 	maker := function.New(scope, "UserFunction", function.Props{
 		Command:          "dbuser",
@@ -43,9 +41,9 @@ func newAppUser(scope constructs.Construct, to cluster, key awskms.IKey, admin, 
 		Policies: []awsiam.IManagedPolicy{policy.NewManaged(scope, "UserPolicy",
 			policy.Statement{
 				Actions:   []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"},
-				Resources: []string{*admin.SecretArn(), *app.SecretArn()},
+				Resources: users.arns(),
 			},
-			encryption.SecretsStatement(props.Region, key),
+			encryption.SecretsStatement(props.Region, users.keyARN),
 		)},
 	})
 	user := awscdk.NewCustomResource(scope, new("AppUser"), &awscdk.CustomResourceProps{
@@ -53,15 +51,15 @@ func newAppUser(scope constructs.Construct, to cluster, key awskms.IKey, admin, 
 		ServiceTimeout: value.Duration(userDeadline),
 		ResourceType:   new("Custom::DatabaseUser"),
 		Properties: &map[string]any{
-			"AdminSecret": admin.SecretArn(),
-			"AppSecret":   app.SecretArn(),
+			"AdminSecret": users.adminARN,
+			"AppSecret":   users.appARN,
 			"Schema":      config.DatabaseName,
 			"Privileges":  jsii.Strings("SELECT", "INSERT", "UPDATE", "DELETE"),
 		},
 	})
 	// Ready means: somebody answers, the doors between are open, and the function
 	// may read.
-	user.Node().AddDependency(to.writer(), to.group, group, maker)
+	user.Node().AddDependency(to.writer, to.group, group, maker)
 	return user
 }
 

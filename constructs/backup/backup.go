@@ -91,7 +91,7 @@ func newPlan(own constructs.Construct, props Props, vault awsbackup.IBackupVault
 		CompletionWindow:       value.Duration(props.Backup.CompletionWindow),
 		DeleteAfter:            value.Days(props.Backup.RetentionDays),
 		EnableContinuousBackup: new(false),
-		CopyActions:            copies(own, props),
+		CopyActions:            copyActions(own, props),
 	}))
 	// By ARN, not by tag: a cluster that lost its tag would lose its backups in
 	// silence, and a restored one that kept it would be backed up for ever.
@@ -102,8 +102,8 @@ func newPlan(own constructs.Construct, props Props, vault awsbackup.IBackupVault
 	})
 }
 
-// copies sends each snapshot to the second region's vault, if it may leave.
-func copies(own constructs.Construct, props Props) *[]*awsbackup.BackupPlanCopyActionProps {
+// copyActions send each snapshot to the second region's vault, if it may leave.
+func copyActions(own constructs.Construct, props Props) *[]*awsbackup.BackupPlanCopyActionProps {
 	if props.CopyTo.Name == "" {
 		return nil
 	}

@@ -27,6 +27,7 @@ const exportPrefix = "database"
 // down ("Exporting DB cluster data to Amazon S3", Aurora user guide).
 func newExport(own constructs.Construct, props Props) {
 	writer := newExportRole(own, props)
+	exportsKey := *props.Exports.EncryptionKey().KeyArn()
 	input, err := json.Marshal(map[string]string{
 		// At most 60 characters; Scheduler draws another ID for each attempt.
 		"ExportTaskIdentifier": props.Names.Prefix() + "-<aws.scheduler.execution-id>",
@@ -34,7 +35,7 @@ func newExport(own constructs.Construct, props Props) {
 		"S3BucketName":         *props.Exports.BucketName(),
 		"S3Prefix":             exportPrefix,
 		"IamRoleArn":           *writer.RoleArn(),
-		"KmsKeyId":             *props.Exports.EncryptionKey().KeyArn(),
+		"KmsKeyId":             exportsKey,
 	})
 	if err != nil {
 		panic(err) // a map of texts always encodes
@@ -46,7 +47,7 @@ func newExport(own constructs.Construct, props Props) {
 		FlexibleTimeWindow:         &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: new("OFF")},
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
 			Arn:     new(config.ARN("scheduler", "", "", "aws-sdk:rds:startExportTask")),
-			RoleArn: newStarterRole(own, props, writer).RoleArn(),
+			RoleArn: newStarterRole(own, props, writer, exportsKey).RoleArn(),
 			// Scheduler writes < and > as it is told to; JSON's escapes are not its keywords.
 			Input: new(strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(input))),
 		},
@@ -73,8 +74,8 @@ func newExportRole(own constructs.Construct, props Props) awsiam.Role {
 
 // newStarterRole starts the export. RDS uses the two keys by grants that it makes with
 // the rights of whoever starts it.
-func newStarterRole(own constructs.Construct, props Props, writer awsiam.Role) awsiam.Role {
-	keys := []string{*props.Exports.EncryptionKey().KeyArn(), *props.DatabaseKey.KeyArn()}
+func newStarterRole(own constructs.Construct, props Props, writer awsiam.Role, exportsKey string) awsiam.Role {
+	keys := []string{exportsKey, *props.DatabaseKey.KeyArn()}
 	pass := policy.Allow("PassRole", []string{*writer.RoleArn()}, "iam:PassRole")
 	pass.Conditions = map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "export.rds.amazonaws.com"}}
 	grant := policy.Allow("GrantKeys", keys, "kms:CreateGrant")
@@ -122,15 +123,16 @@ func newWatch(own constructs.Construct, props Props) string {
 		LogRetentionDays: props.LogRetentionDays,
 		Policies:         []awsiam.IManagedPolicy{newWatchPolicy(own, props)},
 	})
+	arn := watch.FunctionArn()
 	rule := awsevents.NewCfnRule(own, new("WatchSchedule"), &awsevents.CfnRuleProps{
 		Description: new("Looks after the copies"),
 		// Twice in the hour over which the alarm counts successes.
 		ScheduleExpression: new("rate(30 minutes)"),
-		Targets:            []*awsevents.CfnRule_TargetProperty{{Id: new("Watch"), Arn: watch.FunctionArn()}},
+		Targets:            []*awsevents.CfnRule_TargetProperty{{Id: new("Watch"), Arn: arn}},
 	})
 	awslambda.NewCfnPermission(own, new("WatchPermission"), &awslambda.CfnPermissionProps{
 		Action:       new("lambda:InvokeFunction"),
-		FunctionName: watch.FunctionArn(),
+		FunctionName: arn,
 		Principal:    new("events.amazonaws.com"),
 		SourceArn:    rule.AttrArn(),
 	})

@@ -35,7 +35,7 @@ func NewVault(scope constructs.Construct, props VaultProps) awsbackup.BackupVaul
 			Purpose: "Encrypts the recovery points in the vault " + name,
 		}),
 		LockConfiguration: lock(props.Backup),
-		AccessPolicy:      guard(own, props.Protected),
+		AccessPolicy:      accessPolicy(own, props.Protected),
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
 	})
 }
@@ -54,12 +54,12 @@ func lock(backup config.Backup) *awsbackup.LockConfiguration {
 	return &lock
 }
 
-// guard keeps people and programs from removing recovery points, which only
+// accessPolicy keeps people and programs from removing recovery points, which only
 // their age does, and from changing the rules of the vault, which only a
 // deployment does. An unprotected environment has none: its vault outlives its
 // stack, and with a policy that only a deployment may change nobody could empty
 // and remove it, and its name would stop the next deployment.
-func guard(scope constructs.Construct, protected bool) awsiam.PolicyDocument {
+func accessPolicy(scope constructs.Construct, protected bool) awsiam.PolicyDocument {
 	if !protected {
 		return nil
 	}

@@ -84,7 +84,7 @@ func New(scope constructs.Construct, props Props) Edge {
 		Blue:         newTargetGroup(own, "Blue", props),
 		Green:        newTargetGroup(own, "Green", props),
 		Certificate:  certificate,
-		Firewall:     protect(own, balancer, props),
+		Firewall:     addWebACL(own, balancer, props),
 		scope:        own,
 		zone:         zone,
 	}
@@ -170,8 +170,8 @@ func newTargetGroup(scope constructs.Construct, id string, props Props) awselast
 		})
 }
 
-// protect puts the web ACL before the load balancer.
-func protect(scope constructs.Construct, balancer awselasticloadbalancingv2.ApplicationLoadBalancer, props Props) waf.ACL {
+// addWebACL puts the web ACL before the load balancer.
+func addWebACL(scope constructs.Construct, balancer awselasticloadbalancingv2.ApplicationLoadBalancer, props Props) waf.ACL {
 	acl := waf.New(scope, "Firewall", waf.Props{
 		Names: props.Names, Region: props.Region, Scope: waf.Regional, Firewall: props.Edge.Firewall,
 		Protected: props.Protected, LogKey: props.LogKey, LogRetentionDays: props.Edge.LogRetentionDays,

@@ -70,35 +70,31 @@ func NewLogKey(scope constructs.Construct, names config.Names, region config.Reg
 	})
 }
 
-// UseBy lets an AWS service use the key of messages that it writes or reads, under
+// AllowService lets an AWS service use the key of messages that it writes or reads, under
 // conditions or without.
-func UseBy(sid, service string, conditions map[string]any) policy.Statement {
+func AllowService(sid, service string, conditions map[string]any) policy.Statement {
 	return policy.Statement{
 		Sid: sid, Principal: policy.Service(service), Actions: []string{"kms:Decrypt", "kms:GenerateDataKey"}, Resources: thisKey, Conditions: conditions,
 	}
 }
 
-// SecretsStatement lets a principal decrypt the secrets under keys of a region, by way
-// of Secrets Manager alone. It stands on the principal's side: CDK's own grant would
-// write the principal into the key's policy, and so make the stack of the key
-// depend on the stack of its consumer.
-func SecretsStatement(region config.Region, keys ...awskms.IKey) policy.Statement {
+// SecretsStatement lets a principal decrypt the secrets under keys of a region, which go
+// by their ARNs, by way of Secrets Manager alone. It stands on the principal's side:
+// CDK's own grant would write the principal into the key's policy, and so make the
+// stack of the key depend on the stack of its consumer.
+func SecretsStatement(region config.Region, keys ...string) policy.Statement {
 	return secretsStatement("DecryptSecrets", "kms:Decrypt", region, keys)
 }
 
 // WriteSecretsStatement lets a principal also store new versions of the secrets.
-func WriteSecretsStatement(region config.Region, keys ...awskms.IKey) policy.Statement {
+func WriteSecretsStatement(region config.Region, keys ...string) policy.Statement {
 	return secretsStatement("EncryptSecrets", "kms:GenerateDataKey", region, keys)
 }
 
 // secretsStatement allows an action on the keys by way of Secrets Manager alone.
-func secretsStatement(sid, action string, region config.Region, keys []awskms.IKey) policy.Statement {
-	var arns []string
-	for _, key := range keys {
-		arns = append(arns, *key.KeyArn())
-	}
+func secretsStatement(sid, action string, region config.Region, keys []string) policy.Statement {
 	return policy.Statement{
-		Sid: sid, Actions: []string{action}, Resources: arns,
+		Sid: sid, Actions: []string{action}, Resources: keys,
 		Conditions: map[string]any{"StringEquals": map[string]any{"kms:ViaService": secretsManager(region)}},
 	}
 }
@@ -112,9 +108,9 @@ func ReplicateSecretsStatement(replica awskms.IKey, regions ...config.Region) po
 	return replicateSecrets(ARN(replica), regions)
 }
 
-// ReplicasByAccount lets an account's principals, as far as IAM allows them to, encrypt
+// AllowReplication lets an account's principals, as far as IAM allows them to, encrypt
 // replicas of secrets with the key, by way of Secrets Manager alone.
-func ReplicasByAccount(names config.Names, regions ...config.Region) policy.Statement {
+func AllowReplication(names config.Names, regions ...config.Region) policy.Statement {
 	statement := replicateSecrets("*", regions)
 	statement.Principal = policy.Account(names.Account())
 	return statement

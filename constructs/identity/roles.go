@@ -47,7 +47,7 @@ func tasks(env Environment) []task {
 			id: "Watch", name: config.PipelineWatch, session: config.PipelineSession,
 			about:   "Looks for what differs from the deployed templates",
 			subject: github.Platform.Subject(main),
-			grants:  []grant{take(env, config.BootstrapLookup)},
+			grants:  []grant{assume(env, config.BootstrapLookup)},
 		},
 		{
 			id: "Service", name: config.PipelineService, session: config.PipelineSession,
@@ -74,7 +74,7 @@ func tasks(env Environment) []task {
 			// which branches may use an environment; this does not rely on it.
 			subject: github.Platform.Subject("environment:" + env.Names.Environment()),
 			branch:  "refs/heads/" + github.Branch,
-			grants:  []grant{take(env, config.BootstrapDeploy, config.BootstrapPublish, config.BootstrapLookup), stopRelease(env)},
+			grants:  []grant{assume(env, config.BootstrapDeploy, config.BootstrapPublish, config.BootstrapLookup), stopRelease(env)},
 		},
 	}
 }
@@ -119,8 +119,8 @@ func (g grant) statement() policy.Statement {
 	return statement
 }
 
-// take allows to take roles of the CDK bootstrap in both regions.
-func take(env Environment, roles ...string) grant {
+// assume allows to assume roles of the CDK bootstrap in both regions.
+func assume(env Environment, roles ...string) grant {
 	g := grant{actions: []string{"sts:AssumeRole"}}
 	for _, region := range env.Regions {
 		for _, role := range roles {
@@ -180,7 +180,7 @@ func prepare(env Environment) []grant {
 		assets.wildcards = append(assets.wildcards, "Resource::"+objects)
 	}
 	return []grant{
-		take(env, config.BootstrapPublish, config.BootstrapLookup),
+		assume(env, config.BootstrapPublish, config.BootstrapLookup),
 		inStacks(env, "cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet", "cloudformation:DescribeChangeSet",
 			"cloudformation:DescribeEvents", "cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks",
 			"cloudformation:GetTemplate", "cloudformation:GetTemplateSummary", "cloudformation:ListChangeSets"),

@@ -60,10 +60,10 @@ func New(scope constructs.Construct, props Props) Cluster {
 	group.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE) // as long as the cluster
 	cluster := newBrokers(scope, props, group)
 	arn := *cluster.AttrArn()
-	growStorage(scope, arn, props.Messaging)
+	scaleStorage(scope, arn, props.Messaging)
 	secret, association := addUser(scope, arn, props.Names)
 	if props.ReplicationSource {
-		letReplicatorIn(scope, arn)
+		allowReplicator(scope, arn)
 	}
 	// The listener of a user who does not exist is of no use to anybody, and a
 	// service that finds its address also finds its topics.

@@ -34,10 +34,10 @@ func connectivity(props Props) any {
 	}
 }
 
-// letReplicatorIn lets MSK's own service connect to the cluster from the other
+// allowReplicator lets MSK's own service connect to the cluster from the other
 // region ("Prepare source and target clusters" in the MSK developer guide). What
 // it may read is the replicator's role's matter.
-func letReplicatorIn(scope constructs.Construct, cluster string) {
+func allowReplicator(scope constructs.Construct, cluster string) {
 	awsmsk.NewCfnClusterPolicy(scope, new("ReplicatorPolicy"), &awsmsk.CfnClusterPolicyProps{
 		ClusterArn: new(cluster),
 		Policy: policy.Document(policy.Statement{

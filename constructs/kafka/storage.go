@@ -8,10 +8,10 @@ import (
 	"wallet-infra/config"
 )
 
-// growStorage lets the brokers' volumes grow before they are full: by a tenth,
+// scaleStorage lets the brokers' volumes grow before they are full: by a tenth,
 // at most every six hours. MSK cannot shrink a volume, so scaling in is off, as
 // AWS demands. AWS's service-linked role does the work.
-func growStorage(scope constructs.Construct, cluster string, messaging config.Messaging) {
+func scaleStorage(scope constructs.Construct, cluster string, messaging config.Messaging) {
 	target := awsapplicationautoscaling.NewCfnScalableTarget(scope, new("Storage"), &awsapplicationautoscaling.CfnScalableTargetProps{
 		ServiceNamespace:  new("kafka"),
 		ScalableDimension: new("kafka:broker-storage:VolumeSize"),

@@ -87,21 +87,21 @@ func New(scope constructs.Construct, props Props) Network {
 		acknowledge.Finding(subnet, "PCI.DSS.321-VPCNoUnrestrictedRouteToIGW",
 			"The public tier holds only the load balancer, whose purpose is the internet, and the NAT gateways")
 	}
-	logTraffic(vpc, props)
+	addFlowLogs(vpc, props)
 	addEndpoints(vpc, props.Network)
 	guardDatabaseTier(vpc, props.Network)
-	closeDefaultGroup(vpc, props.LogKey, props.Network.FlowLogRetentionDays)
+	emptyDefaultGroup(vpc, props.LogKey, props.Network.FlowLogRetentionDays)
 	return Network{
 		Vpc:             vpc,
-		PrivateSubnets:  setCIDRs(*vpc.PrivateSubnets(), props.Network.Private),
-		DatabaseSubnets: setCIDRs(*vpc.IsolatedSubnets(), props.Network.Database),
+		PrivateSubnets:  setIDs(*vpc.PrivateSubnets(), props.Network.Private),
+		DatabaseSubnets: setIDs(*vpc.IsolatedSubnets(), props.Network.Database),
 		NATGateways:     natGateways(public[:props.Network.NATGateways]),
 	}
 }
 
-// logTraffic records accepted and rejected flows: the evidence of who talked to
+// addFlowLogs records accepted and rejected flows: the evidence of who talked to
 // the database, and the first thing to look at when something cannot.
-func logTraffic(vpc awsec2.Vpc, props Props) {
+func addFlowLogs(vpc awsec2.Vpc, props Props) {
 	group := logging.NewGroup(vpc, "FlowLogs", logging.Props{
 		RetentionDays: props.Network.FlowLogRetentionDays,
 		Key:           props.LogKey,
@@ -176,9 +176,9 @@ func addEndpoints(vpc awsec2.Vpc, network config.Network) {
 	}
 }
 
-// closeDefaultGroup empties the VPC's default security group, which would let
+// emptyDefaultGroup empties the VPC's default security group, which would let
 // everything that forgets to name a group talk to everything else that does.
-func closeDefaultGroup(vpc awsec2.Vpc, key awskms.IKey, retentionDays int) {
+func emptyDefaultGroup(vpc awsec2.Vpc, key awskms.IKey, retentionDays int) {
 	stack := awscdk.Stack_Of(vpc)
 	provider := stack.Node().FindChild(new("Custom::VpcRestrictDefaultSGCustomResourceProvider")).(constructs.Construct)
 	handler := provider.Node().FindChild(new("Handler")).(awscdk.CfnResource)

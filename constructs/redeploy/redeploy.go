@@ -82,7 +82,7 @@ func New(scope constructs.Construct, props Props) Redeploy {
 		Purpose: "Encrypts the messages that a password of " + props.Names.Prefix() + " was rotated",
 		// Without a condition for the same reason as on the topics of alerts: EventBridge
 		// names no source to the key, and would drop the event in silence.
-		Services: []policy.Statement{encryption.UseBy("Events", "events.amazonaws.com", nil)},
+		Services: []policy.Statement{encryption.AllowService("Events", "events.amazonaws.com", nil)},
 	})
 	failed := newQueue(own, "Failed", awssqs.QueueProps{QueueName: new(props.Names.FailedRotationQueue()), EncryptionMasterKey: key})
 	waiting := awssqs.QueueProps{
@@ -97,8 +97,9 @@ func New(scope constructs.Construct, props Props) Redeploy {
 		waiting.DeliveryDelay = value.Duration(config.SecretReplicaDelay)
 	}
 	queue := newQueue(own, "Queue", waiting)
-	listen(own, queue, props)
-	consume(own, queue, newFunction(own, queue, failed, key, props))
+	arn := *queue.QueueArn()
+	listen(own, queue, arn, props)
+	consume(own, arn, newFunction(own, arn, failed, key, props))
 	return Redeploy{DeadLetterQueue: *failed.QueueName()}
 }
 
@@ -137,31 +138,27 @@ func newQueue(scope constructs.Construct, id string, props awssqs.QueueProps) aw
 }
 
 // listen sends the event of the one secret to the queue.
-func listen(scope constructs.Construct, queue awssqs.Queue, props Props) {
+func listen(scope constructs.Construct, queue awssqs.Queue, arn string, props Props) {
 	rule := awsevents.NewCfnRule(scope, new("Rotated"), &awsevents.CfnRuleProps{
 		Description:  new("A password that the wallet service holds was rotated"),
 		EventPattern: props.pattern(),
 		Targets: []*awsevents.CfnRule_TargetProperty{{
-			Id: new("Queue"), Arn: queue.QueueArn(),
+			Id: new("Queue"), Arn: new(arn),
 			SqsParameters: &awsevents.CfnRule_SqsParametersProperty{MessageGroupId: new(group)},
 		}},
 	})
-	admit(queue, rule)
-}
-
-// admit lets a rule, and no other, write to a queue.
-func admit(queue awssqs.Queue, rule awsevents.CfnRule) {
+	// The rule, and no other, may write to the queue.
 	queue.AddToResourcePolicy(policy.Statement{
 		Sid:        "Events",
 		Principal:  policy.Service("events.amazonaws.com"),
 		Actions:    []string{"sqs:SendMessage"},
-		Resources:  []string{*queue.QueueArn()},
+		Resources:  []string{arn},
 		Conditions: map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": *rule.AttrArn()}},
 	}.CDK())
 }
 
 // newFunction makes the function that deploys the service.
-func newFunction(scope constructs.Construct, queue, failed awssqs.Queue, key awskms.IKey, props Props) awslambda.Function {
+func newFunction(scope constructs.Construct, queue string, failed awssqs.Queue, key awskms.IKey, props Props) awslambda.Function {
 	group := props.Network.NewClientGroup(scope, "SecurityGroup", "The function that deploys the service after a rotation", "APIs of AWS")
 	delay := time.Duration(0)
 	policies := []awsiam.IManagedPolicy{
@@ -209,11 +206,11 @@ func newPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy {
 }
 
 // newQueuePolicy allows reading the one queue and writing to the one of failures.
-func newQueuePolicy(scope constructs.Construct, queue, failed awssqs.Queue, key awskms.IKey, region config.Region) awsiam.ManagedPolicy {
+func newQueuePolicy(scope constructs.Construct, queue string, failed awssqs.Queue, key awskms.IKey, region config.Region) awsiam.ManagedPolicy {
 	messages := policy.Allow("Messages", []string{*key.KeyArn()}, "kms:Decrypt", "kms:GenerateDataKey")
 	messages.Conditions = map[string]any{"StringEquals": map[string]any{"kms:ViaService": "sqs." + region.Name + ".amazonaws.com"}}
 	return policy.NewManaged(scope, "QueuePolicy",
-		policy.Allow("Receive", []string{*queue.QueueArn()}, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+		policy.Allow("Receive", []string{queue}, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
 		policy.Allow("GiveUp", []string{*failed.QueueArn()}, "sqs:SendMessage"),
 		messages,
 	)
@@ -228,9 +225,9 @@ func newCopyPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy
 
 // consume hands the messages to the function, which says of each whether it is done
 // with.
-func consume(scope constructs.Construct, queue awssqs.Queue, to awslambda.Function) {
+func consume(scope constructs.Construct, queue string, to awslambda.Function) {
 	awslambda.NewCfnEventSourceMapping(scope, new("Messages"), &awslambda.CfnEventSourceMappingProps{
-		EventSourceArn:        queue.QueueArn(),
+		EventSourceArn:        new(queue),
 		FunctionName:          to.FunctionArn(),
 		BatchSize:             jsii.Number(10),
 		FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),

@@ -88,7 +88,7 @@ func replicate(scope constructs.Construct, props Props) {
 			Rules: &[]any{&awsecr.CfnReplicationConfiguration_ReplicationRuleProperty{
 				Destinations: &[]any{&awsecr.CfnReplicationConfiguration_ReplicationDestinationProperty{
 					Region:     new(props.CopyTo),
-					RegistryId: awscdk.Stack_Of(scope).Account(),
+					RegistryId: new(props.Names.Account()),
 				}},
 				RepositoryFilters: &[]any{&awsecr.CfnReplicationConfiguration_RepositoryFilterProperty{
 					Filter:     new(props.Names.Prefix()),

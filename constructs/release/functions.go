@@ -30,7 +30,7 @@ const (
 func newMigrator(scope constructs.Construct, migration Migration, props Props) awslambda.Function {
 	limits := props.Delivery.Migration
 	environment := map[string]string{
-		"CLUSTER":               *props.Service.Cluster.ClusterName(),
+		"CLUSTER":               props.Service.ClusterName,
 		"TASK_DEFINITION":       *migration.Task.TaskDefinitionArn(),
 		"CONTAINER":             config.MigrationContainer,
 		"SERVICE_CONTAINER":     props.Names.ServiceName(),

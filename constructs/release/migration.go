@@ -62,7 +62,7 @@ func newMigration(scope constructs.Construct, props Props) Migration {
 			Mode:         awsecs.AwsLogDriverMode_BLOCKING,
 		}),
 	})
-	addOwner(own, container, props)
+	addOwner(own, task, container, props)
 	group := newTaskGroup(own, props)
 	acknowledgeTask(task)
 	return Migration{
@@ -86,11 +86,11 @@ func environment(props Props) *map[string]*string {
 
 // addOwner lets ECS read the credentials of the schema's owner when the task
 // starts, and never the service.
-func addOwner(scope constructs.Construct, container awsecs.ContainerDefinition, props Props) {
+func addOwner(scope constructs.Construct, task awsecs.FargateTaskDefinition, container awsecs.ContainerDefinition, props Props) {
 	owner := props.Database.AdminSecret
 	local := service.Local(scope, "Owner", owner)
 	service.AddUser(container, local, "DATABASE_")
-	container.TaskDefinition().AddToExecutionRolePolicy(encryption.SecretsStatement(props.Region, owner.EncryptionKey()).CDK())
+	task.AddToExecutionRolePolicy(encryption.SecretsStatement(props.Region, *owner.EncryptionKey().KeyArn()).CDK())
 }
 
 // newTaskGroup lets the task reach the writer, and AWS for its image, its secret and

@@ -61,9 +61,10 @@ func New(scope constructs.Construct, props Props) Migration {
 	// A deployment begins with the service's change: by then everything that it calls
 	// must be there, with its permissions and its ways through the network. The door
 	// in the load balancer's group is a resource of that group.
-	props.Service.Fargate.Node().AddDependency(own)
+	needed := []constructs.IDependable{own}
 	for _, group := range *props.Edge.LoadBalancer.Connections().SecurityGroups() {
-		props.Service.Fargate.Node().AddDependency(group)
+		needed = append(needed, group)
 	}
+	props.Service.Fargate.Node().AddDependency(needed...)
 	return migration
 }

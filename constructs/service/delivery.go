@@ -14,11 +14,12 @@ import (
 	"wallet-infra/constructs/value"
 )
 
-// deliver lets ECS start a new release in the target group that is free, move the
+// configureDeployment lets ECS start a new release in the target group that is free, move the
 // requests to it in the strategy's steps, and move them back when an alarm goes
-// off. It returns the role with which ECS does so: without the role, the service
-// can be neither created nor deleted.
-func deliver(scope constructs.Construct, fargate awsecs.FargateService, app awsecs.ContainerDefinition, props Props) constructs.IDependable {
+// off. It returns what the service depends on: the alarms, since ECS refuses
+// names that do not exist yet, and the role with which ECS moves requests, without
+// which the service can be neither created nor deleted.
+func configureDeployment(scope constructs.Construct, fargate awsecs.FargateService, app awsecs.ContainerDefinition, props Props) []constructs.IDependable {
 	role := newTrafficRole(scope, props.Edge)
 	props.Edge.Blue.AddTarget(fargate.LoadBalancerTarget(&awsecs.LoadBalancerTargetOptions{
 		ContainerName: app.ContainerName(),
@@ -44,22 +45,18 @@ func deliver(scope constructs.Construct, fargate awsecs.FargateService, app awse
 	case config.AllAtOnce: // has no steps
 	}
 	fargate.Node().DefaultChild().(awsecs.CfnService).AddPropertyOverride(new("DeploymentConfiguration"), deployment)
-	rollBackOn(fargate, props.Alarms)
-	return role
+	return append(rollBackOn(fargate, props.Alarms), role)
 }
 
-// rollBackOn lets alarms end a deployment. ECS refuses names that do not exist yet.
-func rollBackOn(fargate awsecs.FargateService, judges []alarms.Alarm) {
-	if len(judges) == 0 {
-		return
-	}
+// rollBackOn lets alarms end a deployment, and returns them.
+func rollBackOn(fargate awsecs.FargateService, judges []alarms.Alarm) []constructs.IDependable {
 	var names []*string
 	var made []constructs.IDependable
 	for _, alarm := range judges {
 		names, made = append(names, new(alarm.Name)), append(made, alarm.Resource)
 	}
-	fargate.Node().AddDependency(made...)
 	fargate.EnableDeploymentAlarms(&names, &awsecs.DeploymentAlarmOptions{Behavior: awsecs.AlarmBehavior_ROLLBACK_ON_ALARM})
+	return made
 }
 
 // newTrafficRole is what ECS moves the requests with. AWS's own policy for it

@@ -9,11 +9,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
 	"wallet-infra/config"
+	"wallet-infra/constructs/value"
 )
 
-// authoritiesPath is where the preparation of the task leaves the certificates
+// caBundlePath is where the preparation of the task leaves the certificates
 // that the database's is checked against.
-const authoritiesPath = scratchPath + "/database-authorities.pem"
+const caBundlePath = scratchPath + "/database-authorities.pem"
 
 // datasources are the application's connection pools: the part of the variables'
 // and of the properties' names that tells them apart.
@@ -83,7 +84,7 @@ func javaOptions() []string {
 			prefix+"mysql.ssl-mode=verify-identity",
 			prefix+"hostname-verification-algorithm=HTTPS",
 			prefix+"trust-certificate-pem=true",
-			prefix+"trust-certificate-pem.certs="+authoritiesPath,
+			prefix+"trust-certificate-pem.certs="+caBundlePath,
 		)
 	}
 	return options
@@ -155,8 +156,8 @@ func telemetryEnvironment(props Props) map[string]string {
 
 // deferred keeps CloudFormation, and its linters, from taking the application's
 // ${NAME} for their own, which they would write in the same way.
-func deferred(value string) string {
-	return *awscdk.Fn_Sub(new(strings.ReplaceAll(value, "${", "${!")), nil)
+func deferred(text string) string {
+	return *value.Once("sub "+text, func() *string { return awscdk.Fn_Sub(new(strings.ReplaceAll(text, "${", "${!")), nil) })
 }
 
 // seconds writes a duration as Quarkus reads it.

@@ -11,7 +11,7 @@ import (
 // addSecrets lets ECS read the application's secrets when a task starts, key by
 // key. User names are among them because rotation changes the user together with
 // the password.
-func addSecrets(scope constructs.Construct, app awsecs.ContainerDefinition, props Props) {
+func addSecrets(scope constructs.Construct, task awsecs.FargateTaskDefinition, app awsecs.ContainerDefinition, props Props) {
 	own := constructs.NewConstruct(scope, new("Secrets"))
 	database := Local(own, "Database", props.Database.AppSecret)
 	var prefixes []string
@@ -21,8 +21,8 @@ func addSecrets(scope constructs.Construct, app awsecs.ContainerDefinition, prop
 	AddUser(app, database, prefixes...)
 	AddUser(app, Local(own, "Cache", props.Cache.Secret), "CACHE_")
 	AddUser(app, Local(own, "Kafka", props.Kafka.Secret), "BROKER_")
-	app.TaskDefinition().AddToExecutionRolePolicy(encryption.SecretsStatement(
-		props.Region, props.Database.AppSecret.EncryptionKey(), props.Cache.Secret.EncryptionKey(), props.Kafka.Secret.EncryptionKey()).CDK())
+	task.AddToExecutionRolePolicy(encryption.SecretsStatement(
+		props.Region, *props.Database.AppSecret.EncryptionKey().KeyArn(), *props.Cache.Secret.EncryptionKey().KeyArn(), *props.Kafka.Secret.EncryptionKey().KeyArn()).CDK())
 }
 
 // AddUser gives a container both halves of a secret as environment variables, which

@@ -33,6 +33,7 @@ const platformVersion = awsecs.FargatePlatformVersion_VERSION1_4
 type Service struct {
 	Fargate       awsecs.FargateService
 	Cluster       awsecs.Cluster
+	ClusterName   string
 	SecurityGroup awsec2.SecurityGroup // of the tasks
 	// Discovery is the private DNS name under which Prometheus finds the tasks.
 	Discovery awsservicediscovery.IService
@@ -76,15 +77,15 @@ func New(scope constructs.Construct, props Props) Service {
 		SecurityGroup: newSecurityGroup(own, props),
 		Discovery:     newDiscovery(own, props),
 	}
-	made.metrics = newMetrics(*made.Cluster.ClusterName(), props.Names.ServiceName(), props.Edge.Metrics().Requests)
+	made.ClusterName = *made.Cluster.ClusterName()
+	made.metrics = newMetrics(made.ClusterName, props.Names.ServiceName(), props.Edge.Metrics().Requests)
 	connect(made.SecurityGroup, props)
-	app := newTask(own, props)
-	task := app.TaskDefinition()
+	task, app := newTask(own, props)
 	made.Fargate = newFargate(own, made, task, props)
-	role := deliver(own, made.Fargate, app, props)
 	// Tasks that start before their permissions and their way to the database are
 	// there fail, and so does the deployment.
-	made.Fargate.Node().AddDependency(task.ExecutionRole(), made.SecurityGroup, role)
+	needed := append(configureDeployment(own, made.Fargate, app, props), task.ExecutionRole(), made.SecurityGroup)
+	made.Fargate.Node().AddDependency(needed...)
 	acknowledgeRoles(task, sessions, props)
 	made.scale(props)
 	return made

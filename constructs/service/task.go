@@ -29,7 +29,7 @@ const logBufferMiB = 25
 
 // newTask makes the task: the application, the preparation of its scratch
 // volume, and the collector.
-func newTask(scope constructs.Construct, props Props) awsecs.ContainerDefinition {
+func newTask(scope constructs.Construct, props Props) (awsecs.FargateTaskDefinition, awsecs.ContainerDefinition) {
 	own := constructs.NewConstruct(scope, new("Task"))
 	task := awsecs.NewFargateTaskDefinition(own, new("Definition"), &awsecs.FargateTaskDefinitionProps{
 		Cpu:             jsii.Number(props.Service.CPU),
@@ -57,15 +57,15 @@ func newTask(scope constructs.Construct, props Props) awsecs.ContainerDefinition
 		// ECS replaces what it finds unhealthy, and a second opinion from inside
 		// would need a client that the image does not promise to have.
 	})
-	addSecrets(own, app, props)
+	addSecrets(own, task, app, props)
 	prepare(own, task, app, props)
-	openForSessions(task, app, props.Service.Exec)
+	mountSessionVolumes(task, app, props.Service.Exec)
 	addCollector(own, task, props)
 	// deferred() needs Fn::Sub for a text without variables of CloudFormation's.
 	task.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(new("cfn-lint"), map[string]any{"config": map[string]any{"ignore_checks": []string{"W1020"}}})
 	acknowledge.Finding(task, "AwsSolutions-ECS2",
 		"The plain variables are endpoints, sizes and switches; everything secret is read from Secrets Manager by key, which a test holds")
-	return app
+	return task, app
 }
 
 // RuntimePlatform is what every task of the service's images runs on.
@@ -84,7 +84,7 @@ func RuntimePlatform(service config.Service) *awsecs.RuntimePlatform {
 // a shell and is pulled anyway, runs once as root, opens the volume and leaves
 // the database's root certificates there.
 func prepare(scope constructs.Construct, task awsecs.FargateTaskDefinition, app awsecs.ContainerDefinition, props Props) {
-	const script = `chmod 1777 ` + scratchPath + ` && printf '%s' "$DATABASE_AUTHORITIES" > ` + authoritiesPath
+	const script = `chmod 1777 ` + scratchPath + ` && printf '%s' "$DATABASE_AUTHORITIES" > ` + caBundlePath
 	preparation := task.AddContainer(new("Prepare"), &awsecs.ContainerDefinitionOptions{
 		ContainerName:          new("prepare"),
 		Image:                  awsecs.ContainerImage_FromEcrRepository(props.Repository, new(props.ImageTag)),
@@ -108,12 +108,12 @@ func prepare(scope constructs.Construct, task awsecs.FargateTaskDefinition, app 
 	}
 }
 
-// openForSessions gives the agent of `aws ecs execute-command` the two places
+// mountSessionVolumes gives the agent of `aws ecs execute-command` the two places
 // that it writes to, where the environment allows sessions: with a read-only
 // root file system it could not start otherwise
 // (github.com/aws/containers-roadmap/issues/1359). The agent is root, so the
 // volumes need no preparation.
-func openForSessions(task awsecs.FargateTaskDefinition, app awsecs.ContainerDefinition, allowed bool) {
+func mountSessionVolumes(task awsecs.FargateTaskDefinition, app awsecs.ContainerDefinition, allowed bool) {
 	if !allowed {
 		return
 	}
