@@ -281,7 +281,7 @@ func (w *world) answerRollout() any {
 func (w *world) answerTask(request ask) (any, string, string) {
 	definition := func(arn, image string) object {
 		return object{"taskDefinition": object{"taskDefinitionArn": arn, "family": "wallet-staging-migrate", "cpu": "256", "containerDefinitions": array{object{
-			"name": config.MigrationContainer, "image": image,
+			"name": config.MigrationContainer, "image": image, "environment": array{object{"name": config.MigrationRelease, "value": "1.0.0"}},
 			"logConfiguration": object{"logDriver": "awslogs", "options": object{"awslogs-group": "/migrations", "awslogs-stream-prefix": "run"}}}}}}
 	}
 	switch request.operation {
@@ -291,6 +291,7 @@ func (w *world) answerTask(request ask) (any, string, string) {
 	case "RegisterTaskDefinition":
 		containers, _ := request.input["containerDefinitions"].([]any)
 		w.task.image, _ = containers[0].(object)["image"].(string)
+		w.task.environment, _ = containers[0].(object)["environment"].(array)
 		return definition("arn:task-definition/"+request.text("family")+":1", w.task.image), "", ""
 	case "RunTask":
 		network, _ := request.input["networkConfiguration"].(object)

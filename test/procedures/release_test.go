@@ -74,6 +74,7 @@ func TestAnotherReleasesMigrationsRunInACopyThatDoesNotStay(t *testing.T) {
 	out, err := w.run("", false, migrating(migrate.Options{ImageTag: "0.9.0", Status: true}))
 	require.NoError(t, err, out)
 	assert.Equal(t, "1.dkr.ecr/wallet-staging/migrations:0.9.0", w.task.image)
+	assert.Equal(t, array{object{"name": config.MigrationRelease, "value": "0.9.0"}}, w.task.environment, "the database would remember one release by another's tag")
 	assert.True(t, w.called("ecs DeregisterTaskDefinition"))
 
 	w = newWorld(t)

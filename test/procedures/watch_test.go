@@ -58,6 +58,14 @@ func TestAReleaseWhoseTasksFailIsStoppedByTheCommandItself(t *testing.T) {
 	}
 }
 
+func TestADeploymentThatECSTakesBackAlreadyIsNotStoppedAgain(t *testing.T) {
+	w := rollingOut(t, &rolloutState{tasks: failing(4), begins: "ROLLBACK_IN_PROGRESS", looks: 3, end: "ROLLBACK_SUCCESSFUL", exit: 1})
+	out, err := w.run("", false, deploying("1.1.0"))
+	assert.Equal(t, exit.Failed, exit.Of(err), out)
+	assert.ErrorContains(t, err, "4 tasks of the new release failed")
+	assert.False(t, w.called("ecs StopServiceDeployment"))
+}
+
 func TestAReleaseOfWhichAFewTasksFailGoesOn(t *testing.T) {
 	others := append(failing(3), // of eight, one below ECS's own limit
 		stoppedTask(10, "1.0.0", "EssentialContainerExited", "the old release's"),

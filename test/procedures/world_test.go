@@ -3,6 +3,7 @@ package procedures
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"encoding/xml"
@@ -124,6 +125,7 @@ type rolloutState struct {
 	exit    int      // of the CLI, then
 	refuses string   // the code with which ECS refuses to stop it
 	rollout string   // the service's rolloutState
+	begins  string   // its status at first; empty for IN_PROGRESS
 	ended   chan struct{}
 	once    sync.Once
 }
@@ -143,7 +145,9 @@ type taskState struct {
 	command []string
 	image   string
 	network object
-	log     []string
+	// environment is that of a task definition that was registered.
+	environment array
+	log         []string
 }
 
 const stamp = "2026-11-20T10:00:00Z"
@@ -501,7 +505,7 @@ func (w *world) command(ctx context.Context, arguments []string) (int, error) {
 	w.mutex.Lock()
 	if w.rollout != nil && arguments[0] == "deploy" && arguments[1] == "Staging/Compute" {
 		w.cdk = append(w.cdk, arguments)
-		w.deployments = slices.Insert(w.deployments, 0, deploymentState{"1.1.0", "IN_PROGRESS"})
+		w.deployments = slices.Insert(w.deployments, 0, deploymentState{"1.1.0", cmp.Or(w.rollout.begins, "IN_PROGRESS")})
 		w.mutex.Unlock()
 		select {
 		case <-w.rollout.ended:
