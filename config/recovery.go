@@ -97,7 +97,7 @@ const (
 
 // The Region switch plans.
 const (
-	PlanFailover = "failover" // for the loss of the region that serves; can lose data when it is run so
+	PlanFailover = "failover" // for the loss of the active region; can lose data when it is run so
 	PlanFailback = "failback" // the way back, or a planned change of region; never loses data
 	PlanTraffic  = "traffic"  // moves the name alone; the two others run it as their last step
 )

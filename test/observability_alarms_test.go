@@ -102,8 +102,15 @@ func isDocumented(t *testing.T, who string, s series) {
 // insightsStatistics are CloudWatch's statistics as Metrics Insights calls them.
 var insightsStatistics = map[string]string{"MAX": "Maximum", "SUM": "Sum", "MIN": "Minimum", "AVG": "Average"}
 
+// eachThatIsWatched is each environment, and one in which the replicator runs.
+func eachThatIsWatched(t *testing.T, check func(t *testing.T, env environment)) {
+	t.Helper()
+	eachEnvironment(t, check)
+	t.Run("with a replicator", func(t *testing.T) { check(t, altered(t, replicating(t))) })
+}
+
 func TestNoAlarmWaitsForAMetricThatDoesNotExist(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatIsWatched(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms(t) {
 			for _, s := range a.reads() {
 				isDocumented(t, id, s)
@@ -199,6 +206,10 @@ func bounds(env environment, region string) map[string]bound {
 		if !first {
 			all["Minimum HealthCheckStatus"] = below(1) // Route 53: 1 is healthy
 		}
+		if !first && env.Replication() == config.ReplicationRunning {
+			all["Maximum ReplicationLatency"] = above(milliseconds(env.DR.EventLag))
+			all["Maximum ReplicatorFailure"] = above(0)
+		}
 	}
 	return all
 }
@@ -216,7 +227,7 @@ func (a alarm) reading(t *testing.T) string {
 }
 
 func TestNoComponentFailsUnnoticed(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatIsWatched(t, func(t *testing.T, env environment) {
 		regions := []string{env.Primary.Name}
 		if env.DR.Mode == config.DRStandby {
 			regions = append(regions, env.Secondary.Name)
@@ -309,7 +320,7 @@ func always(env environment, region, metric string) bool {
 }
 
 func TestAlarmsDoNotSleepThroughSilence(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
+	eachThatIsWatched(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms(t) {
 			if a.AlarmRule != "" {
 				continue
