@@ -56,7 +56,7 @@ func New(scope constructs.Construct, props Props) Recovery {
 	})
 	failover := newPlan(own, props, plan{
 		name:    config.PlanFailover,
-		purpose: "The region that serves is lost or about to be: activate the other one",
+		purpose: "The active region is lost or about to be: activate the other one",
 		steps:   failoverSteps(props, approver, traffic),
 		may:     failoverStatements(props, traffic),
 	})
