@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/newenv"
+	"wallet-infra/internal/progress"
 )
 
 func newEnvironments() *cobra.Command {
@@ -29,8 +32,10 @@ func newEnvironments() *cobra.Command {
 
 const newEnvHelp = `
 Writes config/NAME.go in staging's form, with the first block of 10.0.0.0/8 that no
-environment has, its line in config.All and its jobs in the workflows; all of it or
-nothing. What is not given here stays empty there, and the validation names it.`
+environment has, its line in config.All and its jobs in the workflows. What is not
+given here stays empty there, and the validation names it. Where nothing is left out it
+goes on with make lock update, which writes the lock and the generated parts of the
+documents: minutes. All of it is written, or nothing.`
 
 func newNewEnv(p *program) *cobra.Command {
 	var choice newenv.Choice
@@ -57,6 +62,12 @@ func newNewEnv(p *program) *cobra.Command {
 			if err := plan.Write(); err != nil {
 				return err
 			}
+			if len(plan.Left) == 0 {
+				err = plan.Generate(func() error { return generate(command.Context(), root, command.ErrOrStderr()) })
+			}
+			if err != nil {
+				return fmt.Errorf("%w: nothing was written", err)
+			}
 			return told(command.OutOrStdout(), root, choice, plan)
 		},
 	}
@@ -65,6 +76,17 @@ func newNewEnv(p *program) *cobra.Command {
 	flags.StringVar(&choice.Domain, "domain", "", "the hosted zone's domain `name`: the API answers at api.NAME")
 	flags.StringVar(&choice.HostedZone, "hosted-zone", "", "the hosted zone's `ID`")
 	return command
+}
+
+// generate writes what follows from the templates.
+func generate(ctx context.Context, root string, out io.Writer) error {
+	defer progress.Doing(ctx, "make lock update")()
+	command := exec.CommandContext(ctx, "make", "--directory", root, "lock", "update")
+	command.Stdout, command.Stderr = out, out
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("make lock update: %w", err)
+	}
+	return nil
 }
 
 // told says what was written, and what is left.
@@ -80,9 +102,13 @@ func told(out io.Writer, root string, choice newenv.Choice, plan newenv.Plan) er
 	for _, field := range plan.Left {
 		fmt.Fprintln(out, "  -", field)
 	}
+	next := "fill it in, then make lock update, which writes what follows from its templates; then "
+	if len(plan.Left) == 0 {
+		next = "git diff, then "
+	}
 	fmt.Fprintf(out, `  - read the rest of config/%[1]s.go: its sizes, tags and addresses are staging's
   - GitHub's environment %[1]s with its reviewers, and the account's trust: scripts/identity.sh %[1]s deploy
-Next: make lock update, which writes what follows from its templates; then go tool wallet %[1]s deploy --dry-run (docs/DEPLOYMENT.md)
-`, choice.Name)
+Next: %[2]sgo tool wallet %[1]s deploy --dry-run (docs/DEPLOYMENT.md)
+`, choice.Name, next)
 	return nil
 }

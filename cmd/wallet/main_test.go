@@ -279,8 +279,23 @@ func TestANewEnvironmentIsWrittenAndWhatIsLeftIsSaid(t *testing.T) {
 	out, err := call("", false, "--root", root, "new-env", "demo", "--account", "333333333333")
 	require.NoError(t, err)
 	assert.FileExists(t, filepath.Join(root, "config/demo.go"))
-	for _, want := range []string{"wrote config/demo.go\n", "wrote .github/workflows/main.yml\n", "  - demo: Site.HostedZone.ID: want ", "\nNext: make lock update"} {
+	for _, want := range []string{"wrote config/demo.go\n", "wrote .github/workflows/main.yml\n", "  - demo: Site.HostedZone.ID: want ", "\nNext: fill it in, then make lock update"} {
 		assert.Contains(t, out, want)
 	}
 	assert.NotContains(t, out, "Site.Account")
+}
+
+// The copy has no Makefile: what follows from the templates cannot be written.
+func TestANewEnvironmentWithoutItsLockIsNotLeftBehind(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"config", ".github/workflows"} {
+		require.NoError(t, os.CopyFS(filepath.Join(root, dir), os.DirFS(filepath.Join("../..", dir))))
+	}
+	_, err := call("", false, "--root", root, "new-env", "demo", "--account", "333333333333", "--domain", "demo.example.com", "--hosted-zone", "Z0123456789DEMO")
+	assert.ErrorContains(t, err, "make lock update: ")
+	assert.ErrorContains(t, err, "nothing was written")
+	assert.NoFileExists(t, filepath.Join(root, "config/demo.go"))
+	content, err := os.ReadFile(filepath.Join(root, ".github/workflows/main.yml"))
+	require.NoError(t, err)
+	assert.NotContains(t, string(content), "demo")
 }

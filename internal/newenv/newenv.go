@@ -26,6 +26,7 @@ type Choice struct {
 
 // Plan is what is to be written.
 type Plan struct {
+	root string
 	// Files are those that are made or changed.
 	Files []File
 	// Network is the block that was free.
@@ -71,7 +72,7 @@ func Prepare(root string, choice Choice) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	plan := Plan{Network: network, Files: append([]File{made.File, registration}, workflows...)}
+	plan := Plan{root: root, Network: network, Files: append([]File{made.File, registration}, workflows...)}
 	if err := env.Validate(); err != nil {
 		plan.Left = strings.Split(err.Error(), "\n")
 	}

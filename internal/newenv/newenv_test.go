@@ -162,6 +162,33 @@ func TestAFileThatCannotBeWrittenTakesTheOthersBack(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(root, "config/demo.go"))
 }
 
+func TestGeneratedPartsThatCannotBeWrittenTakeEverythingBack(t *testing.T) {
+	root := repository(t)
+	put := func(path, content string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, path)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(root, path), []byte(content), 0o600))
+	}
+	put("docs/COST.md", "as it was")
+	put("test/testdata/lock.json", "{}")
+	before := files(t, root)
+	half := func() error {
+		put("docs/COST.md", "half")
+		put("docs/new.md", "half")
+		return os.ErrDeadlineExceeded
+	}
+	plan, err := Prepare(root, complete)
+	require.NoError(t, err)
+	require.NoError(t, plan.Write())
+	assert.ErrorIs(t, plan.Generate(half), os.ErrDeadlineExceeded)
+	assert.Equal(t, before, files(t, root))
+
+	require.NoError(t, plan.Write())
+	require.NoError(t, plan.Generate(func() error { put("docs/COST.md", "whole"); return nil }))
+	after := files(t, root)
+	assert.Equal(t, "whole", after["docs/COST.md"])
+	assert.Contains(t, after, "config/demo.go")
+}
+
 func TestTheSecondNewEnvironmentHasAnotherNetwork(t *testing.T) {
 	move := mover("10.10.0.0/16", "10.20.0.0/16")
 	assert.Equal(t, "10.20.21.0/24", move("10.10.21.0/24"))
