@@ -99,7 +99,7 @@ func (a *Account) as(role, region string) aws.Config {
 	defer a.mutex.Unlock()
 	if a.roles[arn] == nil {
 		a.roles[arn] = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(own), arn, func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = "wallet-deliver"
+			o.RoleSessionName = "wallet"
 		}))
 	}
 	own.Credentials = a.roles[arn]

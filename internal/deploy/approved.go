@@ -236,9 +236,14 @@ func (d Deployment) verify(ctx context.Context, at step) error {
 			return why == "", err
 		})
 	}
+	if exit.Of(err) == exit.Stale { // the code was changed while the CLI ran
+		why = err.Error()
+	}
 	switch {
 	case why != "":
 		return exit.With(exit.Failed, "%s was deployed, and %s: somebody changed it meanwhile. Treat it as an attack, and return to the release before (go tool wallet %s rollback)", at.stack.Name, why, d.Env.Name)
+	case ctx.Err() != nil:
+		return exit.With(exit.Interrupted, "%s was deployed, and interrupted before it was seen whether it runs what was approved: run the same command again", at.stack.Name)
 	case err != nil:
 		return exit.With(exit.Failed, "%s was deployed, and whether it runs what was approved could not be seen: %s", at.stack.Name, account.Explain(err))
 	}

@@ -159,6 +159,7 @@ func TestADeploymentWithoutAReviewRunsNoOtherCodeThanWhatWasSynthesized(t *testi
 		_, err := w.run("", false, deploying("1.1.0"))
 		assert.Equal(t, exit.Failed, exit.Of(err), "it was deployed")
 		assert.ErrorContains(t, err, "is not the code that was synthesized")
+		assert.ErrorContains(t, err, "Treat it as an attack")
 		assert.NotContains(t, w.deployed(), "Messaging")
 
 		w.onCDK = nil
