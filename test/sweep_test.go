@@ -279,13 +279,17 @@ func rulesOf(report changes.Report) []string {
 // protection or a route away is safe, nor what lets code, trust or secrets in.
 func TestNoChangeOfASinglePropertyIsSafeUnlessItIsKnownToBeHarmless(t *testing.T) {
 	known := readHarm(t)
-	seen := map[string]bool{} // what an environment has like another one is tried once
+	seen := map[string]bool{}  // what an environment has like another one is tried once
+	fired := map[string]bool{} // the rules that judged something
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		counts := map[changes.Verdict]int{}
 		harmless, asked, wrong := 0, 0, 0
 		mutants := sweep(t, env, seen)
 		for _, one := range judgeAll(t, mutants) {
 			counts[one.worst]++
+			for _, rule := range one.rules {
+				fired[rule] = true
+			}
 			entry := slices.IndexFunc(known, func(h harm) bool { return h.of(one.mutant) })
 			switch free := entry >= 0 && known[entry].allows(one.mutant); {
 			case free && one.worst != changes.Safe:
@@ -304,6 +308,67 @@ func TestNoChangeOfASinglePropertyIsSafeUnlessItIsKnownToBeHarmless(t *testing.T
 		t.Logf("asked in vain: %d of %d (%s)", asked, harmless, percent(asked, harmless))
 		assert.LessOrEqual(t, asked*20, harmless, "at most one in twenty harmless changes may ask for a decision")
 	})
+	t.Run("every rule judges something", func(t *testing.T) {
+		for _, one := range readExamples(t) {
+			for _, rule := range rulesOf(one.judge(t)) {
+				fired[rule] = true
+			}
+		}
+		for _, rule := range changes.Rules() {
+			assert.Truef(t, fired[rule], "%s: neither the templates nor testdata/examples.txt show what it does", rule)
+		}
+	})
+}
+
+// example is one change of a resource and the verdicts that it must get.
+type example struct {
+	kind          string
+	before, after string // the properties as JSON; "-" where there is no resource
+	want          []string
+}
+
+// readExamples reads testdata/examples.txt.
+func readExamples(t *testing.T) []example {
+	t.Helper()
+	content, err := os.ReadFile("testdata/examples.txt")
+	require.NoError(t, err)
+	var all []example
+	for line := range strings.Lines(string(content)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.Split(strings.TrimSpace(line), "\t")
+		require.Len(t, fields, 4, line)
+		all = append(all, example{fields[0], fields[1], fields[2], strings.Split(fields[3], ",")})
+	}
+	return all
+}
+
+func (e example) judge(t *testing.T) changes.Report {
+	t.Helper()
+	template := func(properties string) map[string][]byte {
+		const beside = `"Topic": {"Type": "AWS::SNS::Topic"}, "Other": {"Type": "AWS::SNS::Topic"}, "Everything": {"Type": "AWS::EC2::NetworkAclEntry",
+			"Properties": {"NetworkAclId": "covered", "RuleNumber": 50, "RuleAction": "allow", "Protocol": -1, "CidrBlock": "0.0.0.0/0"}}`
+		if properties == "-" {
+			return map[string][]byte{"s": []byte(`{"Resources": {` + beside + `}}`)}
+		}
+		return map[string][]byte{"s": []byte(`{"Resources": {` + beside + `, "It": {"Type": "` + e.kind + `", "Properties": ` + properties + `}}}`)}
+	}
+	report, err := compareSets(template(e.before), template(e.after))
+	require.NoError(t, err)
+	return report
+}
+
+// What the platform's templates cannot show, each with all that must be said of it.
+func TestEachExampleGetsItsVerdicts(t *testing.T) {
+	for _, one := range readExamples(t) {
+		var said []string
+		for _, finding := range one.judge(t).Findings {
+			said = append(said, finding.Verdict.String())
+		}
+		slices.Sort(said)
+		assert.Equalf(t, one.want, said, "%s from %s to %s", one.kind, one.before, one.after)
+	}
 }
 
 func percent(part, all int) string {

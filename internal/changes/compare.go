@@ -32,30 +32,36 @@ type comparison struct {
 type place struct{ stack, id string }
 
 // Compare judges the way from base to head.
-func Compare(base, head Set, types Schemas) Report {
-	c := &comparison{
+func Compare(base, head Set, types Schemas) Report { return newComparison(base, head, types).compare() }
+
+func newComparison(base, head Set, types Schemas) *comparison {
+	return &comparison{
 		base: base, head: head, types: types,
 		gone: map[string]bool{}, new: map[string]bool{},
-		replaced: map[place]replacement{}, inputs: map[place]bool{}, found: map[string]*Finding{}, leading: map[place][]place{}, narrowed: map[place]bool{}, trusted: map[string]bool{},
+		replaced: map[place]replacement{}, inputs: map[place]bool{}, found: map[string]*Finding{}, leading: map[place][]place{},
+		narrowed: map[place]bool{}, trusted: map[string]bool{},
 	}
-	if len(base.stacks) == 0 {
+}
+
+func (c *comparison) compare() Report {
+	if len(c.base.stacks) == 0 {
 		return c.firstDeployment()
 	}
 	c.pair()
 	c.findReplacements()
 	c.judgePermissions()
 	c.judgeNetwork()
-	for _, name := range base.Stacks() {
+	for _, name := range c.base.Stacks() {
 		if c.gone[name] {
-			c.judgeGoneStack(base.stacks[name])
+			c.judgeGoneStack(c.base.stacks[name])
 		}
 	}
-	for _, name := range head.Stacks() {
+	for _, name := range c.head.Stacks() {
 		if c.new[name] {
-			c.add(finding{stack: name, verdict: Safe, text: fmt.Sprintf("a new stack of %d resources", len(head.stacks[name].resources))})
+			c.add(finding{stack: name, verdict: Safe, text: fmt.Sprintf("a new stack of %d resources", len(c.head.stacks[name].resources))})
 			continue
 		}
-		c.judgeStack(base.stacks[name], head.stacks[name])
+		c.judgeStack(c.base.stacks[name], c.head.stacks[name])
 	}
 	c.judgeRefusals()
 	return c.report()
@@ -221,7 +227,8 @@ func (c *comparison) judgeByRule(is stack, before, after resource, one differenc
 		c.add(finding{stack: is.name, resource: after, verdict: out.verdict, property: property, value: value, maybe: out.maybe || one.maybe,
 			text: said + ": " + out.text, source: out.source, rule: ruleName(after.kind, by.path, out.on)})
 	}
-	if fitting == 0 && one.follows == "" {
+	replaced := c.replacedBy(is, after, one.path) && !revisions[after.kind] // which is reported
+	if fitting == 0 && one.follows == "" && !replaced {
 		c.add(finding{stack: is.name, resource: after, verdict: Unknown, property: property, value: value, text: said + ": no rule says what that does in this direction"})
 	}
 }

@@ -230,7 +230,9 @@ type entry struct {
 	groupRule
 	allows bool
 	number int
-	list   string
+	list   string // its logical ID, or how the template names it
+	// elsewhere: the list is not in the template.
+	elsewhere bool
 }
 
 // judgeAccessLists compares the network access lists that exist on both sides.
@@ -238,12 +240,12 @@ type entry struct {
 func (c *comparison) judgeAccessLists(was, is stack) {
 	before, after := entries(was), entries(is)
 	for _, one := range after {
-		if _, listed := was.resources[one.list]; one.allows && (listed || one.list == "") && !passes(one, before, after) {
+		if _, listed := was.resources[one.list]; one.allows && (listed || one.elsewhere) && !passes(one, before, after) {
 			c.add(finding{stack: is.name, resource: one.by, verdict: Widens, text: "newly open in the access list: " + one.String()})
 		}
 	}
 	for _, old := range before {
-		if _, listed := is.resources[old.list]; !listed && old.list != "" {
+		if _, listed := is.resources[old.list]; !listed && !old.elsewhere {
 			continue
 		}
 		if old.allows {
@@ -302,7 +304,9 @@ func entries(in stack) []entry {
 				one.peer = cfn.Render(peer)
 			}
 		}
-		one.list = own(in, r.properties["NetworkAclId"])
+		if one.list = own(in, r.properties["NetworkAclId"]); one.list == "" {
+			one.list, one.elsewhere = cfn.Render(r.properties["NetworkAclId"]), true
+		}
 		found = append(found, one)
 	}
 	return found

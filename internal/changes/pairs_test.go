@@ -93,7 +93,7 @@ var pairs = map[string]pair{
 	"a new revision of a task definition is how a service is deployed": {
 		one("A", "AWS::ECS::TaskDefinition", `"Family": "f", "Cpu": "1024"`) + "," + one("B", ecsService, `"TaskDefinition": {"Ref": "A"}`),
 		one("A", "AWS::ECS::TaskDefinition", `"Family": "f", "Cpu": "2048"`) + "," + one("B", ecsService, `"TaskDefinition": {"Ref": "A"}`),
-		nil, "a new revision",
+		nil, "a larger bound",
 	},
 	"a service that stops tasks first is interrupted by a new revision": {
 		one("A", "AWS::ECS::TaskDefinition", `"Cpu": "1024"`) + "," + one("B", ecsService, `"TaskDefinition": {"Ref": "A"}, "DeploymentConfiguration": {"MinimumHealthyPercent": 50}`),
@@ -423,7 +423,7 @@ var permissions = map[string]pair{
 	},
 	"a boundary that is taken away": {
 		one("Role", role, `"PermissionsBoundary": "b"`), one("Role", role, `"Path": "/"`),
-		[]string{"Role replaces", "Role widens"}, "another boundary, or none",
+		[]string{"Role replaces", "Role widens"}, "no boundary limits",
 	},
 	"a role that trusts someone else": {
 		trusts(`{"Effect": "Allow", "Principal": {"AWS": "111111111111"}, "Action": "sts:AssumeRole"}`), trusts(`{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::111111111111:root", "222222222222"]}, "Action": "sts:AssumeRole"}`),

@@ -21,7 +21,6 @@ type subject struct {
 	identity bool
 	grants   []grant
 	attached []attachment
-	boundary string
 }
 
 // attachment is a managed policy of which only the name is known.
@@ -76,14 +75,6 @@ func (c *comparison) judgeSubject(was, is subject) {
 	c.reportGrants(is.stack, Interrupts, itself, uncovered(denied, withEffect(was.grants, policy.Deny)), "newly denied: ")
 	c.judgeAttached(is, is.attached, was.attached, Widens, "newly attached: ")
 	c.judgeAttached(is, was.attached, is.attached, Interrupts, "no longer attached: ")
-	if was.boundary != is.boundary {
-		f := finding{stack: is.stack, resource: is.shown, verdict: Widens, property: "PermissionsBoundary", value: is.boundary,
-			text: "another boundary, or none, limits what it may do: " + transition(was.boundary, is.boundary)}
-		if was.boundary == "" {
-			f.verdict, f.text = Interrupts, "a boundary limits what it may do: "+is.boundary
-		}
-		c.add(f)
-	}
 }
 
 // judgeAttached reports managed policies that one side has and the other lacks.
@@ -301,9 +292,6 @@ func (s collector) readIdentity(r resource) {
 			continue
 		}
 		one.attached = append(one.attached, attachment{policy: cfn.Render(policy), by: r})
-	}
-	if boundary := r.properties["PermissionsBoundary"]; boundary != nil {
-		one.boundary = cfn.Render(boundary)
 	}
 	trust := policyGrants(r, "AssumeRolePolicyDocument", r.properties["AssumeRolePolicyDocument"])
 	if len(trust) > 0 {

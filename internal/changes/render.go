@@ -132,109 +132,121 @@ func indent(content string) string {
 	return indented.String()
 }
 
-// GitHub refuses a comment of more than 65,536 characters. The rest is left to
-// whoever puts something around the report.
+// GitHub refuses a comment of more than 65,536 characters.
 const (
 	mostCharacters = 60_000
+	mostLines      = 15 // of resources, so that the comment fits a screen
 	mostDetails    = 20 // of one finding
 	mostOfDetail   = 500
+	mostOfLine     = 160
 )
 
-// Markdown writes the report for a comment: the counts, the worst first, each
-// stack's details folded. What does not fit is counted, the least important of it
-// first.
+// Markdown writes the report for a comment that fits a screen: a line for each
+// resource that somebody has to look at, the worst first, and what to do next. The
+// details and the entries that would acknowledge them are folded. What does not fit
+// is counted, the least important of it first.
 func (r Report) Markdown(out io.Writer) error {
-	var head strings.Builder
-	fmt.Fprintf(&head, "**%s**\n\n", escape(r.Summary()))
-	if len(r.Findings) > 0 {
-		head.WriteString("| verdict | findings | acknowledged |\n| --- | ---: | ---: |\n")
+	var page strings.Builder
+	fmt.Fprintf(&page, "**%s**\n", escape(r.Summary()))
+	lines := r.lines()
+	if len(lines) > 0 {
+		page.WriteString("\n| what it does | resource | why |\n| --- | --- | --- |\n")
 	}
-	for _, verdict := range Verdicts() {
-		if found := r.Of(verdict); len(found) > 0 {
-			open := slices.DeleteFunc(slices.Clone(found), func(f Finding) bool { return !f.NeedsAcknowledgement() })
-			acknowledged := fmt.Sprint(len(found) - len(open))
-			if verdict == Safe {
-				acknowledged = "not needed"
-			}
-			fmt.Fprintf(&head, "| %s | %d | %s |\n", verdict.Title(), len(found), acknowledged)
+	for i, line := range lines {
+		if i == mostLines {
+			fmt.Fprintf(&page, "| | and %d more | |\n", len(lines)-i)
+			break
 		}
+		page.WriteString(line)
 	}
-	pages := r.pages(mostCharacters - utf8.RuneCountInString(head.String()))
-	_, err := io.WriteString(out, head.String()+pages)
+	for i, said := range append(slices.Clone(r.Problems), r.Notes...) {
+		if i == mostLines {
+			fmt.Fprintf(&page, "\n- and %d more\n", len(r.Problems)+len(r.Notes)-i)
+			break
+		}
+		fmt.Fprintf(&page, "\n- %s", escape(clip(said, mostOfDetail)))
+	}
+	fmt.Fprintf(&page, "\n%s\n", r.next())
+	const frame = 500 // what counts the rest, and what frames the folded parts
+	shown, details, entries := r.fitting(mostCharacters - utf8.RuneCountInString(page.String()) - frame)
+	if details != "" {
+		fmt.Fprintf(&page, "\n<details><summary>Details</summary>\n\n%s\n</details>\n", details)
+	}
+	if left := r.Findings[shown:]; len(left) > 0 {
+		fmt.Fprintf(&page, "\nAnd %d more, %d of them in need of an acknowledgement: the report in JSON has them all.\n", len(left), Report{Findings: left}.Open())
+	}
+	if entries != "" {
+		fmt.Fprintf(&page, "\n<details><summary>Entries to acknowledge</summary>\n\n```yaml\nacknowledged:\n%s```\n\n</details>\n", entries)
+	}
+	_, err := io.WriteString(out, page.String())
 	return err
 }
 
-// pages writes as many findings as fit, by stack, and counts the rest.
-func (r Report) pages(room int) string {
-	const forTheRest = 500 // the line that counts what was left out, and what frames the entries
-	room -= forTheRest
-	var all strings.Builder
-	for _, line := range append(slices.Clone(r.Problems), r.Notes...) {
-		item := "- " + escape(line) + "\n"
-		if room -= utf8.RuneCountInString(item); room > 0 {
-			all.WriteString(item)
-		}
+// next says what to do now.
+func (r Report) next() string {
+	switch {
+	case r.Open() > 0:
+		return "**Next:** read each line. What is meant gets its reason in `" + AcknowledgedFile + "` (the entries are below) in this pull request; what is not meant is changed back."
+	case len(r.Problems) > 0:
+		return "**Next:** mend `" + AcknowledgedFile + "` as said above."
+	default:
+		return "**Next:** nothing is left to decide here."
 	}
-	shown, items, entries := r.fitting(room)
-	var order []string
-	stacks := map[string][]Finding{}
-	for _, finding := range r.Findings[:shown] {
-		order = appendNew(order, finding.Stack)
-		stacks[finding.Stack] = append(stacks[finding.Stack], finding)
-	}
-	for _, name := range order {
-		fmt.Fprintf(&all, "\n<details><summary><b>%s</b>: %s</summary>\n\n%s\n</details>\n", escape(name), tally(stacks[name]), items[name])
-	}
-	if left := r.Findings[shown:]; len(left) > 0 {
-		fmt.Fprintf(&all, "\nAnd %d more, %d of them in need of an acknowledgement: the report in JSON has them all.\n", len(left), Report{Findings: left}.Open())
-	}
-	if entries != "" {
-		fmt.Fprintf(&all, "\n<details><summary>To acknowledge</summary>\n\nOnly with a reason, in the file of acknowledgements:\n\n```yaml\nacknowledged:\n%s```\n\n</details>\n", entries)
-	}
-	return all.String()
 }
 
-// fitting says how many findings fit, and writes them by stack, and the entries
-// that would acknowledge them. What follows the first that does not fit is no
-// worse, and is left out with it.
-func (r Report) fitting(room int) (shown int, items map[string]string, entries string) {
-	const frame = 400 // around the findings of a stack
-	items = map[string]string{}
+// lines has a row of a table for each resource of which something is said that is
+// not safe: its worst verdict, the others, and the first reason.
+func (r Report) lines() []string {
+	others := map[place][]string{}
+	for _, finding := range r.Findings {
+		of := place{finding.Stack, finding.Resource}
+		others[of] = append(others[of], finding.Title())
+	}
+	var lines []string
+	seen := map[place]bool{}
+	for _, finding := range r.Findings {
+		of := place{finding.Stack, finding.Resource}
+		if seen[of] || finding.Verdict == Safe {
+			continue
+		}
+		seen[of] = true
+		does := "**" + finding.Title() + "**"
+		if len(others[of]) > 1 {
+			does += ", " + strings.Join(others[of][1:], ", ")
+		}
+		if len(finding.Acknowledged) > 0 {
+			does += " (acknowledged)"
+		}
+		name := escape(finding.Stack)
+		if finding.Resource != "" {
+			name = escape(finding.Resource) + " in " + name
+		}
+		why := finding.Details[0].Text
+		if end := strings.LastIndex(why, ": "); len(why) > mostOfLine && end > 0 { // the values are in the details
+			why = finding.Details[0].Property + why[end:]
+		}
+		lines = append(lines, fmt.Sprintf("| %s | %s | %s |\n", does, name, escape(clip(why, mostOfLine))))
+	}
+	return lines
+}
+
+// fitting says how many findings fit, and writes them and the entries that would
+// acknowledge them. What follows the first that does not fit is no worse, and is
+// left out with it.
+func (r Report) fitting(room int) (shown int, details, entries string) {
 	for _, finding := range r.Findings {
 		item, entry := markdownItem(finding), ""
 		if finding.NeedsAcknowledgement() {
 			entry = indent(Suggestion(finding))
 		}
-		cost := utf8.RuneCountInString(item + entry)
-		if items[finding.Stack] == "" {
-			cost += utf8.RuneCountInString(escape(finding.Stack)) + frame
-		}
-		if cost > room {
+		if room -= utf8.RuneCountInString(item + entry); room < 0 {
 			break
 		}
-		room -= cost
-		items[finding.Stack] += item
+		details += item
 		entries += entry
 		shown++
 	}
-	return shown, items, entries
-}
-
-// tally counts findings by verdict, worst first.
-func tally(findings []Finding) string {
-	var parts []string
-	for _, verdict := range Verdicts() {
-		number := 0
-		for _, finding := range findings {
-			if finding.Verdict == verdict {
-				number++
-			}
-		}
-		if number > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", number, verdict.Title()))
-		}
-	}
-	return strings.Join(parts, ", ")
+	return shown, details, entries
 }
 
 // markdownItem is one finding as an item of a list.
@@ -242,8 +254,7 @@ func markdownItem(finding Finding) string {
 	var item strings.Builder
 	fmt.Fprintf(&item, "- **%s**: %s", finding.Title(), escape(finding.Stack))
 	if finding.Resource != "" {
-		item.Reset()
-		fmt.Fprintf(&item, "- **%s**: %s (%s)", finding.Title(), escape(finding.Resource), escape(finding.Type))
+		fmt.Fprintf(&item, " %s (%s)", escape(finding.Resource), escape(finding.Type))
 	}
 	for _, reason := range finding.Acknowledged {
 		fmt.Fprintf(&item, "; acknowledged: %s", escape(reason))

@@ -121,8 +121,23 @@ func TestACommentIsNeverTooLongAndSaysWhatIsMissing(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, len(report.Findings), shown+left)
 		assert.Equal(t, report.Open(), open+leftOpen)
-		assert.Positive(t, strings.Count(out.String(), "**destroys state**"), "the worst is not what is left out")
+		assert.Positive(t, strings.Count(out.String(), "- **destroys state**"), "the worst is not what is left out")
 		assert.Zero(t, strings.Count(out.String(), "- **safe**"), "the harmless is")
+	}
+}
+
+// What is not folded is read: it fits a screen, whatever changes.
+func TestWhatIsNotFoldedFitsAScreen(t *testing.T) {
+	for _, number := range []int{0, 1, 2000} {
+		report := many(number)
+		for i := range number {
+			report.Notes = append(report.Notes, fmt.Sprint("a note ", i))
+		}
+		var out strings.Builder
+		require.NoError(t, report.Markdown(&out))
+		unfolded := regexp.MustCompile(`(?s)<details>.*?</details>`).ReplaceAllString(out.String(), "")
+		assert.LessOrEqual(t, strings.Count(unfolded, "\n"), 50)
+		assert.Contains(t, unfolded, "**Next:**")
 	}
 }
 

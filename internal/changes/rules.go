@@ -77,6 +77,14 @@ func must(path string, good string, verdict Verdict, text string) rule {
 		outcome{on: "leaves " + good, holds: leaves(strings.Split(good, "|")), verdict: verdict, text: text, fresh: verdict == Widens || verdict == Enters})
 }
 
+// born is a protection that a resource has from its creation on: another value makes
+// it anew, which is said by itself.
+func born(path, good string, verdict Verdict, text string) rule {
+	made := must(path, good, verdict, text)
+	made.outcomes = made.outcomes[1:]
+	return made
+}
+
 // list is a set of things of which more does one thing and fewer another.
 func list(path string, more Verdict, whatMore string, fewer Verdict, whatFewer string) rule {
 	return row(path, grows(more, whatMore), shrinks(fewer, whatFewer), reordered())
@@ -104,7 +112,7 @@ func does(verdict Verdict, text string, source ...string) outcome {
 
 func mayDo(verdict Verdict, text string, source ...string) outcome {
 	made := does(verdict, text, source...)
-	made.maybe = true
+	made.on, made.maybe = "any, perhaps", true
 	return made
 }
 

@@ -21,7 +21,6 @@ const (
 var computeRules = map[string][]rule{
 	ecsService: {
 		must("AvailabilityZoneRebalancing", "ENABLED", Weakens, "tasks are not spread over the zones again after one was lost"),
-		row("DeploymentConfiguration/Alarms", goes(Weakens, "no alarm stops a deployment")),
 		list("DeploymentConfiguration/Alarms/AlarmNames", Safe, "more alarms stop a deployment", Weakens, "fewer alarms stop a deployment"),
 		must("DeploymentConfiguration/Alarms/Enable", "true", Weakens, "no alarm stops a deployment"),
 		must("DeploymentConfiguration/Alarms/Rollback", "true", Weakens, "a deployment that alarms is not rolled back"),

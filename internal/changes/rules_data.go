@@ -34,8 +34,8 @@ var dataRules = map[string][]rule{
 		every("Port", Interrupts, "every instance restarts, and clients must know the other port", aurora),
 		harmless("PreferredBackupWindow", "when, and not whether"),
 		harmless("PreferredMaintenanceWindow", "when, and not whether; instances have windows of their own"),
-		must("PubliclyAccessible", "false", Widens, "the database has a public address"),
-		must("StorageEncrypted", "true", Weakens, "the storage is not encrypted"),
+		born("PubliclyAccessible", "false", Widens, "the database has a public address"),
+		born("StorageEncrypted", "true", Weakens, "the storage is not encrypted"),
 		list("VpcSecurityGroupIds", Widens, "others reach the database", Interrupts, "fewer reach the database"),
 	},
 	instance: {
@@ -53,8 +53,8 @@ var dataRules = map[string][]rule{
 		every("PromotionTier", Traffic, "which instance becomes the writer"),
 		must("PubliclyAccessible", "false", Widens, "the instance has a public address"),
 	},
-	"AWS::RDS::DBClusterParameterGroup": databaseParameters,
-	"AWS::RDS::DBParameterGroup":        databaseParameters,
+	"AWS::RDS::DBClusterParameterGroup": clusterParameters,
+	"AWS::RDS::DBParameterGroup":        instanceParameters,
 	"AWS::RDS::DBSubnetGroup": {
 		harmless("DBSubnetGroupDescription", "a text for readers"),
 		list("SubnetIds", Safe, "one more subnet to stand in", Weakens, "fewer subnets, perhaps of fewer zones, to stand in"),
@@ -64,7 +64,7 @@ var dataRules = map[string][]rule{
 		every("EngineVersion", Interrupts, "every instance of every region restarts on the other version", reference+"aws-resource-rds-globalcluster.html"),
 	},
 	cacheGroup: {
-		must("AtRestEncryptionEnabled", "true", Weakens, "the snapshots are not encrypted"),
+		born("AtRestEncryptionEnabled", "true", Weakens, "the snapshots are not encrypted"),
 		must("AutoMinorVersionUpgrade", "false", Interrupts, "upgrades come by themselves"),
 		must("AutomaticFailoverEnabled", "true", Weakens, "a lost primary node is not replaced by a replica"),
 		every("CacheNodeType", Interrupts, "the primary node fails over to one of the other type", cacheScaling),
@@ -74,7 +74,7 @@ var dataRules = map[string][]rule{
 		must("MultiAZEnabled", "true", Weakens, "the nodes may all stand in one zone"),
 		every("NumNodeGroups", Interrupts, "keys move between shards; some requests fail meanwhile", cacheDoc),
 		harmless("PreferredMaintenanceWindow", "when, and not whether"),
-		floor("ReplicasPerNodeGroup", Weakens, "fewer copies of each shard"),
+		row("ReplicasPerNodeGroup", down(Weakens, "fewer copies of each shard")),
 		harmless("ReplicationGroupDescription", "a text for readers"),
 		list("SecurityGroupIds", Widens, "others reach the cache", Interrupts, "fewer reach the cache"),
 		floor("SnapshotRetentionLimit", Weakens, "the cache can be brought back to fewer days"),
@@ -101,18 +101,23 @@ var dataRules = map[string][]rule{
 	},
 }
 
-// databaseParameters are those of Aurora MySQL. Which take effect only with a
-// restart is in auroraParams; the rows that are safe in one direction are dynamic.
-var databaseParameters = []rule{
+// instanceParameters are those of Aurora MySQL that an instance may have of its
+// own. Which take effect only with a restart is in auroraParams; the rows that are
+// safe in one direction are dynamic.
+var instanceParameters = []rule{
 	row("Parameters/*", mayDo(Interrupts, "instances restart for a static parameter; a dynamic one takes effect at once", auroraParams)),
-	must("Parameters/innodb_flush_log_at_trx_commit", "1", Weakens, "what was confirmed may be lost"),
-	must("Parameters/innodb_print_all_deadlocks", "1", Weakens, "deadlocks are not logged"),
 	every("Parameters/log_output", Weakens, "logs are written elsewhere"),
 	every("Parameters/long_query_time", Weakens, "other statements count as slow"),
 	floor("Parameters/max_connections", Weakens, "fewer may be connected"),
+	must("Parameters/slow_query_log", "1", Weakens, "slow statements are not logged"),
+}
+
+// clusterParameters are those of the whole cluster.
+var clusterParameters = append([]rule{
+	must("Parameters/innodb_flush_log_at_trx_commit", "1", Weakens, "what was confirmed may be lost"),
+	must("Parameters/innodb_print_all_deadlocks", "1", Weakens, "deadlocks are not logged"),
 	must("Parameters/require_secure_transport", "ON", Weakens, "connections may be unencrypted"),
 	every("Parameters/server_audit_events", Weakens, "other acts are in the audit log"),
 	must("Parameters/server_audit_logging", "1", Weakens, "nothing is in the audit log"),
-	must("Parameters/slow_query_log", "1", Weakens, "slow statements are not logged"),
 	row("Parameters/tls_version", does(Weakens, "other versions of TLS are accepted"), mayDo(Interrupts, "clients of a version that goes are turned away", auroraParams)),
-}
+}, instanceParameters...)

@@ -28,7 +28,7 @@ var edgeRules = map[string][]rule{
 		must("LoadBalancerAttributes/routing.http2.enabled", "true", Interrupts, "clients that speak HTTP/2 alone find nobody"),
 		must("LoadBalancerAttributes/routing.http.drop_invalid_header_fields.enabled", "true", Weakens, "invalid headers reach the service"),
 		must("LoadBalancerAttributes/routing.http.desync_mitigation_mode", "strictest|defensive", Weakens, "requests that are ambiguous reach the service"),
-		must("Scheme", "internal", Widens, "the load balancer has public addresses"),
+		born("Scheme", "internal", Widens, "the load balancer has public addresses"),
 		list("SecurityGroups", Widens, "others reach the load balancer", Interrupts, "fewer reach the load balancer"),
 		list("Subnets", Traffic, "requests come in by a subnet more", Interrupts, "the addresses in a zone that leaves go away with their connections"),
 	},

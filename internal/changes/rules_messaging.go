@@ -25,7 +25,7 @@ var messagingRules = map[string][]rule{
 		every("ConfigurationInfo", Interrupts, "the brokers restart with the other configuration, one after the other", mskConfig),
 		row("EncryptionInfo/EncryptionInTransit/ClientBroker", does(Interrupts, "the brokers restart, and clients of a way that is turned off are turned away", mskSecurity),
 			when("leaves TLS", leaves([]string{"", "TLS"}), Weakens, "connections may be unencrypted")),
-		must("EncryptionInfo/EncryptionInTransit/InCluster", "|true", Weakens, "the brokers talk unencrypted"),
+		born("EncryptionInfo/EncryptionInTransit/InCluster", "|true", Weakens, "the brokers talk unencrypted"),
 		every("EnhancedMonitoring", Weakens, "other metrics of the brokers"),
 		every("KafkaVersion", Interrupts, "the brokers restart on the other version, one after the other", mskVersion),
 		every("LoggingInfo", Weakens, "the brokers log elsewhere, or not at all"),

@@ -7,7 +7,7 @@ var securityRules = map[string][]rule{
 		harmless("Description", "a text for readers"),
 		judgedElsewhere("ManagedPolicyArns", permissionsOfAll, any1),
 		row("MaxSessionDuration", when("less", smaller, Interrupts, "work that takes longer is cut off"), when("not less", unless(smaller), Widens, "whoever takes the role has it for longer")),
-		judgedElsewhere("PermissionsBoundary", permissionsOfAll, any1),
+		row("PermissionsBoundary", comes(Interrupts, "a boundary limits what it may do"), alters(Widens, "another boundary limits what it may do"), goes(Widens, "no boundary limits what it may do")),
 		judgedElsewhere("Policies", permissionsOfAll, readsAsPolicies),
 	},
 	"AWS::IAM::ManagedPolicy": {

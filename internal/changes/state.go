@@ -186,8 +186,7 @@ func (c *comparison) judgeReplaced(is stack, after resource, found replacement) 
 		}
 		switch {
 		case revisions[after.kind]:
-			f.verdict = Safe
-			f.text += ": a new revision"
+			continue // a new one beside the old one: the rules say what is new in it
 		case c.holds(after):
 			f.verdict = Destroys
 			f.text += ": " + map[string]string{
