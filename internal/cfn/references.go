@@ -94,10 +94,9 @@ func placeholders(argument any) []Reference {
 		if _, own := variables[name]; own || strings.HasPrefix(name, "!") || name == "" {
 			continue
 		}
-		one := Reference{Function: "Ref"}
-		dotted := false
-		if one.Name, one.Attribute, dotted = strings.Cut(name, "."); dotted {
-			one.Function = "Fn::GetAtt"
+		one := Reference{Function: "Ref", Name: name}
+		if id, attribute, dotted := strings.Cut(name, "."); dotted {
+			one = Reference{Function: "Fn::GetAtt", Name: id, Attribute: attribute}
 		}
 		found = append(found, one)
 	}

@@ -79,8 +79,6 @@ func (w *walk) once(name string, call any, resolve func() any) any {
 	return w.named[name]
 }
 
-var noValue = Object{"Ref": "AWS::NoValue"}
-
 func isNoValue(value any) bool {
 	call, ok := value.(Object)
 	return ok && len(call) == 1 && call["Ref"] == "AWS::NoValue"
@@ -153,23 +151,26 @@ func (w *walk) call(in Stack, name string, argument any) any {
 		return w.choose(in, argument)
 	}
 	resolved := w.value(in, argument)
-	arguments, _ := resolved.([]any)
 	unknown := Object{name: resolved}
-	switch {
-	case name == "Fn::Join" && len(arguments) == 2:
-		return join(arguments[0], arguments[1], unknown)
-	case name == "Fn::Select" && len(arguments) == 2:
-		return pickItem(arguments[0], arguments[1], unknown)
-	case name == "Fn::Split" && len(arguments) == 2:
-		return split(arguments[0], arguments[1], unknown)
-	case name == "Fn::FindInMap" && len(arguments) >= 3:
-		return w.mapped(in, arguments, unknown)
-	case name == "Fn::Base64":
+	switch name {
+	case "Fn::FindInMap":
+		return w.mapped(in, resolved, unknown)
+	case "Fn::GetStackOutput", "Fn::ImportValue":
+		return w.stackOutput(in, unknown)
+	case "Fn::Base64":
 		if text, ok := resolved.(string); ok {
 			return base64.StdEncoding.EncodeToString([]byte(text))
 		}
-	case name == "Fn::GetStackOutput" || name == "Fn::ImportValue":
-		return w.stackOutput(in, unknown)
+	}
+	if pair, ok := resolved.([]any); ok && len(pair) == 2 {
+		switch name {
+		case "Fn::Join":
+			return join(pair[0], pair[1], unknown)
+		case "Fn::Select":
+			return pickItem(pair[0], pair[1], unknown)
+		case "Fn::Split":
+			return split(pair[0], pair[1], unknown)
+		}
 	}
 	return unknown
 }
@@ -315,7 +316,11 @@ func (w *walk) choose(in Stack, argument any) any {
 }
 
 // mapped resolves Fn::FindInMap, whose fourth argument may hold a default.
-func (w *walk) mapped(in Stack, arguments []any, unknown any) any {
+func (w *walk) mapped(in Stack, resolved, unknown any) any {
+	arguments, _ := resolved.([]any)
+	if len(arguments) < 3 {
+		return unknown
+	}
 	for _, argument := range arguments[:3] {
 		if !Known(argument) {
 			return unknown
@@ -400,29 +405,11 @@ func join(delimiter, list, unknown any) any {
 		return unknown
 	}
 	var parts []any
-	add := func(part any) {
-		text, isText := part.(string)
-		last, wasText := Lookup(parts, len(parts)-1).(string)
-		if isText && wasText {
-			parts[len(parts)-1] = last + text
-		} else if !isText || text != "" {
-			parts = append(parts, part)
-		}
-	}
 	for i, item := range items {
 		if i > 0 {
-			add(between)
+			parts = appendPart(parts, between)
 		}
-		if inner, isJoin := Lookup(item, "Fn::Join", 1).([]any); isJoin && Lookup(item, "Fn::Join", 0) == "" {
-			for _, part := range inner {
-				add(part)
-			}
-			continue
-		}
-		if _, isObject := item.(Object); !isObject {
-			item = scalar(item)
-		}
-		add(item)
+		parts = appendPart(parts, item)
 	}
 	switch len(parts) {
 	case 0:
@@ -432,6 +419,27 @@ func join(delimiter, list, unknown any) any {
 	default:
 		return Object{"Fn::Join": []any{"", parts}}
 	}
+}
+
+// appendPart adds a part to a text that is put together: a literal to the literal
+// before it, and a join's own parts in its place.
+func appendPart(parts []any, part any) []any {
+	if inner, isJoin := Lookup(part, "Fn::Join", 1).([]any); isJoin && Lookup(part, "Fn::Join", 0) == "" {
+		for _, one := range inner {
+			parts = appendPart(parts, one)
+		}
+		return parts
+	}
+	if _, isObject := part.(Object); isObject {
+		return append(parts, part)
+	}
+	text := scalar(part)
+	if last, wasText := Lookup(parts, len(parts)-1).(string); wasText {
+		parts[len(parts)-1] = last + text
+	} else if text != "" {
+		parts = append(parts, text)
+	}
+	return parts
 }
 
 // isNoText says of an item that it cannot become a part of a text.

@@ -114,7 +114,7 @@ func priceVolume(c *context, r cfn.Resource) quote {
 }
 
 func priceCache(c *context, r cfn.Resource) quote {
-	nodes := 0.0
+	var nodes float64
 	if r.Properties["NumNodeGroups"] != nil {
 		nodes = c.number(r, "NumNodeGroups") * (1 + c.number(r, "ReplicasPerNodeGroup"))
 	} else {
