@@ -133,7 +133,6 @@ func validateStandby(p *problems, e Environment) {
 		oneOf(p, "DR.ActiveRegion", dr.ActiveRegion, e.Primary.Name, e.Secondary.Name)
 	}
 	between(p, "DR.MinTasks", dr.MinTasks, 1, max(e.Service.MaxTasks, 1))
-	p.check(e.Secondary.DatabaseCABundle() != "", "Secondary.Name", e.Secondary.Name, "a region whose RDS certificates are in config/cabundle")
 	p.check(e.Messaging.Zones <= len(e.Secondary.Zones), "Secondary.Zones", e.Secondary.Zones, "at least Messaging.Zones, %d", e.Messaging.Zones)
 	validateRecovery(p, dr)
 }
