@@ -168,12 +168,12 @@ func TestGeneratedPartsThatCannotBeWrittenTakeEverythingBack(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, path)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(root, path), []byte(content), 0o600))
 	}
-	put("docs/COST.md", "as it was")
+	put("docs/COST-OPTIMIZATION.md", "as it was")
 	put("test/testdata/lock.json", "{}")
 	before := files(t, root)
 	half := func() error {
-		put("docs/COST.md", "half")
-		put("docs/new.md", "half")
+		put("docs/COST-OPTIMIZATION.md", "half")
+		put("docs/new.txt", "half")
 		return os.ErrDeadlineExceeded
 	}
 	plan, err := Prepare(root, complete)
@@ -183,9 +183,9 @@ func TestGeneratedPartsThatCannotBeWrittenTakeEverythingBack(t *testing.T) {
 	assert.Equal(t, before, files(t, root))
 
 	require.NoError(t, plan.Write())
-	require.NoError(t, plan.Generate(func() error { put("docs/COST.md", "whole"); return nil }))
+	require.NoError(t, plan.Generate(func() error { put("docs/COST-OPTIMIZATION.md", "whole"); return nil }))
 	after := files(t, root)
-	assert.Equal(t, "whole", after["docs/COST.md"])
+	assert.Equal(t, "whole", after["docs/COST-OPTIMIZATION.md"])
 	assert.Contains(t, after, "config/demo.go")
 }
 

@@ -214,33 +214,6 @@ func TestTheDocumentedExitStatusesAreTheProgramsOwn(t *testing.T) {
 	}
 }
 
-// An advice that points nowhere helps nobody in the night.
-func TestAdviceNamesPlacesThatExist(t *testing.T) {
-	sources, err := filepath.Glob("../../internal/*/*.go")
-	require.NoError(t, err)
-	found := 0
-	for _, path := range sources {
-		content, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for _, link := range regexp.MustCompile(`(docs/[A-Z-]+\.md)#([a-z0-9-]+)`).FindAllStringSubmatch(string(content), -1) {
-			assert.Contains(t, anchors(t, link[1]), link[2], "%s: no heading in %s", path, link[1])
-			found++
-		}
-	}
-	assert.Greater(t, found, 5)
-}
-
-// anchors are the headings of a document, as links name them.
-func anchors(t *testing.T, document string) (all []string) {
-	content, err := os.ReadFile("../../" + document)
-	require.NoError(t, err)
-	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(string(content), -1) {
-		anchor := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading[1]), "")
-		all = append(all, strings.ReplaceAll(anchor, " ", "-"))
-	}
-	return all
-}
-
 func deploymentDocument(t *testing.T) string {
 	t.Helper()
 	content, err := os.ReadFile("../../docs/DEPLOYMENT.md")
