@@ -129,10 +129,13 @@ func (w widget) metrics(t *testing.T) []string {
 // after a failover, are looked up.
 func TestWhatIsWatchedIsDrawnWithItsLimit(t *testing.T) {
 	lookedUp := []string{"ReplicationLatency", "AuroraGlobalDBRPOLag"}
+	// Another line says more: a target of autoscaling (also for what is computed), the
+	// tasks that there may be, the server's own limit; or the scale leaves no room.
+	otherLine := []string{"MemoryUtilization", "DesiredTaskCount", "RunningTaskCount", "DatabaseConnections", "FreeableMemory", "Deadlocks", "Evictions", "CountedRequests"}
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		all, regions := dashboards(t, env)
 		alarms := slices.DeleteFunc(slices.Collect(maps.Values(env.alarms(t))), func(a alarm) bool { return a.AlarmRule != "" })
-		drawn := map[string]bool{}
+		drawn, limited := map[string]bool{}, map[string]bool{}
 		for name, widgets := range all {
 			for _, w := range widgets {
 				shown := w.metrics(t)
@@ -149,6 +152,9 @@ func TestWhatIsWatchedIsDrawnWithItsLimit(t *testing.T) {
 						assert.Equal(t, 300_000.0, limit.Value, "%s: the seed's five minutes", where)
 					case limit.Label == "alarm" || strings.HasSuffix(limit.Label, "promise"):
 						assert.True(t, begins, "%s: no alarm begins there", where)
+						for _, metric := range shown {
+							limited[fmt.Sprint(metric, limit.Value)] = true
+						}
 					}
 				}
 			}
@@ -156,7 +162,33 @@ func TestWhatIsWatchedIsDrawnWithItsLimit(t *testing.T) {
 		for _, a := range alarms {
 			if metric := a.metrics(t)[0]; a.stack.region == env.Primary.Name && a.Threshold != 0 && a.Threshold != 1 && !slices.Contains(lookedUp, metric) {
 				assert.Truef(t, drawn[metric], "%s: nobody sees what it watches", a.id)
+				assert.Truef(t, limited[fmt.Sprint(metric, a.Threshold)] || slices.Contains(otherLine, metric) || a.expression() != "", "%s: nobody sees how near %v is", a.id, a.Threshold)
 			}
 		}
 	})
+}
+
+// A metric of the pages that nothing reads belonged to an alarm or a graph that is gone.
+func TestEveryMetricThatIsKnownIsWatchedOrDrawn(t *testing.T) {
+	read := map[string]bool{}
+	eachThatIsWatched(t, func(t *testing.T, env environment) {
+		for _, a := range env.alarms(t) {
+			for _, metric := range a.metrics(t) {
+				read[metric] = true
+			}
+		}
+		all, _ := dashboards(t, env)
+		for _, widgets := range all {
+			for _, w := range widgets {
+				for _, metric := range w.metrics(t) {
+					read[metric] = true
+				}
+			}
+		}
+	})
+	for namespace, metrics := range awsMetrics {
+		for metric := range metrics {
+			assert.Truef(t, read[metric], "nothing reads %s of %s", metric, namespace)
+		}
+	}
 }
