@@ -75,10 +75,6 @@ var states = map[types.StackStatus]struct {
 		"an import failed and could not be taken back. AWS documents no command that ends this state: correct what the resources named here need, and ask AWS Support"},
 }
 
-// Advice is what a person must do in a state from which a deployment can't go on, with
-// STACK, REGION and ID for the stack's own; empty in any other.
-func Advice(state types.StackStatus) string { return states[state].advice }
-
 // Judge says what may be done with a stack, and the advice where nothing may.
 func (r Reader) Judge(ctx context.Context, stack cfn.Stack, found Live) (Verdict, string, error) {
 	if found.Status == "" {

@@ -1,3 +1,7 @@
+// Package procedures runs each command that changes an environment from its first question
+// to its last, against a fake of AWS, which answers in the protocols of its services, and of
+// the CDK CLI: the tests of internal/deploy, preflight, rollback, destroy, migrate, cdk,
+// images, rollout and status that need more than one package.
 package procedures
 
 import (
