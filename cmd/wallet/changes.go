@@ -58,8 +58,7 @@ templates named after their stacks. It needs no AWS account.`,
 		}
 		return nil
 	})
-	s.takesAssembly(command)
-	s.takesJSON(command)
+	takes(command, s.takesAssembly, s.takesJSON)
 	flags := command.Flags()
 	flags.StringVar(&c.base, "base", "", "the `directory` of what is deployed, or of the base branch; \""+changes.Nothing+"\" where nothing is deployed yet")
 	flags.BoolVar(&c.markdown, "markdown", false, "print Markdown, for a comment")

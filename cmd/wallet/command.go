@@ -141,9 +141,10 @@ type scope struct {
 
 	// What is known once the flags were judged: the environment with the image tag of
 	// the command line, the repository's root, and where the output goes.
-	env config.Environment
-	dir string
-	out io.Writer
+	env  config.Environment
+	dir  string
+	out  io.Writer
+	next string // what to go on with
 
 	cdk, imageTag, assembly string
 	asCaller, yes, json     bool
@@ -160,6 +161,9 @@ type task struct {
 	judge func() error
 	// unasked says that a run puts no question to anybody.
 	unasked func() bool
+	// next is the verb to go on with after a run that ended well, if there is one. After a
+	// dry run it is this one.
+	next string
 }
 
 // command makes a verb of a task.
@@ -168,7 +172,17 @@ func (s *scope) command(t task, run func(context.Context) error) *cobra.Command 
 		Use: t.use, Short: t.short, Args: cobra.NoArgs,
 		Long:    explained(t.short, t.long, t.statuses...),
 		PreRunE: func(command *cobra.Command, _ []string) error { return s.judge(command, t) },
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context()) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			s.next = t.next
+			if s.dryRun {
+				s.next = t.use
+			}
+			err := run(command.Context())
+			if err == nil && s.next != "" {
+				_, err = fmt.Fprintf(s.out, "Next: go tool wallet %s %s\n", s.name, s.next)
+			}
+			return err
+		},
 	}
 }
 
@@ -238,7 +252,12 @@ func (s *scope) built() ([]cfn.Stack, error) {
 	return own, err
 }
 
-// The flags that several verbs have.
+// takes gives a verb some of the flags that several verbs have, which follow.
+func takes(command *cobra.Command, flags ...func(*cobra.Command)) {
+	for _, flag := range flags {
+		flag(command)
+	}
+}
 
 func (s *scope) takesImageTag(command *cobra.Command) {
 	command.Flags().StringVar(&s.imageTag, "image-tag", "", "the release's `tag` (default: Site.ImageTag)")

@@ -39,7 +39,6 @@ docs/COST-OPTIMIZATION.md is the same, of every environment.`,
 		_, err = fmt.Fprintln(s.out, table)
 		return err
 	})
-	s.takesAssembly(command)
-	s.takesJSON(command)
+	takes(command, s.takesAssembly, s.takesJSON)
 	return command
 }

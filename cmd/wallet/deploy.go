@@ -36,6 +36,7 @@ func newDeploy(s *scope) *cobra.Command {
 	command = s.deliver(task{
 		use: "deploy", short: "Deploy an environment", long: deployHelp,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Stale, exit.Failed, exit.ImagesMissing, exit.Interrupted},
+		next:     "status",
 		judge: func() error {
 			problem := exclusive(command, []string{"prepare", "execute", "dry-run"}, []string{"execute", "image-tag"},
 				[]string{"execute", "stack"}, []string{"execute", "output", "assembly"})
@@ -59,15 +60,12 @@ func newDeploy(s *scope) *cobra.Command {
 		case execute != "":
 			return with.Execute(ctx, execute, options)
 		case prepare != "":
+			s.next = "" // which it says itself, with the manifest's path
 			return with.Prepare(ctx, prepare, options)
 		}
 		return with.Run(ctx, options)
 	})
-	s.takesImageTag(command)
-	s.takesYes(command)
-	s.takesDryRun(command)
-	s.takesWait(command)
-	s.takesStacks(command)
+	takes(command, s.takesImageTag, s.takesYes, s.takesDryRun, s.takesWait, s.takesStacks)
 	flags := command.Flags()
 	flags.StringVar(&options.Assembly, "assembly", "", "deploy the synthesis in this `directory` as it is")
 	flags.StringVar(&options.Output, "output", "", "keep the synthesis in this new `directory`")
@@ -93,9 +91,6 @@ emptied: what keeps its data is named, and yours to remove.`,
 	}, func(ctx context.Context, with deploy.Deployment) error {
 		return destroy.Removal(with).Run(ctx, destroy.Options{Yes: s.yes, DryRun: s.dryRun, Stacks: s.stacks})
 	})
-	s.takesYes(command)
-	s.takesDryRun(command)
-	s.takesWait(command)
-	s.takesStacks(command)
+	takes(command, s.takesYes, s.takesDryRun, s.takesWait, s.takesStacks)
 	return command
 }

@@ -23,9 +23,7 @@ Asks CloudFormation what differs from the deployed templates, and from the accou
 trust in its pipeline. The synthesis (--assembly) names the stacks.`,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.Found, exit.Interrupted},
 	}, s.reportDrift)
-	s.takesAssembly(command)
-	s.takesJSON(command)
-	s.takesAsCaller(command)
+	takes(command, s.takesAssembly, s.takesJSON, s.takesAsCaller)
 	return command
 }
 

@@ -51,8 +51,7 @@ in config/ alone. It prints key=value, as GitHub Actions takes a step's outputs.
 		return nil
 	})
 	command.Flags().StringVar(&role, "task", config.PipelineDeploy, "the `task` for which a role is taken")
-	s.takesImageTag(command)
-	s.takesJSON(command)
+	takes(command, s.takesImageTag, s.takesJSON)
 	return command
 }
 

@@ -46,8 +46,7 @@ targets, and the latest deployments. It changes nothing.`,
 		}
 		return report.Print(s.out)
 	})
-	s.takesJSON(command)
-	s.takesAsCaller(command)
+	takes(command, s.takesJSON, s.takesAsCaller)
 	return command
 }
 
@@ -81,8 +80,7 @@ statement, and say what you saw: --repair --version N with --applied, or with
 		options.ImageTag, options.Yes = s.imageTag, s.yes
 		return migrate.Run(ctx, with.Env, with.Account, with.Console, with.CDK.Dir, options)
 	})
-	s.takesImageTag(command)
-	s.takesYes(command)
+	takes(command, s.takesImageTag, s.takesYes)
 	flags := command.Flags()
 	flags.BoolVar(&options.Status, "status", false, "only report the schema's version")
 	flags.BoolVar(&options.Repair, "repair", false, "clear the mark of a migration that stopped half-way")
@@ -103,6 +101,7 @@ deployments, lets that release's own program check that the schema is not too ne
 for it (exit status 3), and deploys it: the images alone, with every check of
 deploy.`,
 		statuses: append([]exit.Status{exit.Done, exit.Refused, exit.Broken, exit.Declined, exit.Stale, exit.Failed, exit.ImagesMissing, exit.Interrupted}, migrationStatuses...),
+		next:     "status",
 		judge: func() error {
 			var problems []error
 			if check != "task" && check != "hook" {
@@ -117,8 +116,7 @@ deploy.`,
 		options.Yes, options.TrustHook = s.yes, check == "hook"
 		return rollback.Run(ctx, with, options)
 	})
-	s.takesYes(command)
-	s.takesWait(command)
+	takes(command, s.takesYes, s.takesWait)
 	command.Flags().StringVar(&options.To, "to", "", "the `tag` of the release (default: the one before)")
 	command.Flags().StringVar(&check, "check", "task", "check the schema with a `task` before the deployment, or leave it to the deployment's hook (hook), which needs no permission to run tasks")
 	return command

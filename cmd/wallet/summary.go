@@ -67,8 +67,7 @@ The stacks with their sizes beside CloudFormation's limits, and the validator's 
 		}
 		return err
 	})
-	s.takesAssembly(command)
-	s.takesJSON(command)
+	takes(command, s.takesAssembly, s.takesJSON)
 	command.Flags().BoolVar(&list, "list", false, "print only each stack's region, name and template, for other tools")
 	return command
 }

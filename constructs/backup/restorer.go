@@ -11,7 +11,7 @@ import (
 )
 
 // newRestorer makes the role by which a person restores the database beside the one
-// that runs (scripts/restore.sh), in either region. It makes and removes clusters of the
+// that runs (go tool wallet ENV restore), in either region. It makes and removes clusters of the
 // restored one's name alone. Whoever may assume it is IAM's decision, outside this
 // platform.
 //

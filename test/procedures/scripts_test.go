@@ -128,6 +128,7 @@ func TestTheScriptsPassOnTheirStatusAndPrintNoSecret(t *testing.T) {
 	out, status = script(t, "deploy", "staging", "--cdk", cdkPath(t), "--yes")
 	assert.Equal(t, exit.Done, status, out)
 	assert.Len(t, w.deployed(), 7)
+	assert.True(t, strings.HasSuffix(out, "\nNext: go tool wallet staging status\n"), "the next step stands last: %s", out)
 	assert.NotContains(t, out, "must-not-be-printed")
 	assert.NotContains(t, out, "role-secret")
 
