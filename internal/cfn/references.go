@@ -29,6 +29,28 @@ func References(value any) []Reference {
 	return found
 }
 
+// References lists what the template's resources, outputs and conditions refer to, each
+// thing once.
+func (t Template) References() []Reference {
+	var found []Reference
+	for _, id := range t.IDs() {
+		collect(t.Resources[id].Properties, &found)
+		collect(t.Resources[id].UpdatePolicy, &found)
+		collect(t.Resources[id].Metadata, &found)
+	}
+	for _, key := range slices.Sorted(maps.Keys(t.Outputs)) {
+		collect([]any{t.Outputs[key].Value, t.Outputs[key].Export}, &found)
+	}
+	collect(t.Conditions, &found)
+	return found
+}
+
+// Reads are the outputs of other stacks that the template refers to. CloudFormation
+// resolves them when a change set is made, and does not notice when they change later.
+func (t Template) Reads() []Reference {
+	return slices.DeleteFunc(t.References(), func(to Reference) bool { return to.Function != "Fn::GetStackOutput" })
+}
+
 func collect(value any, found *[]Reference) {
 	switch v := value.(type) {
 	case Object:

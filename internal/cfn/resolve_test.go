@@ -262,6 +262,12 @@ func TestReferencesAreFoundAtAnyDepth(t *testing.T) {
 		{Function: "Fn::FindInMap", Name: "m"},
 		{Function: "Ref", Name: "Computed"},
 	}, References(value))
+	template := parsed(t, `{"Resources": {"A": {"Type": "T", "Properties": {"P": {"Fn::GetStackOutput": {"StackName": "s", "OutputName": "a"}}}}},
+		"Outputs": {"O": {"Value": {"Fn::GetStackOutput": {"StackName": "s", "OutputName": "b"}}, "Export": {"Name": {"Ref": "E"}}}},
+		"Conditions": {"C": {"Fn::Equals": [{"Ref": "P"}, "x"]}}}`)
+	reads := []Reference{{Function: "Fn::GetStackOutput", Name: "a", Stack: "s"}, {Function: "Fn::GetStackOutput", Name: "b", Stack: "s"}}
+	assert.Equal(t, append(reads, Reference{Function: "Ref", Name: "E"}, Reference{Function: "Ref", Name: "P"}), template.References())
+	assert.Equal(t, reads, template.Reads())
 	assert.Empty(t, References(decoded(t, `{"Statement": {"Effect": "Allow", "Condition": {"Bool": {"a": "Ref"}}}}`)))
 }
 

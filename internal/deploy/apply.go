@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -214,19 +213,10 @@ func (d Deployment) printOutputs(ctx context.Context, of []cfn.Stack) {
 	}
 }
 
-// reads are the outputs of other stacks that a stack's template refers to.
-// CloudFormation resolves them when a change set is made, and does not notice when they
-// change later.
-func reads(stack cfn.Stack) []cfn.Reference {
-	var template any
-	_ = json.Unmarshal(stack.Raw, &template) // which was parsed when it was read
-	return slices.DeleteFunc(cfn.References(template), func(to cfn.Reference) bool { return to.Function != "Fn::GetStackOutput" })
-}
-
 // readsChanged says that one of the outputs a stack reads differs between two
 // looks at the stacks that have them.
 func readsChanged(stack cfn.Stack, before, after map[string]stacks.Live) bool {
-	return slices.ContainsFunc(reads(stack), func(to cfn.Reference) bool {
+	return slices.ContainsFunc(stack.Template.Reads(), func(to cfn.Reference) bool {
 		later, looked := after[to.Stack]
 		return looked && later.Outputs[to.Name] != before[to.Stack].Outputs[to.Name]
 	})

@@ -173,7 +173,7 @@ func (d Deployment) executions(manifest Manifest, plan preflight.Plan, left []Pr
 // of the manifest.
 func (d Deployment) changedOutputs(ctx context.Context, manifest Manifest, stack cfn.Stack) ([]string, error) {
 	var changed []string
-	for _, to := range reads(stack) {
+	for _, to := range stack.Template.Reads() {
 		index := slices.IndexFunc(manifest.Stacks, func(prepared PreparedStack) bool { return prepared.Name == to.Stack })
 		if index < 0 {
 			continue

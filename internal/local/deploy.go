@@ -96,7 +96,7 @@ func replaced(before, after []found) []string {
 func (r *run) deployAll(ctx context.Context, step *Step, p plan) error {
 	var batch []cfn.Stack
 	for _, stack := range p.ordered {
-		if slices.ContainsFunc(reads(stack), func(to cfn.Reference) bool { return abroad(stack, to) }) {
+		if slices.ContainsFunc(stack.Template.Reads(), func(to cfn.Reference) bool { return abroad(stack, to) }) {
 			if err := r.deployBatch(ctx, step, p, batch); err != nil {
 				return err
 			}
@@ -179,7 +179,7 @@ func (r *run) prepare(ctx context.Context, p plan, stack cfn.Stack) (cfn.Templat
 		return cfn.Template{}, err
 	}
 	var problems []error
-	for _, to := range reads(stack) {
+	for _, to := range stack.Template.Reads() {
 		if !abroad(stack, to) {
 			continue
 		}

@@ -139,18 +139,6 @@ func standIn(stack cfn.Stack, of cfn.Resource, attribute string) string {
 	}
 }
 
-// reads are the outputs of other stacks that a stack reads.
-func reads(stack cfn.Stack) []cfn.Reference {
-	var found []cfn.Reference
-	for _, id := range stack.Template.IDs() {
-		found = append(found, cfn.References(stack.Template.Resources[id].Properties)...)
-	}
-	for _, output := range stack.Template.Outputs {
-		found = append(found, cfn.References(output.Value)...)
-	}
-	return slices.DeleteFunc(found, func(to cfn.Reference) bool { return to.Function != "Fn::GetStackOutput" })
-}
-
 // abroad says that an output is one of another region than the stack that reads it.
 func abroad(stack cfn.Stack, to cfn.Reference) bool {
 	return to.Region != "" && to.Region != stack.Region
