@@ -58,14 +58,18 @@ func TestEveryDocumentThatTheCodeNamesExists(t *testing.T) {
 			assert.Truef(t, match[1] == "" || pages[name].anchors[match[1]], "%s: there is no heading %s", path, match[0])
 		}
 	}
-	assert.Greater(t, found, 30, "the references were not found")
+	assert.Greater(t, found, 15, "the references were not found")
 }
 
-// namesOfSources are the files of the repository that are no documents, by path from the root.
+// namesOfSources are the files of the repository that are neither documents nor tests,
+// whose fixtures may name documents that are not there; by path from the root.
 func namesOfSources(t *testing.T) []string {
 	t.Helper()
 	var found []string
 	for _, path := range filesOfTheRepository(t) {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
 		if slices.Contains([]string{".go", ".sh", ".yaml", ".yml", ".py", ".sql"}, filepath.Ext(path)) || path == "Makefile" {
 			found = append(found, path)
 		}
