@@ -45,9 +45,8 @@ type Environment struct {
 	Pipeline      Pipeline
 }
 
-// All is every environment of the platform. A new environment is a file like
-// staging.go and a line here; `make update` and `make lock` then take its stacks
-// into the generated files.
+// All is every environment of the platform, in the order in which a release goes through
+// them. `go tool wallet new-env` writes the file of a new one and its line here.
 func All() []Environment {
 	return []Environment{
 		Staging(),

@@ -140,7 +140,7 @@ func TestAReviewedFileLetsTheChangePass(t *testing.T) {
 
 func TestAReportIsForPeopleForACommentOrForAProgram(t *testing.T) {
 	before, fewer := directory(t, "7"), directory(t, "1")
-	for want, flags := range map[string][]string{"VERDICT": nil, "| verdict |": {"--markdown"}, `"worst": "weakens"`: {"--json"}} {
+	for want, flags := range map[string][]string{"VERDICT": nil, "| what it does |": {"--markdown"}, `"worst": "weakens"`: {"--json"}} {
 		status, out, _ := classify(t, append([]string{"--base", before, "--assembly", fewer}, flags...)...)
 		assert.Equal(t, exit.Found, status)
 		assert.Contains(t, out, want)
