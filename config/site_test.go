@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,11 @@ func TestSiteThatAForkFilledInBadly(t *testing.T) {
 		"a program approves": {func(e *Environment) {
 			e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"}
 		}, `Site.RecoveryApprovers: want a role that people take, and none of the environment's or of AWS's own, got "arn:aws:iam::222222222222:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"`},
+		"too many approve": {func(e *Environment) {
+			for i := range 11 {
+				e.Site.RecoveryApprovers = append(e.Site.RecoveryApprovers, fmt.Sprintf("arn:aws:iam::222222222222:role/a%d", i))
+			}
+		}, `Site.RecoveryApprovers: want at most 10 roles, which a trust policy has room for, got 11`},
 		"approver twice": {func(e *Environment) {
 			e.Site.RecoveryApprovers = []string{"arn:aws:iam::222222222222:role/a", "arn:aws:iam::222222222222:role/a"}
 		}, `Site.RecoveryApprovers: want each value once, got "arn:aws:iam::222222222222:role/a"`},
