@@ -18,7 +18,6 @@ import (
 
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/changes"
-	"wallet-infra/internal/schema"
 )
 
 // The ways in which the sweep changes one property of one resource.
@@ -37,7 +36,8 @@ type mutant struct {
 	kind, path, way string
 	operator        string // of an alarm, which says where its threshold is normal
 	stack, id       string
-	before, after   map[string][]byte
+	before          changes.Set
+	after           map[string][]byte
 }
 
 func (m mutant) String() string { return strings.TrimSpace(m.kind + " " + m.path + " " + m.way) }
@@ -51,10 +51,15 @@ func sweep(t *testing.T, env environment, seen map[string]bool) []mutant {
 	for _, short := range slices.Sorted(maps.Keys(env.stacks)) {
 		name := env.stacks[short].name
 		resources := objectAt(t, alone(t, env.stacks[short])[name], "Resources")
+		words := map[string]string{}
+		for id, one := range resources {
+			words[id] = cfn.Canonical(one)
+		}
 		for _, id := range slices.Sorted(maps.Keys(resources)) {
 			one := resources[id].(plain)
-			around := neighbours(resources, id)
-			before := map[string][]byte{name: mustJSON(t, plain{"Resources": around})}
+			around := neighbours(resources, words, id)
+			before, err := changes.ReadSet(map[string][]byte{name: mustJSON(t, plain{"Resources": around})})
+			require.NoError(t, err)
 			add := func(path, way string, changed any) {
 				m := mutant{kind: one["Type"].(string), path: path, way: way, stack: name, id: id, before: before}
 				if properties, ok := one["Properties"].(plain); ok {
@@ -87,11 +92,9 @@ func sweep(t *testing.T, env environment, seen map[string]bool) []mutant {
 
 // neighbours picks a resource of a template with those that it refers to and those
 // that refer to it.
-func neighbours(resources plain, id string) plain {
+func neighbours(resources plain, words map[string]string, id string) plain {
 	around := plain{id: resources[id]}
-	refers := func(from, to string) bool {
-		return strings.Contains(cfn.Canonical(resources[from]), `"`+to+`"`)
-	}
+	refers := func(from, to string) bool { return strings.Contains(words[from], `"`+to+`"`) }
 	for other := range resources {
 		if refers(id, other) || refers(other, id) {
 			around[other] = resources[other]
@@ -249,16 +252,12 @@ func judgeAll(t *testing.T, mutants []mutant) []judgedMutant {
 	return all
 }
 
-func compareSets(before, after map[string][]byte) (changes.Report, error) {
-	base, err := changes.ReadSet(before)
-	if err != nil {
-		return changes.Report{}, err
-	}
+func compareSets(base changes.Set, after map[string][]byte) (changes.Report, error) {
 	head, err := changes.ReadSet(after)
 	if err != nil {
 		return changes.Report{}, err
 	}
-	types, err := changes.LoadSchemas("../"+schema.Database, base, head)
+	types, err := changes.LoadSchemas("none", base, head)
 	if err != nil {
 		return changes.Report{}, err
 	}
@@ -354,7 +353,9 @@ func (e example) judge(t *testing.T) changes.Report {
 		}
 		return map[string][]byte{"s": []byte(`{"Resources": {` + beside + `, "It": {"Type": "` + e.kind + `", "Properties": ` + properties + `}}}`)}
 	}
-	report, err := compareSets(template(e.before), template(e.after))
+	before, err := changes.ReadSet(template(e.before))
+	require.NoError(t, err)
+	report, err := compareSets(before, template(e.after))
 	require.NoError(t, err)
 	return report
 }
