@@ -26,7 +26,7 @@ func (e editor) first(kind string, having ...string) (stack, id string, properti
 	for _, stack := range slices.Sorted(maps.Keys(e.templates)) {
 		resources := objectAt(e.t, e.templates[stack], "Resources")
 		for _, id := range slices.Sorted(maps.Keys(resources)) {
-			one := resources[id].(plain)
+			one := objectAt(e.t, resources, id)
 			properties, _ := one["Properties"].(plain)
 			if one["Type"] == kind && !slices.ContainsFunc(having, func(name string) bool { return properties[name] == nil }) {
 				return stack, id, properties
@@ -75,11 +75,11 @@ func (e editor) container() (task, container plain) {
 	e.t.Helper()
 	for _, stack := range slices.Sorted(maps.Keys(e.templates)) {
 		for _, one := range objectAt(e.t, e.templates[stack], "Resources") {
-			task, _ := one.(plain)["Properties"].(plain)
+			task, _ := at(one, "Properties").(plain)
 			definitions, _ := task["ContainerDefinitions"].([]any)
 			for _, definition := range definitions {
-				if definition.(plain)["Name"] == "wallet-service" {
-					return task, definition.(plain)
+				if at(definition, "Name") == "wallet-service" {
+					return task, objectAt(e.t, definition)
 				}
 			}
 		}
@@ -92,7 +92,7 @@ func (e editor) container() (task, container plain) {
 func (e editor) tagAll() {
 	for _, content := range e.templates {
 		for _, one := range objectAt(e.t, content, "Resources") {
-			properties, _ := one.(plain)["Properties"].(plain)
+			properties, _ := at(one, "Properties").(plain)
 			if tags, ok := properties["Tags"].([]any); ok {
 				properties["Tags"] = append(slices.Clone(tags), plain{"Key": "Project", "Value": "wallet"})
 			}
@@ -153,7 +153,7 @@ var ordinary = map[string]struct {
 // build is what another build of a function's code leads to.
 func (e editor) build() plain {
 	_, _, properties := e.first("AWS::Lambda::Function", "Code")
-	code := maps.Clone(properties["Code"].(plain))
+	code := maps.Clone(objectAt(e.t, properties, "Code"))
 	code["S3Key"] = strings.Repeat("0", 64) + ".zip"
 	return code
 }
@@ -161,13 +161,13 @@ func (e editor) build() plain {
 func (e editor) alsoAlarm() {
 	stack, _, properties := e.first("AWS::CloudWatch::Alarm", "AlarmActions")
 	objectAt(e.t, e.templates[stack], "Resources")["Topic2"] = plain{"Type": "AWS::SNS::Topic"}
-	properties["AlarmActions"] = append(slices.Clone(properties["AlarmActions"].([]any)), plain{"Ref": "Topic2"})
+	properties["AlarmActions"] = append(slices.Clone(listAt(e.t, properties, "AlarmActions")), plain{"Ref": "Topic2"})
 }
 
 func (e editor) threshold(times float64) {
 	for _, stack := range slices.Sorted(maps.Keys(e.templates)) {
 		for _, one := range objectAt(e.t, e.templates[stack], "Resources") {
-			properties, _ := one.(plain)["Properties"].(plain)
+			properties, _ := at(one, "Properties").(plain)
 			if threshold, ok := properties["Threshold"].(float64); ok && threshold > 0 && properties["ComparisonOperator"] == "GreaterThanThreshold" {
 				properties["Threshold"] = threshold * times
 				return
@@ -178,7 +178,7 @@ func (e editor) threshold(times float64) {
 
 func (e editor) variable(name, value string) {
 	_, container := e.container()
-	container["Environment"] = append(slices.Clone(container["Environment"].([]any)), plain{"Name": name, "Value": value})
+	container["Environment"] = append(slices.Clone(listAt(e.t, container, "Environment")), plain{"Name": name, "Value": value})
 }
 
 func (e editor) rotateAlias() {
@@ -186,8 +186,8 @@ func (e editor) rotateAlias() {
 	resources := objectAt(e.t, e.templates[stack], "Resources")
 	resources["Key2"] = resources[id]
 	for _, one := range resources {
-		properties, _ := one.(plain)["Properties"].(plain)
-		if one.(plain)["Type"] == "AWS::KMS::Alias" && strings.Contains(string(mustJSON(e.t, properties["TargetKeyId"])), id) {
+		properties, _ := at(one, "Properties").(plain)
+		if at(one, "Type") == "AWS::KMS::Alias" && strings.Contains(string(mustJSON(e.t, properties["TargetKeyId"])), id) {
 			properties["TargetKeyId"] = plain{"Ref": "Key2"}
 		}
 	}
@@ -195,7 +195,7 @@ func (e editor) rotateAlias() {
 
 func (e editor) countMore() {
 	_, _, properties := e.first("AWS::WAFv2::WebACL", "Rules")
-	properties["Rules"] = append(slices.Clone(properties["Rules"].([]any)), plain{
+	properties["Rules"] = append(slices.Clone(listAt(e.t, properties, "Rules")), plain{
 		"Name": "Linux", "Priority": 90, "OverrideAction": plain{"Count": plain{}},
 		"Statement": plain{"ManagedRuleGroupStatement": plain{"Name": "AWSManagedRulesLinuxRuleSet", "VendorName": "AWS"}},
 	})
@@ -213,14 +213,14 @@ func (e editor) secondNAT() {
 
 func (e editor) allowMore() {
 	_, _, properties := e.first("AWS::IAM::Policy")
-	document := maps.Clone(properties["PolicyDocument"].(plain))
-	document["Statement"] = append(slices.Clone(document["Statement"].([]any)), plain{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"})
+	document := maps.Clone(objectAt(e.t, properties, "PolicyDocument"))
+	document["Statement"] = append(slices.Clone(listAt(e.t, document, "Statement")), plain{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"})
 	properties["PolicyDocument"] = document
 }
 
 func (e editor) alertMore() {
 	_, _, properties := e.first("AWS::APS::RuleGroupsNamespace")
-	properties["Data"] = properties["Data"].(string) + "\n    - name: more\n      rules:\n        - alert: More\n          expr: up == 0\n"
+	properties["Data"] = textAt(e.t, properties, "Data") + "\n    - name: more\n      rules:\n        - alert: More\n          expr: up == 0\n"
 }
 
 // A tool that asks at every turn is answered without being read: of the changes of

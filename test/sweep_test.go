@@ -56,12 +56,12 @@ func sweep(t *testing.T, env environment, seen map[string]bool) []mutant {
 			words[id] = cfn.Canonical(one)
 		}
 		for _, id := range slices.Sorted(maps.Keys(resources)) {
-			one := resources[id].(plain)
+			one := objectAt(t, resources, id)
 			around := neighbours(resources, words, id)
 			before, err := changes.ReadSet(map[string][]byte{name: mustJSON(t, plain{"Resources": around})})
 			require.NoError(t, err)
 			add := func(path, way string, changed any) {
-				m := mutant{kind: one["Type"].(string), path: path, way: way, stack: name, id: id, before: before}
+				m := mutant{kind: textAt(t, one, "Type"), path: path, way: way, stack: name, id: id, before: before}
 				if properties, ok := one["Properties"].(plain); ok {
 					m.operator, _ = properties["ComparisonOperator"].(string)
 				}
