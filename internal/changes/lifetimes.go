@@ -253,12 +253,15 @@ func (c *comparison) goesWith(was stack, before resource, serves string) bool {
 		return served > 0
 	}
 	for _, id := range slices.Sorted(maps.Keys(was.resources)) {
-		if id != before.id && slices.Contains(references(was.resources[id].properties), before.id) {
-			if !gone(id) {
-				return false
-			}
-			served++
+		user := was.resources[id]
+		serving := removals[user.kind].serves != "" && slices.Contains(references(user.properties[removals[user.kind].serves]), before.id)
+		if id == before.id || serving || !slices.Contains(references(user.properties), before.id) {
+			continue // what only serves it does not need it
 		}
+		if !gone(id) {
+			return false
+		}
+		served++
 	}
 	return served > 0 && !c.usedByOthers(was, before.id)
 }

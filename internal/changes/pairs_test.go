@@ -448,7 +448,7 @@ var permissions = map[string]pair{
 	},
 	"a role that goes": {
 		statement(`{"Effect": "Allow", "Action": "a:b", "Resource": "k"}`), "",
-		nil, "removed",
+		[]string{"Role interrupts"}, "who takes the role is refused",
 	},
 	"a key for someone else": {
 		one("Key", "AWS::KMS::Key", `"KeyPolicy": {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "a"}, "Action": "kms:*", "Resource": "*"}]}`, retained),
