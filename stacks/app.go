@@ -22,7 +22,7 @@ func NewApp(context map[string]any, outdir string, environments []config.Environ
 }
 
 // NewIdentityApp builds a stack for each account that holds one of the chosen
-// environments: whom the account trusts to deploy. It is an app of its own, which
+// environments: the account's GitHub OIDC trust. It is an app of its own, which
 // an administrator deploys: what the pipeline deploys must not say who may use it.
 // The account's other environments come along, since its stack is one.
 func NewIdentityApp(context map[string]any, outdir string, all, chosen []config.Environment) awscdk.App {

@@ -32,8 +32,7 @@ type Compute struct {
 
 // ComputeProps are what a region's compute stack stands on.
 type ComputeProps struct {
-	ID, Description string // of the stack
-	Region          config.Region
+	Region config.Region
 	// Peer has the service that shares the database, without a name where there is none.
 	Peer config.Region
 	// Standby is the second region's: while it waits, its releases find the schema that
@@ -51,8 +50,12 @@ type ComputeProps struct {
 
 // NewCompute builds a region's compute stack.
 func NewCompute(stage awscdk.Stage, env config.Environment, props ComputeProps) Compute {
-	stack := newStack(stage, env, props.ID, props.Region, props.Description)
-	names, logKey := env.Names(), encryption.NewLogKey(stack, env.Names(), props.Region, strings.ToLower(props.ID))
+	id, description := "Compute", "The wallet service on Fargate with its deployments, its load balancer, web ACL and DNS record"
+	if props.Standby {
+		id, description = "DR-Compute", "The second region's wallet service with its deployments, its load balancer, web ACL and DNS record"
+	}
+	stack := newStack(stage, env, id, props.Region, description)
+	names, logKey := env.Names(), encryption.NewLogKey(stack, env.Names(), props.Region, strings.ToLower(id))
 	balancer := edge.New(stack, edge.Props{
 		Names: names, Region: props.Region, Edge: env.Edge, HostedZone: env.Site.HostedZone, APIDomain: env.Site.APIDomain,
 		HealthPath: env.HealthPath(props.Region), Protected: env.Protected,

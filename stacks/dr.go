@@ -14,9 +14,9 @@ import (
 	"wallet-infra/constructs/network"
 )
 
-// DR holds the ground on which the second region stands for the day when the
-// first is gone: its backups, network, database and cache. It names what it needs
-// of the primary region and asks it nothing.
+// DR holds what the second region keeps for the day when the first is gone: its
+// backups, network, database and cache. It names what it needs of the primary region
+// and asks it nothing.
 type DR struct {
 	Stack awscdk.Stack
 	// Vault receives copies of the primary region's recovery points.
@@ -29,7 +29,7 @@ type DR struct {
 	Topics alarms.Topics
 }
 
-// NewDR builds the second region's ground, for an environment whose mode of
+// NewDR builds the second region's data, for an environment whose mode of
 // disaster recovery copies something.
 func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 	stack := newStack(stage, env, "DR", env.Secondary,
@@ -47,7 +47,6 @@ func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 		Region:       env.Secondary,
 		SourceRegion: env.Primary,
 		Database:     env.Database,
-		InstanceType: env.Database.InstanceType,
 		Instances:    env.DR.Readers,
 		Protected:    env.Protected,
 		Network:      dr.Network,

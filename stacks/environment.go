@@ -24,12 +24,9 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	network := NewNetwork(stage, env)
 	data := NewData(stage, env, network, global)
 	messaging := NewMessaging(stage, env, MessagingProps{
-		ID: "Messaging", Description: "The Kafka cluster, its topics and the service's access to them",
-		Region: env.Primary, Replicated: env.DR.Mode == config.DRStandby,
-		Network: network.Network, Logs: data.Buckets.Logs,
+		Region: env.Primary, Replicated: env.DR.Mode == config.DRStandby, Network: network.Network, Logs: data.Buckets.Logs,
 	})
 	compute := NewCompute(stage, env, ComputeProps{
-		ID: "Compute", Description: "The wallet service on Fargate with its deployments, its load balancer, web ACL and DNS record",
 		Region: env.Primary, Peer: peer(env), Images: images.Images, Network: network.Network, AccessLogs: data.Buckets.Logs,
 		Database: data.Database.Database, Cache: data.Cache, Kafka: messaging.Kafka,
 	})
@@ -47,23 +44,20 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	return stage
 }
 
-// newStandby builds what turns the second region's ground into a second platform,
-// from the constructs of the first.
+// newStandby builds what makes a second platform of the second region's data, by the
+// constructors of the first.
 func newStandby(stage awscdk.Stage, env config.Environment, images Registry, global Global, dr DR, messaging Messaging, compute Compute) {
 	copies := NewRegistry(stage, env, "DR-Registry", env.Secondary)
 	// What is pushed before the copies' repositories exist is not copied into them.
 	images.Stack.AddStackDependency(copies.Stack, nil)
 	events := NewMessaging(stage, env, MessagingProps{
-		ID: "DR-Messaging", Description: "The second region's Kafka cluster, its topics and the replicator of events",
-		Region: env.Secondary, ReplicaOf: env.Primary,
-		Network: dr.Network, Logs: global.Targets.Logs,
+		Region: env.Secondary, ReplicaOf: env.Primary, Network: dr.Network, Logs: global.Targets.Logs,
 	})
 	// The replicator reads a cluster that must let it in first.
 	events.Stack.AddStackDependency(messaging.Stack, nil)
 	service := NewCompute(stage, env, ComputeProps{
-		ID:          "DR-Compute",
-		Description: "The second region's wallet service with its deployments, its load balancer, web ACL and DNS record",
-		Region:      env.Secondary, Peer: env.Primary, Standby: true, Images: copies.Images, Network: dr.Network, AccessLogs: global.Targets.Logs,
+		Region: env.Secondary, Peer: env.Primary, Standby: true,
+		Images: copies.Images, Network: dr.Network, AccessLogs: global.Targets.Logs,
 		Database: dr.Database, Cache: dr.Cache, Kafka: events.Kafka,
 	})
 	recovery := NewDRRecovery(stage, env, global, dr, events, service)

@@ -15,7 +15,7 @@ import (
 )
 
 // Global holds what must stand in us-east-1 before the primary region's stacks:
-// what AWS has only there, and the places that copies are sent to.
+// what AWS has only there, and the replication targets.
 type Global struct {
 	Stack        awscdk.Stack
 	Distribution awscloudfront.Distribution

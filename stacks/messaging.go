@@ -21,8 +21,7 @@ type Messaging struct {
 
 // MessagingProps are what a region's messaging stack stands on.
 type MessagingProps struct {
-	ID, Description string // of the stack
-	Region          config.Region
+	Region config.Region
 	// ReplicaOf has the cluster whose events this one receives, without a name where it
 	// receives none.
 	ReplicaOf config.Region
@@ -37,8 +36,12 @@ type MessagingProps struct {
 // NewMessaging builds a region's messaging stack: the cluster with the topics, and what
 // copies the events of another region into it.
 func NewMessaging(stage awscdk.Stage, env config.Environment, props MessagingProps) Messaging {
-	stack := newStack(stage, env, props.ID, props.Region, props.Description)
-	names, logKey := env.Names(), encryption.NewLogKey(stack, env.Names(), props.Region, strings.ToLower(props.ID))
+	id, description := "Messaging", "The Kafka cluster, its topics and the service's access to them"
+	if props.ReplicaOf.Name != "" {
+		id, description = "DR-Messaging", "The second region's Kafka cluster, its topics and the replicator of events"
+	}
+	stack := newStack(stage, env, id, props.Region, description)
+	names, logKey := env.Names(), encryption.NewLogKey(stack, env.Names(), props.Region, strings.ToLower(id))
 	cluster := kafka.New(stack, kafka.Props{
 		Names: names, Region: props.Region, Messaging: env.Messaging, Protected: env.Protected,
 		ReplicationSource: props.Replicated && env.Replication() != config.ReplicationNone,

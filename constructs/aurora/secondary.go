@@ -19,11 +19,9 @@ type SecondaryProps struct {
 	Region config.Region // the second one; SourceRegion has the primary cluster
 	// SourceRegion is read when the cluster is created and never again.
 	SourceRegion config.Region
-	// Database is the primary's: the two are equal but for the next two.
-	Database config.Database
-	// InstanceType is the instances' class, without "db.", and Instances their number.
-	InstanceType string
-	Instances    int
+	// Database is the primary's: the two are equal but for the number of Instances.
+	Database  config.Database
+	Instances int
 	// Protected keeps the cluster and what it needs when the stack goes.
 	Protected bool
 	Network   network.Network // the second region's
@@ -118,7 +116,7 @@ func addSecondaryInstances(scope constructs.Construct, cluster awsrds.CfnDBClust
 		instance := awsrds.NewCfnDBInstance(scope, new(readerID(i+1)), &awsrds.CfnDBInstanceProps{
 			DbClusterIdentifier:  cluster.Ref(),
 			Engine:               new("aurora-mysql"),
-			DbInstanceClass:      new("db." + props.InstanceType),
+			DbInstanceClass:      new("db." + db.InstanceType),
 			AvailabilityZone:     new(zones[i%len(zones)]),
 			DbParameterGroupName: parameters.ParameterGroupName,
 			PubliclyAccessible:   new(false),

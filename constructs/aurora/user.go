@@ -57,7 +57,7 @@ func newAppUser(scope constructs.Construct, to cluster, users credentials, props
 			"Privileges":  jsii.Strings("SELECT", "INSERT", "UPDATE", "DELETE"),
 		},
 	})
-	// Ready means: somebody answers, the doors between are open, and the function
+	// Ready means: somebody answers, the security groups between let through, and the function
 	// may read.
 	user.Node().AddDependency(to.writer, to.group, group, maker)
 	return user

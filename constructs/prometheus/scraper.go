@@ -52,7 +52,7 @@ func newScraper(scope constructs.Construct, props Props, workspace awsaps.CfnWor
 			},
 		},
 	})
-	// A collector that starts before the doors are open reports every target down.
+	// A collector that starts before the rules of its security group are there reports every target down.
 	scraper.Node().AddDependency(group)
 }
 

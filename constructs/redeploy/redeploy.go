@@ -93,7 +93,7 @@ func New(scope constructs.Construct, props Props) Redeploy {
 		VisibilityTimeout:         value.Duration(retry),
 		DeadLetterQueue:           &awssqs.DeadLetterQueue{Queue: failed, MaxReceiveCount: jsii.Number(receptions(props.Delivery))},
 	}
-	if props.isCopy() {
+	if props.isReplica() {
 		waiting.DeliveryDelay = value.Duration(config.SecretReplicaDelay)
 	}
 	queue := newQueue(own, "Queue", waiting)
@@ -103,15 +103,15 @@ func New(scope constructs.Construct, props Props) Redeploy {
 	return Redeploy{DeadLetterQueue: *failed.QueueName()}
 }
 
-// isCopy says whether the secret is rotated in the other region.
-func (p Props) isCopy() bool { return p.SecretRegion.Name != "" }
+// isReplica says whether the secret is rotated in the other region.
+func (p Props) isReplica() bool { return p.SecretRegion.Name != "" }
 
 // pattern matches the event of the one secret. A copy's event names the secret of
 // the first region, of which this one knows the name and not the suffix that AWS
 // gave it.
 func (p Props) pattern() map[string]any {
 	resources := []any{*p.Secret.SecretArn()}
-	if p.isCopy() {
+	if p.isReplica() {
 		secret := p.Names.ARN("secretsmanager", p.SecretRegion, "secret:"+p.Names.DatabaseAppSecret()+"-")
 		resources = []any{map[string]any{"prefix": secret}}
 	}
@@ -164,9 +164,9 @@ func newFunction(scope constructs.Construct, queue string, failed awssqs.Queue, 
 	policies := []awsiam.IManagedPolicy{
 		newPolicy(scope, props), newQueuePolicy(scope, queue, failed, key, props.Region), function.NewTaskAgePolicy(scope, props.Names, props.Region),
 	}
-	if props.isCopy() {
+	if props.isReplica() {
 		delay = config.SecretReplicaDelay
-		policies = append(policies, newCopyPolicy(scope, props))
+		policies = append(policies, newReplicaPolicy(scope, props))
 	}
 	return function.New(scope, "Function", function.Props{
 		Command:       "redeploy",
@@ -216,9 +216,9 @@ func newQueuePolicy(scope constructs.Construct, queue string, failed awssqs.Queu
 	)
 }
 
-// newCopyPolicy lets the second region's function see whether its copy of the secret
+// newReplicaPolicy lets the second region's function see whether its copy of the secret
 // has the new password, and not read it.
-func newCopyPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy {
+func newReplicaPolicy(scope constructs.Construct, props Props) awsiam.ManagedPolicy {
 	suffixed := *props.Secret.SecretArn() + "-??????" // the suffix that AWS gives
 	return policy.NewManaged(scope, "CopyPolicy", policy.Allow("DescribeCopy", []string{suffixed}, "secretsmanager:DescribeSecret"))
 }

@@ -59,7 +59,7 @@ func New(scope constructs.Construct, props Props) Migration {
 		{stage: "POST_TEST_TRAFFIC_SHIFT", function: newTester(own, props)},
 	})
 	// A deployment begins with the service's change: by then everything that it calls
-	// must be there, with its permissions and its ways through the network. The door
+	// must be there, with its permissions and its ways through the network. The rule
 	// in the load balancer's group is a resource of that group.
 	needed := []constructs.IDependable{own}
 	for _, group := range *props.Edge.LoadBalancer.Connections().SecurityGroups() {
