@@ -14,11 +14,6 @@ type grant struct {
 	property string
 }
 
-// grantsIn reads the grants of one effect from a property that holds a policy.
-func grantsIn(r resource, property, effect string) []grant {
-	return withEffect(policyGrants(r, property, r.properties[property]), effect)
-}
-
 // policyGrants reads a policy document of a resource.
 func policyGrants(r resource, property string, document any) []grant {
 	return said(r, property, policy.Read(document))

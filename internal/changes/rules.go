@@ -51,7 +51,7 @@ func row(path string, outcomes ...outcome) rule {
 
 // harmless is a property whose every change is safe, and why.
 func harmless(path, why string) rule {
-	return row(path, outcome{on: "any", holds: any1, verdict: Safe, text: why})
+	return row(path, outcome{on: "any", holds: anyChange, verdict: Safe, text: why})
 }
 
 // every is a property of which each change does the same.
@@ -90,8 +90,8 @@ func list(path string, more Verdict, whatMore string, fewer Verdict, whatFewer s
 	return row(path, grows(more, whatMore), shrinks(fewer, whatFewer), reordered())
 }
 
-// outcomeFresh holds new resources to a rule as well.
-func outcomeFresh(made rule) rule {
+// alsoWhenNew holds new resources to a rule as well.
+func alsoWhenNew(made rule) rule {
 	for i, out := range made.outcomes {
 		made.outcomes[i].fresh = out.verdict == Widens || out.verdict == Enters
 	}
@@ -107,7 +107,7 @@ func judgedElsewhere(path string, with string, holds func(change) bool) rule {
 // Outcomes by direction.
 
 func does(verdict Verdict, text string, source ...string) outcome {
-	return outcome{on: "any", holds: any1, verdict: verdict, text: text, source: strings.Join(source, " "), follows: verdict == Traffic || verdict == Interrupts}
+	return outcome{on: "any", holds: anyChange, verdict: verdict, text: text, source: strings.Join(source, " "), follows: verdict == Traffic || verdict == Interrupts}
 }
 
 func mayDo(verdict Verdict, text string, source ...string) outcome {
@@ -165,7 +165,7 @@ func unless(holds func(change) bool) func(change) bool {
 	return func(c change) bool { return !holds(c) }
 }
 
-func any1(change) bool { return true }
+func anyChange(change) bool { return true }
 
 // leaves says that the value afterwards is none of the good ones. A value that is
 // missing is written as nothing.

@@ -38,7 +38,7 @@ var messagingRules = map[string][]rule{
 	},
 	"AWS::MSK::Configuration": brokerSettings,
 	"AWS::MSK::Topic": {
-		row("Configs/*", when("any", any1, Weakens, "the topic keeps or accepts other messages")),
+		row("Configs/*", when("any", anyChange, Weakens, "the topic keeps or accepts other messages")),
 		every("Configs/cleanup.policy", Weakens, "the topic forgets by other rules"),
 		row("Configs/delete.retention.ms", longer, shorter(Weakens, "deletions are told for less time")),
 		floor("Configs/min.insync.replicas", Weakens, "an acknowledged message may be on fewer brokers"),

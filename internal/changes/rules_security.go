@@ -5,18 +5,18 @@ var securityRules = map[string][]rule{
 	role: {
 		judgedElsewhere("AssumeRolePolicyDocument", permissionsOfAll, readsAsPolicy),
 		harmless("Description", "a text for readers"),
-		judgedElsewhere("ManagedPolicyArns", permissionsOfAll, any1),
+		judgedElsewhere("ManagedPolicyArns", permissionsOfAll, anyChange),
 		row("MaxSessionDuration", when("less", smaller, Interrupts, "work that takes longer is cut off"), when("not less", unless(smaller), Widens, "whoever takes the role has it for longer")),
 		row("PermissionsBoundary", comes(Interrupts, "a boundary limits what it may do"), alters(Widens, "another boundary limits what it may do"), goes(Widens, "no boundary limits what it may do")),
 		judgedElsewhere("Policies", permissionsOfAll, readsAsPolicies),
 	},
 	"AWS::IAM::ManagedPolicy": {
 		judgedElsewhere("PolicyDocument", permissionsOfAll, readsAsPolicy),
-		judgedElsewhere("Roles", permissionsOfAll, any1),
+		judgedElsewhere("Roles", permissionsOfAll, anyChange),
 	},
 	"AWS::IAM::Policy": {
 		judgedElsewhere("PolicyDocument", permissionsOfAll, readsAsPolicy),
-		judgedElsewhere("Roles", permissionsOfAll, any1),
+		judgedElsewhere("Roles", permissionsOfAll, anyChange),
 	},
 	"AWS::KMS::Alias": {
 		row("TargetKeyId", when("own", ownResource, Safe, "a name of a key; what is encrypted stays under its own"), when("elsewhere", unless(ownResource), Enters, "what names the key by it uses one that is not in the template")),

@@ -40,7 +40,7 @@ var storageRules = map[string][]rule{
 	},
 	"AWS::SNS::TopicPolicy": {
 		judgedElsewhere("PolicyDocument", permissionsOfAll, readsAsPolicy),
-		judgedElsewhere("Topics", permissionsOfAll, any1),
+		judgedElsewhere("Topics", permissionsOfAll, anyChange),
 	},
 	"AWS::SQS::Queue": {
 		every("ContentBasedDeduplication", Interrupts, "the same message counts as another one, or is refused"),
@@ -52,7 +52,7 @@ var storageRules = map[string][]rule{
 	},
 	"AWS::SQS::QueuePolicy": {
 		judgedElsewhere("PolicyDocument", permissionsOfAll, readsAsPolicy),
-		judgedElsewhere("Queues", permissionsOfAll, any1),
+		judgedElsewhere("Queues", permissionsOfAll, anyChange),
 	},
 	"AWS::Backup::BackupVault": {
 		judgedElsewhere("AccessPolicy", permissionsOfAll, readsAsPolicy),

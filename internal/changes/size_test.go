@@ -49,7 +49,7 @@ func judged(t testing.TB, before, after map[string][]byte) (Report, int) {
 
 // The work grows with the resources, and not with their square. BenchmarkSizes
 // says how long it takes.
-func TestALongChainAndAManyResourcesAreJudgedAFewTimesEach(t *testing.T) {
+func TestALongChainAndManyResourcesAreJudgedAFewTimesEach(t *testing.T) {
 	report, work := judged(t, chain(500, "10.0.0.0/16"), chain(500, "10.1.0.0/16"))
 	assert.Equal(t, 500, report.Count(Replaces))
 	assert.LessOrEqual(t, work, 500*6)
