@@ -128,7 +128,7 @@ func TestTheContainersFitIntoTheTask(t *testing.T) {
 func TestADeploymentNeverScalesABusyServiceDown(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for _, r := range env.everywhere("AWS::ECS::Service") {
-			assert.NotContains(t, r.resource.Properties, "DesiredCount", r.stack.name)
+			assert.NotContains(t, r.Properties, "DesiredCount", r.stack.name)
 		}
 	})
 }

@@ -35,7 +35,7 @@ func TestWhatNeedsAnotherWithoutNamingItIsMadeAfterIt(t *testing.T) {
 				found := 0
 				for _, r := range env.everywhere(need.kind) {
 					found++
-					after := slices.ContainsFunc(r.resource.DependsOn, func(id string) bool {
+					after := slices.ContainsFunc(r.DependsOn, func(id string) bool {
 						return r.stack.Resources[id].Type == need.after
 					})
 					assert.Truef(t, after, "%s %s", r.stack.name, r.id)

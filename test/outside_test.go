@@ -68,7 +68,7 @@ var outsideOnce = sync.OnceValue(func() outsiders {
 func countCalls(run func(environ ...string) error) (int, error) {
 	listener, heard := filepath.Join(outsideRoot, "listener"), filepath.Join(outsideRoot, "heard")
 	err := errors.Join(os.MkdirAll(outsideRoot, 0o750),
-		os.WriteFile(listener, []byte("#!/bin/sh\ntee \"$HEARD\" | node \"$@\"\n"), 0o755), //nolint:gosec // it is run
+		os.WriteFile(listener, []byte("#!/bin/sh\ntee \"$HEARD\" | node \"$@\"\n"), 0o755),
 		run("JSII_NODE="+listener, "HEARD="+heard))
 	messages, readErr := os.ReadFile(heard)
 	return bytes.Count(messages, []byte("\n")), errors.Join(err, readErr)

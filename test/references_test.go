@@ -54,7 +54,7 @@ type consumption struct{ stack, output, region string }
 func consumed(t *testing.T, stack template) []consumption {
 	t.Helper()
 	var found []consumption
-	for _, to := range stack.Template.References() {
+	for _, to := range stack.References() {
 		switch to.Function {
 		case "Fn::ImportValue":
 			t.Errorf("%s imports %s: a strong reference", stack.name, to.Name)

@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsmsk"
@@ -148,7 +150,7 @@ func replicatorRole(own constructs.Construct, props ReplicatorProps) (awsiam.Rol
 		AssumedBy:   value.Service("kafka.amazonaws.com"),
 	})
 	source, target := []config.Region{props.Source.Region}, []config.Region{props.Region}
-	both := append(source, target...)
+	both := slices.Concat(source, target)
 	permissions := policy.Attach(own, "Policy", role,
 		policy.Allow("Clusters", []string{props.Source.ARN, props.Target.Arn}, "kafka-cluster:Connect", "kafka-cluster:DescribeCluster",
 			"kafka-cluster:AlterCluster", "kafka-cluster:WriteDataIdempotently", "kafka-cluster:DescribeClusterDynamicConfiguration"),

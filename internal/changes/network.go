@@ -37,6 +37,18 @@ const (
 // judgeNetwork compares who reaches what.
 func (c *comparison) judgeNetwork() {
 	before, after := groups(c.base), groups(c.head)
+	c.judgeOpened(before, after)
+	c.judgeClosed(before, after)
+	for _, name := range c.head.Stacks() {
+		if !c.new[name] {
+			c.judgeAccessLists(c.base.stacks[name], c.head.stacks[name])
+			c.judgeWays(c.base.stacks[name], c.head.stacks[name])
+		}
+	}
+}
+
+// judgeOpened finds who is let in who was not.
+func (c *comparison) judgeOpened(before, after map[string]*group) {
 	for _, key := range slices.Sorted(maps.Keys(after)) {
 		is := after[key]
 		was, existed := before[key]
@@ -53,6 +65,10 @@ func (c *comparison) judgeNetwork() {
 			c.add(f)
 		}
 	}
+}
+
+// judgeClosed finds who is let in no more.
+func (c *comparison) judgeClosed(before, after map[string]*group) {
 	for _, key := range slices.Sorted(maps.Keys(before)) {
 		was, is := before[key], after[key]
 		if is == nil || c.new[was.stack] {
@@ -63,12 +79,6 @@ func (c *comparison) judgeNetwork() {
 				continue
 			}
 			c.closed(was.stack, one.by, one.property(), "no longer open: "+one.String())
-		}
-	}
-	for _, name := range c.head.Stacks() {
-		if !c.new[name] {
-			c.judgeAccessLists(c.base.stacks[name], c.head.stacks[name])
-			c.judgeWays(c.base.stacks[name], c.head.stacks[name])
 		}
 	}
 }

@@ -53,6 +53,11 @@ func (c *comparison) judgePermissions() {
 			c.judgeSubject(*was, *is)
 		}
 	}
+	c.judgeGoneSubjects(before, after)
+}
+
+// judgeGoneSubjects finds what nobody is allowed or denied any more.
+func (c *comparison) judgeGoneSubjects(before, after map[string]*subject) {
 	for _, key := range slices.Sorted(maps.Keys(before)) {
 		was := before[key]
 		if _, kept := after[key]; kept || c.gone[was.stack] || c.new[was.stack] {

@@ -65,8 +65,8 @@ func floor(path string, verdict Verdict, text string) rule {
 }
 
 // ceiling is a number of which more is worse.
-func ceiling(path string, verdict Verdict, text string) rule {
-	return row(path, when("less", smaller, Safe, "a smaller bound lets nothing pass that did not before"), when("not less", unless(smaller), verdict, text))
+func ceiling(path, text string) rule {
+	return row(path, when("less", smaller, Safe, "a smaller bound lets nothing pass that did not before"), when("not less", unless(smaller), Weakens, text))
 }
 
 // must is a protection that is there while the value is one of some; nothing in
@@ -110,8 +110,8 @@ func does(verdict Verdict, text string, source ...string) outcome {
 	return outcome{on: "any", holds: anyChange, verdict: verdict, text: text, source: strings.Join(source, " "), follows: verdict == Traffic || verdict == Interrupts}
 }
 
-func mayDo(verdict Verdict, text string, source ...string) outcome {
-	made := does(verdict, text, source...)
+func mayInterrupt(text string, source ...string) outcome {
+	made := does(Interrupts, text, source...)
 	made.on, made.maybe = "any, perhaps", true
 	return made
 }

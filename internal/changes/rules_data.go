@@ -40,8 +40,8 @@ var dataRules = map[string][]rule{
 	},
 	instance: {
 		must("ApplyImmediately", "false", Interrupts, "what would wait for the maintenance window happens at once"),
-		row("AutoMinorVersionUpgrade", mayDo(Interrupts, "a pending upgrade may be applied", rdsInstance)),
-		row("CACertificateIdentifier", mayDo(Interrupts, "the instance may restart with the other certificate", aurora)),
+		row("AutoMinorVersionUpgrade", mayInterrupt("a pending upgrade may be applied", rdsInstance)),
+		row("CACertificateIdentifier", mayInterrupt("the instance may restart with the other certificate", aurora)),
 		every("DBInstanceClass", Interrupts, "the instance restarts on other hardware; a writer fails over", rdsInstance),
 		every("DBParameterGroupName", Interrupts, "another parameter group takes effect with a restart", rdsInstance),
 		must("DeletionProtection", "true", Weakens, "the instance can be deleted"),
@@ -49,7 +49,7 @@ var dataRules = map[string][]rule{
 		row("MonitoringInterval", down(Weakens, "the instance is measured otherwise, or not at all"), up(Weakens, "the instance is measured less often")),
 		every("MonitoringRoleArn", Enters, "it is measured with the permissions of another role"),
 		floor("PerformanceInsightsRetentionPeriod", Weakens, "what the database did is known for fewer days"),
-		row("PreferredMaintenanceWindow", mayDo(Interrupts, "what is pending is applied at once when the new window is now", rdsInstance)),
+		row("PreferredMaintenanceWindow", mayInterrupt("what is pending is applied at once when the new window is now", rdsInstance)),
 		every("PromotionTier", Traffic, "which instance becomes the writer"),
 		must("PubliclyAccessible", "false", Widens, "the instance has a public address"),
 	},
@@ -68,7 +68,7 @@ var dataRules = map[string][]rule{
 		must("AutoMinorVersionUpgrade", "false", Interrupts, "upgrades come by themselves"),
 		must("AutomaticFailoverEnabled", "true", Weakens, "a lost primary node is not replaced by a replica"),
 		every("CacheNodeType", Interrupts, "the primary node fails over to one of the other type", cacheScaling),
-		row("CacheParameterGroupName", mayDo(Interrupts, "some parameters take effect when the nodes restart", cacheDoc)),
+		row("CacheParameterGroupName", mayInterrupt("some parameters take effect when the nodes restart", cacheDoc)),
 		every("EngineVersion", Interrupts, "nodes are exchanged, and writes fail during the failover", cacheUpdate),
 		every("LogDeliveryConfigurations", Weakens, "a log is delivered elsewhere, or not at all"),
 		must("MultiAZEnabled", "true", Weakens, "the nodes may all stand in one zone"),
@@ -85,7 +85,7 @@ var dataRules = map[string][]rule{
 	},
 	"AWS::ElastiCache::ParameterGroup": {
 		harmless("Description", "a text for readers"),
-		row("Properties/*", mayDo(Interrupts, "some parameters take effect when the nodes restart", reference+"aws-resource-elasticache-parametergroup.html")),
+		row("Properties/*", mayInterrupt("some parameters take effect when the nodes restart", reference+"aws-resource-elasticache-parametergroup.html")),
 		every("Properties/maxmemory-policy", Weakens, "other keys are dropped when the memory is full"),
 	},
 	"AWS::ElastiCache::SubnetGroup": {
@@ -105,7 +105,7 @@ var dataRules = map[string][]rule{
 // own. Which take effect only with a restart is in auroraParams; the rows that are
 // safe in one direction are dynamic.
 var instanceParameters = []rule{
-	row("Parameters/*", mayDo(Interrupts, "instances restart for a static parameter; a dynamic one takes effect at once", auroraParams)),
+	row("Parameters/*", mayInterrupt("instances restart for a static parameter; a dynamic one takes effect at once", auroraParams)),
 	every("Parameters/log_output", Weakens, "logs are written elsewhere"),
 	every("Parameters/long_query_time", Weakens, "other statements count as slow"),
 	floor("Parameters/max_connections", Weakens, "fewer may be connected"),
@@ -119,5 +119,5 @@ var clusterParameters = append([]rule{
 	must("Parameters/require_secure_transport", "ON", Weakens, "connections may be unencrypted"),
 	every("Parameters/server_audit_events", Weakens, "other acts are in the audit log"),
 	must("Parameters/server_audit_logging", "1", Weakens, "nothing is in the audit log"),
-	row("Parameters/tls_version", does(Weakens, "other versions of TLS are accepted"), mayDo(Interrupts, "clients of a version that goes are turned away", auroraParams)),
+	row("Parameters/tls_version", does(Weakens, "other versions of TLS are accepted"), mayInterrupt("clients of a version that goes are turned away", auroraParams)),
 }, instanceParameters...)

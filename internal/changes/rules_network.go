@@ -5,14 +5,14 @@ var networkRules = map[string][]rule{
 	"AWS::EC2::VPC": {
 		must("EnableDnsHostnames", "true", Interrupts, "private names of endpoints no longer resolve"),
 		must("EnableDnsSupport", "true", Interrupts, "names no longer resolve in the network"),
-		row("InstanceTenancy", mayDo(Interrupts, "what starts in the network starts on other hardware", reference+"aws-resource-ec2-vpc.html")),
+		row("InstanceTenancy", mayInterrupt("what starts in the network starts on other hardware", reference+"aws-resource-ec2-vpc.html")),
 	},
 	"AWS::EC2::Subnet": {
 		must("MapPublicIpOnLaunch", "|false", Widens, "what starts in the subnet gets a public address"),
 		must("AssignIpv6AddressOnCreation", "|false", Widens, "what starts in the subnet gets an IPv6 address"),
 	},
 	"AWS::EC2::EIP": {
-		row("Tags", mayDo(Interrupts, "the address is associated anew, which AWS says of a change of its tags too", reference+"aws-resource-ec2-eip.html")),
+		row("Tags", mayInterrupt("the address is associated anew, which AWS says of a change of its tags too", reference+"aws-resource-ec2-eip.html")),
 	},
 	"AWS::EC2::Route": {
 		every("GatewayId", Interrupts, "what left by the gateway goes another way"),

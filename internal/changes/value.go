@@ -2,8 +2,6 @@ package changes
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"wallet-infra/internal/cfn"
@@ -53,24 +51,6 @@ func at(value any, path string) any { return pick(value, strings.Split(path, "."
 func text(value any, path string) string {
 	literal, _ := at(value, path).(string)
 	return literal
-}
-
-// differences lists the top-level keys in which two objects differ.
-func differences(before, after object) []string {
-	differing := map[string]bool{}
-	for key := range before {
-		differing[key] = !same(before[key], after[key])
-	}
-	for key := range after {
-		differing[key] = !same(before[key], after[key])
-	}
-	var found []string
-	for _, key := range slices.Sorted(maps.Keys(differing)) {
-		if differing[key] {
-			found = append(found, key)
-		}
-	}
-	return found
 }
 
 // transition describes a changed value, short enough for one line.
