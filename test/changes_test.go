@@ -213,6 +213,7 @@ var mutations = map[string]mutation{
 }
 
 func TestEachChangeOfThePlatformGetsItsVerdict(t *testing.T) {
+	t.Parallel()
 	for name, m := range mutations {
 		t.Run(name, func(t *testing.T) {
 			tried := false

@@ -52,6 +52,7 @@ func environmentNames() string {
 }
 
 func TestBadInputFailsPlainlyAndWritesNothing(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		arguments []string
 		environ   []string

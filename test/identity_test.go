@@ -22,6 +22,7 @@ import (
 // CLI deploys and what `go run .` writes, and that an environment asked for alone is
 // the same as among others.
 func TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates(t *testing.T) {
+	t.Parallel()
 	want := templatesIn(t, outdir(t))
 	require.NotEmpty(t, want)
 	others := outsideOnce()

@@ -33,6 +33,7 @@ func inspect(app awscdk.App) {
 }
 
 func TestCloudFormationValidateAcceptsEveryTemplate(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("CDK_VALIDATION") == "false" {
 		t.Skip("CDK_VALIDATION=false switches AWS's validator off")
 	}

@@ -226,6 +226,7 @@ func (e editor) alertMore() {
 // A tool that asks at every turn is answered without being read: of the changes of
 // a team's year, at most a fifth asks for a decision, and each of these says why.
 func TestOrdinaryChangesSeldomAskForADecision(t *testing.T) {
+	t.Parallel()
 	env := platform(t)["production"]
 	before := copied(t, env)
 	asked := 0

@@ -79,6 +79,7 @@ func countCalls(run func(environ ...string) error) (int, error) {
 // that never changes once (constructs/value), for a neighbour's ARN once, and write a
 // policy as one document (constructs/policy).
 func TestBothEnvironmentsAskTheLibraryAtMostThreeThousandTimes(t *testing.T) {
+	t.Parallel()
 	others := outsideOnce()
 	require.NoError(t, others.err)
 	if others.cli == "" {

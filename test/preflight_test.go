@@ -47,8 +47,9 @@ func refusedByEC2(t *testing.T) string {
 
 // The committed environments are judged by make lint.
 func TestAnAlteredEnvironmentCanBeCreatedAsFarAsCdkPreflightKnows(t *testing.T) {
-	findings := preflight(t, refusedByEC2(t),
-		altered(t, replicating(t)).dir)
+	dir := altered(t, replicating(t)).dir
+	t.Parallel()
+	findings := preflight(t, refusedByEC2(t), dir)
 	// The judge takes each template for a creation. The replicator runs from the third
 	// deployment on, and the cluster whose connectivity it needs exists since the first.
 	later := "pf-msk-vpc-connectivity-auth-not-at-create: Production/Messaging/Cluster: "

@@ -277,6 +277,7 @@ func rulesOf(report changes.Report) []string {
 // Nothing that takes capacity, a log, an alarm, a target, a permission, a
 // protection or a route away is safe, nor what lets code, trust or secrets in.
 func TestNoChangeOfASinglePropertyIsSafeUnlessItIsKnownToBeHarmless(t *testing.T) {
+	t.Parallel()
 	known := readHarm(t)
 	seen := map[string]bool{}  // what an environment has like another one is tried once
 	fired := map[string]bool{} // the rules that judged something

@@ -28,6 +28,9 @@ import (
 	"wallet-infra/stacks"
 )
 
+// The tests that wait for other programs, or that keep a core busy without the
+// library, are parallel: Go begins those when the others are done.
+
 // platform is every environment, synthesized once for the whole test process, while
 // cdk-nag looks on. It is not validated where the CLI's run beside it is
 // ([outsiders]); TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates proves that both
@@ -53,7 +56,13 @@ func outdir(t *testing.T) string {
 // them.
 var assemblyDir, alteredRoot, outsideRoot string
 
-var synthesizedOnce = sync.OnceValues(func() (map[string]environment, error) { return synthesize(assemblyDir) })
+var synthesizedOnce = sync.OnceValues(func() (map[string]environment, error) {
+	built, err := synthesize(assemblyDir)
+	if all := flag.Lookup("test.run"); all == nil || all.Value.String() == "" {
+		go outsideOnce() // a core is free from here on, and some test will ask for it
+	}
+	return built, err
+})
 
 // environment is one synthesized environment and the configuration behind it.
 type environment struct {
@@ -98,10 +107,6 @@ func runAll(m *testing.M) (int, error) {
 	// A larger young generation saves Node a tenth of its time.
 	if os.Getenv("NODE_OPTIONS") == "" {
 		err = os.Setenv("NODE_OPTIONS", "--max-old-space-size=4096 --max-semi-space-size=32")
-	}
-	flag.Parse()
-	if all := flag.Lookup("test.run"); all == nil || all.Value.String() == "" {
-		go outsideOnce() // some test will ask for it
 	}
 	defer stopOutside()
 	return m.Run(), err
