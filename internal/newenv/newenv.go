@@ -6,6 +6,7 @@ package newenv
 import (
 	"errors"
 	"fmt"
+	"go/scanner"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -61,6 +62,9 @@ func Prepare(root string, choice Choice) (Plan, error) {
 	}
 	_, invalid := config.Select(append(config.All(), whole), config.Choice{})
 	made, unwritable := environmentFile(root, env, form)
+	if syntax := (scanner.ErrorList)(nil); invalid != nil && errors.As(unwritable, &syntax) {
+		unwritable = nil // Go cannot read a function of that name: said already
+	}
 	if err := errors.Join(invalid, unwritable); err != nil {
 		return Plan{}, err
 	}

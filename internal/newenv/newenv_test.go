@@ -137,6 +137,7 @@ func TestABadChoiceWritesNothingAndIsToldWhole(t *testing.T) {
 	for _, want := range []string{"Name: ", "Site.Account: ", "Site.HostedZone.ID: ", "Site.HostedZone.Name: "} {
 		assert.ErrorContains(t, err, want)
 	}
+	assert.NotContains(t, err.Error(), "expected", "the name is told as Go's compiler would tell it")
 	_, err = Prepare(t.TempDir(), complete)
 	assert.Error(t, err, "no repository")
 	assert.Equal(t, before, files(t, root))
