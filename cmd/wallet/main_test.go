@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/config"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/exit"
 )
@@ -47,11 +48,20 @@ func tryAt(t *testing.T, line string, terminal bool) (string, error) {
 	return call("", terminal, arguments...)
 }
 
+// known are the environments, in the order of config.
+func known() string {
+	var names []string
+	for _, env := range config.All() {
+		names = append(names, env.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
 func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 	for line, want := range map[string]string{
 		"deploy":                                                        "want the environment first: wallet staging deploy",
 		"deploy staging --yes":                                          "want the environment first: wallet staging deploy",
-		"--root . nowhere deploy":                                       `unknown environment "nowhere" (known: staging, production)`,
+		"--root . nowhere deploy":                                       `unknown environment "nowhere" (known: ` + known() + ")",
 		"--root . staging deplyo":                                       `unknown command "deplyo"`,
 		"new-env":                                                       "want the name of one environment, got []",
 		"new-env not-a-name --account 12":                               "Site.Account: want 12 digits",
@@ -59,8 +69,8 @@ func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 		"new-env staging":                                               "staging.go exists already",
 		"environments staging":                                          `unknown command "staging"`,
 		"staging deploy extra":                                          `unknown command "extra" for "wallet staging deploy"`,
-		"nowhere deploy --yes":                                          `unknown environment "nowhere" (known: staging, production)`,
-		"ENV deploy":                                                    `unknown environment "ENV" (known: staging, production)`,
+		"nowhere deploy --yes":                                          `unknown environment "nowhere" (known: ` + known() + ")",
+		"ENV deploy":                                                    `unknown environment "ENV" (known: ` + known() + ")",
 		"staging deplyo --yes":                                          `unknown command "deplyo" (wallet staging --help lists them)`,
 		"staging deploy --forse":                                        "unknown flag: --forse",
 		"staging deploy --wait 1x":                                      `--wait: want a duration such as 90s or 1h, got "1x"`,
@@ -179,7 +189,7 @@ func TestEveryVerbExplainsItselfWithItsExitStatuses(t *testing.T) {
 	}
 	out, err := try(t, "environments")
 	require.NoError(t, err)
-	assert.Equal(t, "staging\nproduction\n", out)
+	assert.Equal(t, strings.ReplaceAll(known(), ", ", "\n")+"\n", out)
 	list, err := try(t, "staging --help")
 	require.NoError(t, err)
 	for name, want := range told {
@@ -276,10 +286,10 @@ func TestANewEnvironmentIsWrittenAndWhatIsLeftIsSaid(t *testing.T) {
 	for _, dir := range []string{"config", ".github/workflows"} {
 		require.NoError(t, os.CopyFS(filepath.Join(root, dir), os.DirFS(filepath.Join("../..", dir))))
 	}
-	out, err := call("", false, "--root", root, "new-env", "demo", "--account", "333333333333")
+	out, err := call("", false, "--root", root, "new-env", "untried", "--account", "333333333333")
 	require.NoError(t, err)
-	assert.FileExists(t, filepath.Join(root, "config/demo.go"))
-	for _, want := range []string{"wrote config/demo.go\n", "wrote .github/workflows/main.yml\n", "  - demo: Site.HostedZone.ID: want ", "\nNext: fill it in, then make lock update"} {
+	assert.FileExists(t, filepath.Join(root, "config/untried.go"))
+	for _, want := range []string{"wrote config/untried.go\n", "wrote .github/workflows/main.yml\n", "  - untried: Site.HostedZone.ID: want ", "\nNext: fill it in, then make lock update"} {
 		assert.Contains(t, out, want)
 	}
 	assert.NotContains(t, out, "Site.Account")
@@ -291,11 +301,11 @@ func TestANewEnvironmentWithoutItsLockIsNotLeftBehind(t *testing.T) {
 	for _, dir := range []string{"config", ".github/workflows"} {
 		require.NoError(t, os.CopyFS(filepath.Join(root, dir), os.DirFS(filepath.Join("../..", dir))))
 	}
-	_, err := call("", false, "--root", root, "new-env", "demo", "--account", "333333333333", "--domain", "demo.example.com", "--hosted-zone", "Z0123456789DEMO")
+	_, err := call("", false, "--root", root, "new-env", "untried", "--account", "333333333333", "--domain", "untried.example.com", "--hosted-zone", "Z0123456789UNTRIED")
 	assert.ErrorContains(t, err, "make lock update: ")
 	assert.ErrorContains(t, err, "nothing was written")
-	assert.NoFileExists(t, filepath.Join(root, "config/demo.go"))
+	assert.NoFileExists(t, filepath.Join(root, "config/untried.go"))
 	content, err := os.ReadFile(filepath.Join(root, ".github/workflows/main.yml"))
 	require.NoError(t, err)
-	assert.NotContains(t, string(content), "demo")
+	assert.NotContains(t, string(content), "untried")
 }

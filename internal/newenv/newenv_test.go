@@ -1,6 +1,7 @@
 package newenv
 
 import (
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/config"
 )
 
 // repository is a copy of what a new environment changes, with a program that says
@@ -69,7 +72,7 @@ func files(t *testing.T, root string) map[string]string {
 }
 
 // complete is everything that a person can say.
-var complete = Choice{Name: "demo", Account: "333333333333", Domain: "demo.example.com", HostedZone: "Z0123456789DEMO"}
+var complete = Choice{Name: "untried", Account: "999999999999", Domain: "untried.example.com", HostedZone: "Z0123456789UNTRIED"}
 
 func TestANewEnvironmentCompilesAndIsValid(t *testing.T) {
 	root := repository(t)
@@ -79,22 +82,22 @@ func TestANewEnvironmentCompilesAndIsValid(t *testing.T) {
 	assert.Equal(t, before, files(t, root), "a plan writes nothing")
 	assert.Empty(t, plan.Left)
 	require.NoError(t, plan.Write())
-	problems, ok := validate(t, root, "demo")
+	problems, ok := validate(t, root, "untried")
 	assert.True(t, ok, problems)
 
 	after := files(t, root)
-	made := after["config/demo.go"]
-	for _, want := range []string{`"333333333333"`, `"api.demo.example.com"`, `"static.demo.example.com"`, `"Z0123456789DEMO"`, "func Demo() Environment {", "func demoNetwork() Network {"} {
+	made := after["config/untried.go"]
+	for _, want := range []string{`"999999999999"`, `"api.untried.example.com"`, `"static.untried.example.com"`, `"Z0123456789UNTRIED"`, "func Untried() Environment {", "func untriedNetwork() Network {"} {
 		assert.Contains(t, made, want)
 	}
 	for _, of := range []string{"111111111111", "staging.wallet", "Z0123456789STAGING", "10.10.", "stagingNetwork", "stagingPartitions", "func Staging"} {
 		assert.NotContains(t, made, of, "it is staging's")
 	}
-	assert.Contains(t, after[".github/workflows/main.yml"], "\n  demo:\n    name: Demo\n")
-	assert.Contains(t, after[".github/workflows/nightly.yml"], "[staging, production, demo]")
+	assert.Contains(t, after[".github/workflows/main.yml"], "\n  untried:\n    name: Untried\n")
+	assert.Contains(t, after[".github/workflows/nightly.yml"], ", untried]")
 	for path, content := range before {
 		if !strings.HasPrefix(path, ".github/workflows/") && content != after[path] {
-			assert.Contains(t, after[path], "\t\tDemo(),\n\t}", "%s: more than the registration changed", path)
+			assert.Contains(t, after[path], "\t\tUntried(),\n\t}", "%s: more than the registration changed", path)
 		}
 	}
 }
@@ -102,17 +105,17 @@ func TestANewEnvironmentCompilesAndIsValid(t *testing.T) {
 // What a person must fill in is what the validation names, and nothing else.
 func TestWhatIsLeftOutIsNamedByTheValidation(t *testing.T) {
 	root := repository(t)
-	plan, err := Prepare(root, Choice{Name: "demo"})
+	plan, err := Prepare(root, Choice{Name: "untried"})
 	require.NoError(t, err)
 	require.NoError(t, plan.Write())
-	problems, ok := validate(t, root, "demo")
+	problems, ok := validate(t, root, "untried")
 	assert.False(t, ok)
 	assert.Contains(t, strings.TrimSpace(problems), strings.Join(plan.Left, "\n"))
 	for _, field := range []string{"Site.Account", "Site.HostedZone.ID", "Site.HostedZone.Name", "Site.APIDomain", "Site.StaticDomain"} {
-		assert.Contains(t, problems, "demo: "+field+": want ")
+		assert.Contains(t, problems, "untried: "+field+": want ")
 	}
 	for _, problem := range plan.Left {
-		assert.Regexp(t, `^demo: Site\.(Account|HostedZone|APIDomain|StaticDomain)`, problem)
+		assert.Regexp(t, `^untried: Site\.(Account|HostedZone|APIDomain|StaticDomain)`, problem)
 	}
 }
 
@@ -124,16 +127,16 @@ func TestABadChoiceWritesNothingAndIsToldWhole(t *testing.T) {
 		"Name: ":                                      {Name: "not-a-name"},
 		"staging.go exists already":                   {Name: "staging"},
 		"config has a otherNetwork already":           {Name: "other"},
-		"Site.Account: want 12 digits":                {Name: "demo", Account: "12"},
-		"Site.HostedZone.ID: want":                    {Name: "demo", HostedZone: "zone"},
-		"Site.HostedZone.Name: want":                  {Name: "demo", Domain: "DEMO"},
-		"Site.APIDomain: want a host name that":       {Name: "demo", Domain: "staging.wallet.example.com"},
-		"Site.StaticDomain: want a host name that st": {Name: "demo", Domain: "staging.wallet.example.com"},
+		"Site.Account: want 12 digits":                {Name: "untried", Account: "12"},
+		"Site.HostedZone.ID: want":                    {Name: "untried", HostedZone: "zone"},
+		"Site.HostedZone.Name: want":                  {Name: "untried", Domain: "UPPER"},
+		"Site.APIDomain: want a host name that":       {Name: "untried", Domain: "staging.wallet.example.com"},
+		"Site.StaticDomain: want a host name that st": {Name: "untried", Domain: "staging.wallet.example.com"},
 	} {
 		_, err := Prepare(root, choice)
 		assert.ErrorContains(t, err, want)
 	}
-	_, err := Prepare(root, Choice{Name: "Bad-name", Account: "12", HostedZone: "zone", Domain: "DEMO"})
+	_, err := Prepare(root, Choice{Name: "Bad-name", Account: "12", HostedZone: "zone", Domain: "UPPER"})
 	for _, want := range []string{"Name: ", "Site.Account: ", "Site.HostedZone.ID: ", "Site.HostedZone.Name: "} {
 		assert.ErrorContains(t, err, want)
 	}
@@ -160,7 +163,7 @@ func TestAFileThatCannotBeWrittenTakesTheOthersBack(t *testing.T) {
 			assert.Equal(t, content, after[path], path)
 		}
 	}
-	assert.NoFileExists(t, filepath.Join(root, "config/demo.go"))
+	assert.NoFileExists(t, filepath.Join(root, "config/untried.go"))
 }
 
 func TestGeneratedPartsThatCannotBeWrittenTakeEverythingBack(t *testing.T) {
@@ -187,7 +190,7 @@ func TestGeneratedPartsThatCannotBeWrittenTakeEverythingBack(t *testing.T) {
 	require.NoError(t, plan.Generate(func() error { put("docs/COST-OPTIMIZATION.md", "whole"); return nil }))
 	after := files(t, root)
 	assert.Equal(t, "whole", after["docs/COST-OPTIMIZATION.md"])
-	assert.Contains(t, after, "config/demo.go")
+	assert.Contains(t, after, "config/untried.go")
 }
 
 func TestTheSecondNewEnvironmentHasAnotherNetwork(t *testing.T) {
@@ -197,5 +200,15 @@ func TestTheSecondNewEnvironmentHasAnotherNetwork(t *testing.T) {
 	assert.Equal(t, "1.0.0", move("1.0.0"))
 	network, err := freeNetwork()
 	require.NoError(t, err)
-	assert.Equal(t, "10.2.0.0/16", network, "staging has 10.10, production 10.0 and, in the second region, 10.1")
+	free, err := netip.ParsePrefix(network)
+	require.NoError(t, err)
+	assert.Equal(t, 16, free.Bits())
+	assert.True(t, netip.MustParsePrefix("10.0.0.0/8").Overlaps(free))
+	for _, env := range config.All() {
+		for _, taken := range []string{env.Network.CIDR, env.DR.Network.CIDR} {
+			if taken != "" { // an environment without a second network
+				assert.False(t, netip.MustParsePrefix(taken).Overlaps(free), "%s has %s", env.Name, taken)
+			}
+		}
+	}
 }
