@@ -514,7 +514,7 @@ func (w *walk) test(in Stack, expression any) any {
 			return !holds
 		}
 		return Object{name: []any{inner}}
-	case name == "Fn::And" || name == "Fn::Or":
+	case (name == "Fn::And" || name == "Fn::Or") && len(arguments) > 0: // without any, neither is known
 		return w.all(in, name, arguments)
 	default:
 		return expression

@@ -214,6 +214,24 @@ func TestAConditionIsTrueFalseOrWhatItWaitsFor(t *testing.T) {
 	}
 }
 
+// Taken for false, it would make a resource count as one that does not exist.
+func TestAConditionOfNothingIsNotKnown(t *testing.T) {
+	for _, expression := range []string{`{"Fn::Or": []}`, `{"Fn::And": []}`, `{"Fn::Or": {"Condition": "A"}}`, `{"Fn::And": null}`} {
+		in := Stack{Template: parsed(t, `{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Conditions": {"C": `+expression+`}}`)}
+		assert.IsType(t, Object{}, Resolver{}.Condition(in, "C"), expression)
+	}
+}
+
+func TestOnlyWhatCloudFormationCountsIsANumber(t *testing.T) {
+	for _, text := range []any{"NaN", "Inf", "-infinity", "", "a", true, nil} {
+		_, err := Number(text)
+		assert.Error(t, err, text)
+	}
+	number, err := Number(" 1.5 ")
+	assert.NoError(t, err)
+	assert.Equal(t, 1.5, number)
+}
+
 // Equal texts have equal forms, however a template puts them together; different
 // ones never do.
 func TestEqualFormsAreNormalizedAlike(t *testing.T) {

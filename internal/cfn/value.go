@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -60,7 +61,10 @@ func Number(value any) (float64, error) {
 	case float64:
 		return v, nil
 	case string:
-		return strconv.ParseFloat(strings.TrimSpace(v), 64)
+		number, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+		if err == nil && !math.IsNaN(number) && !math.IsInf(number, 0) { // Go reads "NaN" and "Inf", CloudFormation does not
+			return number, nil
+		}
 	}
 	return 0, fmt.Errorf("want a number, got %s", inShort(value))
 }

@@ -230,12 +230,34 @@ func references(value any) []string {
 	return found
 }
 
-// changedInput names a mapping, condition or parameter that a resource depends on
-// and that changed, though the resource's own words did not.
+// changedInput names a mapping, condition, parameter or output of another stack that
+// a resource depends on and that changed, though the resource's own words did not.
 func (c *comparison) changedInput(in stack, after resource) string {
 	for _, target := range references(after.properties) {
 		if c.inputs[place{in.name, target}] {
 			return target
+		}
+	}
+	return c.changedOutput(in, after.properties, map[place]bool{})
+}
+
+// changedOutput names an output that a value reads, directly or through other
+// outputs, and whose own words changed: whoever reads it gets something else, though
+// its template says what it said.
+func (c *comparison) changedOutput(in stack, value any, asked map[place]bool) string {
+	for _, target := range references(value) {
+		now, from, ok := c.output(in, target)
+		was, _, had := outputIn(c.base, in, target)
+		one := place{in.name, target}
+		if !ok || !had || asked[one] {
+			continue
+		}
+		asked[one] = true
+		if !same(was, now) {
+			return target
+		}
+		if deeper := c.changedOutput(from, now, asked); deeper != "" {
+			return deeper
 		}
 	}
 	return ""

@@ -43,6 +43,32 @@ func TestAReplacementIsFollowedIntoOtherStacks(t *testing.T) {
 	}
 }
 
+// The image's repository, or a private subnet, may be another one, though the template
+// that reads it says what it said.
+func TestAnOutputThatMeansSomethingElseIsNoticedByItsReaders(t *testing.T) {
+	read := func(stack string) string {
+		return `{"Fn::GetStackOutput": {"StackName": "` + stack + `", "OutputName": "O"}}`
+	}
+	producer := func(value string) string {
+		return `{"Resources": {` + one("A", "AWS::SNS::Topic", "") + "," + one("B", "AWS::SNS::Topic", "") + `}, "Outputs": {"O": {"Value": ` + value + `, "Export": {"Name": "o"}}}}`
+	}
+	between := `{"Resources": {` + one("C", "AWS::SNS::Topic", "") + `}, "Outputs": {"O": {"Value": ` + read("producer") + `}}}`
+	for name, reference := range map[string]string{
+		"directly": read("producer"), "through another stack": read("between"), "by its export": `{"Fn::ImportValue": "o"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			reader := resources(one("Reader", "AWS::ECS::TaskDefinition", `"Family": `+reference))
+			stacks := func(value string) map[string]string {
+				return map[string]string{"producer": producer(value), "between": between, "reader": reader}
+			}
+			assert.Empty(t, verdictsOf(compare(t, stacks(`{"Ref": "A"}`), stacks(`{"Fn::Sub": "${A}"}`))), "the same in another form")
+			report := compare(t, stacks(`{"Ref": "A"}`), stacks(`{"Ref": "B"}`))
+			assert.Contains(t, verdictsOf(report), "Reader unknown maybe")
+			assert.NotZero(t, report.Open)
+		})
+	}
+}
+
 func TestOutputsInACircleEndTheComparisonAllTheSame(t *testing.T) {
 	circle := func(other, size string) string {
 		return `{"Resources": {` + one("A", instance, `"DBClusterIdentifier": {"Fn::GetStackOutput": {"StackName": "`+other+`", "OutputName": "O"}}, "StorageType": "`+size+`"`) +
