@@ -30,6 +30,17 @@ func sameRepository(c change) bool {
 	return ok && was == is
 }
 
+// assetsBucket is what CDK's bootstrap calls the bucket of an account's assets in a
+// region: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
+var assetsBucket = regexp.MustCompile(`^cdk-[a-z0-9]{1,10}-assets-([0-9]{12})-([a-z0-9-]+)$`)
+
+// bucketOfAssets says that a bucket is that of the stack's own account and region, as
+// far as the stack's are known.
+func bucketOfAssets(c change) bool {
+	match := assetsBucket.FindStringSubmatch(cfn.Render(c.after))
+	return match != nil && (c.in.place == "" || c.in.place == match[1]+"/"+match[2])
+}
+
 var imageTag = regexp.MustCompile(`^(.*)(?::([A-Za-z0-9_][A-Za-z0-9_.-]*)|@(sha256:[0-9a-f]{64}))$`)
 
 // taggedImage takes the name of an image apart.

@@ -69,6 +69,18 @@ func TestAnOutputThatMeansSomethingElseIsNoticedByItsReaders(t *testing.T) {
 	}
 }
 
+func TestANewFunctionWithCodeOfAStrangerIsNotSafe(t *testing.T) {
+	function := func(bucket string) string {
+		return resources(one("F", "AWS::Lambda::Function", `"Code": {"S3Bucket": "`+bucket+`", "S3Key": "k.zip"}`))
+	}
+	for bucket, want := range map[string][]string{
+		"cdk-hnb659fds-assets-111122223333-sa-east-1": {}, "releases": {"F enters"}, "evil-cdk-hnb659fds-assets-111122223333-sa-east-1": {"F enters"},
+	} {
+		report := compare(t, map[string]string{"a": resources("")}, map[string]string{"a": function(bucket)})
+		assert.Equal(t, want, verdictsOf(report), bucket)
+	}
+}
+
 func TestOutputsInACircleEndTheComparisonAllTheSame(t *testing.T) {
 	circle := func(other, size string) string {
 		return `{"Resources": {` + one("A", instance, `"DBClusterIdentifier": {"Fn::GetStackOutput": {"StackName": "`+other+`", "OutputName": "O"}}, "StorageType": "`+size+`"`) +
