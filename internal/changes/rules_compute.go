@@ -119,7 +119,7 @@ var computeRules = map[string][]rule{
 	"AWS::Lambda::Function": {
 		every("Architectures", Interrupts, "code of another architecture does not start"),
 		row("Code", does(Enters, "code from another place")),
-		row("Code/S3Bucket", does(Enters, "code from another place"),
+		row("Code/S3Bucket", when("the account's own", bucketOfAssets, Enters, "code from another place"),
 			outcome{on: "elsewhere", holds: unless(bucketOfAssets), verdict: Enters, text: "code from a bucket that is not the one of this account's assets", fresh: true}),
 		row("Code/S3Key", alters(Safe, "another build of this repository, in the bucket of its assets"), comes(Enters, "code from another place")),
 		harmless("Description", "a text for readers"),
