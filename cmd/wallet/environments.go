@@ -6,6 +6,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -55,6 +56,9 @@ func newNewEnv(p *program) *cobra.Command {
 				return err
 			}
 			choice.Name = words[0]
+			if slices.Contains([]string{"environments", "help"}, choice.Name) {
+				return fmt.Errorf("want another name than that of a command, which wallet %[1]s would run, got %[1]q", choice.Name)
+			}
 			plan, err := newenv.Prepare(root, choice)
 			if err != nil {
 				return err

@@ -66,6 +66,8 @@ func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 		"new-env":                                                       "want the name of one environment, got []",
 		"new-env not-a-name --account 12":                               "Site.Account: want 12 digits",
 		"new-env not-a-name":                                            "not-a-name: Name: ",
+		"new-env help":                                                  "want another name than that of a command",
+		"new-env environments":                                          "want another name than that of a command",
 		"new-env staging":                                               "staging.go exists already",
 		"environments staging":                                          `unknown command "staging"`,
 		"staging deploy extra":                                          `unknown command "extra" for "wallet staging deploy"`,
