@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/console"
 	"wallet-infra/internal/drift"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/progress"
@@ -35,6 +37,10 @@ func (s *scope) reportDrift(ctx context.Context) error {
 	}
 	opened, err := account.Open(ctx, s.env, s.asCaller)
 	if err != nil {
+		return err
+	}
+	// One message, and not one for each stack.
+	if err := opened.SignIn(ctx, console.Console{Out: io.Discard}); err != nil {
 		return err
 	}
 	trust := cfn.Stack{Name: config.IdentityStackName(), Region: s.env.Primary.Name}

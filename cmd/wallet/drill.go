@@ -77,7 +77,7 @@ func (r *rehearsal) one() *cobra.Command {
 		return r.rehearse(ctx, func(s drill.Settings) []drill.Settings { return []drill.Settings{s} })
 	})
 	flags := command.Flags()
-	flags.StringVar(&r.mode, "mode", string(plan.Ungraceful), "graceful (switchover) or ungraceful (failover)")
+	flags.StringVar(&r.mode, "mode", string(plan.Ungraceful), "`way`: graceful (switchover) or ungraceful (failover)")
 	flags.StringVar(&r.fault, "fault", "", "the `name` of a fault")
 	flags.BoolVar(&r.acceptLoss, "accept-data-loss", false, "fail over although more may be lost than the objective allows, or nobody knows how much")
 	flags.BoolVar(&r.discard, "discard", false, "begin anew, whatever an earlier rehearsal left unfinished")

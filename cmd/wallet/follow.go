@@ -46,7 +46,7 @@ func newFollow(r *rehearsal) *cobra.Command {
 	flags := command.Flags()
 	flags.StringVar(&f.arn, "plan-arn", "", "the plan's `ARN`")
 	flags.StringVar(&f.region, "region", "", "the `region` to activate (default: the secondary one)")
-	flags.StringVar(&f.mode, "mode", string(plan.Graceful), "graceful or ungraceful; ungraceful can lose data")
+	flags.StringVar(&f.mode, "mode", string(plan.Graceful), "`way`: graceful or ungraceful; ungraceful can lose data")
 	flags.StringVar(&f.execution, "execution", "", "follow this execution `ID` and start none")
 	flags.BoolVar(&f.approve, "approve", false, "ask here for each approval, with your own credentials")
 	flags.DurationVar(&r.wait, "wait", 2*time.Hour, "how long to watch")
