@@ -14,11 +14,11 @@ import (
 )
 
 const deployHelp = `
-Looks first, at everything: the account, the bootstrap of both regions, the
-release's images, the state of each stack, the traffic, the alarm of an outage
-and the Fargate quota; and tells all problems at once. Then it synthesizes once,
-shows the difference, asks, and deploys stack by stack in the order of their
-references, from that one synthesis.
+Synthesizes once, signs in and looks at everything: the account, the bootstrap of
+both regions, the release's images, the state of each stack, the traffic, the alarm
+of an outage and the Fargate quota; and tells all problems at once. Then it shows the
+difference, asks, and deploys stack by stack in the order of their references, from
+that one synthesis.
 
 A first deployment makes the image repositories alone, and ends with exit status 15 as
 long as the release's images are not in them. Push them and run it again.
