@@ -171,6 +171,23 @@ type rule struct {
 	}
 }
 
+// EventBridge tells of a region's backups, deployments and database in that region only.
+func TestTheSecondRegionTellsOfItsOwnFailuresToo(t *testing.T) {
+	eachThat(t, func(env environment) bool { return env.DR.Mode == config.DRStandby }, func(t *testing.T, env environment) {
+		sources := map[string]bool{}
+		for id, r := range env.stack(t, "dr-recovery").ofType("AWS::Events::Rule") {
+			reported := decoded[rule](t, id, r.Properties)
+			if assert.Len(t, reported.Targets, 1, id) {
+				assert.Contains(t, rendered(reported.Targets[0].Arn), "Alerts", id)
+			}
+			for _, source := range reported.EventPattern.Source {
+				sources[source] = true
+			}
+		}
+		assert.Equal(t, map[string]bool{"aws.backup": true, "aws.ecs": true, "aws.health": true, "aws.rds": true}, sources)
+	})
+}
+
 // Each pattern is that of the service's page on EventBridge.
 func TestEventsThatNoMetricShowsAreReported(t *testing.T) {
 	anchors := documents(t)[runbookPage].anchors
