@@ -253,7 +253,11 @@ func (w *world) answerECS(request ask) (any, string, string) {
 		all := array{}
 		arns, _ := request.input["serviceRevisionArns"].([]any)
 		for _, arn := range arns {
-			tag := path.Base(arn.(string))
+			text, ok := arn.(string)
+			if !ok {
+				return nil, "InvalidParameterException", fmt.Sprintf("not an ARN: %v", arn)
+			}
+			tag := path.Base(text)
 			all = append(all, object{"serviceRevisionArn": arn, "taskDefinition": "arn:task-definition/" + tag, "containerImages": array{
 				object{"containerName": "collector", "image": "public.ecr.aws/collector:9"},
 				object{"containerName": "wallet-service", "imageDigest": w.ran(tag), "image": "1.dkr.ecr/wallet-staging/service:" + tag}}})
