@@ -143,7 +143,7 @@ func TestNothingIsSentOutOfBrazilByAWayThatTheReportDoesNotKnow(t *testing.T) {
 }
 
 func TestTheReportOfWhatLeavesBrazilIsTheTemplates(t *testing.T) {
-	documented(t, "../docs/DISASTER-RECOVERY.md", "residency", residencyTable(t))
+	documented(t, "testdata/residency.md", "residency", residencyTable(t))
 }
 
 // residencyTable reports what the environments have outside Brazil and what they send
