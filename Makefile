@@ -31,7 +31,7 @@ test: node_modules/.package-lock.json ## run every test: configuration, template
 race: ## the same under the race detector, of every package that starts no jsii
 	go test -race -shuffle=on -timeout=30m $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep '\.test ' | grep -v /jsii-runtime-go | sed 's/\.test .*//')
 
-engines: ## judge what is not AWS by real programs (ENGINE=mysql for one); scripts/engines.sh install brings them
+engines: cdk.out/manifest.json ## judge what is not AWS by real programs (ENGINE=mysql for one); scripts/engines.sh install brings them
 	ENGINES=1 go test -count=1 -timeout=30m ./test/engines/$(if $(ENGINE),$(ENGINE)/)...
 
 deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/test/engines/mysql/server"
 )
 
 // piece is SQL of a document: a block, or a query between backticks.
@@ -85,9 +87,9 @@ func the(t *testing.T, text string) piece {
 var phrase = regexp.MustCompile(`^[A-Z ]+$`)
 
 func TestEveryStatementInTheDocumentsRunsOnTheMigratedSchema(t *testing.T) {
-	server := start(t)
-	server.newRelease(t, "r1", nil).migrate(t, "none")
-	session := server.session(t)
+	database := server.Start(t, nil)
+	newRelease(t, database, "r1", nil).migrate(t, "none")
+	session := database.Session(t)
 	ran := 0
 	for _, p := range documented(t) {
 		if strings.ContainsAny(p.text, "…") || strings.Contains(p.text, "-- kind:") || phrase.MatchString(p.text) {
@@ -107,9 +109,9 @@ func TestEveryStatementInTheDocumentsRunsOnTheMigratedSchema(t *testing.T) {
 const batch = 100
 
 func TestEventsThatKafkaLostArePublishedAgainOnceAndNoOthers(t *testing.T) {
-	server := start(t)
-	server.newRelease(t, "r1", nil).migrate(t, "none")
-	session := server.session(t)
+	database := server.Start(t, nil)
+	newRelease(t, database, "r1", nil).migrate(t, "none")
+	session := database.Session(t)
 	lost := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	run := lost.Add(time.Hour)
 	// Before the loss, in the gap (more than two batches of the procedure), and after it,
@@ -203,13 +205,13 @@ func execute(t *testing.T, session *sql.Conn, statement string, values ...any) i
 // The example in docs/DEPLOYMENT.md: A knows three versions, B adds the column, C
 // drops the one that B no longer asks for.
 func TestTheExampleOfAContractRefusesTheReleaseThatItWouldBreak(t *testing.T) {
-	server := start(t)
+	database := server.Start(t, nil)
 	expand := map[string]string{"0004_purpose.up.sql": "-- kind: expand\nALTER TABLE transaction ADD COLUMN purpose VARCHAR(100) NULL;\n"}
 	both := map[string]string{"0005_no_description.up.sql": the(t, "-- kind: contract").text}
 	for name, content := range expand {
 		both[name] = content
 	}
-	a, b, c := server.newRelease(t, "a", nil), server.newRelease(t, "b", expand), server.newRelease(t, "c", both)
+	a, b, c := newRelease(t, database, "a", nil), newRelease(t, database, "b", expand), newRelease(t, database, "c", both)
 	a.migrate(t, "none")
 	b.migrate(t, "a")
 	status, said := a.run(t, "check")

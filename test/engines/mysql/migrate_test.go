@@ -1,3 +1,5 @@
+// Package mysql holds what a MySQL server judges: the migrations, and the SQL that the
+// documents tell people to run.
 package mysql
 
 import (
@@ -8,13 +10,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/test/engines/mysql/server"
 )
 
 const root = "../../.."
 
 // release is a release's own program of migrations, with the migrations that it knows.
 type release struct {
-	server    server
+	server    server.Server
 	program   string
 	tag       string
 	directory string
@@ -22,9 +26,9 @@ type release struct {
 
 // newRelease builds the program of the image and gives it the committed migrations and
 // those of the test, by the names of their files.
-func (s server) newRelease(t *testing.T, tag string, more map[string]string) release {
+func newRelease(t *testing.T, on server.Server, tag string, more map[string]string) release {
 	t.Helper()
-	r := release{server: s, tag: tag, program: filepath.Join(t.TempDir(), "migrate"), directory: t.TempDir()}
+	r := release{server: on, tag: tag, program: filepath.Join(t.TempDir(), "migrate"), directory: t.TempDir()}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", r.program, "./cmd/migrate")
 	build.Dir = root
 	output, err := build.CombinedOutput()
@@ -46,9 +50,9 @@ func (s server) newRelease(t *testing.T, tag string, more map[string]string) rel
 // run returns the program's exit status and what it said.
 func (r release) run(t *testing.T, arguments ...string) (int, string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), r.program, append(arguments, "--dir", r.directory, "--ca", r.server.authority)...)
-	command.Env = append(os.Environ(), "DATABASE_HOST=127.0.0.1", "DATABASE_PORT="+r.server.port, "DATABASE_NAME=wallet",
-		"DATABASE_USERNAME=owner", "DATABASE_PASSWORD="+password, "RELEASE="+r.tag)
+	command := exec.CommandContext(t.Context(), r.program, append(arguments, "--dir", r.directory, "--ca", r.server.Authority.File)...)
+	command.Env = append(os.Environ(), "DATABASE_HOST=127.0.0.1", "DATABASE_PORT="+r.server.Port, "DATABASE_NAME=wallet",
+		"DATABASE_USERNAME="+server.Owner, "DATABASE_PASSWORD="+server.Password, "RELEASE="+r.tag)
 	output, err := command.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
