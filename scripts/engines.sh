@@ -34,3 +34,11 @@ if ! (cd build/kafka && sha256sum --check --quiet --strict "$archives" > /dev/nu
   mvn --quiet --batch-mode --strict-checksums --file test/engines/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/build/kafka"
   (cd build/kafka && sha256sum --check --quiet --strict "$archives")
 fi
+
+# MiniStack, from PyPI: exactly the archives of its requirements.
+requirements=test/engines/emulator/requirements.txt
+if ! cmp -s "$requirements" build/ministack/requirements.txt; then
+  python3 -m venv --clear build/ministack
+  build/ministack/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement "$requirements"
+  cp "$requirements" build/ministack/
+fi
