@@ -53,7 +53,7 @@ func validateTogether(all []Environment) error {
 }
 
 // validateApart reports what the environment takes from one written before it.
-// They may share an account, since their names differ.
+// Two that are not protected may share an account, since their names differ.
 func validateApart(p *problems, e, other Environment) {
 	p.check(e.Name != other.Name, "Name", e.Name, "a name that no other environment has")
 	taken := append(other.regionalDomains(), other.Site.APIDomain, other.Site.StaticDomain)
@@ -61,6 +61,10 @@ func validateApart(p *problems, e, other Environment) {
 		p.check(!slices.Contains(taken, mine), "Site.APIDomain", mine, "a host name that %s does not use", other.Name)
 	}
 	p.check(!slices.Contains(taken, e.Site.StaticDomain), "Site.StaticDomain", e.Site.StaticDomain, "a host name that %s does not use", other.Name)
+	// The bootstrap is one for the account: who may deploy the other environment, perhaps
+	// without a reviewer, could deploy the protected one with its roles.
+	p.check(e.Site.Account != other.Site.Account || !e.Protected && !other.Protected,
+		"Site.Account", e.Site.Account, "an account that %s is not in: a protected environment is alone in its account", other.Name)
 	// An account and region has one replication configuration in ECR, and
 	// CloudFormation's creation of a second one fails.
 	p.check(e.Site.Account != other.Site.Account || e.Primary.Name != other.Primary.Name || e.DR.Mode != DRStandby || other.DR.Mode != DRStandby,

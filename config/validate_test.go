@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -65,6 +66,7 @@ func TestEnvironmentsThatCannotStandTogether(t *testing.T) {
 		})
 	}
 	standbys := []Environment{large(), large()}
+	standbys[0].Protected, standbys[1].Protected = false, false
 	standbys[1].Name, standbys[1].Network.CIDR, standbys[1].DR.Network.CIDR = "second", "10.2.0.0/16", "10.3.0.0/16"
 	standbys[1].Site.APIDomain, standbys[1].Site.StaticDomain = "api2.wallet.example.com", "static2.wallet.example.com"
 	assert.EqualError(t, validateTogether(standbys),
@@ -75,6 +77,10 @@ func TestEnvironmentsThatCannotStandTogether(t *testing.T) {
 	assert.ErrorContains(t, validateTogether(standbys), `second: Site.APIDomain: want a host name that production does not use, got "us-east-1.api.wallet.example.com"`)
 	shared := large()
 	shared.Site.Account = small().Site.Account
+	alone := `: Site.Account: want an account that %s is not in: a protected environment is alone in its account, got "111111111111"`
+	assert.EqualError(t, validateTogether([]Environment{small(), shared}), "production"+fmt.Sprintf(alone, "staging"))
+	assert.EqualError(t, validateTogether([]Environment{shared, small()}), "staging"+fmt.Sprintf(alone, "production"))
+	shared.Protected = false
 	assert.NoError(t, validateTogether([]Environment{small(), shared}), "two environments in one account")
 	shared.Site.GitHub.SharedProvider = true
 	assert.EqualError(t, validateTogether([]Environment{small(), shared}),

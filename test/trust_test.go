@@ -169,7 +169,7 @@ func TestAnAccountHasGitHubAsItsProviderOnce(t *testing.T) {
 		t.Run(fmt.Sprintf("somebody else's %t", shared), func(t *testing.T) {
 			all := config.All()
 			for i := range all {
-				all[i].Site.Account = all[0].Site.Account
+				all[i].Site.Account, all[i].Protected = all[0].Site.Account, false
 				all[i].Site.GitHub.SharedProvider = shared
 			}
 			app, err := synthesizeIdentity(all)
