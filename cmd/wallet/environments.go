@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -63,16 +62,16 @@ func newNewEnv(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := plan.Write(); err != nil {
-				return err
-			}
-			if len(plan.Left) == 0 {
-				err = plan.Generate(func() error { return generate(command.Context(), root, command.ErrOrStderr()) })
-			}
-			if err != nil {
+			if err := plan.Write(func() error {
+				if len(plan.Left) > 0 { // its templates cannot be made yet
+					return nil
+				}
+				return generate(command.Context(), root, command.ErrOrStderr())
+			}); err != nil {
 				return fmt.Errorf("%w: nothing was written", err)
 			}
-			return told(command.OutOrStdout(), root, choice, plan)
+			told(command.OutOrStdout(), choice, plan)
+			return nil
 		},
 	}
 	flags := command.Flags()
@@ -94,13 +93,9 @@ func generate(ctx context.Context, root string, out io.Writer) error {
 }
 
 // told says what was written, and what is left.
-func told(out io.Writer, root string, choice newenv.Choice, plan newenv.Plan) error {
+func told(out io.Writer, choice newenv.Choice, plan newenv.Plan) {
 	for _, file := range plan.Files {
-		path, err := filepath.Rel(root, file.Path)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(out, "wrote", path)
+		fmt.Fprintln(out, "wrote", file.Path)
 	}
 	fmt.Fprintf(out, "Its network is %s. Left for a person:\n", plan.Network)
 	for _, field := range plan.Left {
@@ -114,5 +109,4 @@ func told(out io.Writer, root string, choice newenv.Choice, plan newenv.Plan) er
   - GitHub's environment %[1]s with its reviewers, and the account's trust: scripts/identity.sh %[1]s deploy
 Next: %[2]sgo tool wallet %[1]s deploy --dry-run (docs/DEPLOYMENT.md)
 `, choice.Name, next)
-	return nil
 }

@@ -4,9 +4,11 @@
 package newenv
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"go/scanner"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -36,63 +38,80 @@ type Plan struct {
 	Left []string
 }
 
-// File is one file before and after.
+// File is one file as it is to be.
 type File struct {
-	Path          string
-	before, after []byte
-	isNew         bool
+	Path    string // below the repository's root
+	content []byte
 }
 
 // Prepare plans an environment beside those of config, in the repository at root. It
 // reports everything that is wrong with the choice at once, and writes nothing.
 func Prepare(root string, choice Choice) (Plan, error) {
 	form := config.Staging()
-	env, network, err := candidate(form, choice)
+	env, err := candidate(form, choice)
 	if err != nil {
 		return Plan{}, err
 	}
 	// What is wrong although the rest were filled in is wrong with the choice.
 	filled := choice
-	filled.Account = orElse(choice.Account, form.Site.Account)
-	filled.Domain = orElse(choice.Domain, "new-env.example.com")
-	filled.HostedZone = orElse(choice.HostedZone, form.Site.HostedZone.ID)
-	whole, _, err := candidate(form, filled)
+	filled.Account = cmp.Or(choice.Account, "000000000000")
+	filled.Domain = cmp.Or(choice.Domain, "new-env.example.com")
+	filled.HostedZone = cmp.Or(choice.HostedZone, form.Site.HostedZone.ID)
+	whole, err := candidate(form, filled)
 	if err != nil {
 		return Plan{}, err
 	}
 	_, invalid := config.Select(append(config.All(), whole), config.Choice{})
-	made, unwritable := environmentFile(root, env, form)
-	if syntax := (scanner.ErrorList)(nil); invalid != nil && errors.As(unwritable, &syntax) {
-		unwritable = nil // Go cannot read a function of that name: said already
+	path := filepath.Join("config", env.Name+".go")
+	if _, err := os.Stat(filepath.Join(root, path)); err == nil {
+		invalid = errors.Join(invalid, fmt.Errorf("%s exists already", path))
 	}
-	if err := errors.Join(invalid, unwritable); err != nil {
-		return Plan{}, err
+	if invalid != nil {
+		return Plan{}, invalid
 	}
-	registration, err := registrationIn(root, made.function)
+	made, err := environmentFile(root, env, form)
 	if err != nil {
 		return Plan{}, err
 	}
-	workflows, err := workflowsOf(root, append(config.All(), env))
-	if err != nil {
+	plan := Plan{root: root, Network: env.Network.CIDR, Files: []File{{path, made}}}
+	if err := plan.register(env); err != nil {
 		return Plan{}, err
 	}
-	plan := Plan{root: root, Network: network, Files: append([]File{made.File, registration}, workflows...)}
 	if err := env.Validate(); err != nil {
 		plan.Left = strings.Split(err.Error(), "\n")
 	}
 	return plan, nil
 }
 
-func orElse(value, other string) string {
-	if value == "" {
-		return other
+// register adds the environment to config.All and to the workflows.
+func (p *Plan) register(env config.Environment) error {
+	const list = "config/environment.go"
+	source, err := os.ReadFile(filepath.Join(p.root, list))
+	if err != nil {
+		return err
 	}
-	return value
+	if source, err = registered(source, env.Name); err != nil {
+		return err
+	}
+	p.Files = append(p.Files, File{list, source})
+	paths, err := filepath.Glob(filepath.Join(p.root, ".github", "workflows", "*.yml"))
+	if err == nil && len(paths) == 0 {
+		err = fmt.Errorf("%s holds no workflows", p.root)
+	}
+	for _, path := range paths {
+		before, readErr := os.ReadFile(path)
+		after, madeErr := Workflow(string(before), append(config.All(), env))
+		if after != string(before) {
+			p.Files = append(p.Files, File{filepath.Join(".github", "workflows", filepath.Base(path)), []byte(after)})
+		}
+		err = errors.Join(err, readErr, madeErr)
+	}
+	return err
 }
 
 // candidate is the new environment, with the first free network.
-func candidate(form config.Environment, choice Choice) (env config.Environment, network string, err error) {
-	env = form
+func candidate(form config.Environment, choice Choice) (config.Environment, error) {
+	env := form
 	env.Name = choice.Name
 	env.Site.Account = choice.Account
 	env.Site.HostedZone = config.HostedZone{ID: choice.HostedZone, Name: choice.Domain}
@@ -102,7 +121,7 @@ func candidate(form config.Environment, choice Choice) (env config.Environment, 
 	}
 	free, err := freeNetwork()
 	if err != nil {
-		return env, "", err
+		return env, err
 	}
 	move := mover(form.Network.CIDR, free)
 	env.Network.CIDR = move(env.Network.CIDR)
@@ -112,7 +131,7 @@ func candidate(form config.Environment, choice Choice) (env config.Environment, 
 			(*tier)[i] = move(block)
 		}
 	}
-	return env, free, nil
+	return env, nil
 }
 
 // freeNetwork is the first 10.N.0.0/16 that no environment has a part of.
@@ -150,47 +169,60 @@ func mover(from, to string) func(string) string {
 	}
 }
 
-// workflowsOf are the workflows that change.
-func workflowsOf(root string, environments []config.Environment) ([]File, error) {
-	paths, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*.yml"))
-	if err == nil && len(paths) == 0 {
-		err = fmt.Errorf("%s holds no workflows", root)
-	}
-	var files []File
-	for _, path := range paths {
-		before, readErr := os.ReadFile(path)
-		after, madeErr := Workflow(string(before), environments)
-		if err := errors.Join(readErr, madeErr); err != nil {
-			return nil, err
-		}
-		if after != string(before) {
-			files = append(files, File{Path: path, before: before, after: []byte(after)})
-		}
-	}
-	return files, err
-}
+// places are where a new environment is written: its own files, and what follows from
+// its templates, which is the lock of stateful identities, the extract of schemas and
+// the tables in the documents.
+var places = []string{"config", ".github/workflows", "docs", "README.md", "internal/schema/schema.json", "test/testdata"}
 
-// Write writes the files. Where one cannot be written, the others are as before.
-func (p Plan) Write() error {
-	for i, file := range p.Files {
-		if err := os.WriteFile(file.Path, file.after, 0o644); err != nil { // #nosec G306 -- source code
-			return errors.Join(err, undo(p.Files[:i+1]))
-		}
+// Write writes the files, and lets finish write what follows from them. Where either
+// fails, everything is as it was.
+func (p Plan) Write(finish func() error) error {
+	before, err := contents(p.root)
+	if err != nil {
+		return err
+	}
+	for _, file := range p.Files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(p.root, file.Path), file.content, 0o644)) // #nosec G306 -- source code
+	}
+	if err == nil {
+		err = finish()
+	}
+	if err != nil {
+		return errors.Join(err, restore(p.root, before))
 	}
 	return nil
 }
 
-// undo puts files back.
-func undo(files []File) error {
-	var problems []error
-	for _, file := range files {
-		switch {
-		case !file.isNew:
-			problems = append(problems, os.WriteFile(file.Path, file.before, 0o644)) // #nosec G306 -- source code
-		default:
-			if err := os.Remove(file.Path); !errors.Is(err, os.ErrNotExist) {
-				problems = append(problems, err)
+// contents are the files of all places, by path.
+func contents(root string) (map[string][]byte, error) {
+	found := map[string][]byte{}
+	for _, place := range places {
+		err := filepath.WalkDir(filepath.Join(root, place), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
 			}
+			found[path], err = os.ReadFile(path)
+			return err
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// restore puts the files of all places back.
+func restore(root string, before map[string][]byte) error {
+	now, err := contents(root)
+	problems := []error{err}
+	for path := range now {
+		if _, known := before[path]; !known {
+			problems = append(problems, os.Remove(path))
+		}
+	}
+	for path, content := range before {
+		if !bytes.Equal(now[path], content) {
+			problems = append(problems, os.WriteFile(path, content, 0o644)) // #nosec G306 -- source code
 		}
 	}
 	return errors.Join(problems...)

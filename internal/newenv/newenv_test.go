@@ -71,6 +71,9 @@ func files(t *testing.T, root string) map[string]string {
 	return found
 }
 
+// nothing follows from the files that are written.
+func nothing() error { return nil }
+
 // complete is everything that a person can say.
 var complete = Choice{Name: "untried", Account: "999999999999", Domain: "untried.example.com", HostedZone: "Z0123456789UNTRIED"}
 
@@ -81,7 +84,7 @@ func TestANewEnvironmentCompilesAndIsValid(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, before, files(t, root), "a plan writes nothing")
 	assert.Empty(t, plan.Left)
-	require.NoError(t, plan.Write())
+	require.NoError(t, plan.Write(nothing))
 	problems, ok := validate(t, root, "untried")
 	assert.True(t, ok, problems)
 
@@ -107,7 +110,7 @@ func TestWhatIsLeftOutIsNamedByTheValidation(t *testing.T) {
 	root := repository(t)
 	plan, err := Prepare(root, Choice{Name: "untried"})
 	require.NoError(t, err)
-	require.NoError(t, plan.Write())
+	require.NoError(t, plan.Write(nothing))
 	problems, ok := validate(t, root, "untried")
 	assert.False(t, ok)
 	assert.Contains(t, strings.TrimSpace(problems), strings.Join(plan.Left, "\n"))
@@ -128,6 +131,7 @@ func TestABadChoiceWritesNothingAndIsToldWhole(t *testing.T) {
 		"staging.go exists already":                   {Name: "staging"},
 		"config has a otherNetwork already":           {Name: "other"},
 		"Site.Account: want 12 digits":                {Name: "untried", Account: "12"},
+		"Site.Account: want an account that producti": {Name: "untried", Account: config.Production().Site.Account},
 		"Site.HostedZone.ID: want":                    {Name: "untried", HostedZone: "zone"},
 		"Site.HostedZone.Name: want":                  {Name: "untried", Domain: "UPPER"},
 		"Site.APIDomain: want a host name that":       {Name: "untried", Domain: "staging.wallet.example.com"},
@@ -154,12 +158,12 @@ func TestAFileThatCannotBeWrittenTakesTheOthersBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, len(plan.Files), 3)
 	last := plan.Files[len(plan.Files)-1]
-	require.NoError(t, os.Remove(last.Path))
-	require.NoError(t, os.Mkdir(last.Path, 0o755)) // also root cannot write a file there
-	assert.Error(t, plan.Write())
+	require.NoError(t, os.Remove(filepath.Join(root, last.Path)))
+	require.NoError(t, os.Mkdir(filepath.Join(root, last.Path), 0o755)) // also root cannot write a file there
+	assert.Error(t, plan.Write(nothing))
 	after := files(t, root)
 	for path, content := range before {
-		if filepath.Join(root, path) != last.Path {
+		if path != last.Path {
 			assert.Equal(t, content, after[path], path)
 		}
 	}
@@ -178,16 +182,15 @@ func TestGeneratedPartsThatCannotBeWrittenTakeEverythingBack(t *testing.T) {
 	half := func() error {
 		put("docs/COST-OPTIMIZATION.md", "half")
 		put("docs/new.txt", "half")
+		require.NoError(t, os.Remove(filepath.Join(root, "test/testdata/lock.json")))
 		return os.ErrDeadlineExceeded
 	}
 	plan, err := Prepare(root, complete)
 	require.NoError(t, err)
-	require.NoError(t, plan.Write())
-	assert.ErrorIs(t, plan.Generate(half), os.ErrDeadlineExceeded)
+	assert.ErrorIs(t, plan.Write(half), os.ErrDeadlineExceeded)
 	assert.Equal(t, before, files(t, root))
 
-	require.NoError(t, plan.Write())
-	require.NoError(t, plan.Generate(func() error { put("docs/COST-OPTIMIZATION.md", "whole"); return nil }))
+	require.NoError(t, plan.Write(func() error { put("docs/COST-OPTIMIZATION.md", "whole"); return nil }))
 	after := files(t, root)
 	assert.Equal(t, "whole", after["docs/COST-OPTIMIZATION.md"])
 	assert.Contains(t, after, "config/untried.go")

@@ -3,62 +3,31 @@ package newenv
 import (
 	"errors"
 	"fmt"
-	"go/ast"
 	"go/format"
-	"go/parser"
+	"go/scanner"
 	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
 	"wallet-infra/config"
 )
 
-// madeFile is the new environment's file, and the function that it declares.
-type madeFile struct {
-	File
-	function string
-}
-
-// edit replaces a part of a source.
-type edit struct {
-	at, end token.Pos
-	text    string
-}
-
-// environmentFile writes staging.go anew for another environment.
-func environmentFile(root string, env, form config.Environment) (madeFile, error) {
-	path := filepath.Join(root, "config", form.Name+".go")
-	source, err := os.ReadFile(path)
+// environmentFile is the form's file, written anew for another environment.
+func environmentFile(root string, env, form config.Environment) ([]byte, error) {
+	source, err := os.ReadFile(filepath.Join(root, "config", form.Name+".go"))
 	if err != nil {
-		return madeFile{}, err
+		return nil, err
 	}
-	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, path, source, parser.ParseComments)
-	if err != nil {
-		return madeFile{}, err
+	function := regexp.MustCompile(`(?m)(^//.*\n)*^func ` + title(env.Name) + `\(`)
+	made := function.ReplaceAll(rewrite(source, env, form), fmt.Appendf(nil,
+		"// %[1]s began as a copy of %[2]s: what follows is its size until somebody decides otherwise.\nfunc %[1]s(", title(env.Name), form.Name))
+	if made, err = format.Source(made); err != nil {
+		return nil, err
 	}
-	made := madeFile{function: title(env.Name), File: File{Path: filepath.Join(root, "config", env.Name+".go"), isNew: true}}
-	if _, err := os.Stat(made.Path); err == nil {
-		return made, fmt.Errorf("%s exists already", made.Path)
-	}
-	names, err := newNames(file, form.Name, env.Name)
-	if err != nil {
-		return made, err
-	}
-	if err := free(root, names); err != nil {
-		return made, err
-	}
-	edits := slices.Concat(renames(file, names), values(file, form, env), comments(file, names, form, env))
-	text, err := apply(source, set.File(file.Pos()).Base(), edits)
-	if err != nil {
-		return made, err
-	}
-	made.after, err = format.Source(text)
-	return made, err
+	return made, free(root, made)
 }
 
 func title(name string) string {
@@ -68,202 +37,85 @@ func title(name string) string {
 	return strings.ToUpper(name[:1]) + name[1:]
 }
 
-// newNames are the names that the file declares, and those that the new one does.
-func newNames(file *ast.File, old, name string) (map[string]string, error) {
-	names := map[string]string{}
-	var problems []error
-	for _, declared := range declarations(file) {
-		switch {
-		case strings.HasPrefix(declared, old):
-			names[declared] = name + strings.TrimPrefix(declared, old)
-		case strings.HasPrefix(declared, title(old)):
-			names[declared] = title(name) + strings.TrimPrefix(declared, title(old))
+// rewrite replaces the form's names, the values that are its own, and its network.
+func rewrite(source []byte, env, form config.Environment) []byte {
+	own := map[string]string{ // by field and value
+		"Name " + form.Name: env.Name, "Account " + form.Site.Account: env.Site.Account,
+		"APIDomain " + form.Site.APIDomain: env.Site.APIDomain, "StaticDomain " + form.Site.StaticDomain: env.Site.StaticDomain,
+		"ID " + form.Site.HostedZone.ID: env.Site.HostedZone.ID, "Name " + form.Site.HostedZone.Name: env.Site.HostedZone.Name,
+	}
+	move := mover(form.Network.CIDR, env.Network.CIDR)
+	word := regexp.MustCompile(`\b(?:` + form.Name + `|` + title(form.Name) + `)([A-Z]\w*)?\b`)
+	rename := func(text string) string {
+		return word.ReplaceAllStringFunc(text, func(found string) string {
+			name := env.Name
+			if strings.HasPrefix(found, title(form.Name)) {
+				name = title(name)
+			}
+			return name + found[len(form.Name):]
+		})
+	}
+	file := token.NewFileSet().AddFile("", -1, len(source))
+	var tokens scanner.Scanner
+	tokens.Init(file, source, nil, scanner.ScanComments)
+	var made strings.Builder
+	copied, field := 0, ""
+	for at, kind, text := tokens.Scan(); kind != token.EOF; at, kind, text = tokens.Scan() {
+		after := text
+		switch kind {
+		case token.IDENT:
+			field, after = text, rename(text)
+		case token.COMMENT:
+			after = rename(text)
+		case token.STRING:
+			value, _ := strconv.Unquote(text) // the scanner has read it
+			if other, known := own[field+" "+value]; known {
+				after = strconv.Quote(other)
+			} else if moved := move(value); moved != value {
+				after = strconv.Quote(moved)
+			}
 		default:
-			problems = append(problems, fmt.Errorf("config/%s.go declares %s, which another environment would declare too: begin it with %s", old, declared, old))
+			continue
 		}
+		made.Write(source[copied:file.Offset(at)])
+		made.WriteString(after)
+		copied = file.Offset(at) + len(text)
 	}
-	return names, errors.Join(problems...)
+	made.Write(source[copied:])
+	return []byte(made.String())
 }
 
-// declarations are the names that a file declares for its package.
-func declarations(file *ast.File) []string {
-	var names []string
-	for _, declaration := range file.Decls {
-		switch declared := declaration.(type) {
-		case *ast.FuncDecl:
-			if declared.Recv == nil {
-				names = append(names, declared.Name.Name)
-			}
-		case *ast.GenDecl:
-			for _, spec := range declared.Specs {
-				switch one := spec.(type) {
-				case *ast.ValueSpec:
-					for _, name := range one.Names {
-						names = append(names, name.Name)
-					}
-				case *ast.TypeSpec:
-					names = append(names, one.Name.Name)
-				}
-			}
-		}
-	}
-	return names
-}
+// declaration is the beginning of what a file of config declares for its package.
+var declaration = regexp.MustCompile(`(?m)^(?:func|type|var|const) (\w+)`)
 
-// free fails for each new name that config has already.
-func free(root string, names map[string]string) error {
+// free fails for each name that a new file declares and config has already.
+func free(root string, made []byte) error {
+	declared := map[string]bool{}
+	for _, found := range declaration.FindAllSubmatch(made, -1) {
+		declared[string(found[1])] = true
+	}
 	paths, err := filepath.Glob(filepath.Join(root, "config", "*.go"))
-	if err != nil {
-		return err
-	}
-	var problems []error
+	problems := []error{err}
 	for _, path := range paths {
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
-		}
-		for _, declared := range declarations(file) {
-			for _, name := range names {
-				if name == declared {
-					problems = append(problems, fmt.Errorf("config has a %s already, in %s: choose another name", name, filepath.Base(path)))
-				}
+		content, err := os.ReadFile(path)
+		problems = append(problems, err)
+		for _, found := range declaration.FindAllSubmatch(content, -1) {
+			if name := string(found[1]); declared[name] {
+				problems = append(problems, fmt.Errorf("config has a %s already, in %s: choose another name", name, filepath.Base(path)))
 			}
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// renames are the edits of the file's own names.
-func renames(file *ast.File, names map[string]string) []edit {
-	var edits []edit
-	ast.Inspect(file, func(node ast.Node) bool {
-		if name, ok := node.(*ast.Ident); ok && names[name.Name] != "" {
-			edits = append(edits, edit{name.Pos(), name.End(), names[name.Name]})
-		}
-		return true
-	})
-	return edits
-}
+// list is the list that config.All returns, without its end.
+var list = regexp.MustCompile(`func All\(\) \[\]Environment \{\n\treturn \[\]Environment\{\n(\t\t\w+\(\),\n)+`)
 
-// values are the edits of the values that are another environment's own.
-func values(file *ast.File, form, env config.Environment) []edit {
-	own := map[string]string{
-		"Name": env.Name, "Site.Account": env.Site.Account, "Site.APIDomain": env.Site.APIDomain, "Site.StaticDomain": env.Site.StaticDomain,
-		"Site.HostedZone.ID": env.Site.HostedZone.ID, "Site.HostedZone.Name": env.Site.HostedZone.Name,
+// registered is config's source with the environment's function in config.All.
+func registered(source []byte, name string) ([]byte, error) {
+	end := list.FindIndex(source)
+	if end == nil {
+		return nil, errors.New("config/environment.go has no function All that lists the environments")
 	}
-	var edits []edit
-	var walk func(path string, literal *ast.CompositeLit)
-	walk = func(path string, literal *ast.CompositeLit) {
-		for _, element := range literal.Elts {
-			pair, ok := element.(*ast.KeyValueExpr)
-			if !ok {
-				continue
-			}
-			key, _ := pair.Key.(*ast.Ident)
-			if inner, ok := pair.Value.(*ast.CompositeLit); ok && key != nil {
-				walk(path+key.Name+".", inner)
-			}
-			if value, ok := pair.Value.(*ast.BasicLit); ok && key != nil {
-				if text, known := own[path+key.Name]; known {
-					edits = append(edits, edit{value.Pos(), value.End(), strconv.Quote(text)})
-				}
-			}
-		}
-	}
-	move := mover(form.Network.CIDR, env.Network.CIDR)
-	ast.Inspect(file, func(node ast.Node) bool {
-		switch found := node.(type) {
-		case *ast.CompositeLit:
-			if name, ok := found.Type.(*ast.Ident); ok && name.Name == "Environment" {
-				walk("", found)
-			}
-		case *ast.BasicLit:
-			if text, err := strconv.Unquote(found.Value); err == nil && move(text) != text {
-				edits = append(edits, edit{found.Pos(), found.End(), strconv.Quote(move(text))})
-			}
-		}
-		return true
-	})
-	return edits
-}
-
-// comments are the edits of what the comments say of the file's own names.
-func comments(file *ast.File, names map[string]string, form, env config.Environment) []edit {
-	word := regexp.MustCompile(`\w+`)
-	var edits []edit
-	for _, group := range file.Comments {
-		declared := slices.ContainsFunc(file.Decls, func(d ast.Decl) bool {
-			function, ok := d.(*ast.FuncDecl)
-			return ok && function.Doc == group && function.Name.Name == title(form.Name)
-		})
-		if declared {
-			text := fmt.Sprintf("// %s began as a copy of %s: what follows is its size until somebody decides otherwise.", title(env.Name), form.Name)
-			edits = append(edits, edit{group.Pos(), group.End(), text})
-			continue
-		}
-		for _, comment := range group.List {
-			text := word.ReplaceAllStringFunc(comment.Text, func(found string) string { return orElse(names[found], found) })
-			edits = append(edits, edit{comment.Pos(), comment.End(), text})
-		}
-	}
-	return edits
-}
-
-// apply makes edits, the last one first.
-func apply(source []byte, base int, edits []edit) ([]byte, error) {
-	slices.SortFunc(edits, func(a, b edit) int { return int(b.at - a.at) })
-	text, last := string(source), len(source)
-	for _, one := range edits {
-		at, end := int(one.at)-base, int(one.end)-base
-		if end > last {
-			return nil, fmt.Errorf("two changes of one part of the file, at byte %d", at)
-		}
-		text, last = text[:at]+one.text+text[end:], at
-	}
-	return []byte(text), nil
-}
-
-// registrationIn adds the environment's function to config.All.
-func registrationIn(root, function string) (File, error) {
-	paths, err := filepath.Glob(filepath.Join(root, "config", "*.go"))
-	if err != nil {
-		return File{}, err
-	}
-	for _, path := range paths {
-		source, err := os.ReadFile(path)
-		if err != nil {
-			return File{}, err
-		}
-		set := token.NewFileSet()
-		file, err := parser.ParseFile(set, path, source, parser.SkipObjectResolution)
-		if err != nil {
-			return File{}, err
-		}
-		end := endOfAll(file)
-		if end == token.NoPos {
-			continue
-		}
-		at := set.Position(end).Offset
-		after, err := format.Source([]byte(string(source[:at]) + "\t" + function + "(),\n" + string(source[at:])))
-		return File{Path: path, before: source, after: after}, err
-	}
-	return File{}, errors.New("config has no function All that lists the environments")
-}
-
-// endOfAll is where the list that config.All returns ends.
-func endOfAll(file *ast.File) token.Pos {
-	end := token.NoPos
-	for _, declaration := range file.Decls {
-		function, ok := declaration.(*ast.FuncDecl)
-		if !ok || function.Name.Name != "All" || function.Recv != nil {
-			continue
-		}
-		ast.Inspect(function, func(node ast.Node) bool {
-			if list, ok := node.(*ast.CompositeLit); ok && end == token.NoPos {
-				end = list.Rbrace
-			}
-			return true
-		})
-	}
-	return end
+	return fmt.Appendf(nil, "%s\t\t%s(),\n%s", source[:end[1]], title(name), source[end[1]:]), nil
 }
