@@ -213,6 +213,11 @@ func (n Names) RegionalDomain(r Region) string { return r.Name + "." + n.apiDoma
 // PlanName identifies a Region switch plan, of [Plans]: at most 32 characters.
 func (n Names) PlanName(plan string) string { return n.Prefix() + "-" + plan }
 
+// PlanARN matches the plan's ARN, of which Region switch draws the last part.
+func (n Names) PlanARN(plan string) string {
+	return ARN("arc-region-switch", "", n.account, "plan/"+n.PlanName(plan)+":*")
+}
+
 // RecoveryApprover is the role by which a person approves a plan's step.
 func (n Names) RecoveryApprover() string { return n.Prefix() + "-recovery-approver" }
 

@@ -105,6 +105,14 @@ const (
 // Plans are the names of all plans.
 func Plans() []string { return []string{PlanFailover, PlanFailback, PlanTraffic} }
 
+// Plans are the names of the environment's own: none where no region stands by.
+func (e Environment) Plans() []string {
+	if e.DR.Mode != DRStandby {
+		return nil
+	}
+	return Plans()
+}
+
 // RecoveryPoint is what one store loses with the region.
 type RecoveryPoint struct {
 	Store string

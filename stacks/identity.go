@@ -28,7 +28,7 @@ func NewIdentity(app awscdk.App, environments []config.Environment) {
 	props := identity.Props{Account: first.Site.Account, SharedProvider: first.Site.GitHub.SharedProvider}
 	for _, env := range environments {
 		props.Environments = append(props.Environments, identity.Environment{
-			Names: env.Names(), Regions: []config.Region{env.Primary, env.Secondary},
+			Names: env.Names(), Regions: []config.Region{env.Primary, env.Secondary}, Plans: env.Plans(),
 			GitHub: env.Site.GitHub, DeploySession: env.Pipeline.DeploySession,
 		})
 	}

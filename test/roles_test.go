@@ -330,6 +330,9 @@ var roles = map[string][]right{
 	"IdentityWatch": {
 		fromGitHub("nobody looks for drift", "PLATFORMref:refs/heads/BRANCH"),
 		{without: "drift cannot be looked for", actions: "sts:AssumeRole", on: bootstrapped("lookup"), source: bootstrapRoles},
+		{without: "nobody learns before the night that a plan would fail", actions: "arc-region-switch:GetPlanEvaluationStatus",
+			on:      "arn:aws:arc-region-switch::ACCOUNT:plan/wallet-ENV-failback:* arn:aws:arc-region-switch::ACCOUNT:plan/wallet-ENV-failover:* arn:aws:arc-region-switch::ACCOUNT:plan/wallet-ENV-traffic:*",
+			applies: twoRegions, source: serviceRoles + "list_amazonapplicationrecoverycontroller-regionswitch.html"},
 	},
 	"IdentityDeploy": {
 		fromGitHub("no workflow deploys", "PLATFORMenvironment:ENV", "StringEquals|token.actions.githubusercontent.com:ref|refs/heads/BRANCH"),

@@ -55,7 +55,7 @@ func newDrill(s *scope) *cobra.Command {
 	command.AddCommand(r.one(),
 		s.command(faults, func(ctx context.Context) error { return r.rehearse(ctx, drill.FaultSuite) }),
 		s.command(all, func(ctx context.Context) error { return r.rehearse(ctx, drill.Suite) }),
-		newFollow(r))
+		newFollow(r), newEvaluation(s))
 	return command
 }
 

@@ -1,19 +1,22 @@
 package main
 
 import (
+	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/aws/smithy-go/encoding/cbor"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
 	"wallet-infra/internal/drill"
-	"wallet-infra/internal/drill/clock"
-	"wallet-infra/internal/drill/fakeaws"
 	"wallet-infra/internal/exit"
 )
 
@@ -76,20 +79,63 @@ func TestNothingIsRehearsedWithoutAPlan(t *testing.T) {
 
 const arn = "arn:aws:arc-region-switch::222222222222:plan/wallet-production-failover:abc123"
 
-// realAccount stands for a real one.
-func realAccount(t *testing.T) {
+// realAccount stands for a real one: what Region switch answers, by operation, where
+// STS and CloudFormation know the caller and the plans that are given.
+func realAccount(t *testing.T, plans ...string) map[string]cbor.Map {
 	t.Helper()
-	server, err := fakeaws.New(clock.Real{})
-	require.NoError(t, err)
-	server.Timing.Step = 0
-	server.SetPlan(fakeaws.SwitchStep{Name: "approve", Approval: true}, fakeaws.SwitchStep{Name: "promote-database"})
-	t.Cleanup(func() { _ = server.Close() })
+	answers := map[string]cbor.Map{
+		"GetPlanEvaluationStatus": {"planArn": cbor.String(arn), "evaluationState": cbor.String("passed"),
+			"lastEvaluationTime": &cbor.Tag{ID: 1, Value: cbor.Float64(time.Now().Unix())}},
+		"StartPlanExecution": {"executionId": cbor.String("e1")},
+		"GetPlanExecution": {"executionState": cbor.String("pendingManualApproval"), "stepStates": cbor.List{
+			cbor.Map{"name": cbor.String("approve"), "status": cbor.String("pendingApproval")}}},
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.FormValue("Action") {
+		case "GetCallerIdentity":
+			fmt.Fprint(w, "<R><GetCallerIdentityResult><Account>222222222222</Account><Arn>arn:aws:iam::222222222222:user/u</Arn></GetCallerIdentityResult></R>")
+		case "ListStackResources":
+			fmt.Fprint(w, "<R><ListStackResourcesResult><StackResourceSummaries>")
+			for _, plan := range plans {
+				fmt.Fprintf(w, "<member><PhysicalResourceId>arn:aws:arc-region-switch::222222222222:plan/wallet-production-%s:abc123</PhysicalResourceId></member>", plan)
+			}
+			fmt.Fprint(w, "</StackResourceSummaries></ListStackResourcesResult></R>")
+		default:
+			w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+			_, _ = w.Write(cbor.Encode(answers[path.Base(r.URL.Path)])) // the client is the test
+		}
+	}))
+	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "222222222222", "AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	} {
 		t.Setenv(name, value)
 	}
+	return answers
+}
+
+// The nightly workflow asks, and its failure is how people learn of it.
+func TestWhatRegionSwitchSaysOfThePlansIsAskedInBothRegions(t *testing.T) {
+	realAccount(t, "failover", "failback", "traffic")
+	out, err := drive(t, "", "evaluation", "--as-caller")
+	require.NoError(t, err, out)
+	for _, plan := range []string{"failover", "failback", "traffic"} {
+		assert.Contains(t, out, plan+" in sa-east-1: passed")
+		assert.Contains(t, out, plan+" in us-east-1: passed")
+	}
+	out, err = call("", true, "staging", "drill", "evaluation")
+	require.NoError(t, err)
+	assert.Contains(t, out, "staging has no Region switch plan")
+}
+
+func TestAPlanThatWouldNotGoThroughIsFoundByDay(t *testing.T) {
+	answers := realAccount(t, "failover", "traffic")
+	answers["GetPlanEvaluationStatus"]["evaluationState"] = cbor.String("actionRequired")
+	_, err := drive(t, "", "evaluation", "--as-caller")
+	assert.Equal(t, exit.Found, exit.Of(err))
+	assert.ErrorContains(t, err, `failover: the plan's evaluation by Region switch in us-east-1: want passed, got "actionRequired"`)
+	assert.ErrorContains(t, err, "the plan failback is not deployed")
 }
 
 func TestARealPlanIsNotStartedWithoutTheWord(t *testing.T) {

@@ -17,11 +17,10 @@ import (
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/arcregionswitch"
+	"github.com/aws/aws-sdk-go-v2/service/arcregionswitch/types"
 	"github.com/spf13/cobra"
 
 	"wallet-infra/internal/drill"
-	"wallet-infra/internal/drill/clock"
-	"wallet-infra/internal/drill/plan"
 	"wallet-infra/internal/exit"
 )
 
@@ -29,7 +28,7 @@ import (
 type following struct {
 	*rehearsal
 	arn, region, mode, execution string
-	approve                      bool
+	approve, acceptEvaluation    bool
 }
 
 // newFollow makes the only command of the drill that reaches an account. It starts the
@@ -46,9 +45,10 @@ func newFollow(r *rehearsal) *cobra.Command {
 	flags := command.Flags()
 	flags.StringVar(&f.arn, "plan-arn", "", "the plan's `ARN`")
 	flags.StringVar(&f.region, "region", "", "the `region` to activate (default: the secondary one)")
-	flags.StringVar(&f.mode, "mode", string(plan.Graceful), "`way`: graceful or ungraceful; ungraceful can lose data")
+	flags.StringVar(&f.mode, "mode", string(types.ExecutionModeGraceful), "`way`: graceful or ungraceful; ungraceful can lose data")
 	flags.StringVar(&f.execution, "execution", "", "follow this execution `ID` and start none")
 	flags.BoolVar(&f.approve, "approve", false, "ask here for each approval, with your own credentials")
+	flags.BoolVar(&f.acceptEvaluation, "accept-evaluation", false, "start although Region switch's own evaluation of the plan warns, is old or cannot be had")
 	flags.DurationVar(&r.wait, "wait", 2*time.Hour, "how long to watch")
 	r.takesYes(command)
 	return command
@@ -68,8 +68,9 @@ func (f *following) run(ctx context.Context) error {
 		return err
 	}
 	real := &drill.Following{
-		Client: arcregionswitch.NewFromConfig(loaded), Clock: clock.Real{}, PlanARN: f.arn, Region: region,
-		Mode: plan.Mode(f.mode), Comment: "started by the drill command", Execution: f.execution, Limit: f.wait,
+		Client: arcregionswitch.NewFromConfig(loaded), PlanARN: f.arn, Region: region,
+		Mode: types.ExecutionMode(f.mode), Comment: "started by the drill command", AcceptEvaluation: f.acceptEvaluation,
+		Execution: f.execution, Every: lookEvery, Limit: f.wait,
 		Say: func(format string, arguments ...any) {
 			fmt.Fprintf(f.out, time.Now().UTC().Format(time.TimeOnly)+" "+format+"\n", arguments...)
 		},
@@ -88,6 +89,9 @@ func (f *following) run(ctx context.Context) error {
 	}
 	return err
 }
+
+// lookEvery is between two looks at an execution.
+const lookEvery = 10 * time.Second
 
 // planARN is the form of a plan's ARN:
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapplicationrecoverycontroller-regionswitch.html

@@ -36,6 +36,8 @@ type Environment struct {
 	Names   config.Names
 	Regions []config.Region // those with stacks, the primary first
 	GitHub  config.GitHub
+	// Plans are the names of its Region switch plans; none where no region stands by.
+	Plans []string
 	// DeploySession is how long a deployment may act on one sign-in.
 	DeploySession time.Duration
 }

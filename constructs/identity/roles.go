@@ -47,7 +47,7 @@ func tasks(env Environment) []task {
 			id: "Watch", name: config.PipelineWatch, session: config.PipelineSession,
 			about:   "Looks for what differs from the deployed templates",
 			subject: github.Platform.Subject(main),
-			grants:  []grant{assume(env, config.BootstrapLookup)},
+			grants:  append([]grant{assume(env, config.BootstrapLookup)}, askPlans(env)...),
 		},
 		{
 			id: "Service", name: config.PipelineService, session: config.PipelineSession,
@@ -156,6 +156,23 @@ func stopRelease(env Environment) grant {
 		g.wildcards = append(g.wildcards, "Resource::"+deployments)
 	}
 	return g
+}
+
+// askPlans allows to ask Region switch whether the environment's plans would go through.
+func askPlans(env Environment) []grant {
+	if len(env.Plans) == 0 {
+		return nil
+	}
+	g := grant{
+		actions: []string{"arc-region-switch:GetPlanEvaluationStatus"},
+		why:     "Region switch draws the last part of a plan's ARN",
+	}
+	for _, plan := range env.Plans {
+		arn := env.Names.PlanARN(plan)
+		g.resources = append(g.resources, arn)
+		g.wildcards = append(g.wildcards, "Resource::"+arn)
+	}
+	return []grant{g}
 }
 
 // readTemplates allows to read what is deployed. The bootstrap's lookup role would

@@ -14,8 +14,8 @@ import (
 	"wallet-infra/internal/drill/plan"
 )
 
-// poll is how often a step looks whether what it asked for has come about.
-const poll = 5 * time.Second
+// pause is how often a step looks whether what it asked for has come about.
+const pause = 5 * time.Second
 
 // The ways in which a step ends an execution.
 var (
@@ -226,7 +226,7 @@ func (e *Execution) until(ctx context.Context, limit time.Duration, arrived func
 		if !e.Clock.Now().Before(deadline) {
 			return seen, fmt.Errorf("%w (%s); last seen: %s", ErrTimeout, limit, seen)
 		}
-		if err := e.Clock.Sleep(ctx, poll); err != nil {
+		if err := e.Clock.Sleep(ctx, pause); err != nil {
 			return seen, err
 		}
 	}

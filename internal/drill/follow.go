@@ -10,8 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/arcregionswitch"
 	"github.com/aws/aws-sdk-go-v2/service/arcregionswitch/types"
 
-	"wallet-infra/internal/drill/clock"
-	"wallet-infra/internal/drill/plan"
+	"wallet-infra/internal/poll"
 )
 
 // Following is the execution of a real plan in an account: started, watched, and
@@ -21,19 +20,21 @@ type Following struct {
 	// data plane executes the plan.
 	// https://docs.aws.amazon.com/r53recovery/latest/dg/region-switch.html
 	Client  *arcregionswitch.Client
-	Clock   clock.Clock
 	PlanARN string
 	Region  string // to activate
-	Mode    plan.Mode
+	Mode    types.ExecutionMode
 	Comment string
+	// AcceptEvaluation starts the plan although Region switch itself does not vouch for
+	// it, or cannot be asked.
+	AcceptEvaluation bool
 	// Execution follows one that was started already; empty starts one.
 	Execution string
 	// Approve is asked for each step that waits; nil leaves approvals to the
 	// console.
 	Approve func(step string) (bool, error)
 	Say     func(format string, arguments ...any)
-	// Limit ends the watch, not the execution.
-	Limit time.Duration
+	// Every is between two looks, and Limit ends the watch, not the execution.
+	Every, Limit time.Duration
 }
 
 // The ways in which a followed execution does not complete.
@@ -42,40 +43,53 @@ var (
 	ErrNotDone    = errors.New("the execution did not complete")
 )
 
-// followEvery is between two looks at an execution.
-const followEvery = 10 * time.Second
-
-// Run starts the execution and follows it to its end. What the end was is in the
-// report's state; anything but completion is an error.
+// Run starts the execution, unless the plan's evaluation speaks against it, and
+// follows it to its end. What the end was is in the report's state; anything but
+// completion is an error.
 func (f *Following) Run(ctx context.Context) (Followed, error) {
 	if f.Execution == "" {
-		started, err := f.Client.StartPlanExecution(ctx, &arcregionswitch.StartPlanExecutionInput{
-			PlanArn: &f.PlanARN, TargetRegion: &f.Region, Action: types.ExecutionActionActivate,
-			Mode: types.ExecutionMode(f.Mode), Comment: &f.Comment, LatestVersion: aws.String("true"),
-		})
-		if err != nil {
-			return Followed{}, fmt.Errorf("starting %s: %w", f.PlanARN, err)
+		if err := f.start(ctx); err != nil {
+			return Followed{}, err
 		}
-		f.Execution = aws.ToString(started.ExecutionId)
-		f.Say("execution %s started: `drill follow --execution %s` goes on watching it", f.Execution, f.Execution)
 	}
-	deadline := f.Clock.Now().Add(f.Limit)
+	var followed Followed
 	seen := map[string]types.StepStatus{}
-	for {
-		followed, err := f.look(ctx, seen)
-		if err != nil {
-			return followed, err
+	err := poll.Until(ctx, f.Every, f.Limit, func() (over bool, err error) {
+		if followed, err = f.look(ctx, seen); err != nil {
+			return false, err
 		}
-		if over, err := ended(followed.State); over {
-			return followed, err
-		}
-		if !f.Clock.Now().Before(deadline) {
-			return followed, fmt.Errorf("%w after %s: %s", ErrUnfinished, f.Limit, followed.State)
-		}
-		if err := f.Clock.Sleep(ctx, followEvery); err != nil {
-			return followed, err
-		}
+		return ended(followed.State)
+	})
+	if errors.Is(err, poll.ErrTooLong) {
+		err = fmt.Errorf("%w after %s: %s", ErrUnfinished, f.Limit, followed.State)
 	}
+	return followed, err
+}
+
+// start asks Region switch whether the plan would go through, and starts it.
+func (f *Following) start(ctx context.Context) error {
+	evaluation, err := Evaluate(ctx, f.Client, f.PlanARN)
+	if err == nil {
+		err = evaluation.Judge(time.Now())
+	}
+	switch {
+	case err == nil:
+		f.Say("Region switch evaluated the plan at %s: %s", evaluation.At.UTC().Format(time.TimeOnly), evaluation.State)
+	case f.AcceptEvaluation:
+		f.Say("accepted: %v", err)
+	default:
+		return fmt.Errorf("nothing was started: %w", err)
+	}
+	started, err := f.Client.StartPlanExecution(ctx, &arcregionswitch.StartPlanExecutionInput{
+		PlanArn: &f.PlanARN, TargetRegion: &f.Region, Action: types.ExecutionActionActivate,
+		Mode: f.Mode, Comment: &f.Comment, LatestVersion: aws.String("true"),
+	})
+	if err != nil {
+		return fmt.Errorf("starting %s: %w", f.PlanARN, err)
+	}
+	f.Execution = aws.ToString(started.ExecutionId)
+	f.Say("execution %s started: `drill follow --execution %s` goes on watching it", f.Execution, f.Execution)
+	return nil
 }
 
 // Followed is what was seen of an execution.

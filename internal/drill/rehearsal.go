@@ -169,7 +169,7 @@ func (r *rehearsal) settle(ctx context.Context, region string) error {
 			if r.lab.Clock.Now().After(deadline) {
 				return fmt.Errorf("%s never ran its %d tasks", service.Name, now.DesiredCount)
 			}
-			if err := r.lab.Clock.Sleep(ctx, poll); err != nil {
+			if err := r.lab.Clock.Sleep(ctx, pause); err != nil {
 				return err
 			}
 		}

@@ -185,7 +185,7 @@ func (r *rehearsal) verifyTimes(way string, journal *Journal) {
 	for _, record := range journal.Records {
 		// A look that began within the time may end after it. An attempt that was
 		// stopped for its length is a fault's own check.
-		if record.Status == StepCompleted && record.Took() > record.Budget+poll {
+		if record.Status == StepCompleted && record.Took() > record.Budget+pause {
 			r.check(way+" step "+record.Path+" kept its time", false, "%s of %s", record.Took(), record.Budget)
 		}
 	}
