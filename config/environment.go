@@ -54,6 +54,19 @@ func All() []Environment {
 	}
 }
 
+// StackIDs are the environment's stacks, those of the second region last. stacks builds
+// exactly these (TestStagingAndProductionHoldEveryStack).
+func (e Environment) StackIDs() []string {
+	ids := []string{"Registry", "Network", "Global", "Data", "Messaging", "Compute", "Observability"}
+	if e.DR.Mode.Copies() {
+		ids = append(ids, "DR")
+	}
+	if e.DR.Mode == DRStandby {
+		ids = append(ids, "DR-Registry", "DR-Messaging", "DR-Compute", "DR-Recovery")
+	}
+	return ids
+}
+
 // Tags are the cost and ownership tags of an environment.
 type Tags struct {
 	Owner      string // the team that answers for the resources

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,6 +26,7 @@ func TestStagingAndProductionHoldEveryStack(t *testing.T) {
 			want = slices.DeleteFunc(want, func(name string) bool { return name == "dr" })
 		}
 		assert.Equal(t, want, slices.Sorted(maps.Keys(env.stacks)))
+		assert.ElementsMatch(t, want, strings.Split(strings.ToLower(strings.Join(env.StackIDs(), " ")), " "), "the command line takes these")
 	})
 }
 

@@ -12,7 +12,8 @@ rm -rf build/base
 git worktree prune
 git worktree add --quiet --detach build/base "$base"
 head_environments=$(go tool wallet environments)
-base_environments=$(cd build/base && go tool wallet environments)
+# A commit that has no such command yet is asked for the environments of this one.
+base_environments=$(cd build/base && go tool wallet environments) || base_environments=$head_environments
 for environment in $head_environments; do
   "$cdk" synth '**' --quiet --output "$dir/head/$environment" -c "env=$environment"
 done

@@ -25,6 +25,7 @@ import (
 	"wallet-infra/internal/console"
 	"wallet-infra/internal/deploy"
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/stacks"
 )
 
 // program is what all commands share.
@@ -53,12 +54,15 @@ func newCommand(in io.Reader, terminal bool) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "wallet",
 		Short: "Deploy, watch and remove the environments of the wallet platform",
-		Args: noWord(func(word string) error {
-			if verb, _, err := some.Find([]string{word}); err == nil && verb != some {
-				return fmt.Errorf("want the environment first: wallet %s %s", names[0], word)
+		Args: func(_ *cobra.Command, words []string) error {
+			if len(words) == 0 {
+				return nil
 			}
-			return unknownEnvironment(word)
-		}),
+			if verb, _, err := some.Find(words[:1]); err == nil && verb != some {
+				return fmt.Errorf("want the environment first: wallet %s %s", names[0], words[0])
+			}
+			return unknownEnvironment(words[0])
+		},
 	}
 	root.Long = root.Short + ".\n\nThe environment comes first: wallet " + names[0] + " deploy. What can be done with one:\n\n" + list(some)
 	root.PersistentFlags().StringVar(&p.root, "root", "", "the repository's root `directory` (default: the one around the working directory)")
@@ -79,17 +83,19 @@ func environments() []string {
 }
 
 func unknownEnvironment(name string) error {
-	return fmt.Errorf("unknown environment %q (known: %s)", name, strings.Join(environments(), ", "))
+	return fmt.Errorf("unknown environment %q (known: %s)%s", name, strings.Join(environments(), ", "), cli.Suggest(name, environments()...))
 }
 
-// noWord refuses a word that chooses no command.
-func noWord(refuse func(word string) error) cobra.PositionalArgs {
-	return func(_ *cobra.Command, words []string) error {
-		if len(words) == 0 {
-			return nil
-		}
-		return refuse(words[0])
+// known refuses a word that chooses none of the commands below.
+func known(command *cobra.Command, words []string) error {
+	if len(words) == 0 {
+		return nil
 	}
+	var names []string
+	for _, below := range command.Commands() {
+		names = append(names, below.Name())
+	}
+	return fmt.Errorf("unknown command %q (%s --help lists them)%s", words[0], command.CommandPath(), cli.Suggest(words[0], names...))
 }
 
 // list are the commands below one, for a help text.
@@ -103,12 +109,7 @@ func list(command *cobra.Command) string {
 
 // commands makes the commands of one environment.
 func (p *program) commands(name string) *cobra.Command {
-	command := &cobra.Command{
-		Use: name, Short: "What can be done with " + name,
-		Args: noWord(func(word string) error {
-			return fmt.Errorf("unknown command %q (wallet %s --help lists them)", word, name)
-		}),
-	}
+	command := &cobra.Command{Use: name, Short: "What can be done with " + name, Args: known}
 	for _, verb := range verbs {
 		command.AddCommand(verb(&scope{program: p, name: name}))
 	}
@@ -212,6 +213,9 @@ func (s *scope) judge(command *cobra.Command, t task) error {
 	}
 	if command.Flag("yes") != nil && !s.terminal && !s.yes && !s.dryRun && (t.unasked == nil || !t.unasked()) {
 		note(errors.New("nobody can be asked without a terminal: add --yes"))
+	}
+	if flag := command.Flag("assembly"); flag == nil || !flag.Changed { // else the synthesis that is given knows them
+		note(stacks.Check(s.env, s.stacks))
 	}
 	if t.judge != nil {
 		note(t.judge())

@@ -43,9 +43,7 @@ func newDrill(s *scope) *cobra.Command {
 		Long: "Rehearse the loss of the primary region with the plans and resources of the synthesized\n" +
 			"templates (docs/DISASTER-RECOVERY.md#the-drill), at the endpoint on this machine that\n" +
 			"AWS_ENDPOINT_URL names, or at a fake in this process. follow starts the real plan.",
-		Args: noWord(func(word string) error {
-			return fmt.Errorf("unknown command %q (wallet %s drill --help lists them)", word, s.name)
-		}),
+		Args: known,
 	}
 	s.takesAssembly(command)
 	command.PersistentFlags().StringVar(&r.output, "output", "", "the `directory` for reports and journals (default: the repository's build/drill)")

@@ -48,8 +48,8 @@ func tryAt(t *testing.T, line string, terminal bool) (string, error) {
 	return call("", terminal, arguments...)
 }
 
-// known are the environments, in the order of config.
-func known() string {
+// knownNames are the environments, in the order of config.
+func knownNames() string {
 	var names []string
 	for _, env := range config.All() {
 		names = append(names, env.Name)
@@ -61,7 +61,7 @@ func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 	for line, want := range map[string]string{
 		"deploy":                                                        "want the environment first: wallet staging deploy",
 		"deploy staging --yes":                                          "want the environment first: wallet staging deploy",
-		"--root . nowhere deploy":                                       `unknown environment "nowhere" (known: ` + known() + ")",
+		"--root . nowhere deploy":                                       `unknown environment "nowhere" (known: ` + knownNames() + ")",
 		"--root . staging deplyo":                                       `unknown command "deplyo"`,
 		"new-env":                                                       "want the name of one environment, got []",
 		"new-env not-a-name --account 12":                               "Site.Account: want 12 digits",
@@ -71,10 +71,15 @@ func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 		"new-env staging":                                               "staging.go exists already",
 		"environments staging":                                          `unknown command "staging"`,
 		"staging deploy extra":                                          `unknown command "extra" for "wallet staging deploy"`,
-		"nowhere deploy --yes":                                          `unknown environment "nowhere" (known: ` + known() + ")",
-		"ENV deploy":                                                    `unknown environment "ENV" (known: ` + known() + ")",
-		"staging deplyo --yes":                                          `unknown command "deplyo" (wallet staging --help lists them)`,
-		"staging deploy --forse":                                        "unknown flag: --forse",
+		"nowhere deploy --yes":                                          `unknown environment "nowhere" (known: ` + knownNames() + ")",
+		"ENV deploy":                                                    `unknown environment "ENV" (known: ` + knownNames() + ")",
+		"staging deplyo --yes":                                          `unknown command "deplyo" (wallet staging --help lists them); did you mean deploy?`,
+		"staging deploy --forse":                                        "unknown flag: --forse; did you mean --force?",
+		"staging deploy --wait":                                         "--wait: want a value, got none",
+		"staging deploy --stack Nope":                                   `--stack: unknown stack "Nope": want some of Registry, `,
+		"staging destroy --stack Computer":                              `did you mean Compute?`,
+		"staging deploy --stack DR-Compute":                             `unknown stack "DR-Compute"`,
+		"stagin deploy":                                                 "; did you mean staging?",
 		"staging deploy --wait 1x":                                      `--wait: want a duration such as 90s or 1h, got "1x"`,
 		"staging deploy --image-tag bad/tag":                            "Site.ImageTag: want a tag",
 		"staging deploy --prepare a --execute b":                        "--prepare, --execute: want at most one of them",
@@ -144,6 +149,13 @@ func TestAllThatIsWrongWithACommandLineIsToldAtOnce(t *testing.T) {
 	for _, want := range []string{"--version: want a whole number", "--image-tag: want a value", "--yes: want it once"} {
 		assert.ErrorContains(t, err, want)
 	}
+	_, err = try(t, "staging deploy extra --dryrun --stack Nope --prepare a_b --image-tag= --out here --wait")
+	assert.EqualError(t, err, `unknown flag: --dryrun; did you mean --dry-run?
+unknown flag: --out; did you mean --output or --root?
+--wait: want a value, got none
+--image-tag: want a value, got an empty one; leave the flag out if that is meant
+--stack: unknown stack "Nope": want some of Registry, Network, Global, Data, Messaging, Compute, Observability, DR
+--prepare: want a name of at most 128 letters, digits and hyphens that begins with a letter, got "a_b"`)
 }
 
 // Where nobody can answer, the question is not put after the sign-in.
@@ -191,7 +203,7 @@ func TestEveryVerbExplainsItselfWithItsExitStatuses(t *testing.T) {
 	}
 	out, err := try(t, "environments")
 	require.NoError(t, err)
-	assert.Equal(t, strings.ReplaceAll(known(), ", ", "\n")+"\n", out)
+	assert.Equal(t, strings.ReplaceAll(knownNames(), ", ", "\n")+"\n", out)
 	list, err := try(t, "staging --help")
 	require.NoError(t, err)
 	for name, want := range told {
@@ -233,7 +245,7 @@ func TestNoVerbTakesAnEmptyOrARepeatedFlagForAnAbsentOne(t *testing.T) {
 			_, err := call("", true, append(words, nonsense...)...)
 			if assert.Error(t, err, words) {
 				assert.Equal(t, exit.Refused, exit.Of(err), words)
-				assert.NotContains(t, err.Error(), "\n", words)
+				assert.NotContains(t, err.Error(), "Usage:", words)
 			}
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"wallet-infra/config"
 	"wallet-infra/internal/console"
@@ -40,7 +41,8 @@ type Account struct {
 // Open loads the caller's credentials, and asks AWS nothing yet. asCaller reads with
 // the caller's own permissions and not through the lookup role.
 func Open(ctx context.Context, env config.Environment, asCaller bool) (*Account, error) {
-	caller, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Primary.Name), awsconfig.WithHTTPClient(client()))
+	caller, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Primary.Name), awsconfig.WithHTTPClient(client()),
+		awsconfig.WithLogger(logging.Nop{})) // what the SDK warns of, SignIn says in one line
 	if err != nil {
 		return nil, fmt.Errorf("the AWS configuration cannot be read: %w", err)
 	}

@@ -4,8 +4,8 @@ package stacks
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,8 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"wallet-infra/config"
 	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/cli"
 	"wallet-infra/internal/console"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/poll"
@@ -178,23 +180,40 @@ func Pick(stacks []cfn.Stack, choices []string) ([]cfn.Stack, error) {
 	if len(choices) == 0 {
 		return stacks, nil
 	}
-	wanted := map[string]bool{}
-	for _, choice := range choices {
-		wanted[strings.ToLower(choice)] = true
-	}
 	var picked []cfn.Stack
 	var known []string
+	left := slices.Clone(choices)
 	for _, stack := range stacks {
 		known = append(known, Short(stack))
-		for _, name := range []string{stack.ID, Short(stack), stack.Name} {
-			if wanted[strings.ToLower(name)] {
-				picked = append(picked, stack)
-				delete(wanted, strings.ToLower(name))
-			}
+		is := func(choice string) bool { return isCalled(choice, Short(stack), stack.ID, stack.Name) }
+		if slices.ContainsFunc(choices, is) {
+			picked = append(picked, stack)
 		}
+		left = slices.DeleteFunc(left, is)
 	}
-	if len(wanted) > 0 {
-		return nil, exit.With(exit.Refused, "--stack: unknown stack %q: want some of %q", slices.Sorted(maps.Keys(wanted)), known)
+	return picked, unknown(left, known)
+}
+
+// Check fails for each choice of a stack that the environment does not have, as far as
+// its configuration tells.
+func Check(env config.Environment, choices []string) error {
+	left := slices.DeleteFunc(slices.Clone(choices), func(choice string) bool {
+		return slices.ContainsFunc(env.StackIDs(), func(id string) bool {
+			return isCalled(choice, id, env.Name+"/"+id, env.Names().StackName(id))
+		})
+	})
+	return unknown(left, env.StackIDs())
+}
+
+func isCalled(choice string, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, choice) })
+}
+
+func unknown(choices, known []string) error {
+	var problems []error
+	for _, choice := range choices {
+		problems = append(problems, exit.With(exit.Refused, "--stack: unknown stack %q: want some of %s%s",
+			choice, strings.Join(known, ", "), cli.Suggest(choice, known...)))
 	}
-	return picked, nil
+	return errors.Join(problems...)
 }

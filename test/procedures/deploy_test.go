@@ -291,7 +291,7 @@ func TestOneStackIsDeployedAloneAndOnlyOnWhatItNeeds(t *testing.T) {
 	w = newWorld(t)
 	_, err = w.run("", false, one("Kompute"))
 	assert.Equal(t, exit.Refused, exit.Of(err))
-	assert.ErrorContains(t, err, `unknown stack ["kompute"]: want some of ["Global" "Network"`)
+	assert.ErrorContains(t, err, `unknown stack "Kompute": want some of Global, Network`)
 
 	w = newWorld(t)
 	delete(w.stacks, "wallet-staging-network")

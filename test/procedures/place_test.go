@@ -149,10 +149,10 @@ func TestWhatWasAskedForIsJudgedBeforeAnybodySignsIn(t *testing.T) {
 	w := newWorld(t)
 	w.errors["sts GetCallerIdentity"] = "ExpiredToken"
 	for want, command := range map[string]func(context.Context, session) error{
-		`unknown stack ["kompute"]`: func(ctx context.Context, s session) error {
+		`unknown stack "Kompute"`: func(ctx context.Context, s session) error {
 			return s.Deploy(ctx, deploy.Options{Stacks: []string{"Kompute"}, Yes: true})
 		},
-		`unknown stack ["nowhere"]`: destroying(destroy.Options{Stacks: []string{"nowhere"}, Yes: true}),
+		`unknown stack "nowhere"`:   destroying(destroy.Options{Stacks: []string{"nowhere"}, Yes: true}),
 		"no cloud assembly in":      func(ctx context.Context, s session) error { return s.Deploy(ctx, deploy.Options{Assembly: "/nowhere"}) },
 		"no such file":              execute("/nowhere/prepared.json"),
 		"Site.ImageTag: want a tag": returning(rollback.Options{To: "bad/tag"}),
