@@ -95,7 +95,7 @@ func (p place) grants(one right) []policy.Grant {
 // another.
 var (
 	hashed     = regexp.MustCompile(`\$\{([A-Za-z0-9]+?)[0-9A-F]{8}(\.[A-Za-z]+)?\}`)
-	fromOutput = regexp.MustCompile(`\$\{([a-z0-9-]+)\.([A-Za-z0-9]+)\}`)
+	fromOutput = regexp.MustCompile(`\$\{([a-z0-9-]+)\.([A-Za-z0-9]+)(?:@[a-z0-9-]+)?\}`)
 	hash       = regexp.MustCompile(`[0-9A-F]{8}$`)
 )
 

@@ -2,7 +2,9 @@ package cfn
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,11 +38,14 @@ func (r Resolver) Resolve(in Stack, value any) any {
 
 // Text is a resolved value as text, with ${…} for what is not known.
 func (r Resolver) Text(in Stack, value any) string {
-	resolved := Normalize(r.Resolve(in, value))
-	if resolved == nil {
+	switch resolved := Normalize(r.Resolve(in, value)).(type) {
+	case nil:
 		return ""
+	case string:
+		return resolved
+	default:
+		return Render(resolved)
 	}
-	return Render(resolved)
 }
 
 // Condition is true or false, or the condition's own words, with those of the
@@ -149,6 +154,10 @@ func (w *walk) call(in Stack, name string, argument any) any {
 		return w.substitute(in, argument)
 	case "Fn::If":
 		return w.choose(in, argument)
+	}
+	if name == "Fn::ToJsonString" { // in JSON, 1 is not "1"
+		defer func(texts bool) { w.texts = texts }(w.texts)
+		w.texts = false
 	}
 	resolved := w.value(in, argument)
 	unknown := Object{name: resolved}
@@ -306,7 +315,7 @@ func (w *walk) choose(in Stack, argument any) any {
 	then, otherwise := w.value(in, arguments[1]), w.value(in, arguments[2])
 	name, _ := arguments[0].(string)
 	holds, known := w.condition(in, name).(bool)
-	if holds || !known && Canonical(then) == Canonical(otherwise) {
+	if holds || !known && Equal(then, otherwise) {
 		return then
 	}
 	if known {
@@ -497,14 +506,14 @@ func (w *walk) condition(in Stack, name string) any {
 func (w *walk) test(in Stack, expression any) any {
 	form, _ := expression.(Object)
 	if name, ok := form["Condition"].(string); ok && len(form) == 1 {
-		return w.condition(in, name)
+		return brief(name, w.condition(in, name))
 	}
 	name, argument, _ := call(form)
 	arguments, _ := argument.([]any)
 	switch {
 	case name == "Fn::Equals" && len(arguments) == 2:
 		a, b := w.value(in, arguments[0]), w.value(in, arguments[1])
-		if Known(a) && Known(b) || Canonical(a) == Canonical(b) {
+		if Known(a) && Known(b) || Equal(a, b) {
 			return scalar(a) == scalar(b)
 		}
 		return Object{name: []any{a, b}}
@@ -519,6 +528,18 @@ func (w *walk) test(in Stack, expression any) any {
 	default:
 		return expression
 	}
+}
+
+// brief puts a digest in the place of a named condition's words where these are many:
+// conditions that name others twice in each step would double them each time.
+func brief(name string, result any) any {
+	const most = 1000
+	words := Canonical(result)
+	if _, known := result.(bool); known || len(words) <= most {
+		return result
+	}
+	sum := sha256.Sum256([]byte(words))
+	return Object{"Condition": name + " " + hex.EncodeToString(sum[:])}
 }
 
 // all evaluates Fn::And, which one false decides, and Fn::Or, which one true does.

@@ -255,6 +255,7 @@ func TestEqualFormsAreNormalizedAlike(t *testing.T) {
 		{`{"Fn::If": ["C", "a", {"Ref": "AWS::NoValue"}]}`, `{"Fn::If": ["C", {"Ref": "AWS::NoValue"}, "a"]}`},
 		{`{"Fn::Join": ["-", ["a", {"Ref": "A"}]]}`, `{"Fn::Join": ["", ["a", {"Ref": "A"}]]}`},
 		{`["a"]`, `"a"`},
+		{`{"Fn::ToJsonString": {"A": 1}}`, `{"Fn::ToJsonString": {"A": "1"}}`},
 	} {
 		assert.NotEqual(t, Normalize(decoded(t, apart[0])), Normalize(decoded(t, apart[1])), apart)
 	}
@@ -351,5 +352,11 @@ func TestALongChainOfNamesIsFollowedOnce(t *testing.T) {
 			{"Fn::GetStackOutput": {"StackName": "s", "OutputName": "O`+last+`"}}, {"Fn::GetStackOutput": {"StackName": "s", "OutputName": "O`+last+`"}}]]}`)}
 	}
 	assert.Equal(t, true, Resolver{}.Condition(in, fmt.Sprint("C", length)))
+	words := func(start string) string {
+		in.Template.Conditions["C0"] = decoded(t, `{"Fn::Equals": [{"Ref": "Open"}, "`+start+`"]}`)
+		return Canonical(Resolver{}.Condition(in, fmt.Sprint("C", length)))
+	}
+	assert.Less(t, len(words("a")), 3000, "what is not known is not written twice for each step")
+	assert.NotEqual(t, words("a"), words("b"), "what it waits for is in its words")
 	assert.Equal(t, "end", Resolver{Stacks: []Stack{in}}.Resolve(in, in.Template.Outputs[fmt.Sprint("O", length)].Value))
 }

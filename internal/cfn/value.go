@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -113,45 +114,139 @@ func First(value any) any {
 	return value
 }
 
-// DecodeText reads JSON that a template holds as text; false when it is none.
-func DecodeText(content string) (any, bool) {
-	var value any
-	if json.Unmarshal([]byte(content), &value) != nil {
-		return nil, false
+// Equal says whether two normalized values are the same. A text is never the object
+// or list that it spells.
+func Equal(a, b any) bool {
+	was, text := a.(string)
+	is, also := b.(string)
+	if text || also {
+		return text && also && was == is
 	}
-	return Normalize(value), true
+	return (a == nil) == (b == nil) && Canonical(a) == Canonical(b)
 }
 
-// Render writes a normalized value as text with ${…} for what is only known in the
-// account, so that "${Bucket.Arn}/*" and a join of the same parts are equal. A
-// wildcard inside ${…} is hidden, because it is none.
+// Document reads JSON that a template holds: as it is, as text, or as text that is put
+// together from pieces; nil for what is none.
+func Document(value any) any {
+	text, isText := value.(string)
+	switch {
+	case isText:
+	case IsIntrinsic(value):
+		text = Render(value)
+	default:
+		return value
+	}
+	var read any
+	if json.Unmarshal([]byte(text), &read) != nil {
+		return nil
+	}
+	if !isText {
+		read = unrendered(read)
+	}
+	return Normalize(read)
+}
+
+// unrendered reads the texts of a rendered value as the Fn::Sub that they are.
+func unrendered(value any) any {
+	switch v := value.(type) {
+	case string:
+		return Object{"Fn::Sub": v}
+	case []any:
+		read := make([]any, len(v))
+		for i, item := range v {
+			read[i] = unrendered(item)
+		}
+		return read
+	case Object:
+		read := Object{}
+		for key, inner := range v {
+			read[key] = unrendered(inner)
+		}
+		return read
+	default:
+		return value
+	}
+}
+
+// policyVariable is what IAM replaces when a request comes, such as ${aws:username}: no
+// reference of a template is written like it, because none has one colon.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+var policyVariable = regexp.MustCompile(`^\$\{[a-z0-9.-]+:[^:{}]+\}`)
+
+// Render writes a normalized value as text, in the words of Fn::Sub: ${…} for what is
+// only known in the account, so that "${Bucket.Arn}/*" and a join of the same parts are
+// equal, and ${!…} for what looks like it and is none. Values that differ have texts
+// that differ. A wildcard inside ${…} is hidden, because it is none.
 func Render(value any) string {
-	call, ok := value.(Object)
-	if !ok || !IsIntrinsic(value) {
-		return Canonical(value)
-	}
-	if id, ok := call["Ref"].(string); ok {
-		return "${" + id + "}"
-	}
-	if arguments := List(call["Fn::GetAtt"]); len(arguments) == 2 {
-		return "${" + Render(arguments[0]) + "." + Render(arguments[1]) + "}"
-	}
-	if arguments := List(call["Fn::Join"]); len(arguments) == 2 {
-		if parts, ok := arguments[1].([]any); ok {
-			var texts []string
-			for _, part := range parts {
-				texts = append(texts, Render(part))
-			}
-			return strings.Join(texts, Render(arguments[0]))
+	switch v := value.(type) {
+	case string:
+		return literal(v)
+	case float64, bool:
+		return Canonical(v)
+	case Object:
+		if written, ok := renderCall(v); ok {
+			return written
 		}
 	}
 	whole := Canonical(value)
-	if output, ok := call["Fn::GetStackOutput"].(Object); ok {
-		whole = Canonical(output["StackName"]) + "." + Canonical(output["OutputName"])
-	}
 	if strings.ContainsAny(whole, "*?") {
 		sum := sha256.Sum256([]byte(whole))
-		whole = hex.EncodeToString(sum[:6])
+		whole = "#" + hex.EncodeToString(sum[:6]) // no logical ID has a #
 	}
 	return "${" + whole + "}"
+}
+
+// literal escapes what Fn::Sub would take for a reference.
+func literal(text string) string {
+	var written strings.Builder
+	for {
+		before, after, opens := strings.Cut(text, "${")
+		written.WriteString(before)
+		if !opens {
+			return written.String()
+		}
+		text = "${" + after
+		if variable := policyVariable.FindString(text); variable != "" {
+			written.WriteString(variable)
+			text = text[len(variable):]
+			continue
+		}
+		written.WriteString("${!")
+		text = after
+	}
+}
+
+// renderCall writes the calls that Fn::Sub has words for.
+func renderCall(value Object) (string, bool) {
+	name, argument, _ := call(value)
+	arguments, _ := argument.([]any)
+	switch id, isText := argument.(string); {
+	case name == "Ref" && isText:
+		return "${" + id + "}", true
+	case name == "Fn::GetAtt" && len(arguments) == 2:
+		return "${" + Render(arguments[0]) + "." + Render(arguments[1]) + "}", true
+	case name == "Fn::Join" && len(arguments) == 2 && arguments[0] == "":
+		parts, isList := arguments[1].([]any)
+		var written strings.Builder
+		for _, part := range parts {
+			written.WriteString(Render(part))
+		}
+		return written.String(), isList
+	case name == "Fn::GetStackOutput":
+		return renderOutput(argument)
+	}
+	return "", false
+}
+
+// renderOutput writes an output of another stack. A stack whose name could be a
+// logical ID stays the call that it is.
+func renderOutput(argument any) (string, bool) {
+	from, _ := argument.(Object)
+	stack, _ := from["StackName"].(string)
+	output, _ := from["OutputName"].(string)
+	written := stack + "." + output
+	if region, ok := from["Region"].(string); ok && len(from) == 3 {
+		return "${" + written + "@" + region + "}", strings.Contains(stack, "-")
+	}
+	return "${" + written + "}", strings.Contains(stack, "-") && output != "" && len(from) == 2
 }

@@ -3,6 +3,7 @@ package changes
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -171,8 +172,13 @@ func (c *comparison) judgeChanged(is stack, before, after resource) {
 // that no rule is about, or no outcome of its rule, cannot be judged.
 func (c *comparison) judgeDifference(is stack, before, after resource, one difference, judged map[string]bool) {
 	known, inSchema := c.types.Of(after.kind)
-	property := strings.Join(one.path, ".")
-	f := finding{stack: is.name, resource: after, property: property, value: cfn.Canonical(one.values[len(one.path)].after), verdict: Unknown}
+	property, level := strings.Join(one.path, "."), one.values[len(one.path)]
+	f := finding{stack: is.name, resource: after, property: property, value: cfn.Canonical(level.after), verdict: Unknown}
+	if secret := newlyRead(level); secret != "" {
+		f.verdict, f.text = Enters, fmt.Sprintf("%s reads %s, and whoever sees the property sees it", property, secret)
+		c.add(f)
+		f.verdict = Unknown
+	}
 	rule, ruled := ruleFor(after.kind, one.path)
 	switch {
 	case ruled:
@@ -185,9 +191,25 @@ func (c *comparison) judgeDifference(is stack, before, after resource, one diffe
 	case c.replacedBy(is, after, one.path) && !revisions[after.kind]:
 		return // the replacement is reported
 	default:
-		f.text = fmt.Sprintf("%s changes from %s: no rule says what that does", property, transition(one.values[len(one.path)].before, one.values[len(one.path)].after))
+		f.text = fmt.Sprintf("%s changes from %s: no rule says what that does", property, transition(level.before, level.after))
 	}
 	c.add(f)
+}
+
+// dynamicReference is what CloudFormation replaces by a secret or a parameter, in any
+// property of most types.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+var dynamicReference = regexp.MustCompile(`\{\{resolve:[^}]*`)
+
+// newlyRead is the first dynamic reference that a value did not have.
+func newlyRead(level pairOf) string {
+	known := dynamicReference.FindAllString(cfn.Canonical(level.before), -1)
+	for _, one := range dynamicReference.FindAllString(cfn.Canonical(level.after), -1) {
+		if !slices.Contains(known, one) {
+			return strings.TrimPrefix(one, "{{resolve:")
+		}
+	}
+	return ""
 }
 
 // replacedBy says whether a difference is one of those that replace the resource.

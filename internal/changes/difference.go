@@ -165,7 +165,7 @@ func readable(r resource) object {
 	switch r.kind {
 	case "AWS::MSK::Topic":
 		if content, err := base64.StdEncoding.DecodeString(cfn.Canonical(properties["Configs"])); err == nil {
-			if settings, ok := cfn.DecodeText(string(content)); ok {
+			if settings := cfn.Document(string(content)); settings != nil {
 				properties["Configs"] = settings
 			}
 		}

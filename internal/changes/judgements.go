@@ -281,21 +281,12 @@ func growsOutside(c change) bool {
 // there was none or is none, and that only their statements differ.
 func readsAsPolicy(c change) bool {
 	frame := func(document any) object {
-		plain := maps.Clone(policyDocument(document))
+		plain := maps.Clone(plainObject(cfn.Document(document)))
 		delete(plain, "Statement")
 		return plain
 	}
 	reads := func(document any) bool { return document == nil || policyReads(document) }
 	return reads(c.before) && reads(c.after) && (c.before == nil || c.after == nil || same(frame(c.before), frame(c.after)))
-}
-
-// policyDocument is a policy as an object, also where it is text or pieces of it.
-func policyDocument(document any) object {
-	if plain := plainObject(document); plain != nil {
-		return plain
-	}
-	read, _ := cfn.DecodeText(cfn.Render(document))
-	return plainObject(read)
 }
 
 func readsAsPolicies(c change) bool {
@@ -312,7 +303,7 @@ func readsAsPolicies(c change) bool {
 // package policy compares.
 func policyReads(document any) bool {
 	known := []string{"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
-	statements := policyDocument(document)["Statement"]
+	statements := plainObject(cfn.Document(document))["Statement"]
 	return statements != nil && !slices.ContainsFunc(cfn.List(statements), func(statement any) bool {
 		effect := text(statement, "Effect")
 		return (effect != policy.Allow && effect != policy.Deny) ||

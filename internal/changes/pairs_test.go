@@ -67,6 +67,41 @@ var pairs = map[string]pair{
 		[]string{"A destroys maybe"}, "the condition under which it exists changes",
 	},
 
+	// What is written alike and is not alike.
+	"a description that shows a secret": {
+		one("A", "AWS::KMS::Key", `"Description": "a"`, retained), one("A", "AWS::KMS::Key", `"Description": "{{resolve:secretsmanager:wallet/pager}}"`, retained),
+		[]string{"A enters"}, "Description reads secretsmanager:wallet/pager",
+	},
+	"a secret that a value read already": {
+		one("A", "AWS::KMS::Key", `"Description": "{{resolve:secretsmanager:a}}"`, retained), one("A", "AWS::KMS::Key", `"Description": "{{resolve:secretsmanager:a}}, said"`, retained),
+		nil, "a text for readers",
+	},
+	"a literal becomes the reference that it spells": {
+		one("A", role, `"Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": {"Fn::Sub": "arn:aws:s3:::${!B}/*"}}}}]`) + "," + one("B", "AWS::S3::Bucket", "", retained),
+		one("A", role, `"Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": {"Fn::Sub": "arn:aws:s3:::${B}/*"}}}}]`) + "," + one("B", "AWS::S3::Bucket", "", retained),
+		[]string{"A interrupts maybe", "A widens"}, "newly allowed: s3:GetObject on arn:aws:s3:::${B}/*",
+	},
+	"a literal in a policy that is put together becomes a reference": {
+		one("A", "AWS::SecretsManager::ResourcePolicy", `"SecretId": "s", "ResourcePolicy": {"Fn::Sub": "{\"Statement\": {\"Effect\": \"Allow\", \"Principal\": \"${!B}\", \"Action\": \"${AWS::Region}:x\"}}"}`) + "," + one("B", role, ""),
+		one("A", "AWS::SecretsManager::ResourcePolicy", `"SecretId": "s", "ResourcePolicy": {"Fn::Sub": "{\"Statement\": {\"Effect\": \"Allow\", \"Principal\": \"${B}\", \"Action\": \"${AWS::Region}:x\"}}"}`) + "," + one("B", role, ""),
+		[]string{"A interrupts maybe", "A widens"}, "newly allowed: ${AWS::Region}:x on itself for ${B}",
+	},
+	"the same output of another region": {
+		one("A", role, `"Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Fn::GetStackOutput": {"StackName": "a-b", "OutputName": "Key", "Region": "r"}}}}}]`),
+		one("A", role, `"Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Fn::GetStackOutput": {"StackName": "a-b", "OutputName": "Key", "Region": "q"}}}}}]`),
+		[]string{"A interrupts maybe", "A widens"}, "newly allowed: kms:Decrypt on ${a-b.Key@q}",
+	},
+	"a variable of IAM is the same however it is written": {
+		one("A", role, `"Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/${aws:username}/*"}}}]`),
+		one("A", role, `"Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": {"Fn::Sub": "arn:aws:s3:::b/${!aws:username}/*"}}}}]`),
+		nil, "",
+	},
+	"a text becomes the reference that it spells": {
+		one("A", "AWS::KMS::Alias", `"AliasName": "alias/a", "TargetKeyId": "{\"Ref\":\"B\"}"`) + "," + one("B", "AWS::KMS::Key", "", retained),
+		one("A", "AWS::KMS::Alias", `"AliasName": "alias/a", "TargetKeyId": {"Ref": "B"}`) + "," + one("B", "AWS::KMS::Key", "", retained),
+		nil, "a name of a key",
+	},
+
 	// Replacement through references.
 	"a replaced cluster replaces its instances": {
 		one("A", "AWS::RDS::DBCluster", `"StorageEncrypted": true`, snapshotted) + "," + one("B", instance, `"DBClusterIdentifier": {"Ref": "A"}`),

@@ -10,7 +10,7 @@ import (
 // object is a JSON object of a template.
 type object = cfn.Object
 
-func same(a, b any) bool { return cfn.Canonical(a) == cfn.Canonical(b) && (a == nil) == (b == nil) }
+func same(a, b any) bool { return cfn.Equal(a, b) }
 
 // ref is the logical ID that a Ref names; nothing when the value is none.
 func ref(value any) string {

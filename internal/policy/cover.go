@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -47,19 +48,40 @@ func (t Term) covers(other Term, match func(outer, inner string) bool) bool {
 	}
 }
 
-// Overlap says whether something matches both patterns.
+// Overlap says whether something matches both patterns. What is only known in the
+// account may be anything.
 func Overlap(a, b string) bool {
-	switch {
-	case a == "" || b == "":
-		return strings.Trim(a+b, "*") == ""
-	case a[0] == '*':
-		return Overlap(a[1:], b) || Overlap(a, b[1:])
-	case b[0] == '*':
-		return Overlap(a, b[1:]) || Overlap(a[1:], b)
-	default:
-		return (a[0] == b[0] || a[0] == '?' || b[0] == '?') && Overlap(a[1:], b[1:])
+	left, right := tokens(a), tokens(b)
+	wild := func(token string) bool {
+		return token == "*" || (strings.HasPrefix(token, "${") && !strings.HasPrefix(token, "${!"))
 	}
+	// meets[j] says whether what is left of one pattern overlaps the other one's from j on.
+	meets := make([]bool, len(right)+1)
+	meets[len(right)] = true
+	for j := len(right) - 1; j >= 0; j-- {
+		meets[j] = meets[j+1] && wild(right[j])
+	}
+	for i := len(left) - 1; i >= 0; i-- {
+		diagonal := meets[len(right)]
+		meets[len(right)] = diagonal && wild(left[i])
+		for j := len(right) - 1; j >= 0; j-- {
+			below := meets[j]
+			switch {
+			case wild(left[i]) || wild(right[j]):
+				meets[j] = below || meets[j+1]
+			default:
+				meets[j] = diagonal && (left[i] == right[j] || left[i] == "?" || right[j] == "?")
+			}
+			diagonal = below
+		}
+	}
+	return meets[0]
 }
+
+var token = regexp.MustCompile(`(?s)\$\{[^}]*\}|.`)
+
+// tokens takes a pattern apart: characters, and ${…}, in which no wildcard is one.
+func tokens(pattern string) []string { return token.FindAllString(pattern, -1) }
 
 // impliedBy says whether a request that passes the other test passes this one.
 func (t Condition) impliedBy(other Condition) bool {
@@ -122,16 +144,21 @@ func ParsePrefix(written string) (netip.Prefix, error) {
 }
 
 // Matches says whether everything that inner matches is matched by outer. Both are
-// patterns with * and ?; a wildcard of inner is only matched by a * of outer.
+// patterns with * and ?; a wildcard of inner, and what is only known in the account, is
+// only matched by a * of outer, or by itself.
 func Matches(outer, inner string) bool {
-	// The classic two pointers: at a mismatch, the last * takes one character more.
+	if !strings.ContainsAny(outer, "*?") {
+		return outer == inner
+	}
+	// The classic two pointers: at a mismatch, the last * takes one token more.
+	pattern, text := tokens(outer), tokens(inner)
 	o, i, star, mark := 0, 0, -1, 0
-	for i < len(inner) {
+	for i < len(text) {
 		switch {
-		case o < len(outer) && outer[o] == '*':
+		case o < len(pattern) && pattern[o] == "*":
 			star, mark = o, i
 			o++
-		case o < len(outer) && (outer[o] == inner[i] || (outer[o] == '?' && inner[i] != '*')):
+		case o < len(pattern) && (pattern[o] == text[i] || (pattern[o] == "?" && text[i] != "*" && !strings.HasPrefix(text[i], "${"))):
 			o++
 			i++
 		case star >= 0:
@@ -141,8 +168,8 @@ func Matches(outer, inner string) bool {
 			return false
 		}
 	}
-	for o < len(outer) && outer[o] == '*' {
+	for o < len(pattern) && pattern[o] == "*" {
 		o++
 	}
-	return o == len(outer)
+	return o == len(pattern)
 }

@@ -63,7 +63,7 @@ func (t Condition) String() string {
 // Read takes a policy document apart: an object, or JSON as text, perhaps put
 // together from pieces. It is nil for what is no policy.
 func Read(document any) []Grant {
-	form := documentOf(cfn.Normalize(document))
+	form, _ := cfn.Document(cfn.Normalize(document)).(cfn.Object)
 	var found []Grant
 	for i, statement := range cfn.List(form["Statement"]) {
 		for _, one := range Statement(statement) {
@@ -72,26 +72,6 @@ func Read(document any) []Grant {
 		}
 	}
 	return found
-}
-
-// documentOf recognizes a policy document in a value.
-func documentOf(value any) cfn.Object {
-	switch v := value.(type) {
-	case cfn.Object:
-		if v["Statement"] != nil {
-			return v
-		}
-		if cfn.IsIntrinsic(v) {
-			return documentOf(cfn.Render(v))
-		}
-	case string:
-		if read, ok := cfn.DecodeText(v); ok {
-			if document, isObject := read.(cfn.Object); isObject && document["Statement"] != nil {
-				return document
-			}
-		}
-	}
-	return nil
 }
 
 // Statement takes a normalized statement apart. One without an effect belongs to a

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,9 +50,25 @@ func TestPatternsOverlapWhereSomethingMatchesBoth(t *testing.T) {
 		want bool
 	}{
 		{"a*", "*b", true}, {"a*c", "ab*", true}, {"a?c", "abc", true}, {"", "*", true}, {"a*", "b*", false}, {"a", "a?", false}, {"*x", "y", false},
+		{"a${Bucket.Arn}", "abc", true}, {"${!Bucket}", "abc", false}, {"${*}", "abc", true}, {"x${A}", "y${A}", false},
+		{strings.Repeat("*a", 40), strings.Repeat("*b", 40) + "c", false},
 	} {
 		assert.Equalf(t, c.want, Overlap(c.a, c.b), "%s %s", c.a, c.b)
 		assert.Equalf(t, c.want, Overlap(c.b, c.a), "%s %s", c.b, c.a)
+	}
+}
+
+// What is only known in the account is matched by a * or by itself: a wildcard inside
+// its name, and a ? for each of its letters, are none.
+func TestAPatternMatchesNoMoreThanItSays(t *testing.T) {
+	for _, c := range []struct {
+		outer, inner string
+		want         bool
+	}{
+		{"a*", "a${Bucket.Arn}", true}, {"${Bucket.Arn}/*", "${Bucket.Arn}/a", true}, {"????", "${A}", false}, {"?", "é", true}, {"?", "*", false},
+		{"${*}", "${Bucket}", false}, {"${*}x*", "${*}xy", true}, {"${A}", "${!A}", false}, {"${!A}*", "${A}x", false}, {"${aws:username}/*", "${aws:username}/a", true},
+	} {
+		assert.Equalf(t, c.want, Matches(c.outer, c.inner), "%s %s", c.outer, c.inner)
 	}
 }
 
