@@ -1,6 +1,6 @@
 // Package exit is the one table of the exit statuses of every command here. A
 // status means the same whichever command ends with it, and two outcomes that ask
-// for different next steps have two statuses. docs/DEPLOYMENT.md shows the table.
+// for different next steps have two statuses. Each command's --help shows its own.
 package exit
 
 import (

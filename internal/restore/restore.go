@@ -264,7 +264,7 @@ func (r restore) run(ctx context.Context, from origin) error {
 	if err := r.addInstance(ctx, from, aws.ToString(ready.Engine)); err != nil {
 		return err
 	}
-	r.to.Say("%s answers at %s, to whom %s did. It has the users and passwords of its day (docs/DEPLOYMENT.md#passwords).", r.name, aws.ToString(ready.Endpoint), r.env.Names().DatabaseClusterName(r.region))
+	r.to.Say("%s answers at %s, to whom %s did. It has the users and passwords of its day (docs/RUNBOOK.md#restore-the-database).", r.name, aws.ToString(ready.Endpoint), r.env.Names().DatabaseClusterName(r.region))
 	r.to.Say("When it is no longer needed:\n  aws rds delete-db-instance --region %[1]s --db-instance-identifier %[2]s\n  aws rds delete-db-cluster --region %[1]s --db-cluster-identifier %[3]s --skip-final-snapshot", r.region.Name, r.instanceName(), r.name)
 	return nil
 }

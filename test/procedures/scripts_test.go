@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -203,23 +202,6 @@ func TestTheScriptsAreValidBash(t *testing.T) {
 		require.NoError(t, err)
 		assert.NotZero(t, info.Mode()&0o111, "%s can be executed", path)
 	}
-}
-
-// A reader who looks an exit status up must not find another meaning.
-func TestTheDocumentedExitStatusesAreTheProgramsOwn(t *testing.T) {
-	document := deploymentDocument(t)
-	rows := regexp.MustCompile(`(?m)^\| (\d+) \| (.+) \|$`).FindAllStringSubmatch(document, -1)
-	require.Len(t, rows, len(exit.Table))
-	for i, row := range exit.Table {
-		assert.Equal(t, []string{fmt.Sprint(row.Status), row.Meaning}, rows[i][1:])
-	}
-}
-
-func deploymentDocument(t *testing.T) string {
-	t.Helper()
-	content, err := os.ReadFile("../../docs/DEPLOYMENT.md")
-	require.NoError(t, err)
-	return string(content)
 }
 
 // cliOption is an option of the CDK CLI, and cliOptions are those of one command.
