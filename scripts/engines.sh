@@ -22,8 +22,9 @@ packages() {
   "${as[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq --yes --no-install-recommends "${@:2}" > /dev/null
 }
 
-# Debian 12's: MariaDB 10.11.
+# Debian 12's: MariaDB 10.11 and Redis 7.0.
 packages mariadbd -- mariadb-server
+packages redis-server -- redis-server
 
 # Apache Kafka's broker, from Maven Central: exactly the archives in jars.sha256.
 archives="$PWD/test/engines/kafka/jars.sha256"
