@@ -1,4 +1,4 @@
-package main
+package access
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 	"wallet-infra/lambda/internal/attempt"
 )
 
-// clusterAPI is what the function asks of MSK.
-type clusterAPI interface {
+// ClusterAPI is what the function asks of MSK.
+type ClusterAPI interface {
 	GetBootstrapBrokers(context.Context, *kafka.GetBootstrapBrokersInput, ...func(*kafka.Options)) (*kafka.GetBootstrapBrokersOutput, error)
 	kafka.ListNodesAPIClient
 }
@@ -33,7 +33,7 @@ type brokers struct {
 
 // findBrokers asks MSK for the addresses. MSK answers in a new order each time;
 // sorted, they change only when the cluster does.
-func findBrokers(ctx context.Context, msk clusterAPI, cluster string, want int) (brokers, error) {
+func findBrokers(ctx context.Context, msk ClusterAPI, cluster string, want int) (brokers, error) {
 	lists, err := msk.GetBootstrapBrokers(ctx, &kafka.GetBootstrapBrokersInput{ClusterArn: &cluster})
 	if err != nil {
 		return brokers{}, fmt.Errorf("get the bootstrap brokers of %s: %w", cluster, err)
@@ -63,7 +63,7 @@ func sorted(list *string) []string {
 
 // listHosts returns the host of every broker; the bootstrap lists name three at
 // most. Controllers, which KRaft clusters have, are not brokers.
-func listHosts(ctx context.Context, msk clusterAPI, cluster string) ([]string, error) {
+func listHosts(ctx context.Context, msk ClusterAPI, cluster string) ([]string, error) {
 	var hosts []string
 	pages := kafka.NewListNodesPaginator(msk, &kafka.ListNodesInput{ClusterArn: &cluster})
 	for pages.HasMorePages() {
@@ -82,8 +82,8 @@ func listHosts(ctx context.Context, msk clusterAPI, cluster string) ([]string, e
 	return hosts, nil
 }
 
-// connect opens an administrator's connection with the function's own IAM role.
-func connect(credentials aws.CredentialsProvider, seeds []string) (*kadm.Client, error) {
+// Connect opens an administrator's connection with the function's own IAM role.
+func Connect(credentials aws.CredentialsProvider, seeds []string) (*kadm.Client, error) {
 	if credentials == nil {
 		return nil, errors.New("no AWS credentials")
 	}

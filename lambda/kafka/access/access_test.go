@@ -1,4 +1,4 @@
-package main
+package access
 
 import (
 	"context"
@@ -89,17 +89,17 @@ func client(t *testing.T, cluster *kfake.Cluster, name, password string, options
 	return made
 }
 
-func newHandler(t *testing.T, cluster *kfake.Cluster, api *msk) handler {
+func newHandler(t *testing.T, cluster *kfake.Cluster, api *msk) Handler {
 	if api.nodes == nil {
 		api.nodes = []types.NodeInfo{broker("b-2.wallet"), {ControllerNodeInfo: &types.ControllerNodeInfo{}}, broker("b-1.wallet")}
 	}
-	return handler{
-		msk: api,
-		connect: func(seeds []string) (*kadm.Client, error) {
+	return Handler{
+		MSK: api,
+		Connect: func(seeds []string) (*kadm.Client, error) {
 			assert.Equal(t, []string{"b-1.wallet:9098", "b-2.wallet:9098"}, seeds)
 			return kadm.NewClient(client(t, cluster, "admin", "admin")), nil
 		},
-		pause: 20 * time.Millisecond,
+		Pause: 20 * time.Millisecond,
 	}
 }
 
@@ -124,7 +124,7 @@ func TestTheUserCanWriteAndReadItsTopicsAndNothingElse(t *testing.T) {
 	event := &kgo.Record{Topic: "wallet-events", Value: []byte("{}")}
 	require.Error(t, producer.ProduceSync(ctx, event).FirstErr(), "the cluster must refuse a user without ACLs")
 
-	_, err := newHandler(t, cluster, &msk{}).ensure(ctx, request())
+	_, err := newHandler(t, cluster, &msk{}).Ensure(ctx, request())
 	require.NoError(t, err)
 
 	transactional := client(t, cluster, user, "password", kgo.TransactionalID("wallet-events-1"))
@@ -158,7 +158,7 @@ func TestASecondRunChangesNothing(t *testing.T) {
 
 	var counts []int
 	for range 2 {
-		_, err := h.ensure(t.Context(), request())
+		_, err := h.Ensure(t.Context(), request())
 		require.NoError(t, err)
 		counts = append(counts, countACLs(t, admin))
 	}
@@ -179,7 +179,7 @@ func countACLs(t *testing.T, admin *kadm.Client) int {
 }
 
 func TestAddressesAreSortedAndComplete(t *testing.T) {
-	data, err := newHandler(t, newCluster(t), &msk{}).ensure(t.Context(), request())
+	data, err := newHandler(t, newCluster(t), &msk{}).Ensure(t.Context(), request())
 	require.NoError(t, err)
 	assert.Equal(t, map[string]any{
 		"Bootstrap":   "b-1.wallet:9096,b-2.wallet:9096",
@@ -189,7 +189,7 @@ func TestAddressesAreSortedAndComplete(t *testing.T) {
 }
 
 func TestAPolicyThatIsNotYetKnownIsWaitedFor(t *testing.T) {
-	_, err := newHandler(t, newCluster(t), &msk{failures: 3}).ensure(t.Context(), request())
+	_, err := newHandler(t, newCluster(t), &msk{failures: 3}).Ensure(t.Context(), request())
 	assert.NoError(t, err)
 }
 
@@ -199,7 +199,7 @@ func TestFailuresNameWhatFailed(t *testing.T) {
 	fails := func(api *msk, change func(properties map[string]any)) string {
 		asked := request()
 		change(asked)
-		_, err := newHandler(t, newCluster(t), api).ensure(ctx, asked)
+		_, err := newHandler(t, newCluster(t), api).Ensure(ctx, asked)
 		require.Error(t, err)
 		return err.Error()
 	}
@@ -224,13 +224,13 @@ func TestTheAdministratorMustBeAllowedToChangeACLs(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	attempts := 0
-	h.connect = func([]string) (*kadm.Client, error) {
+	h.Connect = func([]string) (*kadm.Client, error) {
 		if attempts++; attempts > 1 {
 			cancel() // the time is up after the first attempt, however slow this machine is
 		}
 		return kadm.NewClient(client(t, cluster, user, "password")), nil
 	}
-	_, err := h.ensure(ctx, request())
+	_, err := h.Ensure(ctx, request())
 	assert.Greater(t, attempts, 1, "the permission may be seconds old")
 	require.ErrorIs(t, err, kerr.ClusterAuthorizationFailed)
 	assert.Contains(t, err.Error(), `allow User:wallet-service to DESCRIBE, READ, WRITE literal topic "wallet-events"`)
@@ -248,13 +248,13 @@ func TestAFinalAnswerEndsTheDeploymentAtOnce(t *testing.T) {
 		return answer, nil, true
 	})
 	h := newHandler(t, cluster, &msk{})
-	h.pause = time.Hour
-	_, err := h.ensure(t.Context(), request())
+	h.Pause = time.Hour
+	_, err := h.Ensure(t.Context(), request())
 	require.ErrorIs(t, err, kerr.SecurityDisabled)
 
 	gone := &missing{}
-	h.msk = gone
-	_, err = h.ensure(t.Context(), request())
+	h.MSK = gone
+	_, err = h.Ensure(t.Context(), request())
 	require.ErrorContains(t, err, "NotFoundException")
 	assert.Equal(t, 1, gone.asked)
 }
@@ -284,6 +284,6 @@ func TestTheAdministratorIsKnownByItsRoleAndHeardByNobodyElse(t *testing.T) {
 	require.Len(t, mechanisms, 1)
 	assert.Equal(t, "AWS_MSK_IAM", mechanisms[0].Name())
 	assert.Equal(t, []string{"b-1.wallet:9098"}, made.OptValue(kgo.SeedBrokers))
-	_, err = connect(nil, nil)
+	_, err = Connect(nil, nil)
 	require.ErrorContains(t, err, "no AWS credentials")
 }
