@@ -28,7 +28,7 @@ func Run(t *testing.T, command *exec.Cmd) *Process {
 	p := &Process{log: log.Name(), command: command, ended: make(chan struct{})}
 	go func() {
 		_ = command.Wait()
-		log.Close()
+		_ = log.Close()
 		close(p.ended)
 	}()
 	t.Cleanup(p.Stop)

@@ -25,9 +25,11 @@ import (
 	"wallet-infra/test/engines"
 )
 
-// Admin is the super user that stands for MSK's IAM principals, and Password its
-// password.
-const Admin, Password = "admin", "only-on-loopback"
+// The super user, who stands for MSK's IAM principals.
+const (
+	Admin    = "admin"
+	Password = "only-on-loopback"
+)
 
 // Domain is where MSK names the brokers of a cluster.
 const Domain = "wallet.a1b2c3.c2.kafka.sa-east-1.amazonaws.com"
@@ -49,7 +51,7 @@ type Cluster struct {
 type Broker struct {
 	Host string // by which clients know it
 
-	id            int
+	id            int32
 	port          string // of clients, on loopback
 	configuration string // file
 	process       *engines.Process
@@ -69,9 +71,9 @@ func Start(t *testing.T, brokers int, properties string) *Cluster {
 	c := &Cluster{java: engines.Find(t, "java", "openjdk-17-jre-headless"), Authority: engines.NewAuthority(t), dir: t.TempDir(), archives: archives(t), properties: properties}
 	c.controller = "127.0.0.1:" + engines.FreePort(t)
 	hosts := []string{"127.0.0.1"}
-	for i := range brokers {
-		hosts = append(hosts, fmt.Sprintf("b-%d.%s", i+1, Domain))
-		c.Brokers = append(c.Brokers, &Broker{Host: hosts[i+1], id: i + 1, port: engines.FreePort(t)})
+	for id := int32(1); len(c.Brokers) < brokers; id++ {
+		broker := &Broker{Host: fmt.Sprintf("b-%d.%s", id, Domain), id: id, port: engines.FreePort(t)}
+		c.Brokers, hosts = append(c.Brokers, broker), append(hosts, broker.Host)
 	}
 	c.identity = c.identify(t, hosts)
 	require.NoError(t, os.WriteFile(c.logging(), []byte(logging), 0o600))
@@ -126,7 +128,7 @@ func (c *Cluster) identify(t *testing.T, hosts []string) string {
 
 // configure writes a node's server.properties: the cluster's configuration, and what
 // MSK decides itself.
-func (c *Cluster) configure(t *testing.T, id int, role, listeners, advertised string) string {
+func (c *Cluster) configure(t *testing.T, id int32, role, listeners, advertised string) string {
 	t.Helper()
 	data := filepath.Join(c.dir, fmt.Sprint("node-", id))
 	lines := []string{
@@ -194,7 +196,7 @@ func (c *Cluster) await(t *testing.T, broker *Broker) {
 	admin := c.Admin(t)
 	broker.process.Await(t, func() error {
 		known, err := admin.ListBrokers(t.Context())
-		if err == nil && !slices.Contains(known.NodeIDs(), int32(broker.id)) {
+		if err == nil && !slices.Contains(known.NodeIDs(), broker.id) {
 			err = fmt.Errorf("the brokers are %v", known.NodeIDs())
 		}
 		return err

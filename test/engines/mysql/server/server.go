@@ -21,8 +21,11 @@ import (
 	"wallet-infra/test/engines"
 )
 
-// Owner is the administrator, and Password the administrator's.
-const Owner, Password = "owner", "only-on-loopback"
+// The administrator.
+const (
+	Owner    = "owner"
+	Password = "only-on-loopback"
+)
 
 // Server is a MariaDB on loopback, with a database "wallet" that is empty, which takes
 // connections over TLS alone, as Aurora does here (require_secure_transport).
@@ -72,7 +75,7 @@ func (s Server) Open(t *testing.T) *sql.DB {
 	connector, err := driver.NewConnector(settings)
 	require.NoError(t, err)
 	db := sql.OpenDB(connector)
-	t.Cleanup(func() { db.Close() })
+	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
@@ -81,6 +84,6 @@ func (s Server) Session(t *testing.T) *sql.Conn {
 	t.Helper()
 	connection, err := s.Open(t).Conn(context.WithoutCancel(t.Context()))
 	require.NoError(t, err)
-	t.Cleanup(func() { connection.Close() })
+	t.Cleanup(func() { _ = connection.Close() })
 	return connection
 }
