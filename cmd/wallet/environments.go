@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/newenv"
 	"wallet-infra/internal/progress"
@@ -86,7 +87,7 @@ func generate(ctx context.Context, root string, out io.Writer) error {
 	defer progress.Doing(ctx, "make lock update")()
 	command := exec.CommandContext(ctx, "make", "--directory", root, "lock", "update")
 	command.Stdout, command.Stderr = out, out
-	if err := command.Run(); err != nil {
+	if err := cdk.RunGroup(command); err != nil {
 		return fmt.Errorf("make lock update: %w", err)
 	}
 	return nil

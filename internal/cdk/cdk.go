@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"wallet-infra/internal/progress"
@@ -35,7 +36,7 @@ type program struct {
 	out       io.Writer
 }
 
-// stopping is how long an interrupted CLI may take to end.
+// stopping is how long an interrupted command may take to end.
 const stopping = 20 * time.Second
 
 func (p program) run(ctx context.Context, arguments ...string) error {
@@ -49,10 +50,22 @@ func (p program) run(ctx context.Context, arguments ...string) error {
 	// The pinned Node beside the CLI comes first. The CLI gets no input: what it
 	// would ask has been asked.
 	command.Env = append(os.Environ(), "PATH="+filepath.Dir(p.path)+string(os.PathListSeparator)+os.Getenv("PATH"))
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
-	command.WaitDelay = stopping
-	if err := command.Run(); err != nil {
+	if err := RunGroup(command); err != nil {
 		return fmt.Errorf("cdk %s: %w", arguments[0], err)
 	}
 	return nil
+}
+
+// RunGroup runs a command whose context ends it together with all that it started: the
+// app that the CLI runs, and that one's Node, would go on without it.
+func RunGroup(command *exec.Cmd) error {
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	signal := func(number syscall.Signal) error { return syscall.Kill(-command.Process.Pid, number) }
+	command.Cancel = func() error { return signal(syscall.SIGINT) }
+	command.WaitDelay = stopping
+	err := command.Run()
+	if err != nil && command.Process != nil {
+		_ = signal(syscall.SIGKILL) // what did not end by itself; mostly nothing
+	}
+	return err
 }
