@@ -589,6 +589,10 @@ func TestAnEnvironmentThatIsTakenAwayIsSeen(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{"head/new", "head/staging", "base/old", "base/staging"}, made)
+	fakeProgram(t, dir, "go", `case "$PWD" in */build/base) echo 'no such tool "wallet"' >&2; exit 2 ;; *) echo staging ;; esac`)
+	output, ok = runIn(t, dir, nil, "./synthesize.sh", "0123456789abcdef", "b/templates")
+	require.True(t, ok, "a commit from before the command: %s", output)
+	assert.DirExists(t, filepath.Join(dir, "b/templates/base/staging"))
 	fakeProgram(t, dir, "go", `echo "${@:3}"`)
 	output, ok = runIn(t, dir, nil, "./classify.sh", "a", "report.md", "0123456789abcdef")
 	assert.False(t, ok, "its stacks would stand with nobody to watch them: %s", output)
