@@ -22,7 +22,8 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 synth: node_modules/.package-lock.json ## write and validate every environment's templates (ENV=staging for one)
 	rm -rf cdk.out
-	@scripts/progress.sh "synthesizing (the first time, Go compiles the CDK library)" cdk synth '**' --quiet $(if $(ENV),-c env=$(ENV))
+	@scripts/progress.sh "synthesizing (the first time, Go compiles the CDK library)" cdk synth '**' --quiet $(if $(ENV),-c env=$(ENV)) \
+	  2> >(grep -vE '^(Bundling asset |Successfully synthesized to |Supply a stack id )' >&2)
 	@for environment in $(if $(ENV),$(ENV),$$(go tool wallet environments)); do go tool wallet "$$environment" summary; done
 
 test: node_modules/.package-lock.json ## run every test: configuration, templates, handlers, documents
