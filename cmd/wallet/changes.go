@@ -23,7 +23,7 @@ import (
 type comparison struct {
 	*scope
 	base, acknowledged, schemas string
-	markdown, resumed           bool
+	resumed                     bool
 }
 
 func newChanges(s *scope) *cobra.Command {
@@ -58,10 +58,9 @@ templates named after their stacks. It needs no AWS account.`,
 		}
 		return nil
 	})
-	takes(command, s.takesAssembly, s.takesJSON)
+	takes(command, s.takesAssembly, s.takesJSON, s.takesMarkdown)
 	flags := command.Flags()
 	flags.StringVar(&c.base, "base", "", "the `directory` of what is deployed, or of the base branch; \""+changes.Nothing+"\" where nothing is deployed yet")
-	flags.BoolVar(&c.markdown, "markdown", false, "print Markdown, for a comment")
 	flags.StringVar(&c.acknowledged, "acknowledged", "", "the `file` of acknowledgements (default "+changes.AcknowledgedFile+", if it is there)")
 	flags.BoolVar(&c.resumed, "resumed", false, "for a deployment that may go on where one was stopped: an acknowledgement that matches nothing is a note")
 	flags.StringVar(&c.schemas, "schemas", "", "the `file` of CloudFormation's schemas, for types that the platform has no more (default "+schema.Database+")")

@@ -149,7 +149,7 @@ type scope struct {
 
 	cdk, imageTag, assembly string
 	asCaller, yes, json     bool
-	dryRun                  bool
+	dryRun, markdown        bool
 	wait                    time.Duration
 	stacks                  []string
 }
@@ -293,6 +293,19 @@ func (s *scope) takesAssembly(command *cobra.Command) {
 
 func (s *scope) takesJSON(command *cobra.Command) {
 	command.Flags().BoolVar(&s.json, "json", false, "print JSON, for a program")
+}
+
+func (s *scope) takesMarkdown(command *cobra.Command) {
+	command.Flags().BoolVar(&s.markdown, "markdown", false, "print Markdown, for a comment")
+}
+
+// print writes a report, which is Markdown, as it is asked for.
+func (s *scope) print(report string) error {
+	if !s.markdown {
+		report = console.Plain(report)
+	}
+	_, err := fmt.Fprint(s.out, report)
+	return err
 }
 
 // printJSON writes a value for a program.

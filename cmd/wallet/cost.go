@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -11,11 +10,13 @@ import (
 )
 
 func newCost(s *scope) *cobra.Command {
-	command := s.command(task{
+	var command *cobra.Command
+	command = s.command(task{
 		use: "cost", short: "Print what the templates cost in a month before anyone uses them", long: `
 Prices the last synthesis at the prices in internal/cost. The table in
 docs/COST-OPTIMIZATION.md is the same, of every environment.`,
 		statuses: []exit.Status{exit.Done, exit.Refused},
+		judge:    func() error { return exclusive(command, []string{"json", "markdown"}) },
 	}, func(context.Context) error {
 		stacks, err := s.built()
 		if err != nil {
@@ -32,13 +33,12 @@ docs/COST-OPTIMIZATION.md is the same, of every environment.`,
 			}
 			return printJSON(s.out, bill)
 		}
-		table, err := cost.Report(stacks, prices)
+		report, err := cost.Report(stacks, prices)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(s.out, table)
-		return err
+		return s.print(report + "\n")
 	})
-	takes(command, s.takesAssembly, s.takesJSON)
+	takes(command, s.takesAssembly, s.takesJSON, s.takesMarkdown)
 	return command
 }

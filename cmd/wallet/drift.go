@@ -19,13 +19,15 @@ import (
 )
 
 func newDrift(s *scope) *cobra.Command {
-	command := s.command(task{
+	var command *cobra.Command
+	command = s.command(task{
 		use: "drift", short: "Say what somebody changed by hand in what is deployed", long: `
 Asks CloudFormation what differs from the deployed templates, and from the account's
 trust in its pipeline. The synthesis (--assembly) names the stacks.`,
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.Found, exit.Interrupted},
+		judge:    func() error { return exclusive(command, []string{"json", "markdown"}) },
 	}, s.reportDrift)
-	takes(command, s.takesAssembly, s.takesJSON, s.takesAsCaller)
+	takes(command, s.takesAssembly, s.takesJSON, s.takesMarkdown, s.takesAsCaller)
 	return command
 }
 
@@ -50,8 +52,7 @@ func (s *scope) reportDrift(ctx context.Context) error {
 	case s.json:
 		err = errors.Join(err, printJSON(s.out, map[string]any{"environment": s.name, "stacks": results, "notDeployed": absent}))
 	default:
-		_, printed := fmt.Fprint(s.out, drift.Report(s.name, results, absent))
-		err = errors.Join(err, printed)
+		err = errors.Join(err, s.print(drift.Report(s.name, results, absent)))
 	}
 	if err != nil {
 		return err

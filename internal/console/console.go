@@ -7,7 +7,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"text/tabwriter"
 
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/progress"
@@ -35,6 +37,32 @@ func (c Console) List(heading string, points []string) {
 	for _, point := range points {
 		c.Say("  - %s", strings.ReplaceAll(point, "\n", "\n    "))
 	}
+}
+
+// rule is the line below the head of a table in Markdown.
+var rule = regexp.MustCompile(`^\|[ :|-]+\|$`)
+
+// Plain is a report in Markdown for somebody at a terminal: its tables in columns, and no
+// marks.
+func Plain(markdown string) string {
+	var out strings.Builder
+	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	for line := range strings.Lines(markdown) {
+		line = strings.TrimSpace(strings.ReplaceAll(strings.TrimPrefix(line, "## "), "**", ""))
+		if rule.MatchString(line) {
+			continue
+		}
+		if strings.HasPrefix(line, "|") {
+			cells := strings.Split(strings.Trim(line, "|"), "|")
+			for i, cell := range cells {
+				cells[i] = strings.TrimSpace(cell)
+			}
+			line = strings.TrimRight(strings.Join(cells, "\t"), "\t")
+		}
+		fmt.Fprintln(table, line)
+	}
+	_ = table.Flush() // into memory
+	return out.String()
 }
 
 // Confirm asks for a text and fails unless exactly that is typed. Without a
