@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -44,16 +43,12 @@ type service struct {
 	types   map[string]resourceType
 }
 
-// services are the parts of the reference that were asked for. Tests that use jsii
-// do not run in parallel.
-var services = map[string]func() (service, error){}
+// services are the parts of the reference that were asked for.
+var services keyed[service]
 
 func reference(t *testing.T, name string) service {
 	t.Helper()
-	if services[name] == nil {
-		services[name] = sync.OnceValues(func() (service, error) { return readService(name) })
-	}
-	found, err := services[name]()
+	found, err := services.get(name, func() (service, error) { return readService(name) })
 	require.NoErrorf(t, err, "AWS knows no service %q, or `npm ci` has not run", name)
 	return found
 }
@@ -105,6 +100,7 @@ func actionsLike(t *testing.T, name string) []action {
 // A misspelt action is accepted by IAM, allows nothing and is found when it is
 // needed.
 func TestEveryPermissionNamesAnActionThatAWSHas(t *testing.T) {
+	t.Parallel()
 	eachGrant(t, func(t *testing.T, h policyHolder, g policy.Grant) {
 		for _, name := range g.Action.Patterns {
 			if name != "*" {
@@ -124,6 +120,7 @@ var inARN = map[string]string{
 
 // An action on a resource that it does not know is allowed never.
 func TestEveryPermissionIsOnAResourceThatItsActionKnows(t *testing.T) {
+	t.Parallel()
 	eachGrant(t, func(t *testing.T, h policyHolder, g policy.Grant) {
 		if g.Effect != policy.Allow || g.Resource.Not || g.Action.Not || g.Resource.Patterns[0] == policy.Itself {
 			return
@@ -152,6 +149,7 @@ func TestEveryPermissionIsOnAResourceThatItsActionKnows(t *testing.T) {
 // Logs' page on encryption lets it describe the key under a condition that only
 // encryption knows.)
 func TestEveryConditionIsOnAKeyThatItsActionKnows(t *testing.T) {
+	t.Parallel()
 	eachGrant(t, func(t *testing.T, h policyHolder, g policy.Grant) {
 		if g.Effect != policy.Allow || g.Action.Not {
 			return

@@ -72,6 +72,7 @@ var escapes = map[string]escape{
 // CloudFormation's role is an administrator; the boundary is what keeps a
 // deployment, and each role that it makes, from letting others in.
 func TestADeploymentCannotChangeWhomTheAccountTrusts(t *testing.T) {
+	t.Parallel()
 	for _, stack := range trust(t) {
 		boundary := stack.only(t, "AWS::IAM::ManagedPolicy")
 		assert.Equal(t, "wallet-deployment-boundary", boundary.Properties["ManagedPolicyName"], "`cdk bootstrap` asks for it by this name")

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -45,27 +44,11 @@ var beneathTheRules = []string{
 	"AWS::ElasticLoadBalancingV2::ListenerRule", "AWS::ElasticLoadBalancingV2::TargetGroup",
 }
 
-// another is the environment with another release, other sizes and another
-// strategy of deployment.
-func another(env config.Environment) config.Environment {
-	next := env
-	next.Site.ImageTag = "2.7.1"
-	next.Service.CPU, next.Service.MemoryMiB = 1024, 3072
-	next.Service.MinTasks, next.Service.MaxTasks = env.Service.MinTasks+1, env.Service.MaxTasks-1
-	next.Service.RequestsPerTaskPerMinute /= 2
-	next.Service.StartupGrace += time.Minute
-	next.Edge.DeregistrationDelay, next.Edge.SlowStart = 30*time.Second, 0
-	next.Edge.Health.Healthy, next.Edge.Firewall.SessionRequests = 5, 5000
-	next.Observability.LatencyTarget, next.Database.MaxConnections = 50*time.Millisecond, env.Database.MaxConnections+100
-	next.Delivery.Strategy, next.Delivery.StepPercent, next.Delivery.StepBake = config.Linear, 12.5, 5*time.Minute
-	next.Delivery.Bake += time.Minute
-	return next
-}
-
 // ECS moves the rule's weights behind CloudFormation's back, and CloudFormation
 // writes the template's again when anything of the rule changes: after every other
 // release, customers would be sent to a group without tasks.
 func TestListenerRuleSurvivesEveryReleaseAndEverySize(t *testing.T) {
+	t.Parallel()
 	known := knownTypes(t)
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		next := another(env.Environment)
@@ -148,6 +131,7 @@ func TestProductionShowsAReleaseToATenthOfItsCustomersFirst(t *testing.T) {
 }
 
 func TestAReleaseCanMoveInEqualSteps(t *testing.T) {
+	t.Parallel()
 	deployment := altered(t, another(config.Staging())).stack(t, "compute").deployment(t)
 	assert.Equal(t, "LINEAR", at(deployment, "Strategy"))
 	assert.Equal(t, map[string]any{"StepPercent": 12.5, "StepBakeTimeInMinutes": 5.0}, at(deployment, "LinearConfiguration"))
@@ -251,9 +235,8 @@ func TestTheSchemaChangesBeforeAReleaseStartsAndCustomersComeAfterItsTest(t *tes
 
 // A hook that is broken would hold every release, also the one that mends it.
 func TestHooksCanBeSwitchedOff(t *testing.T) {
-	env := config.Staging()
-	env.Delivery.HooksOff = true
-	compute := altered(t, env).stack(t, "compute")
+	t.Parallel()
+	compute := altered(t, another(config.Staging())).stack(t, "compute")
 	assert.NotContains(t, compute.deployment(t), "LifecycleHooks")
 	assert.NotEmpty(t, compute.migration(t), "the schema can still be changed by hand")
 }

@@ -419,9 +419,8 @@ func TestOnlyAStandbyEnvironmentReplicatesItsDatabaseAbroad(t *testing.T) {
 // encryption beside it (API_CreateGlobalCluster). So the way that a first deployment
 // goes is also the way on which the standby is turned on later.
 func TestTheStandbyCanBeTurnedOnWithoutANewDatabase(t *testing.T) {
-	before := config.Production()
-	before.DR.Mode = config.DRBackup
-	was, is := altered(t, before).stack(t, "data"), platform(t)["production"].stack(t, "data")
+	t.Parallel()
+	was, is := altered(t, withoutStandby()).stack(t, "data"), platform(t)["production"].stack(t, "data")
 	for id, resource := range was.Resources {
 		if strings.HasPrefix(resource.Type, "AWS::RDS::") {
 			assert.Equalf(t, resource.Properties, is.Resources[id].Properties, "%s (%s) changes when the standby is turned on", id, resource.Type)
@@ -439,13 +438,12 @@ func TestTheStandbyCanBeTurnedOnWithoutANewDatabase(t *testing.T) {
 // refuses for a minor (github.com/hashicorp/terraform-provider-aws/issues/47448):
 // the deployment of a patch would fail, and be rolled back, in the middle.
 func TestAPatchOfTheDatabaseIsNoChangeOfTheGlobalDatabase(t *testing.T) {
-	env := config.Production()
-	env.Database.EngineVersion = "3.10.3"
-	patched := altered(t, env)
+	t.Parallel()
+	next := altered(t, another(config.Production()))
 	before := platform(t)["production"].stack(t, "data").only(t, "AWS::RDS::GlobalCluster")
-	assert.Equal(t, before, patched.stack(t, "data").only(t, "AWS::RDS::GlobalCluster"))
+	assert.Equal(t, before, next.stack(t, "data").only(t, "AWS::RDS::GlobalCluster"))
 	for _, stack := range []string{"data", "dr"} {
-		assert.Equal(t, "8.0.mysql_aurora.3.10.3", patched.stack(t, stack).only(t, "AWS::RDS::DBCluster").Properties["EngineVersion"], stack)
+		assert.Equal(t, "8.0.mysql_aurora."+patched, next.stack(t, stack).only(t, "AWS::RDS::DBCluster").Properties["EngineVersion"], stack)
 	}
 }
 
@@ -780,9 +778,8 @@ func TestANewSizeWaitsForItsOwnHalfHourOfTheNight(t *testing.T) {
 // Another minor version needs a new secondary, and CloudFormation makes one only for a
 // name that it does not know. Whoever named the old one must follow.
 func TestTheStandbyComesBackUnderAnotherNameAfterAnUpgrade(t *testing.T) {
-	env := config.Production()
-	env.DR.ClusterSuffix = "-b"
-	again, before := altered(t, env), platform(t)["production"]
+	t.Parallel()
+	again, before := altered(t, prepared()), platform(t)["production"]
 	for id, r := range before.stack(t, "data").Resources {
 		assert.Equalf(t, r.Properties, again.stack(t, "data").Resources[id].Properties, "data %s: the primary must not notice", id)
 	}

@@ -217,16 +217,18 @@ func TestTheCacheNodesCallNobodyAndAdmitNobodyByThemselves(t *testing.T) {
 }
 
 func TestClientsConnectToTheEndpointOfTheCachesMode(t *testing.T) {
+	t.Parallel()
 	for want, clusterMode := range map[string]bool{"PrimaryEndPoint.Address": false, "ConfigurationEndPoint.Address": true} {
 		env := platform(t)["staging"]
 		env.Cache.ClusterMode = clusterMode
-		built := synthesizeStack(t, env, env.Primary, func(stack awscdk.Stack) {
+		built, err := synthesizeStack(env, env.Primary, func(stack awscdk.Stack) {
 			key := encryption.NewKey(stack, "LogKey", encryption.Props{Names: env.Names(), Alias: "logs", Purpose: "Logs"})
 			vpc := network.New(stack, network.Props{Names: env.Names(), Region: env.Primary, Network: env.Network, LogKey: key})
 			made := cache.New(stack, cache.Props{Names: env.Names(), Cache: env.Cache, Network: vpc, LogKey: key})
 			awscdk.NewCfnOutput(stack, new("Host"), &awscdk.CfnOutputProps{Value: new(made.Host)})
 			assert.Equal(t, env.Names().CacheName(), made.Name)
 		})
+		require.NoError(t, err)
 		assert.Equal(t, want, at(built.Outputs["Host"].Value, "Fn::GetAtt", 1))
 	}
 }

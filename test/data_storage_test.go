@@ -227,7 +227,8 @@ func TestReplicasAreMadeBeforeTheirOriginals(t *testing.T) {
 }
 
 func TestNothingIsCopiedOutOfBrazilWhenNothingMayLeave(t *testing.T) {
-	env := withoutCopies(t)
+	t.Parallel()
+	env := altered(t, withoutCopies())
 	assert.Empty(t, env.stack(t, "global").ofType("AWS::S3::Bucket"))
 	data := env.stack(t, "data")
 	assert.Len(t, data.ofType("AWS::S3::Bucket"), 3)

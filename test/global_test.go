@@ -10,14 +10,6 @@ import (
 	"wallet-infra/config"
 )
 
-// withoutCopies is production as it would be if nothing may leave Brazil.
-func withoutCopies(t *testing.T) environment {
-	t.Helper()
-	env := config.Production()
-	env.DR = config.DR{Mode: config.DRNone}
-	return altered(t, env)
-}
-
 // distribution returns the configuration of the environment's distribution.
 func distribution(t *testing.T, env environment) map[string]any {
 	t.Helper()
@@ -188,7 +180,8 @@ func TestReplicasOfSecretsHaveTheirKeyOnlyInStandby(t *testing.T) {
 }
 
 func TestNothingIsCopiedWhenNothingMayLeaveBrazil(t *testing.T) {
-	env := withoutCopies(t)
+	t.Parallel()
+	env := altered(t, withoutCopies())
 	assert.NotContains(t, env.stacks, "dr")
 	global := env.stack(t, "global")
 	assert.Empty(t, global.ofType("AWS::S3::Bucket"), "replicas")

@@ -36,7 +36,7 @@ func everyTemplate(t *testing.T) []template {
 	for _, name := range slices.Sorted(maps.Keys(platform(t))) {
 		all = append(all, platform(t)[name].sorted()...)
 	}
-	for _, stack := range altered(t, replicating(t)).sorted() {
+	for _, stack := range altered(t, replicating()).sorted() {
 		stack.name += " with a replicator"
 		all = append(all, stack)
 	}

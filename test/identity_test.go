@@ -27,16 +27,14 @@ func TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates(t *testing.T) {
 	require.NotEmpty(t, want)
 	others := outsideOnce()
 	require.NoError(t, others.err)
-	for name := range platform(t) {
-		t.Run(name+" alone, without the CLI", func(t *testing.T) {
-			ofIt := maps.Clone(want)
-			maps.DeleteFunc(ofIt, func(path, _ string) bool {
-				return !strings.HasPrefix(path, "assembly-"+stacks.StageName(platform(t)[name].Environment))
-			})
-			require.NotEmpty(t, ofIt)
-			assertSameTemplates(t, ofIt, templatesIn(t, others.alone[name]))
+	t.Run("one alone, without the CLI", func(t *testing.T) {
+		ofIt := maps.Clone(want)
+		maps.DeleteFunc(ofIt, func(path, _ string) bool {
+			return !strings.HasPrefix(path, "assembly-"+stacks.StageName(platform(t)[aloneName()].Environment))
 		})
-	}
+		require.NotEmpty(t, ofIt)
+		assertSameTemplates(t, ofIt, templatesIn(t, others.alone))
+	})
 	t.Run("every environment, by the CLI", func(t *testing.T) {
 		if others.cli == "" {
 			t.Skip("the CDK CLI is not installed: `npm ci` installs it, and then this compares what it deploys")

@@ -106,10 +106,11 @@ var insightsStatistics = map[string]string{"MAX": "Maximum", "SUM": "Sum", "MIN"
 func eachThatIsWatched(t *testing.T, check func(t *testing.T, env environment)) {
 	t.Helper()
 	eachEnvironment(t, check)
-	t.Run("with a replicator", func(t *testing.T) { check(t, altered(t, replicating(t))) })
+	t.Run("with a replicator", func(t *testing.T) { check(t, altered(t, replicating())) })
 }
 
 func TestNoAlarmWaitsForAMetricThatDoesNotExist(t *testing.T) {
+	t.Parallel()
 	eachThatIsWatched(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms(t) {
 			for _, s := range a.reads() {
@@ -227,6 +228,7 @@ func (a alarm) reading(t *testing.T) string {
 }
 
 func TestNoComponentFailsUnnoticed(t *testing.T) {
+	t.Parallel()
 	eachThatIsWatched(t, func(t *testing.T, env environment) {
 		regions := []string{env.Primary.Name}
 		if env.DR.Mode == config.DRStandby {
@@ -320,6 +322,7 @@ func always(env environment, region, metric string) bool {
 }
 
 func TestAlarmsDoNotSleepThroughSilence(t *testing.T) {
+	t.Parallel()
 	eachThatIsWatched(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms(t) {
 			if a.AlarmRule != "" {
@@ -343,6 +346,7 @@ func TestAlarmsDoNotSleepThroughSilence(t *testing.T) {
 func standsBy(id string) bool { return strings.HasPrefix(id, "standby-") && id != "standby-lag" }
 
 func TestWhatWakesSomebodyIsWorthIt(t *testing.T) {
+	t.Parallel()
 	critical := []string{
 		"outage", "edge-errors", "edge-latency", "edge-healthy-targets", "service-tasks",
 		"database-writer-cpu", "database-writer-connections", "database-reader-connections",

@@ -22,6 +22,7 @@ const runbookPage = "docs/RUNBOOK.md"
 var anchorOf = regexp.MustCompile(regexp.QuoteMeta(runbookPage) + `#([a-z0-9-]+)`)
 
 func TestEveryAlarmReachesAPersonWhoFindsWhatToDo(t *testing.T) {
+	t.Parallel()
 	anchors := documents(t)[runbookPage].anchors
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms(t) {
@@ -51,9 +52,10 @@ func endsDeployments(id string) bool { return strings.HasPrefix(id, "deployment-
 // An entry that nothing leads to is either a forgotten alarm or a story about a
 // platform that is gone.
 func TestEveryRunbookEntryBelongsToAnAlarm(t *testing.T) {
+	t.Parallel()
 	used := map[string]bool{}
 	// Some alarms come with the last phase of the replicator's rollout.
-	all := append(slices.Collect(maps.Values(platform(t))), altered(t, replicating(t)))
+	all := append(slices.Collect(maps.Values(platform(t))), altered(t, replicating()))
 	for _, env := range all {
 		for _, stack := range env.stacks {
 			for _, found := range anchorOf.FindAllStringSubmatch(string(stack.raw), -1) {

@@ -54,6 +54,7 @@ func judges(id string) bool {
 }
 
 func TestOneLateMinuteNeitherSavesABadReleaseNorEndsAGoodDay(t *testing.T) {
+	t.Parallel()
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms(t) {
 			if strings.Contains(a.expression(), "FILL") || judges(id) {
@@ -86,6 +87,7 @@ func TestAReleaseThatFailsIsTakenBackAlthoughTheNewestMinuteIsLate(t *testing.T)
 }
 
 func TestOneFailureAMinuteInQuietStagingTakesNoReleaseBack(t *testing.T) {
+	t.Parallel()
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for id, a := range env.alarms(t) {
 			if !endsDeployments(id) {

@@ -67,6 +67,7 @@ func (w widget) drawn(t *testing.T) []series {
 }
 
 func TestDashboardsShowWhatExists(t *testing.T) {
+	t.Parallel()
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		all, regions := dashboards(t, env)
 		names := []string{"business", "technical", "infrastructure"}
@@ -170,6 +171,7 @@ func TestWhatIsWatchedIsDrawnWithItsLimit(t *testing.T) {
 
 // A metric of the pages that nothing reads belonged to an alarm or a graph that is gone.
 func TestEveryMetricThatIsKnownIsWatchedOrDrawn(t *testing.T) {
+	t.Parallel()
 	read := map[string]bool{}
 	eachThatIsWatched(t, func(t *testing.T, env environment) {
 		for _, a := range env.alarms(t) {

@@ -162,5 +162,6 @@ func policiesByName(t *testing.T) map[string][]has {
 }
 
 func TestEveryResourceServesItsUsersAndNobodyElse(t *testing.T) {
+	t.Parallel()
 	compare(t, resourcePolicies, policiesByName(t))
 }

@@ -47,7 +47,7 @@ func refusedByEC2(t *testing.T) string {
 
 // The committed environments are judged by make lint.
 func TestAnAlteredEnvironmentCanBeCreatedAsFarAsCdkPreflightKnows(t *testing.T) {
-	dir := altered(t, replicating(t)).dir
+	dir := altered(t, replicating()).dir
 	t.Parallel()
 	findings := preflight(t, refusedByEC2(t), dir)
 	// The judge takes each template for a creation. The replicator runs from the third

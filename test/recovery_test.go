@@ -21,20 +21,6 @@ import (
 	"wallet-infra/internal/changes"
 )
 
-// replicating is production in the last phase of the replicator's rollout, with
-// names as AWS would have given them.
-func replicating(t *testing.T) config.Environment {
-	t.Helper()
-	env := config.Production()
-	env.Messaging.Replication = config.ReplicationRunning
-	env.Site.KafkaSource = config.KafkaSource{
-		ARN:     "arn:aws:kafka:sa-east-1:222222222222:cluster/wallet-production/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f-7",
-		Subnets: []string{"subnet-0123456789abcdef0", "subnet-0123456789abcdef1", "subnet-0123456789abcdef2"},
-	}
-	require.NoError(t, env.Validate())
-	return env
-}
-
 // plans are the Region switch plans of an environment, by their short names.
 func plans(t *testing.T, env environment) map[string]resource {
 	t.Helper()
@@ -461,9 +447,8 @@ func TestImagesAreCopiedIntoRepositoriesOfOurs(t *testing.T) {
 // The replicator cannot be made in one deployment; what each phase adds is what the
 // next one needs.
 func TestTheReplicatorComesInPhases(t *testing.T) {
-	prepared := replicating(t)
-	prepared.Messaging.Replication = config.ReplicationPrepared
-	env := altered(t, prepared)
+	t.Parallel()
+	env := altered(t, prepared())
 	source := env.stack(t, "messaging")
 	source.only(t, "AWS::MSK::ClusterPolicy")
 	target := env.stack(t, "dr-messaging")
@@ -477,6 +462,7 @@ func TestTheReplicatorComesInPhases(t *testing.T) {
 // was, and multi-VPC connectivity cannot be had at a cluster's creation
 // (docs.aws.amazon.com/msk/1.0/apireference/clusters-clusterarn-connectivity.html).
 func TestEachPhaseOfTheReplicatorChangesOneSettingThatMSKTakes(t *testing.T) {
+	t.Parallel()
 	connectivity := func(env environment, stack string) any {
 		return at(env.stack(t, stack).only(t, "AWS::MSK::Cluster").Properties, "BrokerNodeGroupInfo", "ConnectivityInfo")
 	}
@@ -484,17 +470,16 @@ func TestEachPhaseOfTheReplicatorChangesOneSettingThatMSKTakes(t *testing.T) {
 		assert.Nil(t, connectivity(env, "messaging"), "a new account could not deploy the committed phase")
 		assert.Empty(t, env.stack(t, "messaging").ofType("AWS::MSK::ClusterPolicy"))
 	})
-	prepared := replicating(t)
-	prepared.Messaging.Replication = config.ReplicationPrepared
 	open := map[string]any{"VpcConnectivity": map[string]any{"ClientAuthentication": map[string]any{"Sasl": map[string]any{"Iam": map[string]any{"Enabled": true}}}}}
-	for _, phase := range []config.Environment{prepared, replicating(t)} {
+	for _, phase := range []config.Environment{prepared(), replicating()} {
 		assert.Equal(t, open, connectivity(altered(t, phase), "messaging"), phase.Messaging.Replication)
 		assert.Nil(t, connectivity(altered(t, phase), "dr-messaging"), "nobody reads the second region's cluster")
 	}
 }
 
 func TestTheReplicatorCopiesTheWalletsTopicsUnderTheirNames(t *testing.T) {
-	env := altered(t, replicating(t))
+	t.Parallel()
+	env := altered(t, replicating())
 	messaging := env.stack(t, "dr-messaging")
 	replicator := messaging.only(t, "AWS::MSK::Replicator").Properties
 	info := at(replicator, "ReplicationInfoList", 0)
@@ -533,8 +518,8 @@ var servingDiffers = map[string][]string{
 // After a failover somebody says so in config, or does not. Either way a deployment
 // of either region must leave the databases, the brokers and the name alone.
 func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
-	env := config.Production()
-	env.DR.ActiveRegion = env.Secondary.Name
+	t.Parallel()
+	env := servingFromVirginia()
 	moved, before := altered(t, env), platform(t)["production"]
 	require.ElementsMatch(t, slices.Collect(maps.Keys(before.stacks)), slices.Collect(maps.Keys(moved.stacks)))
 	changed := 0
@@ -565,8 +550,8 @@ func TestSayingWhoServesChangesNothingThatCanBeLost(t *testing.T) {
 // balancer would go on asking its tasks whether they reach a database that is read-only,
 // and ECS would replace them for ever. So the list is derived from the two syntheses.
 func TestTheRunbookDeploysEveryStackThatTheActiveRegionTouches(t *testing.T) {
-	env := config.Production()
-	env.DR.ActiveRegion = env.Secondary.Name
+	t.Parallel()
+	env := servingFromVirginia()
 	moved, before := altered(t, env), platform(t)["production"]
 	built, err := cfn.Read(outdir(t))
 	require.NoError(t, err)
@@ -598,8 +583,8 @@ func differ(was, is template) bool {
 // The same question to what judges changes before a deployment: in neither direction
 // may it find anything to decide about but what the change is for.
 func TestSayingWhoServesIsNoChangeThatAnybodyMustFear(t *testing.T) {
-	env := config.Production()
-	env.DR.ActiveRegion = env.Secondary.Name
+	t.Parallel()
+	env := servingFromVirginia()
 	saoPaulo, virginia := copied(t, platform(t)["production"]), copied(t, altered(t, env))
 	for way, pair := range map[string][2]map[string]plain{
 		"to the second region": {saoPaulo, virginia}, "back to the first": {virginia, saoPaulo},
@@ -789,9 +774,8 @@ func TestTheTimeOfPublishingAgainIsThePublishersSpeed(t *testing.T) {
 // The guide deploys every stack that turning the standby on changes, once, and each after
 // those whose new outputs it reads.
 func TestTheStandbyIsTurnedOnInAnOrderThatWorks(t *testing.T) {
-	was := config.Production()
-	was.DR.Mode = config.DRBackup
-	before, after := altered(t, was), platform(t)["production"]
+	t.Parallel()
+	before, after := altered(t, withoutStandby()), platform(t)["production"]
 	outputs := map[string]bool{}
 	for _, stack := range before.stacks {
 		for name := range stack.Outputs {

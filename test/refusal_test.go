@@ -21,6 +21,7 @@ import (
 // A misspelt property would be left out by AWS, or end the deployment; a missing one
 // ends it. Nothing that CDK's constructs acknowledge may hide either, in any stack.
 func TestAMisspeltOrMissingPropertyOfAnyStackFailsTheSynthesis(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("CDK_VALIDATION") == "false" {
 		t.Skip("CDK_VALIDATION=false switches AWS's validator off")
 	}
@@ -35,6 +36,7 @@ func TestAMisspeltOrMissingPropertyOfAnyStackFailsTheSynthesis(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { os.Stderr = screen })
 	var sabotaged []string
+	library.Lock()
 	err = synthesis.Run(func() {
 		app := stacks.NewApp(context, dir, config.All())
 		for _, stage := range *app.Node().Children() {
@@ -52,6 +54,7 @@ func TestAMisspeltOrMissingPropertyOfAnyStackFailsTheSynthesis(t *testing.T) {
 		}
 		app.Synth(nil)
 	})
+	library.Unlock()
 	report := filepath.Join(dir, "validation-report.json")
 	require.ErrorContains(t, err, "synthesis failed: ValidationFailed: Validation failed.")
 	require.ErrorContains(t, err, report)
@@ -73,6 +76,7 @@ func TestAMisspeltOrMissingPropertyOfAnyStackFailsTheSynthesis(t *testing.T) {
 
 // Under `go test` too: a panic would end every other test with it.
 func TestWhatCDKRefusesFailsTheTestThatAskedAlone(t *testing.T) {
+	t.Parallel()
 	err := refusal(func() {
 		stack := awscdk.NewStack(awscdk.NewApp(&awscdk.AppProps{Outdir: new(t.TempDir())}), new("Refused"), nil)
 		awscdk.NewStack(stack, new("not a name"), nil)

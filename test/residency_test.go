@@ -188,7 +188,8 @@ func residencyTable(t *testing.T) string {
 
 // The switch is about everything that copies, stores, logs, measures or shows.
 func TestNothingOfTheStandbyIsLeftWhenNothingMayLeaveBrazil(t *testing.T) {
-	env := withoutCopies(t)
+	t.Parallel()
+	env := altered(t, withoutCopies())
 	for name := range env.stacks {
 		assert.Falsef(t, strings.HasPrefix(name, "dr"), "%s", name)
 	}

@@ -141,7 +141,8 @@ func (p place) named(grants []policy.Grant) []policy.Grant {
 func everyPlace(t *testing.T, visit func(p place, r resource)) {
 	t.Helper()
 	environments := slices.Collect(maps.Values(platform(t)))
-	running := altered(t, replicating(t))
+	running := altered(t, replicating())
+	running.stacks = maps.Clone(running.stacks)
 	for short, stack := range running.stacks {
 		stack.name += " with a replicator"
 		running.stacks[short] = stack

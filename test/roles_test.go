@@ -425,6 +425,7 @@ var takers = map[string][]string{
 // Two roles that change places leave each task without its rights and with those of
 // another.
 func TestEachTaskTakesItsOwnRole(t *testing.T) {
+	t.Parallel()
 	found := map[string][]string{}
 	everyPlace(t, func(p place, r resource) {
 		if strings.HasPrefix(r.Type, "AWS::IAM::") {
@@ -476,6 +477,7 @@ var functionRoles = map[string]string{
 // The sources of a function say what it asks of AWS: each request has a type of its
 // own in the SDK. What its role does not allow fails on the day.
 func TestEachFunctionMayMakeTheCallsOfItsCode(t *testing.T) {
+	t.Parallel()
 	request := regexp.MustCompile(`\b([a-z0-9]+)\.([A-Z]\w+)Input\b`)
 	own := regexp.MustCompile(`"wallet-infra/(lambda/[\w/]+)"`)
 	prefixes := map[string]string{"eventbridge": "events"} // where IAM's name is not the SDK's

@@ -20,6 +20,7 @@ var elsewhere = regexp.MustCompile(`(?:^|[^0-9A-Za-z])(\d{12})(?:$|[^0-9A-Za-z])
 // An account in any property of any resource, also one that is put together from
 // pieces: a grantee, a principal in a condition, the owner of a target.
 func TestNothingNamesAnotherAccount(t *testing.T) {
+	t.Parallel()
 	for _, stack := range everyTemplate(t) {
 		t.Run(stack.name, func(t *testing.T) {
 			for id, r := range stack.Resources {
@@ -54,6 +55,7 @@ func eachText(value any, visit func(text string)) {
 }
 
 func TestNoPolicyLetsAStrangerIn(t *testing.T) {
+	t.Parallel()
 	eachGrant(t, func(t *testing.T, h policyHolder, g policy.Grant) {
 		assert.Emptyf(t, stranger(h.stack.account, h.resource.Type, g), "%s: %s", h, written(g))
 	})
@@ -62,6 +64,7 @@ func TestNoPolicyLetsAStrangerIn(t *testing.T) {
 // Somebody's policy may stand in a parameter or behind another reference, where
 // nobody sees what it says.
 func TestEveryPolicyCanBeRead(t *testing.T) {
+	t.Parallel()
 	for _, stack := range everyTemplate(t) {
 		for id, r := range stack.Resources {
 			for property, value := range r.Properties {

@@ -16,23 +16,20 @@ import (
 // These tests ask what a Region switch does on the day, by what AWS documents of
 // it and what config says; a template is never compared with itself.
 
-// switching runs a check on the recovery stack of every environment that stands by,
-// and of one that serves from the second region, with numbers of which no two are
-// alike: exchanged ones must not pass.
+// switching runs a check on the recovery stack of every environment that stands by, of
+// one that serves from the second region, and of one with other numbers.
 func switching(t *testing.T, check func(t *testing.T, env environment, recovery template)) {
 	t.Helper()
 	standby(t, func(t *testing.T, env environment, _ template) { check(t, env, env.stack(t, "dr-recovery")) })
-	apart := config.Production()
-	recovery := &apart.DR.Recovery
-	recovery.Approval, recovery.Database, recovery.Scaling, recovery.Traffic = 3*time.Minute, 4*time.Minute, 6*time.Minute, 2*time.Minute
-	recovery.Probe = config.Probe{Interval: 10 * time.Second, Failures: 4, Minutes: 3}
-	recovery.TimeObjective = 29 * time.Minute
-	apart.DR.ActiveRegion = apart.Secondary.Name
-	built := altered(t, apart)
-	t.Run("no two numbers alike", func(t *testing.T) {
-		defer contained(t)
-		check(t, built, built.stack(t, "dr-recovery"))
-	})
+	for name, altering := range map[string]config.Environment{
+		"the second region serves": servingFromVirginia(), "no two numbers alike": another(config.Production()),
+	} {
+		built := altered(t, altering)
+		t.Run(name, func(t *testing.T) {
+			defer contained(t)
+			check(t, built, built.stack(t, "dr-recovery"))
+		})
+	}
 }
 
 // sides are an environment's regions, with the stacks of each one's platform.
@@ -99,6 +96,7 @@ func losesData(t *testing.T, step any) bool {
 // The metrics of Route 53's health checks exist in us-east-1 alone
 // (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-health-checks.html).
 func TestAProbeOfTheWrongRegionWouldCallALivingRegionLost(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, recovery template) {
 		require.Equal(t, "us-east-1", recovery.region)
 		for _, side := range sides(env) {
@@ -119,6 +117,7 @@ func TestAProbeOfTheWrongRegionWouldCallALivingRegionLost(t *testing.T) {
 }
 
 func TestARegionsOwnNameLeadsToItsOwnLoadBalancer(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, _ template) {
 		for _, side := range sides(env) {
 			compute := env.stack(t, side.compute)
@@ -141,6 +140,7 @@ func TestARegionsOwnNameLeadsToItsOwnLoadBalancer(t *testing.T) {
 }
 
 func TestTheLossOfTheRegionThatServesWakesSomebodyInTime(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, _ template) {
 		for _, side := range sides(env) {
 			alarm := env.alarms(t)[config.AlarmLoadBalancer(side.region)].Properties
@@ -180,6 +180,7 @@ func trafficOf(t *testing.T, env environment, recovery template, plan resource) 
 // the secondary one while its is
 // (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-how-route-53-chooses-records.html).
 func TestCustomersReachTheRegionThatAPlanActivates(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, recovery template) {
 		records := listAt(t, recovery.only(t, "AWS::Route53::RecordSetGroup").Properties, "RecordSets")
 		for _, name := range []string{config.PlanFailover, config.PlanFailback} {
@@ -209,6 +210,7 @@ func TestCustomersReachTheRegionThatAPlanActivates(t *testing.T) {
 // A name that follows a load balancer's health would lead customers to a database
 // that cannot be written to, for the fault of a single release.
 func TestALoadBalancersHealthNeverMovesPayments(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, recovery template) {
 		group := recovery.only(t, "AWS::Route53::RecordSetGroup").Properties
 		assert.Equal(t, env.Site.HostedZone.ID, group["HostedZoneId"])
@@ -231,6 +233,7 @@ func TestALoadBalancersHealthNeverMovesPayments(t *testing.T) {
 }
 
 func TestNobodyLosesDataBeforeASecondPersonAgrees(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, recovery template) {
 		for name, plan := range plans(t, env) {
 			assert.Nilf(t, plan.Properties["Triggers"], "%s starts by itself", name)
@@ -258,6 +261,7 @@ func TestNobodyLosesDataBeforeASecondPersonAgrees(t *testing.T) {
 }
 
 func TestOnlyAnUngracefulFailoverCanLoseData(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, _ template) {
 		for name, plan := range plans(t, env) {
 			for _, step := range inOrder(t, steps(t, plan)) {
@@ -274,6 +278,7 @@ func TestOnlyAnUngracefulFailoverCanLoseData(t *testing.T) {
 }
 
 func TestCustomersComeAfterTheDatabaseAndTheTasks(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, _ template) {
 		for name, want := range map[string][]string{
 			config.PlanFailover: {"approve", "activate-region[promote-database scale-service]", "move-traffic"},
@@ -295,6 +300,7 @@ func TestCustomersComeAfterTheDatabaseAndTheTasks(t *testing.T) {
 }
 
 func TestAStepThatHangsIsStoppedWhenConfigSays(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, _ template) {
 		recovery := env.DR.Recovery
 		limits := map[any]time.Duration{
@@ -312,6 +318,7 @@ func TestAStepThatHangsIsStoppedWhenConfigSays(t *testing.T) {
 }
 
 func TestTheActivatedRegionGetsAsManyTasksAsTheOtherHad(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, _ template) {
 		for _, name := range []string{config.PlanFailover, config.PlanFailback} {
 			scaling := ofKind(t, plans(t, env)[name], "ECSServiceScaling")
@@ -328,6 +335,7 @@ func TestTheActivatedRegionGetsAsManyTasksAsTheOtherHad(t *testing.T) {
 // roles look alike: the first one's may lose data, and each may write its own
 // reports alone.
 func TestEachPlanActsWithItsOwnRightsAndHasThemFirst(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, recovery template) {
 		for name, plan := range plans(t, env) {
 			role := referred(t, plan.Properties["ExecutionRole"])
@@ -349,6 +357,7 @@ func TestEachPlanActsWithItsOwnRightsAndHasThemFirst(t *testing.T) {
 }
 
 func TestAPlanKnowsBothRegionsAndThePromise(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, _ template) {
 		assert.LessOrEqual(t, env.DR.Recovery.TimeObjective, 30*time.Minute, "the seed's promise")
 		for name, plan := range plans(t, env) {
@@ -360,6 +369,7 @@ func TestAPlanKnowsBothRegionsAndThePromise(t *testing.T) {
 }
 
 func TestARecoveryIsMeasuredByWhatTheWorldSeesOfBothRegions(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, _ template) {
 		want := map[string]any{}
 		for _, side := range sides(env) {
@@ -379,6 +389,7 @@ func TestARecoveryIsMeasuredByWhatTheWorldSeesOfBothRegions(t *testing.T) {
 // The plans name what they act on, in both regions; a name that nothing has is
 // found on the night.
 func TestAPlanActsOnTheDatabaseAndTheServiceOfBothRegions(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, _ template) {
 		var clusters, services []any
 		for _, side := range sides(env) {
@@ -405,6 +416,7 @@ func TestAPlanActsOnTheDatabaseAndTheServiceOfBothRegions(t *testing.T) {
 }
 
 func TestTheReportOfEachPlanIsKeptUnderItsName(t *testing.T) {
+	t.Parallel()
 	switching(t, func(t *testing.T, env environment, _ template) {
 		bucket := env.Names().Bucket("logs", env.Secondary)
 		for name, plan := range plans(t, env) {

@@ -28,13 +28,12 @@ import (
 	"wallet-infra/stacks"
 )
 
-// The tests that wait for other programs, or that keep a core busy without the
-// library, are parallel: Go begins those when the others are done.
+// The tests that wait for other programs or for more than the platform's templates, or
+// that keep a core busy without the library, are parallel: Go begins those when the
+// others are done.
 
 // platform is every environment, synthesized once for the whole test process, while
-// cdk-nag looks on. It is not validated where the CLI's run beside it is
-// ([outsiders]); TestTheAppTheBinaryAndTheCLIBuildTheSameTemplates proves that both
-// write the same.
+// cdk-nag looks on.
 func platform(t *testing.T) map[string]environment {
 	t.Helper()
 	built, err := synthesizedOnce()
@@ -57,12 +56,30 @@ func outdir(t *testing.T) string {
 var assemblyDir, alteredRoot, outsideRoot string
 
 var synthesizedOnce = sync.OnceValues(func() (map[string]environment, error) {
-	built, err := synthesize(assemblyDir)
-	if all := flag.Lookup("test.run"); all == nil || all.Value.String() == "" {
-		go outsideOnce() // a core is free from here on, and some test will ask for it
+	if !everythingRuns() {
+		return synthesize(assemblyDir, false)
 	}
+	go outsideOnce()
+	built, err := synthesize(assemblyDir, true)
+	go synthesizeTheRest()
 	return built, err
 })
+
+// everythingRuns says that no test is left out: then some test will ask for everything
+// that is synthesized, and CDK's library need not wait for it.
+func everythingRuns() bool {
+	only := flag.Lookup("test.run")
+	return only == nil || only.Value.String() == ""
+}
+
+// synthesizeTheRest keeps the library at work beside the tests. They ask for what was
+// made, or for its error.
+func synthesizeTheRest() {
+	_, _ = identityApp()
+	for _, env := range alterations() {
+		_, _ = alter(env)
+	}
+}
 
 // environment is one synthesized environment and the configuration behind it.
 type environment struct {
@@ -108,13 +125,21 @@ func runAll(m *testing.M) (int, error) {
 	if os.Getenv("NODE_OPTIONS") == "" {
 		err = os.Setenv("NODE_OPTIONS", "--max-old-space-size=4096 --max-semi-space-size=32")
 	}
+	// More tests than cores: some wait for the library, or for other programs.
+	flag.Parse()
+	err = errors.Join(err, os.Mkdir(alteredRoot, 0o750), flag.Set("test.parallel", "8"))
 	defer stopOutside()
 	return m.Run(), err
 }
 
+// library is held by who calls CDK's library: it takes calls of one goroutine at a time.
+var library sync.Mutex
+
 // refusal is the error with which the CDK library, or a mistake in a construct,
 // ends a synthesis. Both would end every test otherwise.
 func refusal(build func()) (err error) {
+	library.Lock()
+	defer library.Unlock()
 	defer func() {
 		if mistake := recover(); mistake != nil {
 			err = fmt.Errorf("a construct panics: %v\n%s", mistake, debug.Stack())
@@ -131,7 +156,7 @@ func contained(t assert.TestingT) {
 }
 
 // synthesize builds all environments with cdk.json's flags into outdir.
-func synthesize(outdir string) (map[string]environment, error) {
+func synthesize(outdir string, validated bool) (map[string]environment, error) {
 	context, err := config.ReadContext("../cdk.json", nil)
 	if err != nil {
 		return nil, err
@@ -143,19 +168,17 @@ func synthesize(outdir string) (map[string]environment, error) {
 	// The app would panic on the first finding and take every test with it; the
 	// report is judged by TestCloudFormationValidateAcceptsEveryTemplate instead.
 	context["@aws-cdk/core:failSynthOnValidationErrors"] = false
-	build := func() {
-		app := stacks.NewApp(context, outdir, environments)
-		inspect(app)
-		app.Synth(nil)
+	build := func() error {
+		return refusal(func() {
+			app := stacks.NewApp(context, outdir, environments)
+			inspect(app)
+			app.Synth(nil)
+		})
 	}
-	installed, err := findCLI()
-	if err != nil {
-		return nil, err
-	}
-	if installed == "" {
-		err = refusal(build)
+	if validated {
+		err = build()
 	} else {
-		err = withoutValidation(func() error { return refusal(build) })
+		err = withoutValidation(build)
 	}
 	if err != nil {
 		return nil, err
@@ -289,13 +312,17 @@ func (t template) only(test *testing.T, resourceType string) resource {
 
 // synthesizeStack synthesizes one stack of the environment on its own, for a
 // construct that the platform uses in few of its shapes.
-func synthesizeStack(t *testing.T, env environment, region config.Region, build func(stack awscdk.Stack)) template {
-	t.Helper()
-	context, err := config.ReadContext("../cdk.json", nil)
-	require.NoError(t, err)
-	dir := t.TempDir()
+func synthesizeStack(env environment, region config.Region, build func(stack awscdk.Stack)) (template, error) {
 	built := template{name: "Stack", region: region.Name}
-	require.NoError(t, refusal(func() {
+	context, err := config.ReadContext("../cdk.json", nil)
+	if err != nil {
+		return built, err
+	}
+	dir, err := os.MkdirTemp(alteredRoot, "")
+	if err != nil {
+		return built, err
+	}
+	refused := refusal(func() {
 		value.Reset()
 		app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: new(dir), AnalyticsReporting: new(false)})
 		stack := awscdk.NewStack(app, new("Stack"), &awscdk.StackProps{
@@ -303,11 +330,12 @@ func synthesizeStack(t *testing.T, env environment, region config.Region, build 
 		})
 		build(stack)
 		built.raw, err = json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
-	}))
-	require.NoError(t, err)
+	})
+	if err := errors.Join(refused, err); err != nil {
+		return built, err
+	}
 	built.Template, err = cfn.Parse(built.raw)
-	require.NoError(t, err)
-	return built
+	return built, err
 }
 
 // sorted returns the environment's templates in the order of their names.

@@ -89,6 +89,7 @@ func pipelineRole(t *testing.T, env config.Environment, task string) resource {
 }
 
 func TestNoFindingOnWhomTheAccountTrusts(t *testing.T) {
+	t.Parallel()
 	app, err := identityApp()
 	require.NoError(t, err)
 	for _, stack := range app.stacks {
@@ -107,6 +108,7 @@ func TestNoFindingOnWhomTheAccountTrusts(t *testing.T) {
 
 // What the pipeline deploys must not say who may use the pipeline.
 func TestThePipelineCannotDeployItsOwnTrust(t *testing.T) {
+	t.Parallel()
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for _, stack := range env.sorted() {
 			assert.NotEqual(t, config.IdentityStackName(), stack.name)
@@ -139,6 +141,7 @@ func everyTrust(t *testing.T, check func(t *testing.T, name string, statement ma
 // A pattern in a subject, or a condition that is not there, lets every repository
 // on GitHub in.
 func TestEachRoleTrustsOneExactSubject(t *testing.T) {
+	t.Parallel()
 	subject := regexp.MustCompile(`^repo:[A-Za-z0-9-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+:(pull_request|ref:refs/heads/[a-z]+|environment:[a-z]+)$`)
 	everyTrust(t, func(t *testing.T, name string, statement map[string]any) {
 		assert.Equal(t, "Allow", statement["Effect"], name)
@@ -154,6 +157,7 @@ func TestEachRoleTrustsOneExactSubject(t *testing.T) {
 }
 
 func TestNoCredentialsOutliveTheirTask(t *testing.T) {
+	t.Parallel()
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		for _, task := range []string{config.PipelinePlan, config.PipelineWatch, config.PipelinePrepare, config.PipelineService, config.PipelineMigrations} {
 			assert.EqualValues(t, 3600, pipelineRole(t, env.Environment, task).Properties["MaxSessionDuration"], task)
@@ -165,6 +169,7 @@ func TestNoCredentialsOutliveTheirTask(t *testing.T) {
 // IAM takes GitHub once in an account: two environments in one account share it,
 // and an account where somebody else made it is left as it is.
 func TestAnAccountHasGitHubAsItsProviderOnce(t *testing.T) {
+	t.Parallel()
 	for _, shared := range []bool{false, true} {
 		t.Run(fmt.Sprintf("somebody else's %t", shared), func(t *testing.T) {
 			all := config.All()

@@ -30,16 +30,23 @@ func eachWebACL(t *testing.T, check func(t *testing.T, env environment, scope wa
 	})
 }
 
+// webACLs are the stacks that were asked for.
+var webACLs keyed[template]
+
 // webACL is a stack with nothing but a web ACL.
 func webACL(t *testing.T, env environment, region config.Region, scope waf.Scope, firewall config.Firewall) template {
 	t.Helper()
-	return synthesizeStack(t, env, region, func(stack awscdk.Stack) {
-		waf.New(stack, "Acl", waf.Props{
-			Names: env.Names(), Region: region, Scope: scope, Firewall: firewall, Protected: env.Protected,
-			LogKey:           encryption.NewKey(stack, "Key", encryption.Props{Names: env.Names(), Alias: "logs", Purpose: "logs"}),
-			LogRetentionDays: env.Edge.LogRetentionDays,
+	built, err := webACLs.get(fmt.Sprintf("%s %s %s %#v", env.Name, region.Name, scope, firewall), func() (template, error) {
+		return synthesizeStack(env, region, func(stack awscdk.Stack) {
+			waf.New(stack, "Acl", waf.Props{
+				Names: env.Names(), Region: region, Scope: scope, Firewall: firewall, Protected: env.Protected,
+				LogKey:           encryption.NewKey(stack, "Key", encryption.Props{Names: env.Names(), Alias: "logs", Purpose: "logs"}),
+				LogRetentionDays: env.Edge.LogRetentionDays,
+			})
 		})
 	})
+	require.NoError(t, err)
+	return built
 }
 
 // webACLRules returns a web ACL's rules by name.
@@ -78,6 +85,7 @@ func does(rule map[string]any) string {
 }
 
 func TestKnownAttacksAreAskedForByEveryWebACL(t *testing.T) {
+	t.Parallel()
 	eachWebACL(t, func(t *testing.T, _ environment, _ waf.Scope, built template) {
 		asked := map[string]bool{}
 		for name, rule := range webACLRules(t, built) {
@@ -100,6 +108,7 @@ func TestKnownAttacksAreAskedForByEveryWebACL(t *testing.T) {
 // What a rule would do to customers, nobody knows before it has seen some: AWS says
 // to run every rule in count mode first ("Testing and tuning your AWS WAF protections").
 func TestNoRuleShutsProductionsCustomersOutBeforeItHasSeenThem(t *testing.T) {
+	t.Parallel()
 	want := map[bool]map[string]string{
 		true: {
 			"SessionRate": "block", "AddressRate": "count", "StaticRate": "count", "IpReputation": "count", "AnonymousIp": "count",
@@ -119,6 +128,7 @@ func TestNoRuleShutsProductionsCustomersOutBeforeItHasSeenThem(t *testing.T) {
 }
 
 func TestNoRuleOfAWebACLHidesAnother(t *testing.T) {
+	t.Parallel()
 	eachWebACL(t, func(t *testing.T, env environment, scope waf.Scope, built template) {
 		acl := built.only(t, "AWS::WAFv2::WebACL").Properties
 		assert.Equal(t, string(scope), acl["Scope"])
@@ -138,6 +148,7 @@ func TestNoRuleOfAWebACLHidesAnother(t *testing.T) {
 }
 
 func TestOneAddressCannotTakeTheCapacityOfAll(t *testing.T) {
+	t.Parallel()
 	eachWebACL(t, func(t *testing.T, env environment, scope waf.Scope, built template) {
 		name, limit := "AddressRate", env.Edge.Firewall.AddressRequests
 		if scope == waf.CloudFront {
@@ -159,6 +170,7 @@ func TestOneAddressCannotTakeTheCapacityOfAll(t *testing.T) {
 
 // Hundreds to thousands of a mobile carrier's customers stand behind one IPv4 address.
 func TestACarriersCustomersAreNotShutOutForOneOfThem(t *testing.T) {
+	t.Parallel()
 	eachWebACL(t, func(t *testing.T, env environment, scope waf.Scope, built template) {
 		const customers, files = 2000, 50
 		rules := webACLRules(t, built)
@@ -201,6 +213,7 @@ func addresses(t *testing.T, built template, statement any) []any {
 }
 
 func TestAPartnerAndALoadTestGetThroughAtTheirAgreedRate(t *testing.T) {
+	t.Parallel()
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		built := partnerACL(t, env)
 		rules := webACLRules(t, built)
@@ -251,6 +264,7 @@ func TestTheWebACLFitsTheBasicPriceWithAsManyCallersAsConfigTakes(t *testing.T) 
 }
 
 func TestManagementPathsAreBlockedHoweverTheyAreWritten(t *testing.T) {
+	t.Parallel()
 	eachWebACL(t, func(t *testing.T, env environment, scope waf.Scope, built template) {
 		rule, has := webACLRules(t, built)["ManagementPaths"]
 		if scope == waf.CloudFront {
@@ -315,6 +329,7 @@ func matches(t *testing.T, statement any, uri string) bool {
 }
 
 func TestCredentialsAppearInNoWebACLLog(t *testing.T) {
+	t.Parallel()
 	eachWebACL(t, func(t *testing.T, env environment, scope waf.Scope, built template) {
 		assert.Equal(t, []any{
 			map[string]any{"SingleHeader": map[string]any{"Name": "authorization"}},
@@ -329,6 +344,7 @@ func TestCredentialsAppearInNoWebACLLog(t *testing.T) {
 }
 
 func TestBlockedRequestsAreLoggedWhereAWSWAFMayWrite(t *testing.T) {
+	t.Parallel()
 	eachWebACL(t, func(t *testing.T, env environment, scope waf.Scope, built template) {
 		purpose := map[waf.Scope]string{waf.Regional: "api", waf.CloudFront: "static"}[scope]
 		group := built.only(t, "AWS::Logs::LogGroup")
