@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,22 +26,28 @@ var programs = []string{
 // pages are the documents for people.
 func pages(t *testing.T) map[string]Document {
 	t.Helper()
-	files := os.DirFS(root)
-	top, err := fs.Glob(files, "*.md")
+	found, err := readPages()
 	require.NoError(t, err)
-	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md"} {
-		below, err := fs.Glob(files, pattern)
-		require.NoError(t, err)
-		top = append(top, below...)
-	}
-	found := map[string]Document{}
-	for _, page := range top {
-		found[page], err = Read(files, page, programs)
-		require.NoError(t, err)
-	}
 	require.NotEmpty(t, found["docs/RUNBOOK.md"].Calls, "no command was found at all")
 	return found
 }
+
+var readPages = sync.OnceValues(func() (map[string]Document, error) {
+	files := os.DirFS(root)
+	found := map[string]Document{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md"} {
+		paths, err := fs.Glob(files, pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, page := range paths {
+			if found[page], err = Read(files, page, programs); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return found, nil
+})
 
 // calls are all the commands of one program.
 func calls(t *testing.T, program string) []Call {
