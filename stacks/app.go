@@ -8,7 +8,6 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/value"
-	"wallet-infra/internal/synthesis"
 )
 
 // NewApp builds every given environment, which must be valid, under the given
@@ -55,7 +54,7 @@ func Run(path string, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	return synthesis.Run(func() { NewApp(context, defaultOutdir(), environments).Synth(nil) })
+	return Synthesize(func() { NewApp(context, defaultOutdir(), environments).Synth(nil) })
 }
 
 // RunIdentity is the whole program of cmd/identity, and fails as [Run] does.
@@ -64,7 +63,7 @@ func RunIdentity(path string, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	return synthesis.Run(func() { NewIdentityApp(context, defaultOutdir(), config.All(), chosen).Synth(nil) })
+	return Synthesize(func() { NewIdentityApp(context, defaultOutdir(), config.All(), chosen).Synth(nil) })
 }
 
 // readInputs reads the context and the environments that it chooses.
@@ -97,5 +96,5 @@ func Write(path, outdir string, env config.Environment) error {
 	if err != nil {
 		return err
 	}
-	return synthesis.Run(func() { NewApp(context, outdir, []config.Environment{env}).Synth(nil) })
+	return Synthesize(func() { NewApp(context, outdir, []config.Environment{env}).Synth(nil) })
 }

@@ -14,7 +14,6 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/cfn"
-	"wallet-infra/internal/synthesis"
 	"wallet-infra/stacks"
 )
 
@@ -37,7 +36,7 @@ func TestAMisspeltOrMissingPropertyOfAnyStackFailsTheSynthesis(t *testing.T) {
 	t.Cleanup(func() { os.Stderr = screen })
 	var sabotaged []string
 	library.Lock()
-	err = synthesis.Run(func() {
+	err = stacks.Synthesize(func() {
 		app := stacks.NewApp(context, dir, config.All())
 		for _, stage := range *app.Node().Children() {
 			for _, stack := range *stage.Node().Children() {

@@ -24,7 +24,6 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/constructs/value"
 	"wallet-infra/internal/cfn"
-	"wallet-infra/internal/synthesis"
 	"wallet-infra/stacks"
 )
 
@@ -145,7 +144,7 @@ func refusal(build func()) (err error) {
 			err = fmt.Errorf("a construct panics: %v\n%s", mistake, debug.Stack())
 		}
 	}()
-	return synthesis.Run(build)
+	return stacks.Synthesize(build)
 }
 
 // contained turns a panic of a test into its failure, so that the others run.

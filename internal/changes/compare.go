@@ -342,7 +342,7 @@ func LoadSchemas(path string, sets ...Set) (Schemas, error) {
 	if len(lacking) == 0 {
 		return Schemas{types}, nil
 	}
-	more, err := schema.Lookup(path, slices.Sorted(maps.Keys(lacking)))
+	more, err := schema.Extract(path, slices.Sorted(maps.Keys(lacking)))
 	if err != nil {
 		// Without the database these types stay unknown, and every change of one is
 		// reported as such.

@@ -33,13 +33,6 @@ type Image struct {
 // kind is what the image is in every environment: "service" or "migrations".
 func (i Image) kind() string { return i.Repository[strings.LastIndex(i.Repository, "/")+1:] }
 
-// registry are the calls of ECR by which an image is looked at.
-type registry interface {
-	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
-	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
-	GetDownloadUrlForLayer(context.Context, *ecr.GetDownloadUrlForLayerInput, ...func(*ecr.Options)) (*ecr.GetDownloadUrlForLayerOutput, error)
-}
-
 // Look asks for a release's images.
 type Look struct {
 	Account *account.Account
@@ -72,7 +65,7 @@ func (l *Look) missing(err error, region, repository, reference string) bool {
 func (l *Look) Release(ctx context.Context, region, repository string) {
 	found := Image{Region: region, Repository: repository, Tag: l.Env.Site.ImageTag}
 	name := fmt.Sprintf("%s:%s in %s", repository, found.Tag, region)
-	var client registry = ecr.NewFromConfig(l.Account.Reading(region))
+	client := ecr.NewFromConfig(l.Account.Reading(region))
 	image := []types.ImageIdentifier{{ImageTag: &found.Tag}}
 	described, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repository, ImageIds: image})
 	switch {
@@ -129,7 +122,7 @@ type manifest struct {
 // architectures are those that an image was built for, with the digests of an index's
 // parts. An index names them; a single image names its own in its configuration, a blob
 // that is fetched.
-func architectures(ctx context.Context, client registry, web aws.HTTPClient, repository string, image []types.ImageIdentifier) (built, parts []string, err error) {
+func architectures(ctx context.Context, client *ecr.Client, web aws.HTTPClient, repository string, image []types.ImageIdentifier) (built, parts []string, err error) {
 	answer, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{RepositoryName: &repository, ImageIds: image})
 	if err != nil {
 		return nil, nil, err

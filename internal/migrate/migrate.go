@@ -52,32 +52,15 @@ func (o Options) command() []string {
 	return []string{"up"}
 }
 
-// tasks, looks and logs are the calls that a migration needs: of ECS with the caller's
-// permissions, of ECS to look, and of CloudWatch Logs.
-type (
-	tasks interface {
-		RunTask(context.Context, *ecs.RunTaskInput, ...func(*ecs.Options)) (*ecs.RunTaskOutput, error)
-		RegisterTaskDefinition(context.Context, *ecs.RegisterTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.RegisterTaskDefinitionOutput, error)
-		DeregisterTaskDefinition(context.Context, *ecs.DeregisterTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DeregisterTaskDefinitionOutput, error)
-	}
-	looks interface {
-		DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
-		DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
-	}
-	logs interface {
-		GetLogEvents(context.Context, *cloudwatchlogs.GetLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error)
-	}
-)
-
 // Task is the migration task of an environment.
 type Task struct {
 	env     config.Environment
 	account *account.Account
 	to      console.Console
 	outputs map[string]string // of the stack that holds the task
-	tasks   tasks
-	looks   looks
-	logs    logs
+	tasks   *ecs.Client       // with the caller's permissions
+	looks   *ecs.Client
+	logs    *cloudwatchlogs.Client
 }
 
 // New is the migration task of the service's stack, which has these outputs.
@@ -293,7 +276,7 @@ func (t Task) ended(task types.Task) error {
 
 // taskLog is the log of the migration container, read to a point.
 type taskLog struct {
-	logs          logs
+	logs          *cloudwatchlogs.Client
 	to            console.Console
 	group, stream string
 	next          *string

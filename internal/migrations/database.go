@@ -137,17 +137,18 @@ type mark struct {
 
 // write replaces the mark in the name of a run.
 func (m mark) write(ctx context.Context, db *sql.Conn, run string) error {
-	ctx, cancel := context.WithTimeout(ctx, quick)
-	defer cancel()
-	_, err := db.ExecContext(ctx, "UPDATE schema_version SET version = ?, dirty = ?, oldest_release = ?, run = ? WHERE id = 1", m.version, m.dirty, m.floor, run)
-	return err
+	return m.set(ctx, db, "UPDATE schema_version SET version = ?, dirty = ?, oldest_release = ?, run = ? WHERE id = 1", run)
 }
 
 // settle replaces the mark that the same run has left, and no other's.
 func (m mark) settle(ctx context.Context, db *sql.Conn, run string) error {
+	return m.set(ctx, db, "UPDATE schema_version SET version = ?, dirty = ?, oldest_release = ? WHERE id = 1 AND run = ?", run)
+}
+
+func (m mark) set(ctx context.Context, db *sql.Conn, statement, run string) error {
 	ctx, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()
-	_, err := db.ExecContext(ctx, "UPDATE schema_version SET version = ?, dirty = ?, oldest_release = ? WHERE id = 1 AND run = ?", m.version, m.dirty, m.floor, run)
+	_, err := db.ExecContext(ctx, statement, m.version, m.dirty, m.floor, run)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/poll"
 )
 
 // Runner runs a release's migrations on a database.
@@ -61,19 +62,9 @@ func (r Runner) login(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
 		if err == nil {
 			return db, nil
 		}
-		if !away(err) || pause(limited, r.Pause) != nil {
+		if !away(err) || poll.Sleep(limited, r.Pause) != nil {
 			return nil, fmt.Errorf("connect: %w", err)
 		}
-	}
-}
-
-// pause waits, unless the time is up before.
-func pause(ctx context.Context, length time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(length):
-		return nil
 	}
 }
 
@@ -116,7 +107,7 @@ func (r Runner) plan(ctx context.Context, db *sql.Conn) (now State, pending []Mi
 			break
 		}
 		r.Logf("the database follows another region, whose change may be on its way: looking again")
-		if err := pause(ctx, r.Pause); err != nil {
+		if err := poll.Sleep(ctx, r.Pause); err != nil {
 			return now, nil, fmt.Errorf("told to stop: %w", context.Cause(ctx))
 		}
 	}
@@ -192,7 +183,7 @@ func (r Runner) settle(ctx context.Context, db *sql.Conn, run string, m mark, ot
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Settle)
 	defer cancel()
 	err := m.settle(ctx, db, run)
-	for err != nil && pause(ctx, r.Pause) == nil {
+	for err != nil && poll.Sleep(ctx, r.Pause) == nil {
 		var reply *mysql.MySQLError
 		if err = m.settle(ctx, db, run); err != nil && !errors.As(err, &reply) {
 			anew := r

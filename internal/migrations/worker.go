@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"wallet-infra/internal/exit"
+	"wallet-infra/internal/poll"
 )
 
 // worker is the connection that runs statements, apart from the one that holds the
@@ -82,7 +83,7 @@ func (r Runner) statement(ctx context.Context, db *sql.Conn, at worker, code str
 func (r Runner) kill(ctx context.Context, db *sql.Conn, id int) error {
 	statement := fmt.Sprintf("KILL QUERY %d", id)
 	_, err := db.ExecContext(ctx, statement)
-	for err != nil && pause(ctx, r.Pause) == nil {
+	for err != nil && poll.Sleep(ctx, r.Pause) == nil {
 		var another *sql.Conn
 		if another, err = r.login(ctx, r.DB); err == nil {
 			_, err = another.ExecContext(ctx, statement)

@@ -26,24 +26,11 @@ import (
 	"wallet-infra/internal/service"
 )
 
-// tasks and orders are the calls of ECS that a watch needs beside those that read the
-// service.
-type (
-	tasks interface {
-		ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
-		DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
-	}
-	orders interface {
-		StopServiceDeployment(context.Context, *ecs.StopServiceDeploymentInput, ...func(*ecs.Options)) (*ecs.StopServiceDeploymentOutput, error)
-		UpdateService(context.Context, *ecs.UpdateServiceInput, ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error)
-	}
-)
-
 // Watch looks at one service's deployment.
 type Watch struct {
 	service.Service
-	tasks   tasks
-	orders  orders
+	tasks   *ecs.Client
+	orders  *ecs.Client // with the caller's permissions
 	to      console.Console
 	longest time.Duration // of a deployment that ends well
 

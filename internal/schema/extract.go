@@ -11,23 +11,9 @@ import (
 // Database is where npm installs the full database, from the repository's root.
 const Database = "node_modules/@aws-cdk/aws-service-spec/db.json.gz"
 
-// Extract reads the given types from the database at path. A type that
-// CloudFormation does not know, such as a custom resource, gets an empty entry.
+// Extract reads the given types from the database at path. A type that CloudFormation
+// does not know, such as a custom resource, is left out: nobody knows what replaces it.
 func Extract(path string, names []string) (Types, error) {
-	all, err := open(path)
-	if err != nil {
-		return nil, err
-	}
-	types := Types{}
-	for _, name := range names {
-		types[name] = all.extract(name)
-	}
-	return types, nil
-}
-
-// Lookup is Extract without the types that CloudFormation does not know, so that a
-// caller can tell them from types of which nothing replaces.
-func Lookup(path string, names []string) (Types, error) {
 	all, err := open(path)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,4 @@
-// Package synthesis says in plain words why a synthesis failed. It knows nothing of
-// CDK, so that its tests start without it.
-package synthesis
+package stacks
 
 import (
 	"errors"
@@ -10,9 +8,9 @@ import (
 	"strings"
 )
 
-// Run builds, and turns the panic by which jsii reports a refused template into an
-// error that a person can read. A mistake in this program stays a panic.
-func Run(build func()) (err error) {
+// Synthesize builds, and turns the panic by which jsii reports a refused template into
+// an error that a person can read. A mistake in this program stays a panic.
+func Synthesize(build func()) (err error) {
 	defer func() {
 		switch cause := recover().(type) {
 		case nil:
