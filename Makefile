@@ -33,7 +33,7 @@ race: ## the same under the race detector, of every package that starts no jsii
 	go test -race -shuffle=on -timeout=30m $$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep '\.test ' | grep -v /jsii-runtime-go | sed 's/\.test .*//')
 
 engines: cdk.out/manifest.json ## judge what is not AWS by real programs (ENGINE=mysql for one); scripts/engines.sh install brings them
-	ENGINES=1 go test -count=1 -timeout=30m ./test/engines/$(if $(ENGINE),$(ENGINE)/)...
+	ENGINES=1 go test $(if $(ENGINE),-v) -count=1 -timeout=30m ./test/engines/$(if $(ENGINE),$(ENGINE)/)...
 
 deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)
 	go tool wallet $(or $(ENV),staging) local
@@ -98,9 +98,6 @@ identity: node_modules/.package-lock.json ## show what would change in whom an a
 
 cost: ## print the fixed monthly cost of the templates of the last synth
 	@for environment in $(if $(ENV),$(ENV),$$(go tool wallet environments)); do go tool wallet "$$environment" cost; done
-
-drill: cdk.out/manifest.json ## lose the first region, rehearsed from the templates (DRILL='run --mode graceful' for one)
-	go tool wallet $(or $(ENV),production) drill $(or $(DRILL),all --quiet)
 
 check: lint synth test ## lint, synth and test; CI adds cfnlint, race and commands
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,66 +14,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"wallet-infra/config"
 	"wallet-infra/internal/drill"
 	"wallet-infra/internal/exit"
 )
-
-const templates = "../../internal/drill/testdata/assembly"
 
 // drive runs the command with an answer to its question, and returns its output.
 func drive(t *testing.T, answer string, arguments ...string) (string, error) {
 	t.Helper()
 	return call(answer, true, append([]string{"production", "drill"}, arguments...)...)
-}
-
-func TestADrillPrintsItsTableAndLeavesItsEvidence(t *testing.T) {
-	t.Setenv("AWS_ENDPOINT_URL", "")
-	directory := t.TempDir()
-	out, err := drive(t, "", "run", "--mode", "graceful", "--assembly", templates, "--output", directory)
-	require.NoError(t, err, out)
-	assert.Regexp(t, `graceful +graceful +passed`, out)
-	assert.Contains(t, out, "says nothing about AWS")
-	for _, file := range []string{"graceful.json", "graceful.md", "summary.txt"} {
-		assert.FileExists(t, filepath.Join(directory, file))
-	}
-}
-
-func TestTheRecoveryTimeIsThePromisedOne(t *testing.T) {
-	r := &rehearsal{scope: &scope{env: config.Production(), assembly: templates}, quiet: true}
-	settings, err := r.settings()
-	require.NoError(t, err)
-	names := map[string]bool{}
-	for _, part := range append(settings.Before, settings.After...) {
-		names[part.Name] = true
-	}
-	assert.Equal(t, map[string]bool{"detection": true, "decision": true, "resolvers": true}, names)
-	assert.Equal(t, 5*time.Minute, settings.RPO)
-}
-
-// An endpoint elsewhere is an account's: the drill would delete its databases.
-func TestADrillRefusesAnEndpointThatIsNotOnThisMachine(t *testing.T) {
-	t.Setenv("AWS_ENDPOINT_URL", "https://52.94.0.1")
-	_, err := drive(t, "", "run", "--assembly", templates, "--output", t.TempDir())
-	assert.ErrorContains(t, err, "want an emulator on loopback")
-}
-
-func TestADrillAtAnEndpointWhereNothingListensEndsAtOnce(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	t.Setenv("AWS_ENDPOINT_URL", "http://"+listener.Addr().String())
-	_, err = drive(t, "", "all", "--assembly", templates, "--output", t.TempDir())
-	assert.ErrorContains(t, err, "nothing answers at http://127.0.0.1")
-	assert.Equal(t, exit.Refused, exit.Of(err))
-}
-
-func TestNothingIsRehearsedWithoutAPlan(t *testing.T) {
-	t.Setenv("AWS_ENDPOINT_URL", "")
-	_, err := call("", true, "staging", "drill", "run", "--assembly", templates, "--output", t.TempDir())
-	assert.ErrorContains(t, err, "no stack of staging")
-	_, err = drive(t, "", "all", "--assembly", "nowhere", "--output", t.TempDir())
-	assert.ErrorContains(t, err, "no cloud assembly")
 }
 
 const arn = "arn:aws:arc-region-switch::222222222222:plan/wallet-production-failover:abc123"

@@ -26,17 +26,16 @@ import (
 
 // following are the flags of a real execution.
 type following struct {
-	*rehearsal
-	arn, region, mode, execution string
-	approve, acceptEvaluation    bool
+	*scope
+	arn, region, mode, execution, output string
+	approve, acceptEvaluation            bool
 }
 
-// newFollow makes the only command of the drill that reaches an account. It starts the
-// real plan, so it asks before it does.
-func newFollow(r *rehearsal) *cobra.Command {
-	f := &following{rehearsal: r}
+// newFollow makes the command that starts the real plan, so it asks before it does.
+func newFollow(s *scope) *cobra.Command {
+	f := &following{scope: s}
 	var command *cobra.Command
-	command = r.command(task{
+	command = s.command(task{
 		use: "follow", short: "Start the real Region switch plan in an account and follow it",
 		statuses: []exit.Status{exit.Done, exit.Refused, exit.Declined, exit.Failed, exit.Interrupted},
 		unasked:  func() bool { return f.execution != "" && !f.approve },
@@ -49,8 +48,9 @@ func newFollow(r *rehearsal) *cobra.Command {
 	flags.StringVar(&f.execution, "execution", "", "follow this execution `ID` and start none")
 	flags.BoolVar(&f.approve, "approve", false, "ask here for each approval, with your own credentials")
 	flags.BoolVar(&f.acceptEvaluation, "accept-evaluation", false, "start although Region switch's own evaluation of the plan warns, is old or cannot be had")
-	flags.DurationVar(&r.wait, "wait", 2*time.Hour, "how long to watch")
-	r.takesYes(command)
+	flags.StringVar(&f.output, "output", "", "the `directory` for the record of the execution (default: the repository's build/drill)")
+	flags.DurationVar(&s.wait, "wait", 2*time.Hour, "how long to watch")
+	s.takesYes(command)
 	return command
 }
 
@@ -84,7 +84,7 @@ func (f *following) run(ctx context.Context) error {
 	if err != nil && exit.Of(err) == exit.Refused && followed.Execution != "" {
 		err = exit.With(exit.Failed, "%w", err)
 	}
-	if written := writeFollowed(f.reports(), followed); err == nil {
+	if written := writeFollowed(cmp.Or(f.output, filepath.Join(f.dir, "build", "drill")), followed); err == nil {
 		err = written
 	}
 	return err
@@ -99,7 +99,10 @@ var planARN = regexp.MustCompile(`^arn:aws[a-z-]*:arc-region-switch::\d{12}:plan
 
 // judgePlan says what is wrong with the plan and how it is to be run.
 func (f *following) judgePlan() error {
-	problems := []error{judgeMode(f.mode)}
+	var problems []error
+	if !slices.Contains(types.ExecutionMode("").Values(), types.ExecutionMode(f.mode)) {
+		problems = append(problems, fmt.Errorf("--mode: want graceful or ungraceful, got %q", f.mode))
+	}
 	if f.arn != "" && !planARN.MatchString(f.arn) {
 		problems = append(problems, fmt.Errorf("--plan-arn: want the ARN of a Region switch plan, got %q", f.arn))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/local"
+	"wallet-infra/internal/loopback"
 )
 
 // emulation are the flags of local.
@@ -99,4 +101,14 @@ func (e *emulation) synthesize(ctx context.Context, dir string, log io.Writer) e
 		return fmt.Errorf("cdk synth: %w (%s holds what it printed)", err, filepath.Join(filepath.Dir(dir), "cdk.log"))
 	}
 	return nil
+}
+
+// answering is an endpoint on this machine at which something answers: each of a
+// run's calls would wait for it anew.
+func answering(ctx context.Context, given string) (string, error) {
+	endpoint, err := loopback.Endpoint(ctx, given, net.DefaultResolver.LookupNetIP)
+	if err != nil {
+		return "", err
+	}
+	return endpoint, loopback.Reachable(ctx, endpoint)
 }

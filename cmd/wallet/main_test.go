@@ -117,12 +117,10 @@ func TestACommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 		"staging summary --json --list":                                 "--json, --list: want",
 		"staging pipeline --task administrator":                         `--task: want one of deploy, `,
 		"staging pipeline --image-tag latest":                           "Site.ImageTag: want a tag",
-		"production drill run --mode gentle":                            `--mode: want graceful or ungraceful, got "gentle"`,
-		"production drill run --mode graceful --fault lag":              "--fault: faults are rehearsed with --mode ungraceful",
-		"production drill run --fault flood":                            `--fault: want one of throttle, timeout, twice, lag, abort, got "flood"`,
 		"production drill fly":                                          `unknown command "fly"`,
 		"production drill follow":                                       "--plan-arn: want the ARN, got none",
 		"production drill follow --plan-arn wallet-production-failover": "--plan-arn: want the ARN of a Region switch",
+		"production drill follow --plan-arn a --mode gentle":            `--mode: want graceful or ungraceful, got "gentle"`,
 		"production drill follow --plan-arn a --wait -1s":               "--wait: want 0s or more, got -1s",
 		"production drill follow --plan-arn a --region eu-west-1":       "--region: want sa-east-1 or us-east-1",
 		"staging remove":                                                `unknown command "remove"`,
@@ -213,7 +211,7 @@ func TestEveryVerbExplainsItselfWithItsExitStatuses(t *testing.T) {
 		assert.Contains(t, out, "\n"+exit.Explain(want...)+"\n\n", name)
 		assert.Contains(t, list, "\n  "+name+" ")
 	}
-	for name, want := range map[string][]exit.Status{"run": {0, 1, 12, 14, 130}, "faults": {0, 1, 12, 14, 130}, "all": {0, 1, 12, 14, 130}, "follow": {0, 1, 10, 12, 130}} {
+	for name, want := range map[string][]exit.Status{"follow": {0, 1, 10, 12, 130}, "evaluation": {0, 1, 13, 130}} {
 		out, err := try(t, "ENV drill "+name+" --help")
 		require.NoError(t, err)
 		assert.Contains(t, out, "\n"+exit.Explain(want...)+"\n\n", name)

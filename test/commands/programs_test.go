@@ -61,11 +61,6 @@ func TestEveryMakeTargetExists(t *testing.T) {
 				assert.Containsf(t, known.targets, word, "%s: make has no target %s", call.At(), word)
 			}
 		}
-		for i, word := range call.Words {
-			if arguments, ok := strings.CutPrefix(word, "DRILL="); ok {
-				checkProgram(t, Call{Snippet: call.Snippet, Words: append([]string{"cmd/wallet", "ENV", "drill"}, strings.Fields(arguments)...), Quoted: call.Quoted[i:]})
-			}
-		}
 	}
 }
 
