@@ -59,7 +59,7 @@ type policyHolder struct {
 func (h policyHolder) grants() []policy.Grant {
 	if h.resource.Type == "AWS::Lambda::Permission" {
 		properties, _ := cfn.Normalize(h.resource.Properties).(map[string]any)
-		return policy.OfPermission(properties)
+		return policy.Statement(policy.OfPermission(properties))
 	}
 	return policy.Read(h.document)
 }

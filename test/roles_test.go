@@ -338,6 +338,7 @@ var roles = map[string][]right{
 		fromGitHub("no workflow deploys", "PLATFORMenvironment:ENV", "StringEquals|token.actions.githubusercontent.com:ref|refs/heads/BRANCH"),
 		{without: "a deployment cannot take the bootstrap's roles", actions: "sts:AssumeRole", on: bootstrapped("deploy", "file-publishing", "lookup"), source: bootstrapRoles},
 		{without: "a hopeless deployment goes on for hours", actions: "ecs:StopServiceDeployment", on: "arn:aws:ecs:FIRST:ACCOUNT:service-deployment/wallet-ENV/wallet-service/* arn:aws:ecs:SECOND:ACCOUNT:service-deployment/wallet-ENV/wallet-service/*", source: serviceRoles + "list_amazonelasticcontainerservice.html"},
+		{without: "nobody hears what AWS says of a policy that changes", actions: "access-analyzer:CheckNoNewAccess", on: "*", source: serviceRoles + "list_awsiamaccessanalyzer.html"},
 	},
 	"IdentityPrepare": {
 		fromGitHub("no change can be shown for approval", "PLATFORMref:refs/heads/BRANCH"),
@@ -347,6 +348,7 @@ var roles = map[string][]right{
 		{without: "a change set has no role to be executed with", actions: "iam:PassRole", on: bootstrapped("cfn-exec"), when: []string{"StringEquals|iam:PassedToService|cloudformation.amazonaws.com"}, source: "AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html"},
 		{without: "the CLI does not know the bootstrap's version", actions: "ssm:GetParameter", on: "arn:aws:ssm:FIRST:ACCOUNT:parameter/cdk-bootstrap/hnb659fds/version arn:aws:ssm:SECOND:ACCOUNT:parameter/cdk-bootstrap/hnb659fds/version", source: bootstrapRoles},
 		{without: "CloudFormation cannot read the templates", actions: "s3:GetObject", on: "arn:aws:s3:::cdk-hnb659fds-assets-ACCOUNT-FIRST/* arn:aws:s3:::cdk-hnb659fds-assets-ACCOUNT-SECOND/*", source: bootstrapRoles},
+		{without: "nobody hears what AWS says of a policy that changes", actions: "access-analyzer:CheckNoNewAccess", on: "*", source: serviceRoles + "list_awsiamaccessanalyzer.html"},
 	},
 	"IdentityService":    pushes("WALLETref:refs/heads/BRANCH", "service"),
 	"IdentityMigrations": pushes("PLATFORMref:refs/heads/BRANCH", "migrations"),

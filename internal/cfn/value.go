@@ -150,7 +150,7 @@ func Document(value any) any {
 func unrendered(value any) any {
 	switch v := value.(type) {
 	case string:
-		return Object{"Fn::Sub": v}
+		return Object{"Fn::Sub": policyVariable.ReplaceAllStringFunc(v, func(whole string) string { return "${!" + whole[2:] })}
 	case []any:
 		read := make([]any, len(v))
 		for i, item := range v {
@@ -171,7 +171,7 @@ func unrendered(value any) any {
 // policyVariable is what IAM replaces when a request comes, such as ${aws:username}: no
 // reference of a template is written like it, because none has one colon.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
-var policyVariable = regexp.MustCompile(`^\$\{[a-z0-9.-]+:[^:{}]+\}`)
+var policyVariable = regexp.MustCompile(`\$\{[a-z0-9.-]+:[^:{}]+\}`)
 
 // Render writes a normalized value as text, in the words of Fn::Sub: ${…} for what is
 // only known in the account, so that "${Bucket.Arn}/*" and a join of the same parts are
@@ -206,9 +206,9 @@ func literal(text string) string {
 			return written.String()
 		}
 		text = "${" + after
-		if variable := policyVariable.FindString(text); variable != "" {
-			written.WriteString(variable)
-			text = text[len(variable):]
+		if at := policyVariable.FindStringIndex(text); at != nil && at[0] == 0 {
+			written.WriteString(text[:at[1]])
+			text = text[at[1]:]
 			continue
 		}
 		written.WriteString("${!")

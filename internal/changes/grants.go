@@ -14,18 +14,12 @@ type grant struct {
 	property string
 }
 
-// policyGrants reads a policy document of a resource.
-func policyGrants(r resource, property string, document any) []grant {
-	return said(r, property, policy.Read(document))
-}
-
-// said notes where grants stand.
-func said(r resource, property string, grants []policy.Grant) []grant {
-	var found []grant
-	for _, one := range grants {
-		found = append(found, grant{Grant: one, by: r, property: property})
+// say adds the statements of a policy to what is said about a subject.
+func (s *subject) say(by resource, property string, statements []any) {
+	s.statements = append(s.statements, statements...)
+	for _, one := range policy.Grants(statements) {
+		s.grants = append(s.grants, grant{Grant: one, by: by, property: property})
 	}
-	return found
 }
 
 // uncovered lists the grants that none of the others covers.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"wallet-infra/internal/cfn"
+	"wallet-infra/internal/policy"
 )
 
 // removal is what a type without state does by going. Where all that it served
@@ -215,7 +216,7 @@ func (c *comparison) givenElsewhere(was stack, before resource) bool {
 	case "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress", "AWS::EC2::NetworkAclEntry", "AWS::Lambda::Permission":
 	default:
 		property := policyProperty[before.kind]
-		if property == "" || len(policyGrants(before, property, before.properties[property])) == 0 || removals[before.kind].serves == "" {
+		if property == "" || len(policy.Read(before.properties[property])) == 0 || removals[before.kind].serves == "" {
 			return false
 		}
 	}

@@ -21,6 +21,8 @@ type subject struct {
 	identity bool
 	grants   []grant
 	attached []attachment
+
+	statements []any // that the grants are of
 }
 
 // attachment is a managed policy of which only the name is known.
@@ -273,11 +275,11 @@ func (s collector) read(r resource) {
 	case "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy":
 		s.readPolicy(r)
 	case "AWS::Lambda::Permission":
-		s.readTargets(r, "", said(r, "", policy.OfPermission(r.properties)))
+		s.readTargets(r, "", []any{policy.OfPermission(r.properties)})
 	default:
 		for _, property := range slices.Sorted(maps.Keys(r.properties)) {
-			if grants := policyGrants(r, property, r.properties[property]); len(grants) > 0 {
-				s.readTargets(r, property, grants)
+			if statements := policy.Statements(r.properties[property]); len(policy.Grants(statements)) > 0 {
+				s.readTargets(r, property, statements)
 			}
 		}
 	}
@@ -288,20 +290,18 @@ func (s collector) read(r resource) {
 func (s collector) readIdentity(r resource) {
 	one := s.of(r.id, r.id, r, true)
 	one.shown, one.identity, one.id = r, true, r.id
-	for i, policy := range cfn.List(r.properties["Policies"]) {
-		one.grants = append(one.grants, policyGrants(r, fmt.Sprintf("Policies.%d", i), at(policy, "PolicyDocument"))...)
+	for i, inline := range cfn.List(r.properties["Policies"]) {
+		one.say(r, fmt.Sprintf("Policies.%d", i), policy.Statements(at(inline, "PolicyDocument")))
 	}
-	for _, policy := range cfn.List(r.properties["ManagedPolicyArns"]) {
-		if own := s.in.resources[ref(policy)]; own.kind == "AWS::IAM::ManagedPolicy" {
-			one.grants = append(one.grants, policyGrants(own, "PolicyDocument", own.properties["PolicyDocument"])...)
+	for _, managed := range cfn.List(r.properties["ManagedPolicyArns"]) {
+		if own := s.in.resources[ref(managed)]; own.kind == "AWS::IAM::ManagedPolicy" {
+			one.say(own, "PolicyDocument", policy.Statements(own.properties["PolicyDocument"]))
 			continue
 		}
-		one.attached = append(one.attached, attachment{policy: cfn.Render(policy), by: r})
+		one.attached = append(one.attached, attachment{policy: cfn.Render(managed), by: r})
 	}
-	trust := policyGrants(r, "AssumeRolePolicyDocument", r.properties["AssumeRolePolicyDocument"])
-	if len(trust) > 0 {
-		trusted := s.of(r.id+" trust", r.id, r, false)
-		trusted.grants = append(trusted.grants, trust...)
+	if trust := policy.Statements(r.properties["AssumeRolePolicyDocument"]); len(trust) > 0 {
+		s.of(r.id+" trust", r.id, r, false).say(r, "AssumeRolePolicyDocument", trust)
 	}
 }
 
@@ -309,24 +309,21 @@ func (s collector) readIdentity(r resource) {
 // A managed policy that only a role's list names was read with the role; one that
 // nobody names stands for itself, because somebody may attach it.
 func (s collector) readPolicy(r resource) {
-	grants := policyGrants(r, "PolicyDocument", r.properties["PolicyDocument"])
+	statements := policy.Statements(r.properties["PolicyDocument"])
 	var holders []any
 	for _, property := range []string{"Roles", "Users", "Groups", "RoleName", "UserName", "GroupName"} {
 		holders = append(holders, cfn.List(r.properties[property])...)
 	}
 	for _, holder := range holders {
 		id := ref(holder)
-		if _, own := s.in.resources[id]; own {
-			one := s.of(id, id, s.in.resources[id], true)
-			one.grants = append(one.grants, grants...)
-			continue
+		if held, own := s.in.resources[id]; own {
+			s.of(id, id, held, true).say(r, "PolicyDocument", statements)
+		} else {
+			s.of("identity "+cfn.Render(holder), "", r, true).say(r, "PolicyDocument", statements)
 		}
-		one := s.of("identity "+cfn.Render(holder), "", r, true)
-		one.grants = append(one.grants, grants...)
 	}
 	if len(holders) == 0 && !s.named(r.id) {
-		one := s.of(r.id, r.id, r, true)
-		one.grants = append(one.grants, grants...)
+		s.of(r.id, r.id, r, true).say(r, "PolicyDocument", statements)
 	}
 }
 
@@ -343,11 +340,10 @@ func (s collector) named(id string) bool {
 }
 
 // readTargets gives sentences to the resources that they are about.
-func (s collector) readTargets(r resource, property string, grants []grant) {
+func (s collector) readTargets(r resource, property string, statements []any) {
 	named := cfn.List(r.properties[policyTargets[r.kind]])
 	if policyTargets[r.kind] == "" || len(named) == 0 {
-		one := s.of(r.id+" "+property, r.id, r, false)
-		one.grants = append(one.grants, grants...)
+		s.of(r.id+" "+property, r.id, r, false).say(r, property, statements)
 		return
 	}
 	for _, target := range named {
@@ -360,6 +356,6 @@ func (s collector) readTargets(r resource, property string, grants []grant) {
 		if exists, ok := s.in.resources[id]; ok {
 			one.shown = exists
 		}
-		one.grants = append(one.grants, grants...)
+		one.say(r, property, statements)
 	}
 }

@@ -62,10 +62,18 @@ func (t Condition) String() string {
 
 // Read takes a policy document apart: an object, or JSON as text, perhaps put
 // together from pieces. It is nil for what is no policy.
-func Read(document any) []Grant {
+func Read(document any) []Grant { return Grants(Statements(document)) }
+
+// Statements are those of a policy document, normalized.
+func Statements(document any) []any {
 	form, _ := cfn.Document(cfn.Normalize(document)).(cfn.Object)
+	return cfn.List(form["Statement"])
+}
+
+// Grants takes the normalized statements of one document apart.
+func Grants(statements []any) []Grant {
 	var found []Grant
-	for i, statement := range cfn.List(form["Statement"]) {
+	for i, statement := range statements {
 		for _, one := range Statement(statement) {
 			one.Sentence = i
 			found = append(found, one)
@@ -194,30 +202,32 @@ func conditions(value any) []Condition {
 	return found
 }
 
-// OfPermission reads the normalized properties of an AWS::Lambda::Permission: the
-// statement that it adds to the function's policy.
-func OfPermission(properties cfn.Object) []Grant {
+// OfPermission is the statement that an AWS::Lambda::Permission of these normalized
+// properties adds to the function's policy.
+func OfPermission(properties cfn.Object) cfn.Object {
 	kind := "Service"
 	if who := cfn.Render(properties["Principal"]); IsAccount(who) || strings.HasPrefix(who, "arn:") || who == "*" {
 		kind = "AWS"
 	}
-	equals, like := cfn.Object{}, cfn.Object{}
-	for property, test := range map[string]struct {
-		operator cfn.Object
-		key      string
-	}{
-		"SourceArn":           {like, "aws:SourceArn"},
-		"SourceAccount":       {equals, "aws:SourceAccount"},
-		"PrincipalOrgID":      {equals, "aws:PrincipalOrgID"},
-		"EventSourceToken":    {equals, "lambda:EventSourceToken"},
-		"FunctionUrlAuthType": {equals, "lambda:FunctionUrlAuthType"},
+	conditions := cfn.Object{}
+	for property, test := range map[string]struct{ operator, key string }{
+		"SourceArn":           {"ArnLike", "aws:SourceArn"},
+		"SourceAccount":       {"StringEquals", "aws:SourceAccount"},
+		"PrincipalOrgID":      {"StringEquals", "aws:PrincipalOrgID"},
+		"EventSourceToken":    {"StringEquals", "lambda:EventSourceToken"},
+		"FunctionUrlAuthType": {"StringEquals", "lambda:FunctionUrlAuthType"},
 	} {
-		if value := properties[property]; value != nil {
-			test.operator[test.key] = value
+		value := properties[property]
+		if value == nil {
+			continue
 		}
+		if conditions[test.operator] == nil {
+			conditions[test.operator] = cfn.Object{}
+		}
+		conditions[test.operator].(cfn.Object)[test.key] = value
 	}
-	return Statement(cfn.Object{
+	return cfn.Object{
 		"Effect": Allow, "Principal": cfn.Object{kind: properties["Principal"]}, "Action": properties["Action"],
-		"Resource": properties["FunctionName"], "Condition": cfn.Object{"StringEquals": equals, "ArnLike": like},
-	})
+		"Resource": properties["FunctionName"], "Condition": conditions,
+	}
 }

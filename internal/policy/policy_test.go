@@ -73,10 +73,10 @@ func TestAPatternMatchesNoMoreThanItSays(t *testing.T) {
 }
 
 func TestAFunctionsPermissionIsReadAsItsPolicy(t *testing.T) {
-	grants := OfPermission(map[string]any{"Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "999999999999", "PrincipalOrgID": "o-1"})
+	grants := Statement(OfPermission(map[string]any{"Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "999999999999", "PrincipalOrgID": "o-1"}))
 	assert.Equal(t, "account 999999999999", grants[0].Principal.String())
 	assert.Equal(t, "aws:principalorgid StringEquals o-1", grants[0].Conditions[0].String())
-	grants = OfPermission(map[string]any{"Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "s3.amazonaws.com", "SourceArn": "arn:aws:s3:::b"})
+	grants = Statement(OfPermission(map[string]any{"Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "s3.amazonaws.com", "SourceArn": "arn:aws:s3:::b"}))
 	assert.Equal(t, "Service s3.amazonaws.com", grants[0].Principal.String())
 	assert.Equal(t, "aws:sourcearn ArnLike arn:aws:s3:::b", grants[0].Conditions[0].String())
 }

@@ -55,6 +55,7 @@ func (l *look) compare(ctx context.Context) (changes.Report, error) {
 	}
 	report := acknowledged.Acknowledge(changes.Compare(base, head, types), head.Stacks(), time.Now().UTC())
 	report.Notes, report.Problems = nil, nil
+	l.access = l.checkAccess(ctx, base, head, report)
 	return report, nil
 }
 
@@ -76,6 +77,7 @@ func (p Plan) Show(to console.Console) error {
 	if err := p.Report.Text(to.Out); err != nil {
 		return err
 	}
+	p.access.show(to)
 	to.List("not without a person, or an entry in "+changes.AcknowledgedFile+":", p.blocking())
 	return nil
 }

@@ -45,6 +45,7 @@ type Plan struct {
 	Live     map[string]stacks.Live // the selected stacks, by name
 	Report   changes.Report         // what the templates do to what is deployed
 	Images   []images.Image         // of the release
+	access   *access                // nil where AWS is not asked
 }
 
 // look is one look, while it goes on.

@@ -37,6 +37,8 @@ func (w *world) answer(request ask) (any, string, string) {
 		return w.answerBalancer(request)
 	case "ecs":
 		return w.answerECS(request)
+	case "access-analyzer":
+		return w.verdict, "", ""
 	case "grafana":
 		return object{"grafanaVersions": w.grafana}, "", ""
 	case "logs":

@@ -117,6 +117,8 @@ type world struct {
 	silent   bool              // ECS makes no deployment of what is created
 	deaf     bool              // a removal ends well, and removes nothing
 	regions  map[string]string // of stacks that stand elsewhere, by name
+	verdict  object            // what Access Analyzer answers
+	compared []map[string]any  // what it was asked
 }
 
 // rolloutState is a deployment of the service that somebody may watch.
@@ -220,8 +222,10 @@ func (w *world) regionOf(name string) string {
 func templates(tag string, standby bool) map[string]string {
 	all := map[string]string{
 		"registry": `{"Resources": {"Repository": {"Type": "AWS::ECR::Repository", "DeletionPolicy": "Retain"}}}`,
-		"global":   `{"Resources": {"Assets": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"}}}`,
-		"network":  `{"Resources": {"Vpc": {"Type": "AWS::EC2::VPC"}}, "Outputs": {"VpcId": {"Value": {"Ref": "Vpc"}}}}`,
+		"global": `{"Resources": {"Assets": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"}, "Reader": {"Type": "AWS::IAM::Role", "Properties": {
+			"AssumeRolePolicyDocument": {"Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}},
+			"Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": {"Fn::Sub": "${Assets.Arn}/*"}}}}]}}}}`,
+		"network": `{"Resources": {"Vpc": {"Type": "AWS::EC2::VPC"}}, "Outputs": {"VpcId": {"Value": {"Ref": "Vpc"}}}}`,
 		"data": `{"Resources": {"Function": {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"S3Bucket": "assets", "S3Key": "` + functionKey + `"}}}, "Cluster": {"Type": "AWS::RDS::DBCluster", "DeletionPolicy": "Snapshot", "Properties": {"DeletionProtection": false,
 			"V": {"Fn::GetStackOutput": {"StackName": "wallet-staging-network", "Region": "sa-east-1", "OutputName": "VpcId"}}}}}}`,
 		"messaging": `{"Resources": {"Password": {"Type": "AWS::SecretsManager::Secret", "DeletionPolicy": "Retain", "Properties": {"ReplicaRegions": [{"Region": "us-east-1"}]}},
@@ -480,6 +484,10 @@ func (w *world) serve(out http.ResponseWriter, in *http.Request) {
 		_ = json.NewDecoder(in.Body).Decode(&request.input)
 	case in.URL.Path == "/versions":
 		request.operation = "ListVersions"
+	case in.URL.Path == "/policy/check-no-new-access":
+		request.operation = "CheckNoNewAccess"
+		_ = json.NewDecoder(in.Body).Decode(&request.input)
+		w.compared = append(w.compared, request.input)
 	case in.Header.Get("Smithy-Protocol") == "rpc-v2-cbor":
 		request.operation = in.URL.Path[strings.LastIndex(in.URL.Path, "/")+1:]
 	default:
@@ -549,7 +557,7 @@ func write(out http.ResponseWriter, in *http.Request, request ask, answer any, c
 		status = http.StatusBadRequest
 	}
 	switch {
-	case in.Header.Get("X-Amz-Target") != "", in.URL.Path == "/versions":
+	case in.Header.Get("X-Amz-Target") != "", in.URL.Path == "/versions", in.URL.Path == "/policy/check-no-new-access":
 		if code != "" {
 			out.Header().Set("X-Amzn-ErrorType", code) // REST
 		}
