@@ -92,7 +92,7 @@ func (s Server) OpenAs(t *testing.T, name, password string) *sql.DB {
 	settings.User, settings.Passwd, settings.DBName = name, password, "wallet"
 	settings.Net, settings.Addr = "tcp", net.JoinHostPort("127.0.0.1", s.Port)
 	settings.TLS = &tls.Config{RootCAs: s.Authority.Pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}
-	settings.ParseTime, settings.Loc = true, time.UTC
+	settings.ParseTime, settings.Loc, settings.InterpolateParams = true, time.UTC, true
 	settings.Logger = &driver.NopLogger{}
 	connector, err := driver.NewConnector(settings)
 	require.NoError(t, err)
