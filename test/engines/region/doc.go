@@ -3,6 +3,6 @@
 // switch plans are carried out step by step, as AWS documents the steps. What is right
 // then comes from config and from AWS's documentation, never from the plans.
 //
-// Region switch itself exists in no emulator: [TestWhatThisShows] says what ran, what
-// is imitated here, and what only an account can show.
+// Region switch itself exists in no emulator. Each run says what ran, what is imitated
+// here, and what only an account can show.
 package region

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/arcregionswitch/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
@@ -33,14 +34,16 @@ type regionSwitch struct {
 	sampled map[string]int
 	// person decides an approval, with what somebody who reads the metrics can know.
 	person func(context.Context) error
+	minute time.Duration // how long one of the plan's minutes lasts here
 
 	mu      sync.Mutex
 	running map[string]bool // plans under execution, by ARN
 	events  []string        // what happened, in its order
 }
 
-// minute is how long one of the plan's minutes lasts here.
-const minute = 400 * time.Millisecond
+// patient is a minute in which a slow machine makes its calls; hurried is one for what
+// takes longer than its time-out.
+const patient, hurried = 10 * time.Second, 300 * time.Millisecond
 
 // The ends of an execution that no step brings about by itself.
 var (
@@ -54,7 +57,7 @@ func newRegionSwitch(t *testing.T, p *platform) *regionSwitch {
 	t.Helper()
 	all, err := p.plans()
 	require.NoError(t, err)
-	return &regionSwitch{platform: p, all: all, person: agrees, sampled: map[string]int{}, running: map[string]bool{}}
+	return &regionSwitch{platform: p, all: all, person: agrees, minute: patient, sampled: map[string]int{}, running: map[string]bool{}}
 }
 
 // sample looks how many tasks the services run.
@@ -107,7 +110,24 @@ func (r *regionSwitch) execute(ctx context.Context, of plan, mode types.Executio
 	if err != nil {
 		return err
 	}
-	return execution{r, of, mode, target}.sequence(ctx, steps)
+	run := execution{r, of, mode, target}
+	return errors.Join(run.sequence(ctx, steps), run.measure(ctx))
+}
+
+// measure reads the plan's alarms where they are, for the recovery time in the report.
+// https://docs.aws.amazon.com/r53recovery/latest/dg/security_iam_region_switch_reports.html
+func (e execution) measure(ctx context.Context) error {
+	var problems []error
+	for _, alarm := range e.plan.AssociatedAlarms {
+		parsed, err := arn.Parse(alarm.ResourceIdentifier)
+		if err == nil {
+			_, err = cloudwatch.NewFromConfig(e.in(parsed.Region)).DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{
+				AlarmNames: []string{strings.TrimPrefix(parsed.Resource, "alarm:")},
+			})
+		}
+		problems = append(problems, err, e.may("cloudwatch:DescribeAlarms cloudwatch:DescribeAlarmHistory", alarm.ResourceIdentifier))
+	}
+	return errors.Join(problems...)
 }
 
 func (r *regionSwitch) happened(what string) {
@@ -134,7 +154,7 @@ func (e execution) run(ctx context.Context, s step) error {
 	case "ARCRegionSwitchPlan":
 		return e.child(ctx, c.RegionSwitchPlanConfig.Arn)
 	}
-	ctx, stop := context.WithTimeoutCause(ctx, time.Duration(s.minutes()*float64(minute)), errTimeout)
+	ctx, stop := context.WithTimeoutCause(ctx, time.Duration(s.minutes()*float64(e.minute)), errTimeout)
 	defer stop()
 	var err error
 	switch s.ExecutionBlockType {

@@ -2,6 +2,7 @@ package region
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -116,17 +117,22 @@ func TestTheWalletLeavesSaoPauloAndComesBack(t *testing.T) {
 		"it is started twice":                       startedTwice,
 		"the database is behind the objective":      behind,
 		"somebody stops it while the database goes": stopped,
+		"São Paulo is lost in a planned change":     lostHalfWay,
+		"the plan is a day old":                     firstDay,
 	})
+	t.Log(shows())
 }
 
 // timesOut loses the answer to the failover, which is carried out all the same.
 func timesOut(t *testing.T, r *regionSwitch) {
 	r.wire.set(func(w *wire) { w.silent = failover })
+	r.minute = hurried
 	wrong := r.away(t.Context(), ungraceful)
 	require.NotEmpty(t, wrong)
 	assert.Contains(t, wrong[0], "step promote-database: "+errTimeout.Error())
 	assert.NotContains(t, r.events, moved, "customers stay away from a database that nobody knows of")
 	r.wire.set(func(w *wire) { w.silent = "" })
+	r.minute = patient
 	assert.Empty(t, r.away(t.Context(), ungraceful), "the plan is run again")
 	assert.Equal(t, 1, r.wire.failovers(), "and promotes nothing twice")
 	assert.Empty(t, r.back(t.Context()))
@@ -188,16 +194,41 @@ func stopped(t *testing.T, r *regionSwitch) {
 	assert.Empty(t, r.back(t.Context()))
 }
 
-// What a rehearsal cannot show, said wherever its result is.
-func TestWhatThisShows(t *testing.T) {
-	engines.Want(t, "MiniStack")
-	t.Logf(`on MiniStack:   %s through CloudFormation; the global database and its clusters, the API's records, health
-                checks, tasks, metrics and alarms through their own APIs; each call's region by its signature
-imitated here:  Region switch (its steps by AWS's pages, its health checks, its samples of tasks), IAM (by package
-                policy), Route 53's answers, the scaling bounds, RDS's lag; a clock on which a minute is %s
-only on AWS:    that Region switch accepts the plans and has the rights; how long Aurora, ECS, Route 53 and people
-                take; capacity in us-east-1; detection; resolvers; replication and what it loses; the service itself`,
-		strings.ReplaceAll(strings.Join(deployed, ", "), "AWS::", ""), minute)
+// lostHalfWay turns a planned change into an ungraceful one, as the runbook says.
+func lostHalfWay(t *testing.T, r *regionSwitch) {
+	r.person = func(context.Context) error {
+		r.wire.set(func(w *wire) { w.lost = r.env.Primary.Name })
+		return nil
+	}
+	wrong := r.away(t.Context(), graceful)
+	require.NotEmpty(t, wrong)
+	assert.Contains(t, wrong[0], "step promote-database: ")
+	assert.Zero(t, r.wire.failovers(), "nobody has accepted a loss")
+	assert.NotContains(t, r.events, moved, "customers stay away")
+	r.person = agrees
+	assert.Empty(t, r.away(t.Context(), ungraceful))
+	assert.Empty(t, r.back(t.Context()))
+}
+
+// firstDay has no sample of the tasks: a person raises them, as the runbook says.
+func firstDay(t *testing.T, r *regionSwitch) {
+	clear(r.sampled)
+	wrong := r.away(t.Context(), ungraceful)
+	require.Len(t, wrong, 1)
+	assert.Contains(t, wrong[0], fmt.Sprintf("us-east-1 wants %d tasks", r.env.DR.MinTasks))
+	require.NoError(t, r.want(t.Context(), r.env.Secondary.Name, r.load()))
+	assert.Empty(t, r.judge(t.Context(), r.env.Secondary.Name, r.events))
+}
+
+// shows is what stands behind a result of these tests.
+func shows() string {
+	return fmt.Sprintf(`on MiniStack:  %s through CloudFormation; the global database and its clusters, the API's records,
+               health checks, tasks, metrics and alarms through their own APIs
+imitated here: Region switch (its steps by AWS's pages, its health checks, its samples of tasks), IAM (by package
+               policy), Route 53's answers, the scaling bounds, RDS's lag; one of the plan's minutes is %s here
+only on AWS:   that Region switch accepts the plans and has the rights; how long Aurora, ECS, Route 53 and people
+               take; capacity in us-east-1; detection; resolvers; replication and what it loses; the service itself`,
+		strings.ReplaceAll(strings.Join(deployed, ", "), "AWS::", ""), patient)
 }
 
 func agrees(context.Context) error { return nil }

@@ -93,6 +93,11 @@ var sabotages = []struct {
 		alarm := config.AlarmLoadBalancer(p.env.Primary)
 		alarms[alarm] = cfn.Object{"AlarmType": "applicationHealth", "ResourceIdentifier": p.env.Names().AlarmARN(p.env.Primary, alarm)}
 	}, "the plan does not watch the alarm wallet-production-load-balancer-sa-east-1 of us-east-1"},
+	{"the plan asks the lost region", func(p *platform) {
+		alarms, _ := p.plan(config.PlanTraffic)["AssociatedAlarms"].(cfn.Object)
+		alarm := config.AlarmLoadBalancer(p.env.Primary)
+		alarms[alarm] = cfn.Object{"AlarmType": "applicationHealth", "ResourceIdentifier": p.env.Names().AlarmARN(p.env.Primary, alarm)}
+	}, "sa-east-1 was called: DescribeAlarms"},
 
 	// The name and the regions.
 	{"the health checks of the records are exchanged", func(p *platform) { p.exchange("HealthCheckId") }, "hangs on the health check of"},
@@ -136,6 +141,8 @@ var sabotages = []struct {
 		"step scale-service: its role may not application-autoscaling:RegisterScalableTarget"},
 	{"no right to move the customers", func(p *platform) { p.forbid("failover", "arc-region-switch:StartPlanExecution") },
 		"step move-traffic: its role may not arc-region-switch:StartPlanExecution"},
+	{"no right to measure", func(p *platform) { p.forbid("failover", "cloudwatch:DescribeAlarmHistory") },
+		"its role may not cloudwatch:DescribeAlarmHistory"},
 	{"no right to find the records", func(p *platform) { p.forbid("traffic", "route53:ListResourceRecordSets") },
 		"its role may not route53:ListResourceRecordSets"},
 	{"no right to approve", func(p *platform) { p.forbid("Approver", "arc-region-switch:ApprovePlanExecutionStep") },
