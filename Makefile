@@ -52,7 +52,7 @@ lint: node_modules/.package-lock.json preflight ## formatting, go vet and the li
 	$(WORKFLOWS) ghalint act
 
 # Synthesizes again only where something that a template is made from has changed.
-cdk.out/manifest.json: node_modules/.package-lock.json app.go cdk.json go.mod $(shell find config constructs stacks lambda cmd/migrate internal/migrations -type f -not -name '*_test.go')
+cdk.out/manifest.json: node_modules/.package-lock.json app.go cdk.json go.mod $(shell find config constructs stacks lambda cmd/migrate -type f -not -name '*_test.go')
 	$(MAKE) synth
 
 preflight: cdk.out/manifest.json ## ask cdk-preflight about every template: what AWS refuses and no schema says

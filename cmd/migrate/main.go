@@ -23,9 +23,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wallet-infra/cmd/migrate/migrations"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/exit"
-	"wallet-infra/internal/migrations"
 )
 
 func main() {

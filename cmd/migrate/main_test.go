@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/cmd/migrate/migrations"
 	"wallet-infra/internal/exit"
-	"wallet-infra/internal/migrations"
 )
 
 func TestMain(m *testing.M) {

@@ -60,7 +60,7 @@ func (a *app) target() (target, error) {
 	return found, errors.Join(problems...)
 }
 
-// sqlMode is MySQL 8.0's own default, under which the parser of internal/migrations and
+// sqlMode is MySQL 8.0's own default, under which the parser of cmd/migrate/migrations and
 // the server read the same, and which refuses what it would otherwise cut off. Aurora's
 // parameter groups have another.
 const sqlMode = "'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"

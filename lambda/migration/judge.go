@@ -14,7 +14,7 @@ import (
 	"wallet-infra/lambda/internal/hook"
 )
 
-// What the runner's exit statuses mean (internal/migrations). Its log, in the task's
+// What the runner's exit statuses mean (cmd/migrate/migrations). Its log, in the task's
 // log group, says more.
 var exits = map[int32]string{
 	3: "the schema is too new for this release: a migration after it removed what it needs. Deploy a newer release",

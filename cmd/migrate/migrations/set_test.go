@@ -186,7 +186,7 @@ func TestTheFloorIsTheHighestOfThoseBefore(t *testing.T) {
 // Transaction and OutboxEvent, with the columns that Hibernate asks for. Quarkus
 // keeps a field's name as the column's, so that two tables have capitals.
 func TestTheFirstTablesHaveTheColumnsOfTheService(t *testing.T) {
-	content := os.DirFS("../../cmd/migrate/sql")
+	content := os.DirFS("../sql")
 	set, err := Read(content)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, set.Version(), 3)
@@ -195,7 +195,7 @@ func TestTheFirstTablesHaveTheColumnsOfTheService(t *testing.T) {
 		"0002_transaction.up.sql":   {"id", "walletId", "type", "amount", "referenceId", "description", "status", "destinationWalletId", "createdAt"},
 		"0003_outbox_events.up.sql": {"id", "aggregate_type", "aggregate_id", "event_type", "event_data", "created_at", "processed_at", "version"},
 	} {
-		statement, err := os.ReadFile("../../cmd/migrate/sql/" + name)
+		statement, err := os.ReadFile("../sql/" + name)
 		require.NoError(t, err)
 		var columns []string
 		for _, parts := range regexp.MustCompile(`(?m)^    (\w+) +[A-Z]+[( ]`).FindAllStringSubmatch(string(statement), -1) {
