@@ -202,9 +202,6 @@ func (n Names) WebACL(scope string) string { return n.Prefix() + "-" + scope }
 // StaticLogs names the delivery of the static content's access logs.
 func (n Names) StaticLogs() string { return n.Prefix() + "-static-access" }
 
-// ServiceNamespace is the private DNS zone in which the tasks can be found.
-func (n Names) ServiceNamespace() string { return n.Prefix() + ".internal" }
-
 // RegionalDomain is the host name of a region's own load balancer. The API's host name
 // leads to one of them, and nobody but the platform uses them: no certificate has
 // them.
@@ -237,10 +234,10 @@ func (n Names) AlarmName(id string) string { return n.Prefix() + "-" + id }
 // DashboardName is the name of a CloudWatch dashboard, part of its address.
 func (n Names) DashboardName(id string) string { return n.Prefix() + "-" + id }
 
-// PrometheusLogGroup is where Managed Prometheus and its collector log. AWS
+// PrometheusLogGroup is where Managed Prometheus logs what its rules fail at. AWS
 // asks for the prefix, under which no resource policy outgrows its limit.
-func (n Names) PrometheusLogGroup(source string) string {
-	return "/aws/vendedlogs/prometheus/" + n.Prefix() + "/" + source
+func (n Names) PrometheusLogGroup() string {
+	return "/aws/vendedlogs/prometheus/" + n.Prefix() + "/rules"
 }
 
 // TraceGroup is the X-Ray group of the wallet's traces.

@@ -90,14 +90,12 @@ const AppUser = 185
 // The listening ports of the platform. They are the services' own defaults,
 // which the application's configuration expects.
 const (
-	AppPort        = 8080  // the service's HTTP
-	MySQLPort      = 3306  // Aurora
-	CachePort      = 6379  // ElastiCache, TLS
-	KafkaSCRAMPort = 9096  // MSK, SASL/SCRAM over TLS, inside the VPC
-	KafkaIAMPort   = 9098  // MSK, IAM over TLS, inside the VPC
-	KafkaJMXPort   = 11001 // MSK open monitoring: JMX exporter
-	KafkaNodePort  = 11002 // MSK open monitoring: node exporter
-	TestPort       = 8443  // the load balancer's listener for a release that is tested
+	AppPort        = 8080 // the service's HTTP
+	MySQLPort      = 3306 // Aurora
+	CachePort      = 6379 // ElastiCache, TLS
+	KafkaSCRAMPort = 9096 // MSK, SASL/SCRAM over TLS, inside the VPC
+	KafkaIAMPort   = 9098 // MSK, IAM over TLS, inside the VPC
+	TestPort       = 8443 // the load balancer's listener for a release that is tested
 	HTTPSPort      = 443
 	HTTPPort       = 80
 )

@@ -14,6 +14,7 @@ import (
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/kafka"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/prometheus"
 	"wallet-infra/constructs/redeploy"
 	"wallet-infra/constructs/registry"
 	"wallet-infra/constructs/release"
@@ -46,6 +47,8 @@ type ComputeProps struct {
 	Database   aurora.Database
 	Cache      cache.Cache
 	Kafka      kafka.Cluster
+	// Metrics takes what the tasks measure.
+	Metrics prometheus.Workspace
 }
 
 // NewCompute builds a region's compute stack.
@@ -67,6 +70,7 @@ func NewCompute(stage awscdk.Stage, env config.Environment, props ComputeProps) 
 		ImageTag: env.Site.ImageTag, Repository: props.Images.Service, CollectorRepository: props.Images.Collector,
 		MinTasks: env.MinTasks(props.Region), ShutdownTimeout: env.Edge.DeregistrationDelay,
 		Network: props.Network, Database: props.Database, Cache: props.Cache, Kafka: props.Kafka, Edge: balancer,
+		Metrics: props.Metrics, ScrapeInterval: env.Observability.ScrapeInterval,
 		Alarms: alarms.NewDeployment(stack, names, balancer.DeploymentAlarms(env.Delivery.Rollback)), LogKey: logKey,
 	})
 	migration := release.New(stack, release.Props{

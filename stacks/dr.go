@@ -12,6 +12,8 @@ import (
 	"wallet-infra/constructs/cache"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/prometheus"
+	"wallet-infra/constructs/tracing"
 )
 
 // DR holds what the second region keeps for the day when the first is gone: its
@@ -25,8 +27,10 @@ type DR struct {
 	Network  network.Network
 	Database aurora.Database
 	Cache    cache.Cache
-	// Topics reach people while the primary region is down.
-	Topics alarms.Topics
+	// Topics reach people, and Metrics take the tasks' own, while the primary region is
+	// down.
+	Topics  alarms.Topics
+	Metrics prometheus.Workspace
 }
 
 // NewDR builds the second region's data, for an environment whose mode of
@@ -59,6 +63,10 @@ func NewDR(stage awscdk.Stage, env config.Environment, global Global) DR {
 	dr.Cache = cache.New(stack, cache.Props{
 		Names: env.Names(), Cache: env.Cache, Protected: env.Protected, Network: dr.Network, LogKey: logKey,
 	})
+	tracing.NewDestination(stack, env.Names(), env.Secondary)
 	dr.Topics = alarms.NewTopics(stack, env.Names(), env.Secondary, env.Site.Alerts)
+	dr.Metrics = prometheus.New(stack, prometheus.Props{
+		Names: env.Names(), Region: env.Secondary, Observability: env.Observability, Topics: dr.Topics, LogKey: logKey,
+	})
 	return dr
 }

@@ -10,6 +10,7 @@ import (
 	"wallet-infra/constructs/aurora"
 	"wallet-infra/constructs/dashboards"
 	"wallet-infra/constructs/kafka"
+	"wallet-infra/constructs/prometheus"
 	"wallet-infra/constructs/recovery"
 )
 
@@ -40,6 +41,7 @@ func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr
 	rows = slices.Concat(rows, alarms.Prefixed("standby-", downgraded(here.alarms(env), active)))
 	alarms.New(stack, names, dr.Topics, rows)
 	alarms.NewEvents(stack, dr.Topics, here.events(env))
+	prometheus.NewRules(stack, names, env.Observability, dr.Metrics)
 	dashboards.NewStandby(stack, here.dashboards(env, rows), standby)
 	return stack
 }

@@ -28,7 +28,7 @@ func NewEnvironment(app constructs.Construct, env config.Environment) awscdk.Sta
 	})
 	compute := NewCompute(stage, env, ComputeProps{
 		Region: env.Primary, Peer: peer(env), Images: images.Images, Network: network.Network, AccessLogs: data.Buckets.Logs,
-		Database: data.Database.Database, Cache: data.Cache, Kafka: messaging.Kafka,
+		Database: data.Database.Database, Cache: data.Cache, Kafka: messaging.Kafka, Metrics: data.Metrics,
 	})
 	NewObservability(stage, env, network, data, messaging, compute)
 	if !env.DR.Mode.Copies() {
@@ -58,7 +58,7 @@ func newStandby(stage awscdk.Stage, env config.Environment, images Registry, glo
 	service := NewCompute(stage, env, ComputeProps{
 		Region: env.Secondary, Peer: env.Primary, Standby: true,
 		Images: copies.Images, Network: dr.Network, AccessLogs: global.Targets.Logs,
-		Database: dr.Database, Cache: dr.Cache, Kafka: events.Kafka,
+		Database: dr.Database, Cache: dr.Cache, Kafka: events.Kafka, Metrics: dr.Metrics,
 	})
 	recovery := NewDRRecovery(stage, env, global, dr, events, service)
 	// The API's name leads to a name that the primary region's load balancer must have,

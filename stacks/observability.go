@@ -11,7 +11,6 @@ import (
 	"wallet-infra/constructs/backup"
 	"wallet-infra/constructs/dashboards"
 	"wallet-infra/constructs/edge"
-	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/prometheus"
 	"wallet-infra/constructs/storage"
 	"wallet-infra/constructs/tracing"
@@ -20,9 +19,9 @@ import (
 // NewObservability builds the stack that watches the others. It hands out nothing:
 // nothing may depend on it, so it can be replaced while the wallet runs.
 func NewObservability(stage awscdk.Stage, env config.Environment, network Network, data Data, messaging Messaging, compute Compute) {
-	stack := newStack(stage, env, "Observability", env.Primary, "Alarms, dashboards, Prometheus and tracing of the wallet")
+	stack := newStack(stage, env, "Observability", env.Primary, "Alarms, dashboards, rules of Prometheus and tracing of the wallet")
 	names, active := env.Names(), env.Active(env.Primary)
-	topics := alarms.NewTopics(stack, names, env.Primary, env.Site.Alerts)
+	topics := data.Topics
 	here := watched{
 		region: env.Primary, network: network.Network, database: data.Database.Database, cache: data.Cache, messaging: messaging, compute: compute,
 	}
@@ -42,16 +41,6 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 	alarms.NewOutage(stack, names, topics, outage, made)
 	alarms.NewEvents(stack, topics, here.events(env))
 	dashboards.New(stack, here.dashboards(env, rows))
-	discovery := compute.Service.Discovery
-	prometheus.New(stack, prometheus.Props{
-		Names: names, Region: env.Primary, Observability: env.Observability,
-		Network:     network.Network,
-		Topics:      topics,
-		LogKey:      encryption.NewLogKey(stack, env.Names(), env.Primary, "observability"),
-		Tasks:       compute.Service.SecurityGroup,
-		TaskHost:    *discovery.ServiceName() + "." + *discovery.Namespace().NamespaceName(),
-		Brokers:     messaging.Kafka.SecurityGroup,
-		BrokerHosts: messaging.Kafka.BrokerHosts,
-	})
+	prometheus.NewRules(stack, names, env.Observability, data.Metrics)
 	tracing.New(stack, env.Names(), env.Service.TraceSampleRatio)
 }

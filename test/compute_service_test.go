@@ -470,7 +470,7 @@ func TestATaskStartsWhileTheCollectorsPublicRegistryIsAway(t *testing.T) {
 	assert.GreaterOrEqual(t, checked, 3, "both environments, and the region that stands by")
 }
 
-func TestLosingTheCollectorCostsTracesAndNotTheWallet(t *testing.T) {
+func TestLosingTheCollectorCostsTelemetryAndNotTheWallet(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
 		collector := compute.container(t, "collector")
@@ -481,13 +481,8 @@ func TestLosingTheCollectorCostsTracesAndNotTheWallet(t *testing.T) {
 		for _, dependency := range listAt(t, compute.container(t, "wallet-service"), "DependsOn") {
 			assert.NotEqual(t, "collector", at(dependency, "ContainerName"))
 		}
-		var settings map[string]any
-		require.NoError(t, json.Unmarshal([]byte(environmentOf(collector)["AOT_CONFIG_CONTENT"]), &settings))
+		settings := env.collectors(t)[0].settings
 		assert.Equal(t, "127.0.0.1:4317", at(settings, "receivers", "otlp", "protocols", "grpc", "endpoint"))
-		assert.Equal(t, env.Primary.Name, at(settings, "exporters", "awsxray", "region"))
-		assert.Equal(t, []any{"awsxray"}, at(settings, "service", "pipelines", "traces", "exporters"))
-		assert.Equal(t, []any{"memory_limiter", "batch"}, at(settings, "service", "pipelines", "traces", "processors"))
-		assert.Equal(t, []any{"health_check"}, at(settings, "service", "extensions"))
 		// The limiter refuses spans at 80 %, and begins 25 % before that.
 		assert.Equal(t, map[string]any{"check_interval": "1s", "limit_percentage": 80.0, "spike_limit_percentage": 25.0},
 			at(settings, "processors", "memory_limiter"), "the container is killed for its memory")
@@ -522,17 +517,6 @@ func TestContainerInsightsLogsWhereRetentionIsSet(t *testing.T) {
 		group := compute.Resources[cluster.DependsOn[0]].Properties
 		assert.Equal(t, "/aws/ecs/containerinsights/wallet-"+env.Name+"/performance", group["LogGroupName"])
 		assert.EqualValues(t, env.Service.LogRetentionDays, group["RetentionInDays"])
-	})
-}
-
-func TestPrometheusFindsTheTasks(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		compute := env.stack(t, "compute")
-		assert.Equal(t, env.Names().ServiceNamespace(), compute.only(t, "AWS::ServiceDiscovery::PrivateDnsNamespace").Properties["Name"])
-		discovery := compute.only(t, "AWS::ServiceDiscovery::Service").Properties
-		assert.Equal(t, "wallet", discovery["Name"])
-		assert.Equal(t, []any{map[string]any{"TTL": float64(10), "Type": "A"}}, at(discovery, "DnsConfig", "DnsRecords"))
-		assert.Len(t, compute.only(t, "AWS::ECS::Service").Properties["ServiceRegistries"], 1)
 	})
 }
 

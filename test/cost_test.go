@@ -37,8 +37,8 @@ func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
 		"Production sa-east-1 Cache": same(897.9),
 		// 3 x (0.335 x 730 + 500 x 0.19), and 3 x 1500 x 0.19
 		"Production sa-east-1 Messaging": {1018.65, 1873.65},
-		// (3 x 0.093 + 6 x 0.005 + 0.034 + 8 x 3 x 0.021) x 730 + 0.5 for the zone of Cloud Map
-		"Production sa-east-1 Networking": same(618.81),
+		// (3 x 0.093 + 6 x 0.005 + 0.034 + 8 x 3 x 0.021) x 730
+		"Production sa-east-1 Networking": same(618.31),
 		// 5 + 8 rules
 		"Production sa-east-1 Web ACL": same(13),
 		// 1.038 x 730 + 1000 x 0.1
@@ -51,8 +51,8 @@ func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
 		"Production us-east-1 Messaging": {609.9, 1059.9}, // and 3 x 1500 x 0.1
 		// 3 x 70
 		"Production us-east-1 Recovery": same(210),
-		// (3 x 0.045 + 6 x 0.005 + 8 x 3 x 0.01 + 0.0225) x 730 + 3 x 0.5
-		"Production us-east-1 Networking": same(313.575),
+		// (3 x 0.045 + 6 x 0.005 + 8 x 3 x 0.01 + 0.0225) x 730 + 2 x 0.5
+		"Production us-east-1 Networking": same(313.075),
 		// 2 to 4 tasks of (2 x 0.0696 + 4 x 0.0076) x 730 = 123.808
 		"Staging sa-east-1 Compute": {247.616, 495.232},
 		// 2 x 0.537 x 730 + 1000 x 0.19
@@ -61,8 +61,8 @@ func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
 		"Staging sa-east-1 Cache": same(89.06),
 		// 2 x (0.0736 x 730 + 50 x 0.19)
 		"Staging sa-east-1 Messaging": {126.456, 183.456}, // and 2 x 150 x 0.19
-		// (0.093 + 4 x 0.005 + 0.034) x 730 + 0.5
-		"Staging sa-east-1 Networking": same(107.81),
+		// (0.093 + 4 x 0.005 + 0.034) x 730
+		"Staging sa-east-1 Networking": same(107.31),
 	}
 	_, bill := priced(t)
 	got := map[string]bounds{}

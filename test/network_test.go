@@ -156,7 +156,7 @@ func TestTheDatabaseTierAnswersThePrivateTierOnItsServicesAlone(t *testing.T) {
 			for _, cidr := range network.plan.Private {
 				want = append(want,
 					aclRule{cidr, false, 3306, 3306}, aclRule{cidr, false, 6379, 6379},
-					aclRule{cidr, false, 9096, 9098}, aclRule{cidr, false, 11001, 11002},
+					aclRule{cidr, false, 9096, 9098},
 					aclRule{cidr, true, 1024, 65535})
 			}
 			for id, entry := range network.template.ofType("AWS::EC2::NetworkAclEntry") {

@@ -108,7 +108,7 @@ func TestNothingServingIsAnOutageAndErrorsOrSlownessAloneAreNot(t *testing.T) {
 
 func TestAlertsAreReadByNobodyElse(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		stack := env.stack(t, "observability")
+		stack := env.stack(t, "data")
 		topics := stack.ofType("AWS::SNS::Topic")
 		require.Len(t, topics, 2)
 		require.Len(t, stack.ofType("AWS::SNS::TopicPolicy"), 2)
@@ -123,7 +123,7 @@ func TestAlertsAreReadByNobodyElse(t *testing.T) {
 func TestAlertsReachEverybodyInConfig(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		got := map[string][]string{}
-		for _, subscription := range env.stack(t, "observability").ofType("AWS::SNS::Subscription") {
+		for _, subscription := range env.stack(t, "data").ofType("AWS::SNS::Subscription") {
 			assert.Equal(t, "email", subscription.Properties["Protocol"])
 			topic := textAt(t, subscription.Properties, "TopicArn", "Ref")
 			severity := "critical"

@@ -33,6 +33,42 @@ func TestGrafanaStandsWhereAWSOffersItAndReadsOnlyMetrics(t *testing.T) {
 	})
 }
 
+// grafanaDashboard is a committed dashboard.
+type grafanaDashboard struct {
+	UID, Title string
+	Panels     []struct {
+		ID      int
+		Title   string
+		Targets []struct{ RefID, Expr, Namespace, MetricName, Region string }
+	}
+}
+
+// metrics are the series of Prometheus that its panels read.
+func (d grafanaDashboard) metrics() []string {
+	var all []string
+	for _, panel := range d.Panels {
+		for _, target := range panel.Targets {
+			all = append(all, promMetrics(target.Expr)...)
+		}
+	}
+	return all
+}
+
+func grafanaDashboards(t *testing.T) []grafanaDashboard {
+	t.Helper()
+	paths, err := filepath.Glob("../constructs/grafana/dashboards/*.json")
+	require.NoError(t, err)
+	var all []grafanaDashboard
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		var one grafanaDashboard
+		require.NoErrorf(t, json.Unmarshal(content, &one), "%s", path)
+		all = append(all, one)
+	}
+	return all
+}
+
 func TestGrafanaDashboardsReadWhatPrometheusHas(t *testing.T) {
 	recorded := map[string]bool{}
 	eachEnvironment(t, func(t *testing.T, env environment) {
@@ -41,20 +77,7 @@ func TestGrafanaDashboardsReadWhatPrometheusHas(t *testing.T) {
 		}
 	})
 	titles := map[string]bool{}
-	paths, err := filepath.Glob("../constructs/grafana/dashboards/*.json")
-	require.NoError(t, err)
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		require.NoError(t, err)
-		var dashboard struct {
-			UID, Title string
-			Panels     []struct {
-				ID      int
-				Title   string
-				Targets []struct{ RefID, Expr, Namespace, MetricName, Region string }
-			}
-		}
-		require.NoErrorf(t, json.Unmarshal(content, &dashboard), "%s", path)
+	for _, dashboard := range grafanaDashboards(t) {
 		titles[dashboard.Title] = true
 		for _, panel := range dashboard.Panels {
 			assert.NotEmptyf(t, panel.Targets, "%s: %s", dashboard.Title, panel.Title)

@@ -36,99 +36,26 @@ func render(value any) string {
 	return ""
 }
 
-func TestPrometheusReadsTheServiceAndTheBrokers(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		stack := env.stack(t, "observability")
-		scraper := stack.only(t, "AWS::APS::Scraper")
-		var scrape struct {
-			Global struct {
-				Interval string `yaml:"scrape_interval"`
-			} `yaml:"global"`
-			Jobs []struct {
-				Name string `yaml:"job_name"`
-				Path string `yaml:"metrics_path"`
-				DNS  []struct {
-					Names []string
-					Type  string
-					Port  int
-				} `yaml:"dns_sd_configs"`
-			} `yaml:"scrape_configs"`
-		}
-		require.NoError(t, yaml.Unmarshal([]byte(render(at(scraper.Properties, "ScrapeConfiguration", "ConfigurationBlob"))), &scrape))
-		assert.Equal(t, fmt.Sprintf("%ds", int(env.Observability.ScrapeInterval.Seconds())), scrape.Global.Interval)
-		ports := map[string]int{}
-		for _, job := range scrape.Jobs {
-			require.Len(t, job.DNS, 1)
-			assert.Equal(t, "/metrics", job.Path)
-			assert.Equal(t, "A", job.DNS[0].Type)
-			assert.NotEmptyf(t, job.DNS[0].Names, "%s", job.Name)
-			ports[job.Name] = job.DNS[0].Port
-		}
-		assert.Equal(t, map[string]int{"wallet-service": 8080, "kafka": 11001, "kafka-node": 11002}, ports)
-		var opened []any
-		for _, rule := range stack.ofType("AWS::EC2::SecurityGroupIngress") {
-			assert.Equal(t, rule.Properties["FromPort"], rule.Properties["ToPort"])
-			assert.NotEmpty(t, rule.Properties["Description"])
-			opened = append(opened, rule.Properties["FromPort"])
-		}
-		assert.ElementsMatch(t, []any{8080.0, 11001.0, 11002.0}, opened)
-		assert.Len(t, at(scraper.Properties, "Source", "VpcConfiguration", "SubnetIds"), len(env.Primary.Zones))
-		assert.Len(t, at(scraper.Properties, "ScraperLoggingConfiguration", "ScraperComponents"), 3)
-	})
-}
-
-func TestTheCollectorReachesNothingElse(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		stack := env.stack(t, "observability")
-		assert.True(t, allowsNothingOut(stack.only(t, "AWS::EC2::SecurityGroup")), "the collector may call anywhere")
-		var opened []any
-		for _, rule := range stack.ofType("AWS::EC2::SecurityGroupEgress") {
-			assert.NotEmpty(t, rule.Properties["DestinationSecurityGroupId"])
-			opened = append(opened, rule.Properties["FromPort"])
-		}
-		assert.ElementsMatch(t, []any{8080.0, 11001.0, 11002.0}, opened)
-	})
-}
-
-// A broker exports thousands of series, and each sample is paid for.
-func TestOnlyTheKafkaSeriesThatAreReadArePaidFor(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		scraper := env.stack(t, "observability").only(t, "AWS::APS::Scraper")
-		var scrape struct {
-			Jobs []struct {
-				Name    string `yaml:"job_name"`
-				Relabel []struct {
-					Action, Regex string
-					Labels        []string `yaml:"source_labels"`
-				} `yaml:"metric_relabel_configs"`
-			} `yaml:"scrape_configs"`
-		}
-		require.NoError(t, yaml.Unmarshal([]byte(render(at(scraper.Properties, "ScrapeConfiguration", "ConfigurationBlob"))), &scrape))
-		for _, job := range scrape.Jobs {
-			if job.Name == "wallet-service" {
-				assert.Empty(t, job.Relabel)
-				continue
-			}
-			require.Lenf(t, job.Relabel, 1, "%s", job.Name)
-			assert.Equalf(t, "keep", job.Relabel[0].Action, "%s", job.Name)
-			assert.Equalf(t, []string{"__name__"}, job.Relabel[0].Labels, "%s", job.Name)
-			kept := regexp.MustCompile("^(?:" + job.Relabel[0].Regex + ")$")
-			assert.Falsef(t, kept.MatchString("kafka_log_Log_Size"), "%s keeps a series for each partition", job.Name)
-		}
-	})
-}
-
+// Each region keeps its own, so that the business is seen after a failover.
 func TestTheServicesHistoryIsKeptAndEncrypted(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		workspace := env.stack(t, "observability").only(t, "AWS::APS::Workspace")
-		assert.InDelta(t, env.Observability.MetricRetentionDays, at(workspace.Properties, "WorkspaceConfiguration", "RetentionPeriodInDays"), 0)
-		assert.NotEmpty(t, at(workspace.Properties, "KmsKeyArn", "Fn::GetAtt"))
-		assert.Equal(t, "RetainExceptOnCreate", workspace.DeletionPolicy)
-		assert.Equal(t, "Retain", workspace.UpdateReplacePolicy)
-		for _, group := range env.stack(t, "observability").ofType("AWS::Logs::LogGroup") {
+		regions := map[string]int{}
+		for _, workspace := range env.everywhere("AWS::APS::Workspace") {
+			regions[workspace.stack.region]++
+			assert.InDelta(t, env.Observability.MetricRetentionDays, at(workspace.Properties, "WorkspaceConfiguration", "RetentionPeriodInDays"), 0)
+			assert.NotEmpty(t, at(workspace.Properties, "KmsKeyArn", "Fn::GetAtt"))
+			assert.Equal(t, "RetainExceptOnCreate", workspace.DeletionPolicy)
+			assert.Equal(t, "Retain", workspace.UpdateReplacePolicy)
+			group, there := env.origin(workspace.stack, at(workspace.Properties, "LoggingConfiguration", "LogGroupArn"))
+			require.True(t, there)
 			assert.Truef(t, strings.HasPrefix(textAt(t, group.Properties, "LogGroupName"), "/aws/vendedlogs/"), "%v", group.Properties["LogGroupName"])
 			assert.InDelta(t, env.Observability.LogRetentionDays, group.Properties["RetentionInDays"], 0)
 		}
+		want := map[string]int{}
+		for _, tasks := range env.collectors(t) {
+			want[tasks.region] = 1
+		}
+		assert.Equal(t, want, regions)
 	})
 }
 
@@ -182,6 +109,13 @@ func promRules(t *testing.T, env environment) []promRule {
 		}
 	}
 	data := env.stack(t, "observability").only(t, "AWS::APS::RuleGroupsNamespace").Properties["Data"]
+	for _, other := range env.everywhere("AWS::APS::RuleGroupsNamespace") {
+		assert.Equal(t, data, other.Properties["Data"], "the regions compute different things")
+		workspace, there := env.origin(other.stack, other.Properties["Workspace"])
+		require.True(t, there)
+		assert.Equal(t, other.stack.region, workspace.stack.region)
+	}
+	assert.Len(t, env.everywhere("AWS::APS::RuleGroupsNamespace"), len(env.everywhere("AWS::APS::Workspace")), "a region computes nothing")
 	require.NoError(t, yaml.Unmarshal([]byte(render(data)), &file))
 	var all []promRule
 	for _, group := range file.Groups {
@@ -292,50 +226,57 @@ func TestASlowOperationIsSeenWithoutHistogramBuckets(t *testing.T) {
 
 func TestPrometheusAlertsReachTheTopicOfTheirSeverity(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		var outer struct {
-			Config string `yaml:"alertmanager_config"`
-		}
-		definition := env.stack(t, "observability").only(t, "AWS::APS::Workspace").Properties["AlertManagerDefinition"]
-		require.NoError(t, yaml.Unmarshal([]byte(render(definition)), &outer))
-		var inner struct {
-			Route struct {
-				Receiver string
-				Repeat   string `yaml:"repeat_interval"`
-				Routes   []struct {
-					Receiver string
-					Matchers []string
-				}
-			}
-			Receivers []struct {
-				Name string
-				SNS  []struct {
-					Sigv4 struct{ Region string }
-				} `yaml:"sns_configs"`
-			}
-		}
-		require.NoError(t, yaml.Unmarshal([]byte(outer.Config), &inner))
-		assert.Equal(t, "warning", inner.Route.Receiver)
-		assert.Equal(t, "4h", inner.Route.Repeat, "an alert that lasts is forgotten, or a nuisance")
-		require.Len(t, inner.Route.Routes, 1)
-		assert.Equal(t, "critical", inner.Route.Routes[0].Receiver)
-		assert.Equal(t, []string{`severity="critical"`}, inner.Route.Routes[0].Matchers)
-		require.Len(t, inner.Receivers, 2)
-		for _, receiver := range inner.Receivers {
-			assert.Equal(t, env.Primary.Name, receiver.SNS[0].Sigv4.Region, "Managed Prometheus refuses a receiver without its region")
-		}
-		for _, severity := range []string{"Critical", "Warning"} {
-			pattern := regexp.MustCompile(`name: ` + strings.ToLower(severity) + `\n(?s:.*?)topic_arn: $`)
-			found := false
-			for _, part := range listAt(t, definition, "Fn::Join", 1) {
-				if text, ok := part.(string); ok && pattern.MatchString(text) {
-					found = true
-				} else if found {
-					ref := textAt(t, part, "Ref")
-					assert.Truef(t, strings.HasPrefix(ref, "Alerts"+severity), "%s alerts go to %s", severity, ref)
-					break
-				}
-			}
-			assert.Truef(t, found, "no receiver %s", severity)
+		for _, workspace := range env.everywhere("AWS::APS::Workspace") {
+			alertsReachTheirTopics(t, workspace)
 		}
 	})
+}
+
+func alertsReachTheirTopics(t *testing.T, workspace found) {
+	t.Helper()
+	var outer struct {
+		Config string `yaml:"alertmanager_config"`
+	}
+	definition := workspace.Properties["AlertManagerDefinition"]
+	require.NoError(t, yaml.Unmarshal([]byte(render(definition)), &outer))
+	var inner struct {
+		Route struct {
+			Receiver string
+			Repeat   string `yaml:"repeat_interval"`
+			Routes   []struct {
+				Receiver string
+				Matchers []string
+			}
+		}
+		Receivers []struct {
+			Name string
+			SNS  []struct {
+				Sigv4 struct{ Region string }
+			} `yaml:"sns_configs"`
+		}
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(outer.Config), &inner))
+	assert.Equal(t, "warning", inner.Route.Receiver)
+	assert.Equal(t, "4h", inner.Route.Repeat, "an alert that lasts is forgotten, or a nuisance")
+	require.Len(t, inner.Route.Routes, 1)
+	assert.Equal(t, "critical", inner.Route.Routes[0].Receiver)
+	assert.Equal(t, []string{`severity="critical"`}, inner.Route.Routes[0].Matchers)
+	require.Len(t, inner.Receivers, 2)
+	for _, receiver := range inner.Receivers {
+		assert.Equal(t, workspace.stack.region, receiver.SNS[0].Sigv4.Region, "Managed Prometheus refuses a receiver without its region")
+	}
+	for _, severity := range []string{"Critical", "Warning"} {
+		pattern := regexp.MustCompile(`name: ` + strings.ToLower(severity) + `\n(?s:.*?)topic_arn: $`)
+		found := false
+		for _, part := range listAt(t, definition, "Fn::Join", 1) {
+			if text, ok := part.(string); ok && pattern.MatchString(text) {
+				found = true
+			} else if found {
+				ref := textAt(t, part, "Ref")
+				assert.Truef(t, strings.HasPrefix(ref, "Alerts"+severity), "%s alerts go to %s", severity, ref)
+				break
+			}
+		}
+		assert.Truef(t, found, "no receiver %s", severity)
+	}
 }

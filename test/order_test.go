@@ -28,7 +28,7 @@ func TestWhatNeedsAnotherWithoutNamingItIsMadeAfterIt(t *testing.T) {
 		{"Custom::KafkaAccess", "AWS::MSK::Topic", "the service learns the brokers' address before its topics are there"},
 		{"Custom::VpcRestrictDefaultSG", "AWS::Logs::LogGroup", "Lambda makes the function's log group itself, in the clear and for ever"},
 		{"AWS::EC2::NatGateway", "AWS::EC2::Route", "what starts first has no way out"},
-		{"AWS::APS::Scraper", "AWS::EC2::SecurityGroupEgress", "the collector finds its ways closed"},
+		{"AWS::XRay::TransactionSearchConfig", "AWS::Logs::ResourcePolicy", "X-Ray may not write the spans that it is to keep"},
 	} {
 		t.Run(need.otherwise, func(t *testing.T) {
 			eachEnvironment(t, func(t *testing.T, env environment) {

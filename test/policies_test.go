@@ -135,6 +135,9 @@ var resourcePolicies = map[string][]right{
 	"BackupWatchPermission":      {{without: "nobody looks after copies", who: "Service events.amazonaws.com", actions: "lambda:InvokeFunction", on: "${BackupWatchFunction.Arn}", when: []string{"ArnLike|aws:SourceArn|${BackupWatchSchedule.Arn}"}, source: eventTargets}},
 	"DatabaseRotationPermission": {{without: "no password rotates", who: "Service secretsmanager.amazonaws.com", actions: "lambda:InvokeFunction", on: "${DatabaseRotationFunction.Arn}", when: []string{ownAccount}, source: rotationRole}},
 
+	"TracesPolicyResourcePolicy": {{without: "no trace is kept", who: "Service xray.amazonaws.com", actions: "logs:PutLogEvents",
+		on:   "arn:aws:logs:REGION:ACCOUNT:log-group:/aws/application-signals/data:* arn:aws:logs:REGION:ACCOUNT:log-group:aws/spans:*",
+		when: []string{"ArnLike|aws:SourceArn|arn:aws:xray:REGION:ACCOUNT:*", ownAccount}, source: "AmazonCloudWatch/latest/monitoring/Enable-TransactionSearch.html"}},
 	"EdgeFirewallLogDeliveryResourcePolicy": delivery("EdgeFirewallLogs", "*"),
 	"LogDeliveryResourcePolicy":             delivery("Logs", "*"),
 	"ReplicatorLogDeliveryResourcePolicy":   delivery("ReplicatorLogs", "*"),

@@ -27,6 +27,8 @@ var outside = map[string]string{
 	"AWS::ECR::Repository":                      "container images, which are code",
 	"AWS::CloudFront::Distribution":             "public static content; addresses of its readers pass through",
 	"AWS::Grafana::Workspace":                   "nothing stored: shows metrics and, while the switch allows it, traces of Brazil",
+	"AWS::APS::Workspace":                       "what the tasks there measure: counts, durations and sums of money, no person",
+	"AWS::XRay::TransactionSearchConfig":        "traces of the tasks there, whose URLs name wallets, once they serve",
 	"AWS::SNS::Topic":                           "alarm texts, delivered and not kept",
 	"AWS::SNS::Subscription":                    "e-mail addresses of the people on call",
 	"AWS::CloudWatch::Alarm":                    "numbers about the platform, no person",
@@ -51,7 +53,7 @@ var shapes = []string{
 	"AWS::ApplicationAutoScaling::", "AWS::CertificateManager::", "AWS::CloudFront::OriginAccessControl", "AWS::CloudFront::ResponseHeadersPolicy",
 	"AWS::EC2::", "AWS::ECS::Cluster", "AWS::ECS::TaskDefinition", "AWS::ElastiCache::", "AWS::ElasticLoadBalancingV2::", "AWS::Events::Rule",
 	"AWS::IAM::", "AWS::KMS::", "AWS::Lambda::", "AWS::Logs::", "AWS::MSK::", "AWS::RDS::", "AWS::Route53::", "AWS::S3::BucketPolicy",
-	"AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicInlinePolicy", "AWS::ServiceDiscovery::", "AWS::WAFv2::WebACLAssociation", "AWS::SecretsManager::ResourcePolicy",
+	"AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicInlinePolicy", "AWS::APS::RuleGroupsNamespace", "AWS::WAFv2::WebACLAssociation", "AWS::SecretsManager::ResourcePolicy",
 	"Custom::KafkaAccess", "Custom::VpcRestrictDefaultSG", "AWS::CDK::Metadata", "AWS::SSM::Parameter",
 }
 

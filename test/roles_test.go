@@ -151,7 +151,9 @@ var roles = map[string][]right{
 	},
 	"WalletTaskDefinitionTaskRole": {
 		{without: "the wallet's tasks have no identity", who: "Service ecs-tasks.amazonaws.com", actions: "sts:AssumeRole", source: "AmazonECS/latest/developerguide/task-iam-roles.html"},
-		{without: "no trace arrives", actions: "xray:PutTelemetryRecords xray:PutTraceSegments", on: "*", source: managedPolicy + "AWSXrayWriteOnlyAccess.html"},
+		{without: "no trace arrives", actions: "xray:PutSpans xray:PutTraceSegments", on: "*", source: "AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html"},
+		{without: "no metric of the tasks in São Paulo arrives", actions: "aps:RemoteWrite", on: "${data:PrometheusWorkspace.Arn}", applies: firstRegion, source: managedPolicy + "AmazonPrometheusRemoteWriteAccess.html"},
+		{without: "no metric of the tasks in the second region arrives", actions: "aps:RemoteWrite", on: "${dr:PrometheusWorkspace.Arn}", applies: secondRegion, source: managedPolicy + "AmazonPrometheusRemoteWriteAccess.html"},
 		{without: "nobody can open a shell in staging", actions: "ssmmessages:CreateControlChannel ssmmessages:CreateDataChannel ssmmessages:OpenControlChannel ssmmessages:OpenDataChannel", on: "*", applies: sessions, source: "AmazonECS/latest/developerguide/task-iam-roles.html#ecs-exec-required-iam-permissions"},
 		{without: "what was done in a shell is not found", actions: "logs:DescribeLogGroups", on: "*", applies: sessions, source: "AmazonECS/latest/developerguide/ecs-exec.html#ecs-exec-logging"},
 		{without: "what was done in a shell is not written down", actions: "logs:CreateLogStream logs:DescribeLogStreams logs:PutLogEvents", on: "arn:aws:logs:REGION:ACCOUNT:log-group:${WalletSessions}:*", applies: sessions, source: "AmazonECS/latest/developerguide/ecs-exec.html#ecs-exec-logging"},

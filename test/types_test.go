@@ -53,7 +53,6 @@ var classification = map[string]state{
 	"AWS::Logs::LogGroup": evidence,
 
 	"AWS::APS::RuleGroupsNamespace":                 free,
-	"AWS::APS::Scraper":                             free,
 	"AWS::APS::AlertManagerDefinition":              free,
 	"AWS::ApplicationAutoScaling::ScalableTarget":   free,
 	"AWS::ApplicationAutoScaling::ScalingPolicy":    free,
@@ -131,8 +130,6 @@ var classification = map[string]state{
 	"AWS::SecretsManager::RotationSchedule":         free,
 	"AWS::Serverless::Application":                  free,
 	"AWS::CloudFormation::Stack":                    free,
-	"AWS::ServiceDiscovery::PrivateDnsNamespace":    free,
-	"AWS::ServiceDiscovery::Service":                free,
 	"AWS::WAFv2::IPSet":                             free,
 	"AWS::WAFv2::LoggingConfiguration":              free,
 	"AWS::WAFv2::RegexPatternSet":                   free,

@@ -1,7 +1,6 @@
 package test
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
 	"wallet-infra/config"
 	"wallet-infra/internal/cfn"
@@ -142,52 +140,6 @@ func (e environment) exists(region, dimension, value string) bool {
 	return false
 }
 
-// A name of nothing is no error for Prometheus: it reads no target and is content.
-func TestPrometheusReadsTheTasksAndTheBrokersThatThereAre(t *testing.T) {
-	eachEnvironment(t, func(t *testing.T, env environment) {
-		stack := env.stack(t, "observability")
-		blob := at(stack.only(t, "AWS::APS::Scraper").Properties, "ScrapeConfiguration", "ConfigurationBlob", "Fn::Base64")
-		// Each reference becomes the address of what it leads to.
-		var text strings.Builder
-		for _, part := range listAt(t, blob, "Fn::Join", 1) {
-			if literal, isText := part.(string); isText {
-				text.WriteString(literal)
-				continue
-			}
-			target, there := env.origin(stack, part)
-			require.Truef(t, there, "a host of the scraper leads nowhere: %v", part)
-			fmt.Fprintf(&text, "<%s %s>", target.Type, attributeOf(env, stack, part))
-		}
-		var scrape struct {
-			Jobs []struct {
-				Name string                     `yaml:"job_name"`
-				DNS  []struct{ Names []string } `yaml:"dns_sd_configs"`
-			} `yaml:"scrape_configs"`
-		}
-		require.NoError(t, yaml.Unmarshal([]byte(text.String()), &scrape))
-
-		compute := env.stack(t, "compute")
-		namespace := textAt(t, compute.only(t, "AWS::ServiceDiscovery::PrivateDnsNamespace").Properties, "Name")
-		brokers := []string{}
-		for i := range env.Messaging.Brokers {
-			brokers = append(brokers, fmt.Sprintf("<Custom::KafkaAccess BrokerHost%d>", i+1))
-		}
-		hosts := map[string][]string{}
-		for _, job := range scrape.Jobs {
-			for _, source := range job.DNS {
-				hosts[job.Name] = append(hosts[job.Name], source.Names...)
-			}
-		}
-		assert.Equal(t, map[string][]string{
-			"wallet-service": {"<AWS::ServiceDiscovery::Service Name>." + namespace},
-			"kafka":          brokers,
-			"kafka-node":     brokers,
-		}, hosts)
-		registry, _ := env.origin(compute, at(compute.only(t, "AWS::ECS::Service").Properties, "ServiceRegistries", 0, "RegistryArn"))
-		assert.Equal(t, "AWS::ServiceDiscovery::Service", registry.Type, "the tasks are not registered where Prometheus looks")
-	})
-}
-
 // attributeOf is what a reference takes of its resource, also through an output.
 func attributeOf(env environment, stack template, value any) string {
 	_, to, _ := env.resolver().Follow(stack.stack(), value)
@@ -269,7 +221,7 @@ func TestEverythingThatStandsInSubnetsStandsInEveryZone(t *testing.T) {
 		}
 		for _, resourceType := range []string{
 			"AWS::ECS::Service", "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::RDS::DBSubnetGroup",
-			"AWS::ElastiCache::SubnetGroup", "AWS::MSK::Cluster", "AWS::Lambda::Function", "AWS::APS::Scraper",
+			"AWS::ElastiCache::SubnetGroup", "AWS::MSK::Cluster", "AWS::Lambda::Function",
 		} {
 			assert.Truef(t, placed[resourceType], "no %s names its subnets where this test looks", resourceType)
 		}

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -23,11 +22,8 @@ import (
 	"wallet-infra/constructs/value"
 )
 
-// The attributes that lambda/kafka returns; BrokerHost is numbered from 1.
-const (
-	attributeBootstrap  = "Bootstrap"
-	attributeBrokerHost = "BrokerHost"
-)
+// attributeBootstrap is what lambda/kafka returns.
+const attributeBootstrap = "Bootstrap"
 
 // accessTimeout leaves room for a fresh IAM policy to be known everywhere.
 const accessTimeout = 5 * time.Minute
@@ -138,14 +134,4 @@ func grants(topics []config.Topic) []any {
 	grant("transactional-id", config.KafkaPrefix, "prefixed", "DESCRIBE", "WRITE")
 	grant("cluster", "", "literal", "IDEMPOTENT_WRITE")
 	return all
-}
-
-// brokerHosts are the attributes with the brokers' names, one for each: a list
-// in one attribute would have to be split by every consumer.
-func brokerHosts(access awscdk.CustomResource, brokers int) []string {
-	var hosts []string
-	for i := range brokers {
-		hosts = append(hosts, *access.GetAttString(new(fmt.Sprintf("%s%d", attributeBrokerHost, i+1))))
-	}
-	return hosts
 }

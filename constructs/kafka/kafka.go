@@ -22,8 +22,8 @@ type Cluster struct {
 	SecurityGroup awsec2.ISecurityGroup
 	// Bootstrap is the broker list for SASL/SCRAM clients.
 	Bootstrap string
-	// BrokerHosts are the DNS names of the brokers, for open monitoring.
-	BrokerHosts []string
+	// Brokers is their number; MSK counts them from 1.
+	Brokers int
 	// Secret holds "username" and "password" of the service's Kafka user.
 	Secret awssecretsmanager.ISecret
 	// Subnets are those of the brokers.
@@ -73,7 +73,7 @@ func New(scope constructs.Construct, props Props) Cluster {
 		Arn:           arn,
 		SecurityGroup: group,
 		Bootstrap:     *access.GetAttString(new(attributeBootstrap)),
-		BrokerHosts:   brokerHosts(access, props.Messaging.Brokers),
+		Brokers:       props.Messaging.Brokers,
 		Secret:        secret,
 		Subnets:       brokerSubnets(props),
 		Ready:         access,
@@ -110,13 +110,7 @@ func newBrokers(scope constructs.Construct, props Props, group awsec2.ISecurityG
 			},
 		},
 		EnhancedMonitoring: new(monitoringLevel),
-		OpenMonitoring: &awsmsk.CfnCluster_OpenMonitoringProperty{
-			Prometheus: &awsmsk.CfnCluster_PrometheusProperty{
-				JmxExporter:  &awsmsk.CfnCluster_JmxExporterProperty{EnabledInBroker: new(true)},
-				NodeExporter: &awsmsk.CfnCluster_NodeExporterProperty{EnabledInBroker: new(true)},
-			},
-		},
-		LoggingInfo: logging,
+		LoggingInfo:        logging,
 	})
 	cluster.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 	cluster.Node().AddDependency(delivery)

@@ -54,10 +54,10 @@ func (c Cluster) metric(name, statistic string) alarms.Metric {
 	}
 }
 
-// each is a metric of every broker; MSK counts them from 1.
+// each is a metric of every broker.
 func (c Cluster) each(name, statistic string) []alarms.Metric {
 	var metrics []alarms.Metric
-	for id := range c.BrokerHosts {
+	for id := range c.Brokers {
 		metric := c.metric(name, statistic)
 		metric.Dimensions["Broker ID"] = fmt.Sprint(id + 1)
 		metrics = append(metrics, metric)

@@ -24,7 +24,6 @@ var servicePorts = []struct {
 	{config.MySQLPort, config.MySQLPort, "Aurora"},
 	{config.CachePort, config.CachePort, "cache"},
 	{config.KafkaSCRAMPort, config.KafkaIAMPort, "Kafka: the service and its operators"},
-	{config.KafkaJMXPort, config.KafkaNodePort, "Kafka: open monitoring"},
 }
 
 // guardDatabaseTier lets the database tier talk to itself (replication between

@@ -8,8 +8,8 @@ import (
 	"wallet-infra/constructs/alarms"
 )
 
-// serviceJob is the label "job" of everything that the wallet service exports.
-const serviceJob = "wallet-service"
+// Job is the label "job" of everything that the wallet service exports.
+const Job = "wallet-service"
 
 // operations are what the service times, as the part of the metric's name.
 var operations = []string{"creation", "deposit", "withdrawal", "transfer", "query"}
@@ -116,7 +116,7 @@ func alerts(watch config.Observability) []rule {
 			"wallet:outbox_published:ratio15m < 0.9",
 			"Events are written faster than they are published; what depends on them is late."),
 		alert("MetricsMissing", "metrics-missing", alarms.Warning, 15*time.Minute,
-			fmt.Sprintf(`absent(up{job=%q} == 1)`, serviceJob),
+			fmt.Sprintf(`absent(up{job=%q} == 1)`, Job),
 			"Prometheus reads no task: the alerts above are blind."),
 	}
 }

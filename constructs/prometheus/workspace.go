@@ -1,12 +1,11 @@
-// Package prometheus makes the Managed Prometheus workspace: where the service's
-// own metrics are kept, what is computed from them (rules.go), and the collector
-// that reads them (scraper.go).
+// Package prometheus makes the Managed Prometheus workspace: where each task writes
+// what the service measures of itself (constructs/service), and what is computed from
+// it (rules.go).
 package prometheus
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsaps"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -16,28 +15,28 @@ import (
 	"wallet-infra/constructs/alarms"
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/logging"
-	"wallet-infra/constructs/network"
 )
 
-// Props describe the workspace and what its collector reads.
+// Workspace is where tasks write their metrics.
+type Workspace struct {
+	ARN string
+	// RemoteWrite is the address that takes samples, signed for the service "aps".
+	RemoteWrite string
+}
+
+// Props describe a workspace.
 type Props struct {
 	Names         config.Names
 	Region        config.Region
 	Observability config.Observability
-	Network       network.Network
-	Topics        alarms.Topics
-	LogKey        awskms.IKey
-	// Tasks are the service's tasks, and TaskHost the private DNS name under which
-	// they are found.
-	Tasks    awsec2.IConnectable
-	TaskHost string
-	// Brokers are the Kafka brokers, and BrokerHosts their DNS names.
-	Brokers     awsec2.ISecurityGroup
-	BrokerHosts []string
+	// Topics receive the alerts: CloudFormation knows their routing as a property of the
+	// workspace alone, so that the topics stand beside it.
+	Topics alarms.Topics
+	LogKey awskms.IKey
 }
 
-// New makes the workspace with its rules and its collector.
-func New(scope constructs.Construct, props Props) {
+// New makes the workspace of a region, with the routing of its alerts.
+func New(scope constructs.Construct, props Props) Workspace {
 	own := constructs.NewConstruct(scope, new("Prometheus"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
 		Names:   props.Names,
@@ -47,7 +46,7 @@ func New(scope constructs.Construct, props Props) {
 	workspace := awsaps.NewCfnWorkspace(own, new("Workspace"), &awsaps.CfnWorkspaceProps{
 		Alias:                new(props.Names.Prefix()),
 		KmsKeyArn:            key.KeyArn(),
-		LoggingConfiguration: &awsaps.CfnWorkspace_LoggingConfigurationProperty{LogGroupArn: newLogs(own, "Logs", "rules", props)},
+		LoggingConfiguration: &awsaps.CfnWorkspace_LoggingConfigurationProperty{LogGroupArn: newLogs(own, props)},
 		WorkspaceConfiguration: &awsaps.CfnWorkspace_WorkspaceConfigurationProperty{
 			RetentionPeriodInDays: jsii.Number(props.Observability.MetricRetentionDays),
 		},
@@ -55,19 +54,24 @@ func New(scope constructs.Construct, props Props) {
 	})
 	// The history of the business is not rebuilt from anywhere.
 	workspace.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
-	awsaps.NewCfnRuleGroupsNamespace(own, new("Rules"), &awsaps.CfnRuleGroupsNamespaceProps{
-		Name:      new(props.Names.Prefix()),
-		Workspace: workspace.AttrArn(),
-		Data:      new(rules(props.Observability)),
-	})
-	newScraper(own, props, workspace)
+	return Workspace{ARN: *workspace.AttrArn(), RemoteWrite: *workspace.AttrPrometheusEndpoint() + "api/v1/remote_write"}
 }
 
-// newLogs makes a log group of Prometheus and gives its ARN, which ends in ":*"
-// as Prometheus asks.
-func newLogs(scope constructs.Construct, id, source string, props Props) *string {
-	return logging.NewGroup(scope, id, logging.Props{
-		Name:          props.Names.PrometheusLogGroup(source),
+// NewRules lets a workspace compute what dashboards and alerts read.
+func NewRules(scope constructs.Construct, names config.Names, watch config.Observability, workspace Workspace) {
+	own := constructs.NewConstruct(scope, new("Prometheus"))
+	awsaps.NewCfnRuleGroupsNamespace(own, new("Rules"), &awsaps.CfnRuleGroupsNamespaceProps{
+		Name:      new(names.Prefix()),
+		Workspace: new(workspace.ARN),
+		Data:      new(rules(watch)),
+	})
+}
+
+// newLogs makes the log group of the rules and gives its ARN, which ends in ":*" as
+// Prometheus asks.
+func newLogs(scope constructs.Construct, props Props) *string {
+	return logging.NewGroup(scope, "Logs", logging.Props{
+		Name:          props.Names.PrometheusLogGroup(),
 		RetentionDays: props.Observability.LogRetentionDays,
 		Key:           props.LogKey,
 	}).LogGroupArn()

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsservicediscovery"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -21,6 +20,7 @@ import (
 	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/kafka"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/prometheus"
 	"wallet-infra/constructs/value"
 )
 
@@ -35,8 +35,6 @@ type Service struct {
 	Cluster       awsecs.Cluster
 	ClusterName   string
 	SecurityGroup awsec2.SecurityGroup // of the tasks
-	// Discovery is the private DNS name under which Prometheus finds the tasks.
-	Discovery awsservicediscovery.IService
 
 	metrics Metrics
 }
@@ -62,6 +60,9 @@ type Props struct {
 	Kafka           kafka.Cluster
 	// Edge has the target groups between which ECS moves the requests.
 	Edge edge.Edge
+	// Metrics takes what the tasks measure, read every ScrapeInterval.
+	Metrics        prometheus.Workspace
+	ScrapeInterval time.Duration
 	// Alarms take a release back.
 	Alarms []alarms.Alarm
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
@@ -75,7 +76,6 @@ func New(scope constructs.Construct, props Props) Service {
 	made := Service{
 		Cluster:       newCluster(own, sessions, props),
 		SecurityGroup: newSecurityGroup(own, props),
-		Discovery:     newDiscovery(own, props),
 	}
 	made.ClusterName = *made.Cluster.ClusterName()
 	made.metrics = newMetrics(made.ClusterName, props.Names.ServiceName(), props.Edge.Metrics().Requests)
@@ -91,30 +91,12 @@ func New(scope constructs.Construct, props Props) Service {
 	return made
 }
 
-// newDiscovery makes the name under which the tasks are found. It belongs to no
-// service, so that what reads it stands before the first one.
-func newDiscovery(scope constructs.Construct, props Props) awsservicediscovery.IService {
-	namespace := awsservicediscovery.NewPrivateDnsNamespace(scope, new("Namespace"), &awsservicediscovery.PrivateDnsNamespaceProps{
-		Name:        new(props.Names.ServiceNamespace()),
-		Description: new("Where Prometheus finds the tasks whose metrics it reads"),
-		Vpc:         props.Network.Vpc,
-	})
-	return namespace.CreateService(new("Tasks"), &awsservicediscovery.DnsServiceProps{
-		Name:          new(config.Platform),
-		DnsRecordType: awsservicediscovery.DnsRecordType_A,
-		// As often as the tasks change when the service scales.
-		DnsTtl: value.Duration(10 * time.Second),
-		// ECS says which tasks are there.
-		CustomHealthCheck: &awsservicediscovery.HealthCheckCustomConfig{FailureThreshold: jsii.Number(1)},
-	})
-}
-
 // newFargate makes the ECS service. Its desired count is left out of the template,
 // because autoscaling owns it: a number there would scale a busy service down at
 // every deployment. Without one CloudFormation creates the service with one task,
 // which the first deployment tests, and autoscaling then raises it to its minimum.
 func newFargate(scope constructs.Construct, in Service, task awsecs.TaskDefinition, props Props) awsecs.FargateService {
-	fargate := awsecs.NewFargateService(scope, new("Service"), &awsecs.FargateServiceProps{
+	return awsecs.NewFargateService(scope, new("Service"), &awsecs.FargateServiceProps{
 		ServiceName:     new(props.Names.ServiceName()),
 		Cluster:         in.Cluster,
 		TaskDefinition:  task,
@@ -136,6 +118,4 @@ func newFargate(scope constructs.Construct, in Service, task awsecs.TaskDefiniti
 		EnableECSManagedTags:        new(true),
 		PropagateTags:               awsecs.PropagatedTagSource_SERVICE,
 	})
-	fargate.AssociateCloudMapService(&awsecs.AssociateCloudMapServiceOptions{Service: in.Discovery})
-	return fargate
 }

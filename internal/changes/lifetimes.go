@@ -21,7 +21,6 @@ type removal struct {
 // removals has every type that may go: what has no row cannot be judged.
 var removals = map[string]removal{
 	"AWS::APS::RuleGroupsNamespace":               {Weakens, "its alerts are gone", "Workspace"},
-	"AWS::APS::Scraper":                           {Weakens, "metrics are no longer collected", "Destination"},
 	"AWS::ARCRegionSwitch::Plan":                  {Interrupts, "regions can no longer be switched by it", ""},
 	"AWS::ApplicationAutoScaling::ScalableTarget": {Weakens, "the number no longer follows the load", "ResourceId"},
 	"AWS::ApplicationAutoScaling::ScalingPolicy":  {Weakens, "the number no longer follows the load", "ScalingTargetId"},
@@ -98,12 +97,11 @@ var removals = map[string]removal{
 	"AWS::SecretsManager::ResourcePolicy":         {Weakens, "what it refused is no longer refused", "SecretId"},
 	"AWS::SecretsManager::RotationSchedule":       {Weakens, "the secret is no longer rotated", "SecretId"},
 	"AWS::SecretsManager::SecretTargetAttachment": {Interrupts, "the secret no longer names its database", "SecretId"},
-	"AWS::ServiceDiscovery::PrivateDnsNamespace":  {Interrupts, "its names no longer resolve", ""},
-	"AWS::ServiceDiscovery::Service":              {Interrupts, "its name no longer resolves", ""},
 	"AWS::WAFv2::LoggingConfiguration":            {Weakens, "requests are no longer logged", "ResourceArn"},
 	"AWS::WAFv2::WebACL":                          {Weakens, "its rules stop nobody", ""},
 	"AWS::WAFv2::WebACLAssociation":               {Weakens, "no firewall stands before the resource", "ResourceArn"},
 	"AWS::XRay::Group":                            {Weakens, "its traces are no longer looked at", ""},
+	"AWS::XRay::TransactionSearchConfig":          {Weakens, "no trace is taken", ""},
 	"AWS::XRay::SamplingRule":                     {Weakens, "requests are traced by the default rule", ""},
 }
 

@@ -48,7 +48,6 @@ var computeRules = map[string][]rule{
 		list("NetworkConfiguration/AwsvpcConfiguration/SecurityGroups", Widens, "the tasks reach, and are reached, as another group's members too", Interrupts, "the tasks reach less, and fewer reach them"),
 		list("NetworkConfiguration/AwsvpcConfiguration/Subnets", Traffic, "tasks start in another subnet, with its routes", Weakens, "tasks start in fewer subnets, perhaps of fewer zones"),
 		harmless("PropagateTags", "tags of tasks"),
-		every("ServiceRegistries", Traffic, "under which name the tasks are found"),
 		row("TaskDefinition",
 			when("own", ownResource, Safe, "the deployment exchanges the tasks"),
 			outcome{on: "stops first", holds: stopsFirst, verdict: Interrupts, text: "tasks stop before new ones run: less than all must stay healthy", source: ecsRolling, follows: true},

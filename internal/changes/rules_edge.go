@@ -101,12 +101,6 @@ var edgeRules = map[string][]rule{
 		every("ResponseHeadersPolicyConfig/SecurityHeadersConfig", Weakens, "answers have other headers that protect"),
 		floor("ResponseHeadersPolicyConfig/SecurityHeadersConfig/StrictTransportSecurity/AccessControlMaxAgeSec", Weakens, "browsers insist on TLS for less time"),
 	},
-	"AWS::ServiceDiscovery::Service": {
-		every("DnsConfig", Traffic, "what the name resolves to"),
-	},
-	"AWS::ServiceDiscovery::PrivateDnsNamespace": {
-		harmless("Description", "a text for readers"),
-	},
 	"AWS::WAFv2::WebACL": {
 		every("DataProtectionConfig", Weakens, "what is hidden in the firewall's logs changes"),
 		every("DefaultAction", Weakens, "what no rule is about passes, or is stopped"),

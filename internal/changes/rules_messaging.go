@@ -33,8 +33,6 @@ var messagingRules = map[string][]rule{
 		must("LoggingInfo/BrokerLogs/S3/Enabled", "true", Weakens, "the brokers' log is not kept"),
 		row("NumberOfBrokerNodes", up(Safe, "a broker more holds nothing until partitions move"),
 			when("less", unless(larger), Interrupts, "brokers are removed, and with them what is still on them", mskRemoval)),
-		must("OpenMonitoring/Prometheus/JmxExporter/EnabledInBroker", "true", Weakens, "Prometheus finds no metrics of the brokers"),
-		must("OpenMonitoring/Prometheus/NodeExporter/EnabledInBroker", "true", Weakens, "Prometheus finds no metrics of the brokers"),
 	},
 	"AWS::MSK::Configuration": brokerSettings,
 	"AWS::MSK::Topic": {

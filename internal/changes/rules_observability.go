@@ -55,12 +55,6 @@ var observabilityRules = map[string][]rule{
 	"AWS::APS::RuleGroupsNamespace": {
 		row("Data", when("keeps its rules", keepsPrometheusRules, Safe, "a rule more"), when("loses a rule", unless(keepsPrometheusRules), Weakens, "an alert or a recorded metric is gone, or another one")),
 	},
-	"AWS::APS::Scraper": {
-		harmless("Alias", "a name for readers"),
-		every("Destination", Weakens, "metrics go elsewhere"),
-		every("ScrapeConfiguration", Weakens, "other metrics are collected"),
-		every("ScraperLoggingConfiguration", Weakens, "the collector logs elsewhere, or not at all"),
-	},
 	"AWS::APS::Workspace": {
 		every("AlertManagerDefinition", Weakens, "alerts reach others, or nobody"),
 		harmless("Alias", "a name for readers"),
@@ -82,6 +76,9 @@ var observabilityRules = map[string][]rule{
 	"AWS::XRay::Group": {
 		every("FilterExpression", Weakens, "other traces are looked at"),
 		must("InsightsConfiguration/InsightsEnabled", "true", Weakens, "nobody looks for what is wrong in traces"),
+	},
+	"AWS::XRay::TransactionSearchConfig": {
+		floor("IndexingPercentage", Weakens, "fewer traces can be found"),
 	},
 	"AWS::XRay::SamplingRule": {
 		every("SamplingRule", Weakens, "other requests are traced"),

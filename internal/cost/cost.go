@@ -116,9 +116,7 @@ var pricers = map[string]pricer{
 	"AWS::WAFv2::WebACL":                          priceWebACL,
 	"AWS::MSK::Replicator":                        hourly("Messaging", "MSK", "Replicator", "replicator"),
 	"AWS::Route53::HealthCheck":                   everywhere("Networking", "Route 53", "health check, AWS endpoint", "health check"),
-	// Cloud Map makes a hosted zone of its namespace: https://aws.amazon.com/cloud-map/pricing/
-	"AWS::ServiceDiscovery::PrivateDnsNamespace": everywhere("Networking", "Route 53", "hosted zone, first 25", "hosted zone of Cloud Map"),
-	"AWS::ARCRegionSwitch::Plan":                 everywhere("Recovery", "ARC", "Region switch plan", "Region switch plan"),
+	"AWS::ARCRegionSwitch::Plan":                  everywhere("Recovery", "ARC", "Region switch plan", "Region switch plan"),
 }
 
 // Bill is what a set of templates costs.

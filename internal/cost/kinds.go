@@ -5,7 +5,6 @@ import "wallet-infra/internal/cfn"
 // byUse says what AWS bills a type by, where its being there alone costs nothing.
 var byUse = map[string]string{
 	"AWS::APS::RuleGroupsNamespace":      "query samples that its rules read",
-	"AWS::APS::Scraper":                  "collector hours and samples",
 	"AWS::APS::Workspace":                "samples ingested, queried and kept",
 	"AWS::Backup::BackupVault":           "what it keeps",
 	"AWS::Backup::RestoreTestingPlan":    "each tested restore, and its instances while it lasts",
@@ -28,6 +27,7 @@ var byUse = map[string]string{
 	"AWS::SQS::Queue":                    "requests",
 	"AWS::WAFv2::LoggingConfiguration":   "log data",
 	"AWS::XRay::SamplingRule":            "traces recorded",
+	"AWS::XRay::TransactionSearchConfig": "spans taken in, kept and indexed",
 }
 
 // free are the types that AWS does not charge for.
@@ -51,7 +51,6 @@ var free = set(
 	"AWS::S3::BucketPolicy",
 	"AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 	"AWS::SecretsManager::ResourcePolicy", "AWS::SecretsManager::RotationSchedule", "AWS::SecretsManager::SecretTargetAttachment",
-	"AWS::ServiceDiscovery::Service",
 	"AWS::WAFv2::IPSet", "AWS::WAFv2::WebACLAssociation",
 	"AWS::XRay::Group",
 )

@@ -89,10 +89,6 @@ func TestEachComponentCostsWhatAPersonCalculates(t *testing.T) {
 			`"R": {"Type": "AWS::MSK::Replicator"}`,
 			Line{Component: "Messaging", Low: 321.2, High: 321.2, Units: []string{"replicator"}}, // 0.44 x 730
 		},
-		"Cloud Map": {
-			`"N": {"Type": "AWS::ServiceDiscovery::PrivateDnsNamespace"}`,
-			Line{Component: "Networking", Low: 0.5, High: 0.5, Units: []string{"hosted zone of Cloud Map"}},
-		},
 		"database, standard": {
 			instances + `"C": {"Type": "AWS::RDS::DBCluster", "Properties": {}}`,
 			// 2 x 2.149 x 730 + 1000 x 0.19 = 3137.54 + 190

@@ -81,9 +81,5 @@ func (h Handler) apply(ctx context.Context, wanted properties) (map[string]any, 
 			return nil, err
 		}
 	}
-	data := map[string]any{"Bootstrap": found.scram}
-	for i, host := range found.hosts {
-		data[fmt.Sprintf("BrokerHost%d", i+1)] = host
-	}
-	return data, nil
+	return map[string]any{"Bootstrap": found.scram}, nil
 }

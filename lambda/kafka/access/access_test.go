@@ -181,11 +181,7 @@ func countACLs(t *testing.T, admin *kadm.Client) int {
 func TestAddressesAreSortedAndComplete(t *testing.T) {
 	data, err := newHandler(t, newCluster(t), &msk{}).Ensure(t.Context(), request())
 	require.NoError(t, err)
-	assert.Equal(t, map[string]any{
-		"Bootstrap":   "b-1.wallet:9096,b-2.wallet:9096",
-		"BrokerHost1": "b-1.wallet",
-		"BrokerHost2": "b-2.wallet",
-	}, data)
+	assert.Equal(t, map[string]any{"Bootstrap": "b-1.wallet:9096,b-2.wallet:9096"}, data)
 }
 
 func TestAPolicyThatIsNotYetKnownIsWaitedFor(t *testing.T) {

@@ -28,7 +28,6 @@ type ClusterAPI interface {
 type brokers struct {
 	iam   []string // host:port of the listener with IAM
 	scram string   // comma-separated host:port of the listener with SASL/SCRAM
-	hosts []string // host of every broker
 }
 
 // findBrokers asks MSK for the addresses. MSK answers in a new order each time;
@@ -50,7 +49,7 @@ func findBrokers(ctx context.Context, msk ClusterAPI, cluster string, want int) 
 	if len(hosts) != want {
 		return brokers{}, attempt.Again(fmt.Errorf("list the nodes of %s: want %d brokers, got %q", cluster, want, hosts))
 	}
-	return brokers{iam: iam, scram: strings.Join(scram, ","), hosts: hosts}, nil
+	return brokers{iam: iam, scram: strings.Join(scram, ",")}, nil
 }
 
 // sorted splits a comma-separated list.
