@@ -51,7 +51,7 @@ func (c CLI) Synthesize(ctx context.Context, to console.Console, env config.Envi
 			arguments = append(arguments, "-c", "imageTag="+from.ImageTag)
 		}
 		if err := c.Run(ctx, arguments...); err != nil {
-			made.Discard()
+			_ = os.RemoveAll(made.Dir) // half of a synthesis, which the next run would refuse to write over
 			return Assembly{}, Unchanged(ctx, "synthesis failed", err)
 		}
 	}

@@ -74,36 +74,31 @@ func CheckChangeSetName(name string) error {
 
 // Prepare makes a named change set for each stack, changes nothing else, and
 // writes the manifest by which [Deployment.Execute] executes exactly these.
-func (d Deployment) Prepare(ctx context.Context, name string, options Options) error {
+func (d Deployment) Prepare(ctx context.Context, name string, options Options) (err error) {
 	release, err := account.Lock(d.CDK.Dir, d.Env.Name, "prepare")
 	if err != nil {
 		return err
 	}
 	defer release()
 	assembly, selected, err := d.begin(ctx, options)
-	var plan preflight.Plan
-	if err == nil {
-		plan, err = d.look(ctx, assembly, selected, options)
-	}
+	defer func() {
+		if err != nil { // else the manifest stands beside it
+			assembly.Discard()
+		}
+	}()
 	if err != nil {
-		assembly.Discard()
+		return err
+	}
+	plan, err := d.look(ctx, assembly, selected, options)
+	if err != nil {
 		return err
 	}
 	if err := plan.Show(d.Console); err != nil {
 		return err
 	}
-	for _, stack := range selected {
-		if plan.Live[stack.Name].Status == types.StackStatusRollbackComplete { // the CLI would delete it now, before any review
-			return exit.With(exit.Refused, "%s", stacks.Fill("STACK is ROLLBACK_COMPLETE, and a change set can only be made when it is gone: aws cloudformation delete-stack --region REGION --stack-name STACK", stack))
-		}
-	}
 	manifest := Manifest{Environment: d.Env.Name, ImageTag: d.Env.Site.ImageTag, Commit: d.commit(ctx), ChangeSet: name, Prepared: time.Now().UTC().Truncate(time.Second), Images: plan.Images}
-	for _, stack := range selected {
-		prepared, err := d.prepareStack(ctx, plan, stack, name)
-		if err != nil {
-			return unprepared(ctx, stack, err)
-		}
-		manifest.Stacks = append(manifest.Stacks, prepared)
+	if manifest.Stacks, err = d.prepareStacks(ctx, plan, selected, name); err != nil {
+		return err
 	}
 	path := filepath.Join(plan.Dir, manifestName)
 	if err := writeManifest(path, manifest); err != nil {
@@ -111,6 +106,25 @@ func (d Deployment) Prepare(ctx context.Context, name string, options Options) e
 	}
 	d.Console.Say("prepared; after the review: go tool wallet %s deploy --execute %s", d.Env.Name, path)
 	return nil
+}
+
+// prepareStacks makes the change sets, unless one of them could only be made by deleting
+// its stack.
+func (d Deployment) prepareStacks(ctx context.Context, plan preflight.Plan, selected []cfn.Stack, name string) ([]PreparedStack, error) {
+	for _, stack := range selected {
+		if plan.Live[stack.Name].Status == types.StackStatusRollbackComplete { // the CLI would delete it now, before any review
+			return nil, exit.With(exit.Refused, "%s", stacks.Fill("STACK is ROLLBACK_COMPLETE, and a change set can only be made when it is gone: aws cloudformation delete-stack --region REGION --stack-name STACK", stack))
+		}
+	}
+	var all []PreparedStack
+	for _, stack := range selected {
+		prepared, err := d.prepareStack(ctx, plan, stack, name)
+		if err != nil {
+			return nil, unprepared(ctx, stack, err)
+		}
+		all = append(all, prepared)
+	}
+	return all, nil
 }
 
 // prepareStack lets the CLI make one stack's change set.

@@ -50,6 +50,34 @@ func TestNoRunWritesWhereAnotherOneDeploysFrom(t *testing.T) {
 	assert.ErrorContains(t, err, "kept is not empty: another run may be deploying what it wrote there")
 }
 
+// Half of a synthesis, or one that no manifest goes with, is of no use and looks like more.
+func TestAFailedRunLeavesNoSynthesis(t *testing.T) {
+	w := newWorld(t)
+	w.dir = t.TempDir()
+	kept := filepath.Join(w.dir, "kept")
+	w.onCDK = func(arguments []string) int {
+		if arguments[0] != "synth" {
+			return 0
+		}
+		_ = os.MkdirAll(filepath.Join(option(arguments, "--output"), "asset.half"), 0o750)
+		return 1
+	}
+	_, err := w.run("", false, dryRun(kept))
+	assert.ErrorContains(t, err, "synthesis failed, nothing was changed")
+	assert.NoDirExists(t, kept)
+	w.onCDK = func(arguments []string) int {
+		if arguments[0] == "deploy" && arguments[1] == "Staging/Data" {
+			return 1
+		}
+		return 0
+	}
+	_, err = w.run("", false, func(ctx context.Context, s session) error { return s.Prepare(ctx, "r1", deploy.Options{}) })
+	assert.ErrorContains(t, err, "Data could not be prepared")
+	left, err := filepath.Glob(filepath.Join(w.dir, "build", "deploy", "staging-*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
 func TestTwoCommandsDoNotChangeOneEnvironmentAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.dir = t.TempDir()
