@@ -1,6 +1,7 @@
 package test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,11 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// preflight asks cdk-preflight about cloud assemblies, as `make lint` does about the
+// preflight asks cdk-preflight about a cloud assembly, as `make lint` does about the
 // committed environments, and returns its findings, a line each.
-func preflight(t *testing.T, directories ...string) []string {
+func preflight(t *testing.T, directory string) []string {
 	t.Helper()
-	judge := exec.Command("node", append([]string{"../scripts/preflight.mjs"}, directories...)...)
+	judge := exec.Command("node", "../scripts/preflight.mjs", directory)
 	var complaints strings.Builder
 	judge.Stderr = &complaints
 	printed, err := judge.Output()
@@ -29,27 +30,36 @@ func preflight(t *testing.T, directories ...string) []string {
 	return nil
 }
 
-// refusedByEC2 is an assembly with one stack, whose security group has the apostrophe
-// that once would have ended the first deployment.
-func refusedByEC2(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	write := func(name, content string) {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
-	}
-	write("manifest.json", `{"artifacts": {"stack": {"type": "aws:cloudformation:stack", "displayName": "Refused",
-		"environment": "aws://111111111111/sa-east-1", "properties": {"templateFile": "template.json"}}}}`)
-	write("template.json", `{"Resources": {"Rule": {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": {
-		"GroupId": "sg-1", "IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "CidrIp": "10.0.0.0/8",
-		"Description": "Prometheus reads the tasks' metrics"}}}}`)
-	return dir
-}
+// refusedByEC2 has the apostrophe in a security group's rule that once would have ended
+// the first deployment.
+const refusedByEC2 = `{"Resources": {"Rule": {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": {
+	"GroupId": "sg-1", "IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "CidrIp": "10.0.0.0/8",
+	"Description": "Prometheus reads the tasks' metrics"}}}}`
 
-// The committed environments are judged by make lint.
+// The committed environments are judged by make lint, and with them each template that
+// is the same in the altered one.
 func TestAnAlteredEnvironmentCanBeCreatedAsFarAsCdkPreflightKnows(t *testing.T) {
-	dir := altered(t, replicating()).dir
 	t.Parallel()
-	findings := preflight(t, refusedByEC2(t), dir)
+	env := altered(t, replicating())
+	dir, artifacts := t.TempDir(), map[string]any{}
+	add := func(name string, stack template, content []byte) {
+		artifacts[name] = map[string]any{
+			"type": "aws:cloudformation:stack", "displayName": name,
+			"environment": "aws://" + stack.account + "/" + stack.region, "properties": map[string]any{"templateFile": name},
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	for short, stack := range env.stacks {
+		if string(stack.raw) != string(platform(t)[env.Name].stack(t, short).raw) {
+			add(short, stack, stack.raw)
+		}
+	}
+	add("Refused", env.stack(t, "messaging"), []byte(refusedByEC2))
+	require.Contains(t, artifacts, "dr-messaging", "where the replicator is")
+	manifest, err := json.Marshal(map[string]any{"artifacts": artifacts})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "manifest.json"), manifest, 0o600))
+	findings := preflight(t, dir)
 	// The judge takes each template for a creation. The replicator runs from the third
 	// deployment on, and the cluster whose connectivity it needs exists since the first.
 	later := "pf-msk-vpc-connectivity-auth-not-at-create: Production/Messaging/Cluster: "

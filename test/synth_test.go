@@ -84,7 +84,6 @@ func synthesizeTheRest() {
 type environment struct {
 	config.Environment
 	stacks map[string]template // by the stack's short name, such as "data"
-	dir    string              // of the assembly; empty for the platform's own
 }
 
 // template is one synthesized CloudFormation template.

@@ -124,9 +124,7 @@ func alter(env config.Environment) (environment, error) {
 		if err := refusal(func() { stacks.NewApp(context, dir, []config.Environment{env}).Synth(nil) }); err != nil {
 			return environment{}, err
 		}
-		built, err := load(dir, env)
-		built.dir = dir
-		return built, err
+		return load(dir, env)
 	})
 }
 
