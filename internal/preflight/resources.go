@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	secrettypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/xray"
+	xraytypes "github.com/aws/aws-sdk-go-v2/service/xray/types"
 
 	"wallet-infra/config"
 	"wallet-infra/internal/account"
@@ -39,6 +41,9 @@ func (l *look) checkAccount(ctx context.Context) {
 		}
 		for range stack.Template.OfType("AWS::ECR::ReplicationConfiguration") {
 			l.checkReplication(ctx, stack, exists)
+		}
+		for range stack.Template.OfType("AWS::XRay::TransactionSearchConfig") {
+			l.checkTransactionSearch(ctx, stack, exists)
 		}
 		for _, resource := range stack.Template.OfType("AWS::Grafana::Workspace") {
 			l.checkGrafana(ctx, stack.Region, fmt.Sprint(resource.Properties["GrafanaVersion"]), exists)
@@ -101,6 +106,24 @@ func (l *look) checkReplication(ctx context.Context, stack cfn.Stack, exists boo
 				"see aws ecr describe-registry --region %s, and remove it there or give this environment an account of its own", stack.Region, stack.Name, stack.Region)
 			return
 		}
+	}
+}
+
+// checkTransactionSearch refuses to turn on what somebody else turned on: an account and
+// region has it once, and CloudFormation's creation of a second one fails
+// (docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-xray-transactionsearchconfig.html).
+func (l *look) checkTransactionSearch(ctx context.Context, stack cfn.Stack, exists bool) {
+	if exists {
+		return
+	}
+	answer, err := xray.NewFromConfig(l.Account.Reading(stack.Region)).GetTraceSegmentDestination(ctx, &xray.GetTraceSegmentDestinationInput{})
+	switch {
+	case err != nil:
+		l.found.Problem("where X-Ray keeps spans in %s: %s", stack.Region, account.Explain(err))
+	case answer.Destination != xraytypes.TraceSegmentDestinationXRay:
+		l.found.Problem("X-Ray keeps spans in %[1]s already (%[2]s), and %[3]s would turn that on a second time: "+
+			"turn it off (aws xray update-trace-segment-destination --destination XRay --region %[1]s) or give this environment an account of its own",
+			stack.Region, answer.Destination, stack.Name)
 	}
 }
 

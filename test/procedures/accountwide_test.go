@@ -82,6 +82,24 @@ func TestAnAccountThatReplicatesItsImagesAlreadyIsNotGivenASecondConfiguration(t
 	assert.Len(t, problems, 1, "what cannot be asked is not good")
 }
 
+func TestTransactionSearchThatSomebodyTurnedOnIsKnownBeforeADeployment(t *testing.T) {
+	search := cfn.Resource{Type: "AWS::XRay::TransactionSearchConfig"}
+	w := newWorld(t)
+	problems, _ := w.look(config.Staging(), "sa-east-1", search, false)
+	assert.Empty(t, problems)
+
+	w.spans = "CloudWatchLogs"
+	problems, _ = w.look(config.Staging(), "sa-east-1", search, false)
+	require.Len(t, problems, 1)
+	assert.Contains(t, problems[0], "aws xray update-trace-segment-destination --destination XRay --region sa-east-1")
+	problems, _ = w.look(config.Staging(), "sa-east-1", search, true)
+	assert.Empty(t, problems, "it is the environment's own")
+
+	w.errors["xray GetTraceSegmentDestination"] = "AccessDeniedException"
+	problems, _ = w.look(config.Staging(), "sa-east-1", search, false)
+	assert.Len(t, problems, 1, "what cannot be asked is not good")
+}
+
 func TestAVersionOfGrafanaThatAWSDoesNotOfferIsKnownBeforeADeployment(t *testing.T) {
 	workspace := cfn.Resource{Type: "AWS::Grafana::Workspace", Properties: map[string]any{"GrafanaVersion": "10.4"}}
 	w := newWorld(t)

@@ -78,6 +78,7 @@ type world struct {
 	collectors  map[string]bool   // region/repository@digest
 	replication array             // ECR's rules, as the API shows them
 	grafana     array             // the versions that AWS offers
+	spans       string            // where X-Ray keeps them; empty is its own store
 	index       bool              // images are indexes of several architectures
 	weights     map[string]int
 	healthy     map[string]int // targets by target group
@@ -482,6 +483,8 @@ func (w *world) serve(out http.ResponseWriter, in *http.Request) {
 	case in.Header.Get("X-Amz-Target") != "":
 		_, request.operation, _ = strings.Cut(in.Header.Get("X-Amz-Target"), ".")
 		_ = json.NewDecoder(in.Body).Decode(&request.input)
+	case in.URL.Path == "/GetTraceSegmentDestination":
+		request.operation = "GetTraceSegmentDestination"
 	case in.URL.Path == "/versions":
 		request.operation = "ListVersions"
 	case in.URL.Path == "/policy/check-no-new-access":
@@ -557,7 +560,7 @@ func write(out http.ResponseWriter, in *http.Request, request ask, answer any, c
 		status = http.StatusBadRequest
 	}
 	switch {
-	case in.Header.Get("X-Amz-Target") != "", in.URL.Path == "/versions", in.URL.Path == "/policy/check-no-new-access":
+	case in.Header.Get("X-Amz-Target") != "", in.URL.Path == "/versions", in.URL.Path == "/GetTraceSegmentDestination", in.URL.Path == "/policy/check-no-new-access":
 		if code != "" {
 			out.Header().Set("X-Amzn-ErrorType", code) // REST
 		}
