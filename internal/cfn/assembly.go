@@ -181,8 +181,12 @@ func readManifest(dir string) (map[string]artifact, error) {
 
 func readStack(files folder, entry artifact, siblings map[string]artifact) (Stack, error) {
 	place := strings.Split(strings.TrimPrefix(entry.Environment, "aws://"), "/")
-	if len(place) != 2 {
+	// A stack of no environment goes wherever somebody signs in: it cannot be paired.
+	if len(place) != 2 || place[0] == "unknown-account" || place[1] == "unknown-region" {
 		return Stack{}, fmt.Errorf("%s: want aws://account/region, got %q", entry.DisplayName, entry.Environment)
+	}
+	if entry.Properties.StackName == "" {
+		return Stack{}, fmt.Errorf("%s: want the stack's name, got nothing", entry.DisplayName)
 	}
 	stack := Stack{
 		ID:                    stackID(entry),

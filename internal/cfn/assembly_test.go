@@ -86,6 +86,12 @@ func TestAnAssemblyThatCannotBeReadIsNotTakenForAnEmptyOne(t *testing.T) {
 		"environment cut off": {with("assembly-Production/manifest.json",
 			`{"artifacts": {"Data": {"type": "aws:cloudformation:stack", "environment": "aws://2", "displayName": "Production/Data"}}}`),
 			`Production/Data: want aws://account/region, got "aws://2"`},
+		"no environment": {with("assembly-Production/manifest.json",
+			`{"artifacts": {"Data": {"type": "aws:cloudformation:stack", "environment": "aws://unknown-account/unknown-region", "displayName": "Production/Data"}}}`),
+			`Production/Data: want aws://account/region, got "aws://unknown-account/unknown-region"`},
+		"no name of a stack": {with("assembly-Production/manifest.json",
+			`{"artifacts": {"Data": {"type": "aws:cloudformation:stack", "environment": "aws://2/r", "displayName": "Production/Data"}}}`),
+			"Production/Data: want the stack's name, got nothing"},
 		"no stack":         {map[string]string{"manifest.json": `{"artifacts": {"Tree": {"type": "cdk:tree"}}}`}, "no stack in the cloud assembly in "},
 		"template in YAML": {with("assembly-Production/Data.json", "Resources:\n  A:\n    Type: AWS::SNS::Topic"), "Data.json: not a JSON object"},
 		"stage outside":    {with("manifest.json", `{"artifacts": {"a": {"type": "cdk:cloud-assembly", "properties": {"directoryName": ".."}}}}`), "is outside of the cloud assembly in "},
@@ -102,7 +108,7 @@ func TestAnAssemblyThatCannotBeReadIsNotTakenForAnEmptyOne(t *testing.T) {
 func TestATemplateOutsideTheAssemblyIsRefused(t *testing.T) {
 	const elsewhere = `{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}`
 	manifest := func(template string) string {
-		return `{"artifacts": {"S": {"type": "aws:cloudformation:stack", "environment": "aws://1/r", "displayName": "S", "properties": {"templateFile": "` + template + `"}}}}`
+		return `{"artifacts": {"S": {"type": "aws:cloudformation:stack", "environment": "aws://1/r", "displayName": "S", "properties": {"stackName": "s", "templateFile": "` + template + `"}}}}`
 	}
 	dir := write(t, map[string]string{"other.json": elsewhere, "out/manifest.json": manifest("../other.json"), "out/inner.json": elsewhere})
 	_, err := Read(filepath.Join(dir, "out"))

@@ -48,6 +48,7 @@ type resource struct {
 	deletion, replacement string // the policies; empty when the template has none
 	condition             string // in words; empty where it holds
 	updatePolicy          any
+	dependsOn             []string
 }
 
 // Nothing stands in the place of a directory where nothing is deployed yet.
@@ -110,7 +111,7 @@ func stackOf(of cfn.Stack) stack {
 		}
 		read.resources[id] = resource{
 			id: id, kind: one.Type, path: one.Path(), properties: properties, condition: condition,
-			deletion: one.DeletionPolicy, replacement: one.UpdateReplacePolicy, updatePolicy: resolve(one.UpdatePolicy),
+			deletion: one.DeletionPolicy, replacement: one.UpdateReplacePolicy, updatePolicy: resolve(one.UpdatePolicy), dependsOn: one.DependsOn,
 		}
 	}
 	for key, one := range of.Template.Outputs {

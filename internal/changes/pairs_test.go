@@ -67,6 +67,12 @@ var pairs = map[string]pair{
 		[]string{"A destroys maybe"}, "the condition under which it exists changes",
 	},
 
+	"resources that wait for each other by name": {
+		one("A", "AWS::SNS::Topic", "") + "," + one("B", "AWS::SNS::Topic", "", `"DependsOn": "A"`),
+		one("A", "AWS::SNS::Topic", "", `"DependsOn": ["B"]`) + "," + one("B", "AWS::SNS::Topic", "", `"DependsOn": "A"`),
+		[]string{"refused"}, "none can be made before the other: A, B",
+	},
+
 	// What is written alike and is not alike.
 	"a description that shows a secret": {
 		one("A", "AWS::KMS::Key", `"Description": "a"`, retained), one("A", "AWS::KMS::Key", `"Description": "{{resolve:secretsmanager:wallet/pager}}"`, retained),

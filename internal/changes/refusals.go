@@ -210,7 +210,7 @@ func circles(set Set) map[string][]string {
 		in := set.stacks[name]
 		resources := map[string][]string{}
 		for id, r := range in.resources {
-			for _, target := range references(r.properties) {
+			for _, target := range slices.Concat(references(r.properties), r.dependsOn) {
 				if _, here := in.resources[target]; here {
 					resources[id] = append(resources[id], target)
 				} else if _, from, ok := outputIn(set, in, target); ok {
