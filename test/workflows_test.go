@@ -272,6 +272,8 @@ func TestEveryEnvironmentIsDeployedAndWatched(t *testing.T) {
 	} {
 		assert.ElementsMatch(t, names, j.Strategy.Matrix["environment"], name)
 	}
+	asks := slices.ContainsFunc(all["nightly"].Jobs["drift"].Steps, func(s step) bool { return strings.Contains(s.Run, `wallet "$ENVIRONMENT" drill evaluation`) })
+	assert.True(t, asks, "a plan that would fail is found on the night of the failover")
 	options := at(all["rollback"].On, "workflow_dispatch", "inputs", "environment", "options")
 	assert.ElementsMatch(t, names, options, "rollback")
 }
