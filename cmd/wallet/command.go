@@ -23,7 +23,6 @@ import (
 	"wallet-infra/internal/cfn"
 	"wallet-infra/internal/cli"
 	"wallet-infra/internal/console"
-	"wallet-infra/internal/deploy"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/stacks"
 )
@@ -224,13 +223,13 @@ func (s *scope) judge(command *cobra.Command, t task) error {
 }
 
 // deliver makes a verb that acts on what is deployed, with all that a deployment needs.
-func (s *scope) deliver(t task, run func(context.Context, deploy.Deployment) error) *cobra.Command {
+func (s *scope) deliver(t task, run func(context.Context, cdk.Session) error) *cobra.Command {
 	command := s.command(t, func(ctx context.Context) error {
 		opened, err := account.Open(ctx, s.env, s.asCaller)
 		if err != nil {
 			return err
 		}
-		return run(ctx, deploy.Deployment{
+		return run(ctx, cdk.Session{
 			Env: s.env, Account: opened, Wait: s.wait,
 			Console: console.Console{Out: s.out, In: bufio.NewReader(s.in), Terminal: s.terminal},
 			CDK:     cdk.New(cmp.Or(s.cdk, s.pinnedCLI()), s.dir, s.out),

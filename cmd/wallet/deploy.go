@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/deploy"
 	"wallet-infra/internal/destroy"
 	"wallet-infra/internal/exit"
@@ -45,7 +46,8 @@ func newDeploy(s *scope) *cobra.Command {
 			}
 			return problem
 		},
-	}, func(ctx context.Context, with deploy.Deployment) error {
+	}, func(ctx context.Context, session cdk.Session) error {
+		with := deploy.Deployment{Session: session}
 		options.ImageTag, options.Yes, options.DryRun, options.Stacks = s.imageTag, s.yes, s.dryRun, s.stacks
 		if err := absolute(&options.Assembly, &options.Output, &execute); err != nil {
 			return err
@@ -88,8 +90,8 @@ emptied: what keeps its data is named, and yours to remove.`,
 		judge: func() error {
 			return destroy.Options{DryRun: s.dryRun}.Check(s.env, s.terminal)
 		},
-	}, func(ctx context.Context, with deploy.Deployment) error {
-		return destroy.Removal(with).Run(ctx, destroy.Options{Yes: s.yes, DryRun: s.dryRun, Stacks: s.stacks})
+	}, func(ctx context.Context, with cdk.Session) error {
+		return destroy.Removal{Session: with}.Run(ctx, destroy.Options{Yes: s.yes, DryRun: s.dryRun, Stacks: s.stacks})
 	})
 	takes(command, s.takesYes, s.takesDryRun, s.takesWait, s.takesStacks)
 	return command

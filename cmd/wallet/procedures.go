@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wallet-infra/internal/deploy"
+	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/password"
 	"wallet-infra/internal/restore"
@@ -31,9 +31,9 @@ passwords rotate by themselves.`,
 			_, err := options.Places(s.env)
 			return err
 		},
-	}, func(ctx context.Context, with deploy.Deployment) error {
+	}, func(ctx context.Context, with cdk.Session) error {
 		options.Yes = s.yes
-		return password.Replace(ctx, with.Env, with.Account, with.Console, with.CDK.Dir, options)
+		return password.Replace(ctx, with, options)
 	})
 	s.takesYes(command)
 	command.Flags().StringVar(&options.Of, "of", "", "whose `password`: cache or kafka")
@@ -57,9 +57,9 @@ It may be run again after any interruption and goes on where it was.`,
 			_, err := options.Where(s.env)
 			return err
 		},
-	}, func(ctx context.Context, with deploy.Deployment) error {
+	}, func(ctx context.Context, with cdk.Session) error {
 		options.Yes = s.yes
-		return restore.Run(ctx, with.Env, with.Account, with.Console, with.CDK.Dir, options)
+		return restore.Run(ctx, with, options)
 	})
 	s.takesYes(command)
 	flags := command.Flags()

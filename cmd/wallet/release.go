@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"wallet-infra/internal/account"
+	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/console"
-	"wallet-infra/internal/deploy"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/migrate"
 	"wallet-infra/internal/rollback"
@@ -76,9 +76,9 @@ statement, and say what you saw: --repair --version N with --applied, or with
 			}
 			return errors.Join(problems...)
 		},
-	}, func(ctx context.Context, with deploy.Deployment) error {
+	}, func(ctx context.Context, with cdk.Session) error {
 		options.ImageTag, options.Yes = s.imageTag, s.yes
-		return migrate.Run(ctx, with.Env, with.Account, with.Console, with.CDK.Dir, options)
+		return migrate.Run(ctx, with, options)
 	})
 	takes(command, s.takesImageTag, s.takesYes)
 	flags := command.Flags()
@@ -112,7 +112,7 @@ deploy.`,
 			}
 			return errors.Join(problems...)
 		},
-	}, func(ctx context.Context, with deploy.Deployment) error {
+	}, func(ctx context.Context, with cdk.Session) error {
 		options.Yes, options.TrustHook = s.yes, check == "hook"
 		return rollback.Run(ctx, with, options)
 	})

@@ -11,7 +11,6 @@ import (
 	"wallet-infra/config"
 	"wallet-infra/internal/account"
 	"wallet-infra/internal/cfn"
-	"wallet-infra/internal/console"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/stacks"
 )
@@ -38,24 +37,24 @@ type Assembly struct {
 
 // Synthesize writes the environment's templates once, or takes those that are given.
 // It asks AWS nothing.
-func (c CLI) Synthesize(ctx context.Context, to console.Console, env config.Environment, from Source) (Assembly, error) {
+func (s Session) Synthesize(ctx context.Context, from Source) (Assembly, error) {
 	made := Assembly{Dir: from.Given}
 	if from.Given == "" {
 		var err error
-		if made.Dir, made.temporary, err = c.directory(env.Name, from.Output); err != nil {
+		if made.Dir, made.temporary, err = s.CDK.directory(s.Env.Name, from.Output); err != nil {
 			return Assembly{}, err
 		}
-		to.Say("synthesizing %s (image tag %s)", env.Name, env.Site.ImageTag)
-		arguments := []string{"synth", "**", "--quiet", "--output", made.Dir, "-c", "env=" + env.Name}
+		s.Console.Say("synthesizing %s (image tag %s)", s.Env.Name, s.Env.Site.ImageTag)
+		arguments := []string{"synth", "**", "--quiet", "--output", made.Dir, "-c", "env=" + s.Env.Name}
 		if from.ImageTag != "" {
 			arguments = append(arguments, "-c", "imageTag="+from.ImageTag)
 		}
-		if err := c.Run(ctx, arguments...); err != nil {
+		if err := s.CDK.Run(ctx, arguments...); err != nil {
 			_ = os.RemoveAll(made.Dir) // half of a synthesis, which the next run would refuse to write over
 			return Assembly{}, Unchanged(ctx, "synthesis failed", err)
 		}
 	}
-	err := made.read(env)
+	err := made.read(s.Env)
 	if err != nil {
 		made.Discard()
 	}

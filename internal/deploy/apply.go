@@ -45,7 +45,7 @@ func (d Deployment) updates(plan preflight.Plan, force bool) []step {
 		steps = append(steps, step{
 			stack: stack,
 			arguments: func(ctx context.Context) ([]string, error) {
-				verdict, _, err := d.stacks().Judge(ctx, stack, plan.Live[stack.Name])
+				verdict, _, err := d.Stacks().Judge(ctx, stack, plan.Live[stack.Name])
 				if err == nil {
 					// The CLI leaves an object alone that has the right name.
 					_, err = d.uploadedCode(ctx, stack, false)
@@ -93,7 +93,7 @@ func (d Deployment) apply(ctx context.Context, plan preflight.Plan, steps []step
 		}
 		var found stacks.Live
 		if err == nil {
-			found, err = d.stacks().Describe(ctx, at.stack.Region, at.stack.Name)
+			found, err = d.Stacks().Describe(ctx, at.stack.Region, at.stack.Name)
 		}
 		if err != nil {
 			return d.stopped(ctx, left, done, err)
@@ -138,7 +138,7 @@ func (d Deployment) tell(done []string, left []step) {
 func (d Deployment) stopped(ctx context.Context, left []step, done []string, cause error) error {
 	looking, cancel := account.Afterwards(ctx)
 	defer cancel()
-	at, reader := left[0].stack, d.stacks()
+	at, reader := left[0].stack, d.Stacks()
 	d.tell(done, left[1:])
 	found, err := reader.Describe(looking, at.Region, at.Name)
 	switch {
@@ -176,7 +176,7 @@ func (d Deployment) outOfPause(ctx context.Context, stack cfn.Stack, found stack
 	if !found.Paused() {
 		return nil
 	}
-	_, changes, err := d.stacks().ChangeSet(ctx, stack.Region, stack.Name, cliChangeSet)
+	_, changes, err := d.Stacks().ChangeSet(ctx, stack.Region, stack.Name, cliChangeSet)
 	if err != nil {
 		return nil //nolint:nilerr // what cannot be looked up explains nothing, and the failure itself is told
 	}
@@ -198,7 +198,7 @@ func (d Deployment) outOfPause(ctx context.Context, stack cfn.Stack, found stack
 // printOutputs shows what the stacks say of themselves, which holds no secret.
 func (d Deployment) printOutputs(ctx context.Context, of []cfn.Stack) {
 	for _, stack := range of {
-		found, err := d.stacks().Describe(ctx, stack.Region, stack.Name)
+		found, err := d.Stacks().Describe(ctx, stack.Region, stack.Name)
 		if err != nil {
 			d.Console.Say("%s: %s", stack.Name, account.Explain(err))
 			continue

@@ -166,7 +166,7 @@ func (d Deployment) otherCode(ctx context.Context, stack cfn.Stack, reviewed []P
 	if len(want) == 0 {
 		return "", nil
 	}
-	resources, err := d.stacks().Resources(ctx, stack.Region, stack.Name)
+	resources, err := d.Stacks().Resources(ctx, stack.Region, stack.Name)
 	if err != nil {
 		return "", err
 	}

@@ -13,13 +13,9 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"time"
 
-	"wallet-infra/config"
-	"wallet-infra/internal/account"
 	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/cfn"
-	"wallet-infra/internal/console"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/images"
 	"wallet-infra/internal/preflight"
@@ -27,17 +23,7 @@ import (
 )
 
 // Deployment is what a deployment works with.
-type Deployment struct {
-	Env     config.Environment
-	Account *account.Account
-	Console console.Console
-	CDK     cdk.CLI
-	// Wait is how long an operation of somebody else on a stack is waited for.
-	Wait time.Duration
-}
-
-// stacks reads the account's stacks.
-func (d Deployment) stacks() stacks.Reader { return stacks.NewReader(d.Account) }
+type Deployment struct{ cdk.Session }
 
 // Options are the choices of one deployment.
 type Options struct {
@@ -66,7 +52,7 @@ type Options struct {
 // repositories do not stand yet, it makes them first.
 func (d Deployment) Run(ctx context.Context, options Options) error {
 	if !options.DryRun {
-		release, err := account.Lock(d.CDK.Dir, d.Env.Name, "deploy")
+		release, err := d.Lock("deploy")
 		if err != nil {
 			return err
 		}
@@ -102,7 +88,7 @@ func (d Deployment) Release(ctx context.Context, options Options) error {
 // begin synthesizes, chooses the stacks and signs in. What was asked for is judged
 // before anybody must sign in.
 func (d Deployment) begin(ctx context.Context, options Options) (cdk.Assembly, []cfn.Stack, error) {
-	assembly, err := d.CDK.Synthesize(ctx, d.Console, d.Env, cdk.Source{Given: options.Assembly, Output: options.Output, ImageTag: options.ImageTag})
+	assembly, err := d.Synthesize(ctx, cdk.Source{Given: options.Assembly, Output: options.Output, ImageTag: options.ImageTag})
 	if err != nil {
 		return assembly, nil, err
 	}
@@ -122,7 +108,7 @@ func (d Deployment) registriesFirst(ctx context.Context, selected []cfn.Stack) [
 		return len(stack.Template.OfType("AWS::ECR::Repository")) == 0
 	})
 	for _, stack := range registries {
-		if found, err := d.stacks().Describe(ctx, stack.Region, stack.Name); err == nil && found.FirstCreation() {
+		if found, err := d.Stacks().Describe(ctx, stack.Region, stack.Name); err == nil && found.FirstCreation() {
 			return registries
 		}
 	}

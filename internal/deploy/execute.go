@@ -30,7 +30,7 @@ func (d Deployment) Execute(ctx context.Context, path string, options Options) e
 	if manifest.Environment != d.Env.Name {
 		return exit.With(exit.Refused, "%s is of %s, not of %s", path, manifest.Environment, d.Env.Name)
 	}
-	release, err := account.Lock(d.CDK.Dir, d.Env.Name, "execute")
+	release, err := d.Lock("execute")
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (d Deployment) fits(ctx context.Context, prepared PreparedStack, synthesis 
 			return done, why, err
 		}
 	}
-	found, err := d.stacks().Describe(ctx, prepared.Region, prepared.Name)
+	found, err := d.Stacks().Describe(ctx, prepared.Region, prepared.Name)
 	if err != nil {
 		return false, "", err
 	}
@@ -118,7 +118,7 @@ func (d Deployment) fits(ctx context.Context, prepared PreparedStack, synthesis 
 
 // fitsChangeSet compares the change set, as [Deployment.fits] does the stack.
 func (d Deployment) fitsChangeSet(ctx context.Context, prepared PreparedStack) (done bool, why string, err error) {
-	set, _, err := d.stacks().ChangeSet(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
+	set, _, err := d.Stacks().ChangeSet(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
 	switch {
 	case account.Code(err) == "ChangeSetNotFound" || account.Code(err) == "ChangeSetNotFoundException":
 		return false, "its change set is gone", nil
@@ -135,7 +135,7 @@ func (d Deployment) fitsChangeSet(ctx context.Context, prepared PreparedStack) (
 
 // sameTemplate compares the change set's own template with the reviewed one.
 func (d Deployment) sameTemplate(ctx context.Context, prepared PreparedStack) (why string, err error) {
-	body, err := d.stacks().Template(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
+	body, err := d.Stacks().Template(ctx, prepared.Region, prepared.Name, prepared.ChangeSetARN)
 	if err == nil && hash(body) != prepared.TemplateSHA256 {
 		why = "its change set holds another template"
 	}
@@ -178,7 +178,7 @@ func (d Deployment) changedOutputs(ctx context.Context, manifest Manifest, stack
 		if index < 0 {
 			continue
 		}
-		found, err := d.stacks().Describe(ctx, manifest.Stacks[index].Region, to.Stack)
+		found, err := d.Stacks().Describe(ctx, manifest.Stacks[index].Region, to.Stack)
 		if err != nil {
 			return nil, err
 		}

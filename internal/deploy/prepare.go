@@ -75,7 +75,7 @@ func CheckChangeSetName(name string) error {
 // Prepare makes a named change set for each stack, changes nothing else, and
 // writes the manifest by which [Deployment.Execute] executes exactly these.
 func (d Deployment) Prepare(ctx context.Context, name string, options Options) (err error) {
-	release, err := account.Lock(d.CDK.Dir, d.Env.Name, "prepare")
+	release, err := d.Lock("prepare")
 	if err != nil {
 		return err
 	}
@@ -160,11 +160,11 @@ var replaced = map[types.Replacement]string{types.ReplacementTrue: "REPLACED", t
 
 // prepared reads back the change set that the CLI made.
 func (d Deployment) prepared(ctx context.Context, stack cfn.Stack, name string) (PreparedStack, error) {
-	set, changes, err := d.stacks().ChangeSet(ctx, stack.Region, stack.Name, name)
+	set, changes, err := d.Stacks().ChangeSet(ctx, stack.Region, stack.Name, name)
 	if err != nil {
 		return PreparedStack{}, err
 	}
-	found, err := d.stacks().Describe(ctx, stack.Region, stack.Name)
+	found, err := d.Stacks().Describe(ctx, stack.Region, stack.Name)
 	if err != nil {
 		return PreparedStack{}, err
 	}

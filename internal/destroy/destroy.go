@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -57,14 +56,7 @@ type removal struct {
 }
 
 // Removal is what a removal works with.
-type Removal struct {
-	Env     config.Environment
-	Account *account.Account
-	Console console.Console
-	CDK     cdk.CLI
-	// Wait is how long an operation of somebody else on a stack is waited for.
-	Wait time.Duration
-}
+type Removal struct{ cdk.Session }
 
 // Run removes the environment's stacks; a protected environment needs two answers at a
 // terminal.
@@ -73,13 +65,13 @@ func (r Removal) Run(ctx context.Context, options Options) error {
 		return err
 	}
 	if !options.DryRun {
-		release, err := account.Lock(r.CDK.Dir, r.Env.Name, "destroy")
+		release, err := r.Lock("destroy")
 		if err != nil {
 			return err
 		}
 		defer release()
 	}
-	assembly, err := r.CDK.Synthesize(ctx, r.Console, r.Env, cdk.Source{})
+	assembly, err := r.Synthesize(ctx, cdk.Source{})
 	defer assembly.Discard()
 	if err != nil {
 		return err
@@ -146,12 +138,9 @@ func (r Removal) plan(ctx context.Context, assembly cdk.Assembly, selected []cfn
 	return plan, nil
 }
 
-// stacks reads the account's stacks.
-func (r Removal) stacks() stacks.Reader { return stacks.NewReader(r.Account) }
-
 // planOne looks at one stack.
 func (r Removal) planOne(ctx context.Context, stack cfn.Stack, f *console.Findings) (removal, error) {
-	found, err := r.stacks().Settled(ctx, r.Console, stack, r.Wait)
+	found, err := r.Stacks().Settled(ctx, r.Console, stack, r.Wait)
 	one := removal{stack: stack, found: found}
 	if err != nil || found.Status == "" || found.Status == types.StackStatusReviewInProgress { // the latter holds nothing
 		return one, err
@@ -165,7 +154,7 @@ func (r Removal) planOne(ctx context.Context, stack cfn.Stack, f *console.Findin
 	}
 	// What happens to a resource is what the deployed template says, not the one
 	// of this checkout.
-	body, err := r.stacks().Template(ctx, stack.Region, stack.Name, "")
+	body, err := r.Stacks().Template(ctx, stack.Region, stack.Name, "")
 	if err != nil {
 		return one, err
 	}
@@ -173,7 +162,7 @@ func (r Removal) planOne(ctx context.Context, stack cfn.Stack, f *console.Findin
 	if err != nil {
 		return one, fmt.Errorf("the deployed template: %w", err)
 	}
-	resources, err := r.stacks().Resources(ctx, stack.Region, stack.Name)
+	resources, err := r.Stacks().Resources(ctx, stack.Region, stack.Name)
 	if err != nil {
 		return one, err
 	}
@@ -256,7 +245,7 @@ func (r Removal) checkConsumers(ctx context.Context, assembly cdk.Assembly, sele
 			if !going[name] {
 				continue
 			}
-			found, err := r.stacks().Describe(ctx, consumer.Region, consumer.Name)
+			found, err := r.Stacks().Describe(ctx, consumer.Region, consumer.Name)
 			switch {
 			case err != nil:
 				f.Problem("%s: %s", consumer.Name, account.Explain(err))
@@ -322,7 +311,7 @@ func (r Removal) removeAll(ctx context.Context, assembly cdk.Assembly, plan []re
 
 // gone fails unless the stack has left: the CLI's word is not enough.
 func (r Removal) gone(ctx context.Context, stack cfn.Stack) error {
-	found, err := r.stacks().Describe(ctx, stack.Region, stack.Name)
+	found, err := r.Stacks().Describe(ctx, stack.Region, stack.Name)
 	if err == nil && found.Status != "" && found.Status != types.StackStatusDeleteComplete {
 		err = fmt.Errorf("the CDK CLI has ended and %s is %s", stack.Name, found.Status)
 	}
@@ -333,9 +322,9 @@ func (r Removal) gone(ctx context.Context, stack cfn.Stack) error {
 func (r Removal) notRemoved(ctx context.Context, stack cfn.Stack, cause error) error {
 	looking, cancel := account.Afterwards(ctx)
 	defer cancel()
-	if found, err := r.stacks().Describe(looking, stack.Region, stack.Name); err == nil {
+	if found, err := r.Stacks().Describe(looking, stack.Region, stack.Name); err == nil {
 		r.Console.Say("%s is %s %s", stack.Name, found.Status, found.Reason)
-		r.Console.List("its events:", r.stacks().Failures(looking, stack))
+		r.Console.List("its events:", r.Stacks().Failures(looking, stack))
 	}
 	if ctx.Err() != nil {
 		return exit.With(exit.Interrupted, "interrupted at %s: CloudFormation ends by itself what it began; the same command goes on from there", stacks.Short(stack))

@@ -18,13 +18,13 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/account"
+	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/console"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/images"
 	"wallet-infra/internal/poll"
 	"wallet-infra/internal/progress"
 	"wallet-infra/internal/service"
-	"wallet-infra/internal/stacks"
 )
 
 // Options are the choices of one run of the migration task.
@@ -54,9 +54,7 @@ func (o Options) command() []string {
 
 // Task is the migration task of an environment.
 type Task struct {
-	env     config.Environment
-	account *account.Account
-	to      console.Console
+	cdk.Session
 	outputs map[string]string // of the stack that holds the task
 	tasks   *ecs.Client       // with the caller's permissions
 	looks   *ecs.Client
@@ -64,39 +62,38 @@ type Task struct {
 }
 
 // New is the migration task of the service's stack, which has these outputs.
-func New(env config.Environment, a *account.Account, to console.Console, outputs map[string]string) Task {
-	region := env.Primary.Name
-	return Task{env: env, account: a, to: to, outputs: outputs, tasks: ecs.NewFromConfig(a.Writing(region)),
-		looks: ecs.NewFromConfig(a.Reading(region)), logs: cloudwatchlogs.NewFromConfig(a.Reading(region))}
+func New(with cdk.Session, outputs map[string]string) Task {
+	reading := with.Account.Reading(with.Env.Primary.Name)
+	return Task{Session: with, outputs: outputs, tasks: ecs.NewFromConfig(with.Account.Writing(with.Env.Primary.Name)),
+		looks: ecs.NewFromConfig(reading), logs: cloudwatchlogs.NewFromConfig(reading)}
 }
 
 // Deployed says that the environment has the task.
 func (t Task) Deployed() bool { return t.outputs[config.OutputMigrationTask] != "" }
 
 // Run signs in and runs the migration task, and fails with the task's own exit status:
-// [exit.SchemaTooNew] when the schema is too new for the release. checkout is the
-// repository's root.
-func Run(ctx context.Context, env config.Environment, a *account.Account, to console.Console, checkout string, options Options) error {
-	if err := a.SignIn(ctx, to); err != nil {
+// [exit.SchemaTooNew] when the schema is too new for the release.
+func Run(ctx context.Context, with cdk.Session, options Options) error {
+	if err := with.Account.SignIn(ctx, with.Console); err != nil {
 		return err
 	}
-	at := service.Primary(env)
-	compute, err := stacks.NewReader(a).Describe(ctx, at.Region, at.Stack)
+	at := service.Primary(with.Env)
+	compute, err := with.Stacks().Describe(ctx, at.Region, at.Stack)
 	if err != nil {
 		return account.Refused(err)
 	}
-	task := New(env, a, to, compute.Outputs)
+	task := New(with, compute.Outputs)
 	if !task.Deployed() {
-		return exit.With(exit.Refused, "%s has no migration task: it was not deployed; deploy a release", env.Name)
+		return exit.With(exit.Refused, "%s has no migration task: it was not deployed; deploy a release", with.Env.Name)
 	}
 	if !options.Status {
-		release, err := account.Lock(checkout, env.Name, "migrate")
+		release, err := with.Lock("migrate")
 		if err != nil {
 			return err
 		}
 		defer release()
-		question := fmt.Sprintf("Run %q on the database of %s?", strings.Join(options.command(), " "), env.Name)
-		if err := to.Approve(ctx, question, options.Yes); err != nil {
+		question := fmt.Sprintf("Run %q on the database of %s?", strings.Join(options.command(), " "), with.Env.Name)
+		if err := with.Console.Approve(ctx, question, options.Yes); err != nil {
 			return err
 		}
 	}
@@ -136,7 +133,7 @@ func (t Task) Run(ctx context.Context, tag string, command ...string) error {
 		return exit.With(exit.Refused, "ECS started no task: %s", strings.Join(reasons, ", "))
 	}
 	task := aws.ToString(answer.Tasks[0].TaskArn)
-	t.to.Say("task %s: migrate %s", lastPart(task), strings.Join(command, " "))
+	t.Console.Say("task %s: migrate %s", lastPart(task), strings.Join(command, " "))
 	return t.follow(ctx, task, t.logOf(task, definition))
 }
 
@@ -151,10 +148,10 @@ func (t Task) definition(ctx context.Context, tag string) (types.TaskDefinition,
 	if tag == "" || !retag(definition.ContainerDefinitions, tag) {
 		return definition, false, nil
 	}
-	env := t.env
+	env := t.Env
 	env.Site.ImageTag = tag
 	var found console.Findings
-	look := images.Look{Account: t.account, Env: env, Found: &found}
+	look := images.Look{Account: t.Account, Env: env, Found: &found}
 	look.Release(ctx, env.Primary.Name, env.Names().MigrationsRepository())
 	if problems := slices.Concat(found.Problems, look.Missing); len(problems) > 0 {
 		return types.TaskDefinition{}, false, exit.With(exit.Refused, "the release's migrations cannot run: %s", strings.Join(problems, "\n"))
@@ -203,7 +200,7 @@ func (t Task) forget(ctx context.Context, definition string) {
 	looking, cancel := account.Afterwards(ctx)
 	defer cancel()
 	if _, err := t.tasks.DeregisterTaskDefinition(looking, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &definition}); err != nil {
-		t.to.Say("the temporary task definition %s stays: %s", lastPart(definition), account.Explain(err))
+		t.Console.Say("the temporary task definition %s stays: %s", lastPart(definition), account.Explain(err))
 	}
 }
 
@@ -234,14 +231,14 @@ func (t Task) follow(ctx context.Context, task string, log *taskLog) error {
 	})
 	switch {
 	case ctx.Err() != nil:
-		return exit.With(exit.Interrupted, "interrupted: task %s goes on by itself; look with go tool wallet %s migrate --status when it has ended", lastPart(task), t.env.Name)
+		return exit.With(exit.Interrupted, "interrupted: task %s goes on by itself; look with go tool wallet %s migrate --status when it has ended", lastPart(task), t.Env.Name)
 	case err != nil:
 		return exit.With(exit.Failed, "%s; task %s goes on by itself", account.Explain(err), lastPart(task))
 	}
 	// CloudWatch Logs shows the last lines a moment after the task has stopped.
 	if err := poll.Sleep(ctx, pollTask); err == nil {
 		if err := log.print(ctx); err != nil {
-			t.to.Say("the log's end could not be read: %s", account.Explain(err))
+			t.Console.Say("the log's end could not be read: %s", account.Explain(err))
 		}
 	}
 	return t.ended(stopped)
@@ -255,20 +252,20 @@ func (t Task) ended(task types.Task) error {
 		}
 		switch status := exit.OfMigration(int(*container.ExitCode)); status {
 		case exit.Done:
-			t.to.Say("the migration task ended well")
+			t.Console.Say("the migration task ended well")
 			return nil
 		case exit.SchemaTooNew:
 			return exit.With(status, "the schema is too new for this release: a migration since then removed what its code needs. Nothing was changed. Go forward with a newer release")
 		case exit.HalfWay:
-			return exit.With(status, "a migration stopped half-way: compare the schema with its statement, then go tool wallet %s migrate --repair --version N with --applied or --not-applied", t.env.Name)
+			return exit.With(status, "a migration stopped half-way: compare the schema with its statement, then go tool wallet %s migrate --repair --version N with --applied or --not-applied", t.Env.Name)
 		case exit.Locked:
 			return exit.With(status, "another migration held the lock all the time: nothing was changed; run this again when it has ended")
 		case exit.Contract:
 			return exit.With(status, "a migration would remove what the release that serves now may need: deploy the release that no longer needs it first")
 		case exit.Failed: // killed or crashed: no answer of the program's
-			return exit.With(status, "the migration task ended with exit status %d, which its program does not have: a statement may still run on the server; go tool wallet %s migrate --status tells", *container.ExitCode, t.env.Name)
+			return exit.With(status, "the migration task ended with exit status %d, which its program does not have: a statement may still run on the server; go tool wallet %s migrate --status tells", *container.ExitCode, t.Env.Name)
 		default:
-			return exit.With(status, "the migration task ended with exit status %d: read its log above; go tool wallet %s migrate --status shows the schema", status, t.env.Name)
+			return exit.With(status, "the migration task ended with exit status %d: read its log above; go tool wallet %s migrate --status shows the schema", status, t.Env.Name)
 		}
 	}
 	return exit.With(exit.Failed, "the migration task never ran: %s", aws.ToString(task.StoppedReason))
@@ -284,7 +281,7 @@ type taskLog struct {
 
 // logOf finds the log from the task definition's own log driver.
 func (t Task) logOf(task string, definition types.TaskDefinition) *taskLog {
-	log := &taskLog{logs: t.logs, to: t.to}
+	log := &taskLog{logs: t.logs, to: t.Console}
 	for _, container := range definition.ContainerDefinitions {
 		if aws.ToString(container.Name) == config.MigrationContainer && container.LogConfiguration != nil {
 			options := container.LogConfiguration.Options

@@ -16,7 +16,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/account"
-	"wallet-infra/internal/console"
+	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/poll"
 	"wallet-infra/internal/rollout"
@@ -66,36 +66,33 @@ type change struct {
 // Replace gives the cache's or Kafka's user a new password, region by region, and
 // starts the service's tasks again with it. It may be run again after any interruption
 // and goes on where it was. The password is made and kept by AWS: it stands in no
-// command line and in no output. checkout is the repository's root.
-func Replace(ctx context.Context, env config.Environment, a *account.Account, to console.Console, checkout string, options Options) error {
-	places, err := options.Places(env)
+// command line and in no output.
+func Replace(ctx context.Context, with cdk.Session, options Options) error {
+	places, err := options.Places(with.Env)
 	if err != nil {
 		return err
 	}
-	release, err := account.Lock(checkout, env.Name, "password")
+	end, err := with.Begin(ctx, "password")
 	if err != nil {
 		return err
 	}
-	defer release()
-	if err := a.SignIn(ctx, to); err != nil {
-		return err
-	}
+	defer end()
 	for _, at := range places {
-		underWay, err := service.At(a, env, at).Deployments(ctx, service.UnderWay...)
+		underWay, err := service.At(with.Account, with.Env, at).Deployments(ctx, service.UnderWay...)
 		if err != nil {
 			return account.Refused(err)
 		}
 		if len(underWay) > 0 { // the deployment that this makes would replace it
-			return exit.With(exit.Refused, "a deployment of the service is under way in %s: wait for its end (go tool wallet %s status)", at.Region, env.Name)
+			return exit.With(exit.Refused, "a deployment of the service is under way in %s: wait for its end (go tool wallet %s status)", at.Region, with.Env.Name)
 		}
 	}
 	question := fmt.Sprintf("The %s's password is replaced and the service deployed again in %d region(s), one after the other.", options.Of, len(places))
-	if err := to.Approve(ctx, question, options.Yes); err != nil {
+	if err := with.Console.Approve(ctx, question, options.Yes); err != nil {
 		return err
 	}
 	for _, at := range places {
-		to.Say("%s, %s:", at.Region, options.Of)
-		if err := newChange(env, a, to, at, options.Of).run(ctx); err != nil {
+		with.Console.Say("%s, %s:", at.Region, options.Of)
+		if err := newChange(with, at, options.Of).run(ctx); err != nil {
 			if ctx.Err() != nil {
 				return exit.With(exit.Interrupted, "interrupted in %s: nobody is locked out; run the same command again", at.Region)
 			}
@@ -118,13 +115,13 @@ func (o Options) Places(env config.Environment) ([]service.Place, error) {
 	return places, errors.Join(problems...)
 }
 
-func newChange(env config.Environment, a *account.Account, to console.Console, at service.Place, of string) change {
-	own := a.Writing(at.Region)
+func newChange(with cdk.Session, at service.Place, of string) change {
+	own, names := with.Account.Writing(at.Region), with.Env.Names()
 	made := change{
-		secrets: secretsmanager.NewFromConfig(own), secret: env.Names().KafkaSecret(),
-		say: func(format string, arguments ...any) { to.Say("  "+format, arguments...) },
+		secrets: secretsmanager.NewFromConfig(own), secret: names.KafkaSecret(),
+		say: func(format string, arguments ...any) { with.Console.Say("  "+format, arguments...) },
 		redeploy: func(ctx context.Context) error {
-			watch, err := rollout.Begin(ctx, a, env, to, at)
+			watch, err := rollout.Begin(ctx, with.Account, with.Env, with.Console, at)
 			if err != nil {
 				return err
 			}
@@ -132,7 +129,7 @@ func newChange(env config.Environment, a *account.Account, to console.Console, a
 		},
 	}
 	if of == "cache" {
-		made.cache, made.secret, made.user = elasticache.NewFromConfig(own), env.Names().CacheSecret(), env.Names().CacheUserID("app")
+		made.cache, made.secret, made.user = elasticache.NewFromConfig(own), names.CacheSecret(), names.CacheUserID("app")
 	}
 	return made
 }

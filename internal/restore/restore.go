@@ -17,7 +17,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/account"
-	"wallet-infra/internal/console"
+	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/poll"
 )
@@ -87,39 +87,35 @@ const (
 
 // restore makes a second cluster beside the damaged one.
 type restore struct {
+	cdk.Session
 	database databaseAPI
-	env      config.Environment
 	options  Options
 	region   config.Region
 	name     string // of the cluster that is made
-	to       console.Console
 }
 
 // Run makes a cluster of an earlier moment beside the one that runs, with its network,
 // its parameters and an instance, and waits for each. It goes on where it was when it
 // is run again. RDS restores AWS Backup's snapshots of Aurora like its own, with the
-// caller's permissions. checkout is the repository's root.
-func Run(ctx context.Context, env config.Environment, a *account.Account, to console.Console, checkout string, options Options) error {
-	region, err := options.Where(env)
+// caller's permissions.
+func Run(ctx context.Context, with cdk.Session, options Options) error {
+	region, err := options.Where(with.Env)
 	if err != nil {
 		return err
 	}
-	release, err := account.Lock(checkout, env.Name, "restore")
+	end, err := with.Begin(ctx, "restore")
 	if err != nil {
 		return err
 	}
-	defer release()
-	if err := a.SignIn(ctx, to); err != nil {
-		return err
-	}
-	made := restore{database: rds.NewFromConfig(a.Writing(region.Name)), env: env, options: options, region: region,
-		name: env.Names().RestoredClusterName(region), to: to}
+	defer end()
+	made := restore{Session: with, database: rds.NewFromConfig(with.Account.Writing(region.Name)), options: options, region: region,
+		name: with.Env.Names().RestoredClusterName(region)}
 	source, err := made.prepare(ctx)
 	if err != nil {
 		return account.Refused(err)
 	}
 	question := fmt.Sprintf("A cluster %s is made in %s, as of %s. It costs what the database costs until it is deleted.", made.name, region.Name, source.of)
-	if err := to.Approve(ctx, question, options.Yes); err != nil {
+	if err := with.Console.Approve(ctx, question, options.Yes); err != nil {
 		return err
 	}
 	if err := made.run(ctx, source); err != nil {
@@ -148,7 +144,7 @@ func (r restore) prepare(ctx context.Context) (origin, error) {
 	if r.options.SecurityGroup != "" {
 		made.groups = []string{r.options.SecurityGroup}
 	}
-	running, err := r.cluster(ctx, r.env.Names().DatabaseClusterName(r.region))
+	running, err := r.cluster(ctx, r.Env.Names().DatabaseClusterName(r.region))
 	if err != nil {
 		return made, err
 	}
@@ -158,7 +154,7 @@ func (r restore) prepare(ctx context.Context) (origin, error) {
 		}
 	}
 	if made.subnets == "" || len(made.groups) == 0 {
-		return made, exit.With(exit.Refused, "%s has no cluster in %s to take the network from: name --subnet-group and --security-group", r.env.Name, r.region.Name)
+		return made, exit.With(exit.Refused, "%s has no cluster in %s to take the network from: name --subnet-group and --security-group", r.Env.Name, r.region.Name)
 	}
 	if r.options.ToTime != "" {
 		return r.moment(running, made)
@@ -194,7 +190,7 @@ func (r restore) like(ctx context.Context, running types.DBCluster, made origin)
 // moment checks that the cluster can be restored to the time that is asked for.
 func (r restore) moment(running *types.DBCluster, made origin) (origin, error) {
 	if running == nil {
-		return made, exit.With(exit.Refused, "%s has no cluster in %s: only a snapshot can be restored there", r.env.Name, r.region.Name)
+		return made, exit.With(exit.Refused, "%s has no cluster in %s: only a snapshot can be restored there", r.Env.Name, r.region.Name)
 	}
 	made.at, _ = time.Parse(time.RFC3339, r.options.ToTime) // judged before
 	made.of = r.options.ToTime
@@ -216,8 +212,8 @@ func (r restore) point(ctx context.Context, made origin) (origin, error) {
 			return made, err
 		}
 		for _, snapshot := range page.DBClusterSnapshots {
-			ours := aws.ToString(snapshot.DBClusterIdentifier) == r.env.Names().DatabaseClusterName(r.env.Primary) ||
-				aws.ToString(snapshot.DBClusterIdentifier) == r.env.Names().DatabaseClusterName(r.env.Secondary)
+			ours := aws.ToString(snapshot.DBClusterIdentifier) == r.Env.Names().DatabaseClusterName(r.Env.Primary) ||
+				aws.ToString(snapshot.DBClusterIdentifier) == r.Env.Names().DatabaseClusterName(r.Env.Secondary)
 			wanted := slices.Contains([]string{latest, aws.ToString(snapshot.DBClusterSnapshotArn), aws.ToString(snapshot.DBClusterSnapshotIdentifier)}, r.options.Snapshot)
 			if aws.ToString(snapshot.Status) == "available" && ours && wanted {
 				found = append(found, snapshot)
@@ -264,8 +260,8 @@ func (r restore) run(ctx context.Context, from origin) error {
 	if err := r.addInstance(ctx, from, aws.ToString(ready.Engine)); err != nil {
 		return err
 	}
-	r.to.Say("%s answers at %s, to whom %s did. It has the users and passwords of its day (docs/RUNBOOK.md#restore-the-database).", r.name, aws.ToString(ready.Endpoint), r.env.Names().DatabaseClusterName(r.region))
-	r.to.Say("When it is no longer needed:\n  aws rds delete-db-instance --region %[1]s --db-instance-identifier %[2]s\n  aws rds delete-db-cluster --region %[1]s --db-cluster-identifier %[3]s --skip-final-snapshot", r.region.Name, r.instanceName(), r.name)
+	r.Console.Say("%s answers at %s, to whom %s did. It has the users and passwords of its day (docs/RUNBOOK.md#restore-the-database).", r.name, aws.ToString(ready.Endpoint), r.Env.Names().DatabaseClusterName(r.region))
+	r.Console.Say("When it is no longer needed:\n  aws rds delete-db-instance --region %[1]s --db-instance-identifier %[2]s\n  aws rds delete-db-cluster --region %[1]s --db-cluster-identifier %[3]s --skip-final-snapshot", r.region.Name, r.instanceName(), r.name)
 	return nil
 }
 
@@ -288,10 +284,10 @@ func tagOfCluster(cluster types.DBCluster) string {
 
 // begin asks RDS for the cluster.
 func (r restore) begin(ctx context.Context, from origin) error {
-	tags := []types.Tag{{Key: aws.String(tagRestored), Value: new(from.mark())}, {Key: aws.String("Environment"), Value: &r.env.Name}}
+	tags := []types.Tag{{Key: aws.String(tagRestored), Value: new(from.mark())}, {Key: aws.String("Environment"), Value: &r.Env.Name}}
 	if from.snapshot == "" {
 		_, err := r.database.RestoreDBClusterToPointInTime(ctx, &rds.RestoreDBClusterToPointInTimeInput{
-			SourceDBClusterIdentifier: new(r.env.Names().DatabaseClusterName(r.region)), DBClusterIdentifier: &r.name, RestoreToTime: &from.at,
+			SourceDBClusterIdentifier: new(r.Env.Names().DatabaseClusterName(r.region)), DBClusterIdentifier: &r.name, RestoreToTime: &from.at,
 			DBSubnetGroupName: &from.subnets, VpcSecurityGroupIds: from.groups, DBClusterParameterGroupName: from.clusterParameters,
 			EnableIAMDatabaseAuthentication: aws.Bool(true), Tags: tags,
 		})
@@ -310,7 +306,7 @@ func (r restore) instanceName() string { return r.name + "-1" }
 // addInstance gives the volume the one instance that answers.
 func (r restore) addInstance(ctx context.Context, from origin, engine string) error {
 	_, err := r.database.CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
-		DBInstanceIdentifier: new(r.instanceName()), DBClusterIdentifier: &r.name, Engine: &engine, DBInstanceClass: new("db." + r.env.Database.InstanceType),
+		DBInstanceIdentifier: new(r.instanceName()), DBClusterIdentifier: &r.name, Engine: &engine, DBInstanceClass: new("db." + r.Env.Database.InstanceType),
 		DBParameterGroupName: from.instanceParameters, CACertificateIdentifier: from.authority,
 		PubliclyAccessible: aws.Bool(false), AutoMinorVersionUpgrade: aws.Bool(false),
 	})
@@ -335,7 +331,7 @@ func (r restore) wait(ctx context.Context, what string, status func() (string, e
 			return false, err
 		}
 		if now != said {
-			r.to.Say("%s: %s", what, now)
+			r.Console.Say("%s: %s", what, now)
 			said = now
 		}
 		if strings.Contains(now, "fail") || strings.Contains(now, "error") || strings.HasPrefix(now, "inaccessible") || strings.HasPrefix(now, "incompatible") {

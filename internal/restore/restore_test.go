@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/console"
 	"wallet-infra/internal/exit"
 )
@@ -158,8 +159,8 @@ func (s *shelf) restore(options Options) (string, error) {
 	}
 	var said bytes.Buffer
 	made := restore{
-		database: s, env: env, options: options, region: region, name: env.Names().RestoredClusterName(region),
-		to: console.Console{Out: &said},
+		Session:  cdk.Session{Env: env, Console: console.Console{Out: &said}},
+		database: s, options: options, region: region, name: env.Names().RestoredClusterName(region),
 	}
 	synctest.Test(s.t, func(t *testing.T) {
 		var from origin

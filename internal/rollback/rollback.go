@@ -11,11 +11,11 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/internal/account"
+	"wallet-infra/internal/cdk"
 	"wallet-infra/internal/deploy"
 	"wallet-infra/internal/exit"
 	"wallet-infra/internal/migrate"
 	"wallet-infra/internal/service"
-	"wallet-infra/internal/stacks"
 )
 
 // Options are the choices of a return to an earlier release.
@@ -36,21 +36,18 @@ type rollback struct {
 
 // Run stops a deployment that is under way, or else checks the schema and deploys the
 // release before the present one.
-func Run(ctx context.Context, with deploy.Deployment, options Options) error {
+func Run(ctx context.Context, with cdk.Session, options Options) error {
 	if _, err := account.Choose(with.Env.Name, options.To); err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}
-	release, err := account.Lock(with.CDK.Dir, with.Env.Name, "rollback")
+	end, err := with.Begin(ctx, "rollback")
 	if err != nil {
 		return err
 	}
-	defer release()
-	if err := with.Account.SignIn(ctx, with.Console); err != nil {
-		return err
-	}
+	defer end()
 	at := service.Primary(with.Env)
-	r := rollback{with, service.At(with.Account, with.Env, at)}
-	compute, err := stacks.NewReader(with.Account).Describe(ctx, at.Region, at.Stack)
+	r := rollback{deploy.Deployment{Session: with}, service.At(with.Account, with.Env, at)}
+	compute, err := with.Stacks().Describe(ctx, at.Region, at.Stack)
 	if err != nil {
 		return account.Refused(err)
 	}
@@ -126,7 +123,7 @@ func (r rollback) target(ctx context.Context, to string) (string, error) {
 // checkSchema runs the earlier release's own program against the database: it
 // knows which schema its code can live with.
 func (r rollback) checkSchema(ctx context.Context, outputs map[string]string, tag string, trustHook bool) error {
-	task := migrate.New(r.Env, r.Account, r.Console, outputs)
+	task := migrate.New(r.Session, outputs)
 	if trustHook || !task.Deployed() {
 		r.Console.Say("the schema is checked by the deployment's own hook, before a task of %s starts", tag)
 		return nil

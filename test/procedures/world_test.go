@@ -676,7 +676,7 @@ func (w *world) within(ctx context.Context, t *testing.T, env config.Environment
 			return err
 		}
 	}
-	err = command(ctx, session{Env: env, Account: opened, Console: to, CDK: cli})
+	err = command(ctx, session{cdk.Session{Env: env, Account: opened, Console: to, CDK: cli}})
 	return out.String(), err
 }
 
@@ -713,13 +713,7 @@ func (b *syncBuffer) String() string {
 }
 
 // session is what a person's command begins with.
-type session struct {
-	Env     config.Environment
-	Account *account.Account
-	Console console.Console
-	CDK     cdk.CLI
-	Wait    time.Duration
-}
+type session struct{ cdk.Session }
 
 func (s session) deployment() deploy.Deployment { return deploy.Deployment(s) }
 
@@ -736,7 +730,7 @@ func (s session) Execute(ctx context.Context, path string, options deploy.Option
 }
 
 func (s session) Rollback(ctx context.Context, options rollback.Options) error {
-	return rollback.Run(ctx, s.deployment(), options)
+	return rollback.Run(ctx, s.Session, options)
 }
 
 func (s session) Destroy(ctx context.Context, options destroy.Options) error {
@@ -744,15 +738,15 @@ func (s session) Destroy(ctx context.Context, options destroy.Options) error {
 }
 
 func (s session) Migrate(ctx context.Context, options migrate.Options) error {
-	return migrate.Run(ctx, s.Env, s.Account, s.Console, s.CDK.Dir, options)
+	return migrate.Run(ctx, s.Session, options)
 }
 
 func (s session) ReplacePassword(ctx context.Context, options password.Options) error {
-	return password.Replace(ctx, s.Env, s.Account, s.Console, s.CDK.Dir, options)
+	return password.Replace(ctx, s.Session, options)
 }
 
 func (s session) Restore(ctx context.Context, options restore.Options) error {
-	return restore.Run(ctx, s.Env, s.Account, s.Console, s.CDK.Dir, options)
+	return restore.Run(ctx, s.Session, options)
 }
 
 func (s session) Status(ctx context.Context) error {
