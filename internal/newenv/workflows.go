@@ -41,11 +41,10 @@ func Workflow(content string, environments []config.Environment) (string, error)
 		if slices.Contains(byHand, env.Name) {
 			continue
 		}
-		title := strings.ToUpper(env.Name[:1]) + env.Name[1:]
-		like, jobsOf := strings.NewReplacer("staging", env.Name, "Staging", title), []string{"staging"}
+		like, jobsOf := strings.NewReplacer("staging", env.Name, "Staging", title(env.Name)), []string{"staging"}
 		if env.Protected {
 			like, jobsOf = strings.NewReplacer("  review:\n", "  review-"+env.Name+":\n", "needs: review\n", "needs: review-"+env.Name+"\n",
-				"production", env.Name, "Production", title), []string{"review", "production"}
+				"production", env.Name, "Production", title(env.Name)), []string{"review", "production"}
 		}
 		for _, id := range jobsOf {
 			if jobs[id] == "" {

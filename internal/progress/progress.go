@@ -26,7 +26,6 @@ type Reporter struct {
 }
 
 type activity struct {
-	id    int
 	what  string
 	since time.Time
 }
@@ -92,8 +91,8 @@ func (h heard) Write(text []byte) (int, error) {
 	return h.to.Write(text)
 }
 
-// Doing says what a command does until the returned function is called. Without a
-// [Reporter] in the context it does nothing.
+// Doing says what a command does until the returned function is called, and with it what
+// was begun since. Without a [Reporter] in the context it does nothing.
 func Doing(ctx context.Context, format string, arguments ...any) (done func()) {
 	reporter, watched := ctx.Value(key{}).(*Reporter)
 	if !watched {
@@ -101,15 +100,12 @@ func Doing(ctx context.Context, format string, arguments ...any) (done func()) {
 	}
 	reporter.mutex.Lock()
 	defer reporter.mutex.Unlock()
-	id := 1
-	for _, other := range reporter.doing {
-		id = max(id, other.id+1)
-	}
-	reporter.doing = append(reporter.doing, activity{id, fmt.Sprintf(format, arguments...), time.Now()})
+	before := reporter.doing
+	reporter.doing = append(slices.Clip(before), activity{fmt.Sprintf(format, arguments...), time.Now()})
 	return func() {
 		reporter.mutex.Lock()
 		defer reporter.mutex.Unlock()
-		reporter.doing = slices.DeleteFunc(reporter.doing, func(a activity) bool { return a.id == id })
+		reporter.doing = before
 	}
 }
 
