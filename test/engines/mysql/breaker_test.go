@@ -20,15 +20,16 @@ type breaker struct {
 	what  string // was done last
 }
 
-// begin counts what is asked for, and tells whether it is the last.
+// begin counts what is asked for, and tells whether nothing may follow.
 func (b *breaker) begin(what string) bool {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	b.count++
-	if b.count == b.last {
+	ends := b.last > 0 && b.count >= b.last
+	if ends {
 		b.what = what
 	}
-	return b.count == b.last
+	return ends
 }
 
 // arm ends the next program after that many requests.
@@ -111,7 +112,16 @@ func (b *breaker) carry(client net.Conn, address string) {
 			return
 		}
 		if ends {
-			<-answered
+			// Some messages, such as the end of a prepared statement, have no answer.
+			next := make(chan struct{})
+			go func() {
+				defer close(next)
+				_, _, _ = record(client)
+			}()
+			select {
+			case <-answered:
+			case <-next:
+			}
 			b.end()
 			return
 		}
