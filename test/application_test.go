@@ -3,34 +3,14 @@ package test
 import (
 	"maps"
 	"os"
-	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"wallet-infra/test/engines"
 )
-
-// contractPage is what the platform and the service's team agree on.
-const contractPage = "docs/APPLICATION.md"
-
-// contract reads the names in the first column of the page's table with a heading.
-func contract(t *testing.T, heading string) []string {
-	t.Helper()
-	content, err := os.ReadFile("../" + contractPage)
-	require.NoError(t, err)
-	_, table, found := strings.Cut(string(content), "\n| "+heading+" | ")
-	require.True(t, found, "%s has no table of %ss", contractPage, heading)
-	table, _, _ = strings.Cut(table, "\n\n")
-	var names []string
-	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|").FindAllStringSubmatch(table, -1) {
-		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
-			names = append(names, name[1])
-		}
-	}
-	return names
-}
 
 // applications are the definitions of the service's container, in every stack.
 func (e environment) applications(t *testing.T) []map[string]any {
@@ -47,21 +27,21 @@ func (e environment) applications(t *testing.T) []map[string]any {
 
 func TestTheServicesTeamKnowsEveryVariableAndSecretThatItsTasksGet(t *testing.T) {
 	for heading, property := range map[string]string{"variable": "Environment", "secret": "Secrets"} {
-		documented, given := contract(t, heading), map[string]bool{}
+		documented, given := engines.Contract(t, heading), map[string]bool{}
 		for _, env := range platform(t) {
 			for _, app := range env.applications(t) {
 				for name := range pairs(app[property], "Name", "Name") {
-					assert.Containsf(t, documented, name, "%s does not say what it is for", contractPage)
+					assert.Containsf(t, documented, name, "%s does not say what it is for", engines.ContractPage)
 					given[name] = true
 				}
 			}
 		}
-		assert.ElementsMatchf(t, slices.Collect(maps.Keys(given)), documented, "%s promises a %s that no task gets", contractPage, heading)
+		assert.ElementsMatchf(t, slices.Collect(maps.Keys(given)), documented, "%s promises a %s that no task gets", engines.ContractPage, heading)
 	}
 }
 
 func TestTheServicesTeamKnowsThePortAndThePathsThatReachIt(t *testing.T) {
-	content, err := os.ReadFile("../" + contractPage)
+	content, err := os.ReadFile("../" + engines.ContractPage)
 	require.NoError(t, err)
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		compute := env.stack(t, "compute")
