@@ -266,8 +266,8 @@ func (d decision) got(e Environment) string {
 func TestNoSizeOrSafeguardChangesUnnoticed(t *testing.T) {
 	for concept, all := range decisions {
 		for _, d := range all {
-			assert.Equalf(t, d.staging, d.got(Staging()), "staging's %s: %s. Is the change meant? %s", concept, d.about, d.why)
-			assert.Equalf(t, d.production, d.got(Production()), "production's %s: %s. Is the change meant? %s", concept, d.about, d.why)
+			assert.Equalf(t, d.staging, d.got(Staging()), "staging's %s: %s. If the change is meant, write it here too (config/decisions_test.go); %s", concept, d.about, d.why)
+			assert.Equalf(t, d.production, d.got(Production()), "production's %s: %s. If the change is meant, write it here too (config/decisions_test.go); %s", concept, d.about, d.why)
 		}
 	}
 }

@@ -64,14 +64,15 @@ func TestTheSeedsSizesCostWhatAPersonCalculates(t *testing.T) {
 		// (0.093 + 4 x 0.005 + 0.034) x 730
 		"Staging sa-east-1 Networking": same(107.31),
 	}
+	const meant = "if a size was changed on purpose, calculate its price again in test/cost_test.go"
 	_, bill := priced(t)
 	got := map[string]bounds{}
 	for _, line := range bill.Lines {
 		got[line.Environment+" "+line.Region+" "+line.Component] = bounds{line.Low, line.High}
 	}
 	for component, bound := range want {
-		assert.InDeltaf(t, bound.low, got[component].low, 0.01, "%s at the least", component)
-		assert.InDeltaf(t, bound.high, got[component].high, 0.01, "%s at the most", component)
+		assert.InDeltaf(t, bound.low, got[component].low, 0.01, "%s at the least: %s", component, meant)
+		assert.InDeltaf(t, bound.high, got[component].high, 0.01, "%s at the most: %s", component, meant)
 	}
 }
 

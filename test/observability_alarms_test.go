@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -227,6 +228,18 @@ func (a alarm) reading(t *testing.T) string {
 	return a.reads()[0].statistic + " " + a.reads()[0].name()
 }
 
+// publishers are the namespaces of CloudWatch in which the metric of a reading is.
+func publishers(reading string) string {
+	words := strings.FieldsFunc(reading, func(r rune) bool { return r == ' ' || r == '(' || r == ')' })
+	var found []string
+	for _, namespace := range slices.Sorted(maps.Keys(awsMetrics)) {
+		if _, publishes := awsMetrics[namespace][words[len(words)-1]]; publishes {
+			found = append(found, namespace)
+		}
+	}
+	return strings.Join(found, " or ")
+}
+
 func TestNoComponentFailsUnnoticed(t *testing.T) {
 	t.Parallel()
 	eachThatIsWatched(t, func(t *testing.T, env environment) {
@@ -235,7 +248,7 @@ func TestNoComponentFailsUnnoticed(t *testing.T) {
 			regions = append(regions, env.Secondary.Name)
 		}
 		for _, region := range regions {
-			got := map[string]bound{}
+			got, from := map[string]bound{}, map[string]string{}
 			for id, a := range env.alarms(t) {
 				how := a.reading(t)
 				if a.stack.region != region || how == "" {
@@ -245,9 +258,18 @@ func TestNoComponentFailsUnnoticed(t *testing.T) {
 				if other, again := got[how]; again {
 					assert.Equalf(t, other, one, "%s begins elsewhere than its like", id)
 				}
-				got[how] = one
+				got[how], from[how] = one, id
 			}
-			assert.Equalf(t, bounds(env, region), got, "%s", region)
+			want := bounds(env, region)
+			for how, bound := range want {
+				is, watched := got[how]
+				if assert.Truef(t, watched, "%s in %s: no alarm watches %s. Its construct (constructs/*/alarms.go) must, at %v", publishers(how), region, how, bound) {
+					assert.Equalf(t, bound, is, "%s in %s: the alarm %s on %s begins elsewhere than config says", publishers(how), region, from[how], how)
+				}
+			}
+			for how := range got {
+				assert.Containsf(t, want, how, "%s in %s: the alarm %s watches %s, and bounds in test/observability_alarms_test.go does not say from where on", publishers(how), region, from[how], how)
+			}
 		}
 	})
 }

@@ -24,7 +24,7 @@ func TestTheWorkflowsKnowTheEnvironmentsOfConfig(t *testing.T) {
 		lists += len(list.FindAll(content, -1))
 		want, err := newenv.Workflow(string(content), config.All())
 		require.NoError(t, err)
-		if *update {
+		if generates(t) {
 			require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
 			continue
 		}
