@@ -38,6 +38,9 @@ func TestTheLifeOfMigrations(t *testing.T) {
 		{"one that is told to stop ends the statement on the server", stopsOnTheServer},
 		{"what a killed one left on the server is waited for, then seen to by a person", leavesWhatAPersonRepairs},
 		{"after an end at any point the same command goes on, or a person is asked", goesOnAfterAnEnd},
+		{"the first tables take what the application writes", takesWhatTheApplicationWrites},
+		{"an expand lets the release before write, before, during and after", letsTheReleaseBeforeWrite},
+		{"a release before notices what is no expand", noticesWhatIsNoExpand},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			on.clear(t)
