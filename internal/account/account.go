@@ -130,7 +130,10 @@ func (a *Account) SignIn(ctx context.Context, to console.Console) error {
 	defer progress.Doing(ctx, "signing in")()
 	// A person may have to sign in for this, which takes its time.
 	if _, err := a.caller.Credentials.Retrieve(ctx); err != nil {
-		return Refused(fmt.Errorf("no credentials: %w: sign in (AWS_PROFILE, aws sso login)", err))
+		if Code(err) == "" && ctx.Err() == nil { // the last place that was asked is not the reason
+			err = fmt.Errorf("no credentials (%v): sign in (AWS_PROFILE, aws sso login)", innermost(err)) //nolint:errorlint // a line for people
+		}
+		return Refused(err)
 	}
 	asking, cancel := context.WithTimeout(ctx, identifyWait)
 	defer cancel()

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -37,6 +40,21 @@ func TestAnAddressThatIsDeadIsReportedInSeconds(t *testing.T) {
 	assert.Equal(t, exit.Refused, exit.Of(err))
 	assert.ErrorContains(t, err, "STS GetCallerIdentity: no answer")
 	assert.Less(t, time.Since(begun), 10*time.Second)
+}
+
+// Whoever is not signed in has no use for the place that the SDK asked last.
+func TestWhoIsNotSignedInIsToldToSignIn(t *testing.T) {
+	failing := func(cause error) error {
+		opened := New(config.Staging(), aws.Config{Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{}, &smithy.OperationError{ServiceID: "ec2imds", OperationName: "GetMetadata", Err: cause}
+		})}, false)
+		return opened.SignIn(t.Context(), console.Console{Out: t.Output()})
+	}
+	err := failing(errors.New("request to EC2 IMDS failed"))
+	assert.EqualError(t, err, "no credentials (request to EC2 IMDS failed): sign in (AWS_PROFILE, aws sso login)")
+	assert.Equal(t, exit.Refused, exit.Of(err))
+	err = failing(&smithy.GenericAPIError{Code: "ExpiredToken"})
+	assert.ErrorContains(t, err, "the credentials have expired or are not valid (ExpiredToken): sign in again")
 }
 
 func TestOneCommandOfACheckoutChangesAnEnvironmentAtATime(t *testing.T) {
