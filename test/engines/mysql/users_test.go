@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -195,6 +196,7 @@ func TestTheDatabasesUsers(t *testing.T) {
 		{"the administrator's own password is rotated", rotatesTheAdministrator},
 		{"a rotation is completed after an end at any point", rotatesAfterAnEnd},
 		{"a server of another authority gets no password", provesItsAuthority},
+		{"nobody is let in without TLS", refusesPlainText},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			w.reset(t)
@@ -448,4 +450,17 @@ func provesItsAuthority(t *testing.T, w *world) {
 	err := w.steps(t, function, w.adminARN, w.secrets[w.adminARN].rotate())
 	require.ErrorContains(t, err, "certificate signed by unknown authority")
 	assert.NoError(t, w.logsIn(t, w.adminARN, current))
+}
+
+// The administrator's user says nothing of TLS: the cluster's parameter does.
+func refusesPlainText(t *testing.T, w *world) {
+	settings := driver.NewConfig()
+	settings.User, settings.Passwd, settings.Net, settings.Addr = server.Owner, server.Password, "tcp", net.JoinHostPort("127.0.0.1", w.Port)
+	settings.Logger = &driver.NopLogger{}
+	connector, err := driver.NewConnector(settings)
+	require.NoError(t, err)
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	const secureTransportRequired = 3159 // ER_SECURE_TRANSPORT_REQUIRED
+	assert.EqualValues(t, secureTransportRequired, number(db.PingContext(t.Context())), "a password in plain text")
 }
