@@ -130,6 +130,9 @@ func runAll(m *testing.M) (int, error) {
 	if _, err := config.Select(config.All(), config.Choice{}); err != nil {
 		return 1, fmt.Errorf("no test of the templates runs before config is valid:\n%w", err)
 	}
+	// The trees of thousands of altered templates live as briefly as they are many: a
+	// larger heap saves a quarter of the processor time of this process.
+	debug.SetGCPercent(400)
 	// More tests than cores: some wait for the library, or for other programs.
 	flag.Parse()
 	if *update && everythingRuns() {

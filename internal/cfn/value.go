@@ -9,8 +9,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -117,12 +119,22 @@ func First(value any) any {
 // Equal says whether two normalized values are the same. A text is never the object
 // or list that it spells.
 func Equal(a, b any) bool {
-	was, text := a.(string)
-	is, also := b.(string)
-	if text || also {
-		return text && also && was == is
+	switch was := a.(type) {
+	case Object:
+		is, object := b.(Object)
+		return object && maps.EqualFunc(was, is, Equal)
+	case []any:
+		is, list := b.([]any)
+		return list && slices.EqualFunc(was, is, Equal)
+	case string, nil:
+		return a == b
+	case bool, float64:
+		if a == b {
+			return true
+		}
 	}
-	return (a == nil) == (b == nil) && Canonical(a) == Canonical(b)
+	_, text := b.(string)
+	return !text && Canonical(a) == Canonical(b)
 }
 
 // Document reads JSON that a template holds: as it is, as text, or as text that is put

@@ -81,7 +81,12 @@ func Overlap(a, b string) bool {
 var token = regexp.MustCompile(`(?s)\$\{[^}]*\}|.`)
 
 // tokens takes a pattern apart: characters, and ${…}, in which no wildcard is one.
-func tokens(pattern string) []string { return token.FindAllString(pattern, -1) }
+func tokens(pattern string) []string {
+	if !strings.Contains(pattern, "${") { // nearly all, and much faster
+		return strings.Split(pattern, "")
+	}
+	return token.FindAllString(pattern, -1)
+}
 
 // impliedBy says whether a request that passes the other test passes this one.
 func (t Condition) impliedBy(other Condition) bool {
