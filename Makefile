@@ -11,7 +11,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 # The linters of workflows stand apart: both sets pin the same YAML library.
 WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/wallet help synth test race engines deploy-local lint preflight cfnlint lock update commands changes identity drill cost check clean
+.PHONY: build/wallet help synth test race engines lint preflight cfnlint lock update commands changes identity drill cost check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,9 +34,6 @@ race: ## the same under the race detector, of every package that starts no jsii
 
 engines: cdk.out/manifest.json ## judge what is not AWS by real programs (ENGINE=mysql for one); scripts/engines.sh install brings them
 	ENGINES=1 go test $(if $(ENGINE),-v) -count=1 -timeout=30m ./test/engines/$(if $(ENGINE),$(ENGINE)/)...
-
-deploy-local: node_modules/.package-lock.json ## deploy an environment into an AWS emulator on this machine, and remove it (ENV=staging)
-	go tool wallet $(or $(ENV),staging) local
 
 lint: node_modules/.package-lock.json preflight ## formatting, go vet and the linters, of Go, templates, documents and workflows
 	@unformatted="$$(git ls-files '*.go' | xargs gofmt -l)"; \

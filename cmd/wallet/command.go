@@ -37,7 +37,7 @@ type program struct {
 // verbs are the commands that act on one environment.
 var verbs = []func(*scope) *cobra.Command{
 	newDeploy, newStatus, newMigrate, newRollback, newDestroy, newRestore, newPassword,
-	newChanges, newDrift, newCost, newSummary, newPipeline, newLocal, newDrill,
+	newChanges, newDrift, newCost, newSummary, newPipeline, newDrill,
 }
 
 // anyEnvironment is the word in place of an environment's name in the help of a verb.

@@ -186,7 +186,6 @@ func TestEveryVerbExplainsItselfWithItsExitStatuses(t *testing.T) {
 		"cost":     {0, 1},
 		"summary":  {0, 1, 14},
 		"pipeline": {0, 1},
-		"local":    {0, 1, 12, 14, 130},
 		"destroy":  {0, 1, 2, 10, 12, 130},
 		"password": {0, 1, 2, 10, 12, 130},
 		"restore":  {0, 1, 2, 10, 12, 130},

@@ -61,24 +61,37 @@ func (l *Look) missing(err error, region, repository, reference string) bool {
 	return true
 }
 
+// describe is what the registry knows of an image. ECR says with an error that an image
+// is not there; an answer without one is no proof that it is.
+func describe(ctx context.Context, client *ecr.Client, repository string, image []types.ImageIdentifier) (types.ImageDetail, error) {
+	described, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repository, ImageIds: image})
+	switch {
+	case err != nil:
+		return types.ImageDetail{}, err
+	case len(described.ImageDetails) == 0:
+		return types.ImageDetail{}, &types.ImageNotFoundException{}
+	}
+	return described.ImageDetails[0], nil
+}
+
 // Release looks for one image of the release.
 func (l *Look) Release(ctx context.Context, region, repository string) {
 	found := Image{Region: region, Repository: repository, Tag: l.Env.Site.ImageTag}
 	name := fmt.Sprintf("%s:%s in %s", repository, found.Tag, region)
 	client := ecr.NewFromConfig(l.Account.Reading(region))
 	image := []types.ImageIdentifier{{ImageTag: &found.Tag}}
-	described, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: &repository, ImageIds: image})
+	described, err := describe(ctx, client, repository, image)
 	switch {
 	case l.missing(err, region, repository, ":"+found.Tag):
 		return
 	case err != nil:
 		l.Found.Problem("image %s: %s", name, account.Explain(err))
 		return
-	case len(described.ImageDetails) == 0 || aws.ToString(described.ImageDetails[0].ImageDigest) == "":
+	case aws.ToString(described.ImageDigest) == "":
 		l.Found.Problem("%s: the registry names no digest", name)
 		return
 	}
-	found.Digest = aws.ToString(described.ImageDetails[0].ImageDigest)
+	found.Digest = aws.ToString(described.ImageDigest)
 	built, parts, err := architectures(ctx, client, l.Account.HTTP(), repository, image)
 	found.Parts = parts
 	want := map[string]string{"X86_64": "amd64", "ARM64": "arm64"}[l.Env.Service.Architecture]
@@ -97,9 +110,7 @@ func (l *Look) Release(ctx context.Context, region, repository string) {
 // essential.
 func (l *Look) Collector(ctx context.Context, region string) {
 	repository, digest := l.Env.Names().CollectorRepository(), l.Env.Service.CollectorDigest()
-	_, err := ecr.NewFromConfig(l.Account.Reading(region)).DescribeImages(ctx, &ecr.DescribeImagesInput{
-		RepositoryName: &repository, ImageIds: []types.ImageIdentifier{{ImageDigest: &digest}},
-	})
+	_, err := describe(ctx, ecr.NewFromConfig(l.Account.Reading(region)), repository, []types.ImageIdentifier{{ImageDigest: &digest}})
 	if err != nil && !l.missing(err, region, repository, "@"+digest) {
 		l.Found.Problem("image %s@%s in %s: %s", repository, digest, region, account.Explain(err))
 	}

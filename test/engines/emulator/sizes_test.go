@@ -1,44 +1,36 @@
-package local
+package emulator
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"wallet-infra/config"
-)
-
-// Check is a question that was put to an API of the emulator.
-type Check struct {
-	Step    string `json:"step"`
-	Subject string `json:"subject"`
-	Want    string `json:"want"`
-	Got     string `json:"got"`
-	// Result is "passed", "failed" or "not exercised".
-	Result string `json:"result"`
-}
-
-// The results of a check.
-const (
-	passed       = "passed"
-	failed       = "failed"
-	notExercised = "not exercised"
+	"wallet-infra/internal/cfn"
 )
 
 // found is a live resource with what its service says about it.
 type found struct {
-	Stack, Region, LogicalID, Type, ID string
-	Facts                              Facts
-	Retained                           bool // by the template, when its stack goes
+	stack, region, logicalID, resourceType, id string
+	facts                                      facts
+	retained                                   bool // by the template, when its stack goes
 }
 
 // size is a number of the configuration and where it must be found again.
 type size struct {
 	subject, region, resourceType, fact string
 	want                                []string // of all resources of the type there, in any order
-	of                                  Facts    // which resources; empty means all
+	of                                  facts    // which resources; empty means all
 	// among says that other resources of the type may have other values.
 	among bool
 }
@@ -46,8 +38,8 @@ type size struct {
 // sizes are the numbers and names of an environment that a live resource shows.
 func sizes(env config.Environment) []size {
 	primary, secondary := env.Primary.Name, env.Secondary.Name
-	cluster := Facts{"name": env.Names().DatabaseClusterName(env.Primary)}
-	members := Facts{"cluster": env.Names().DatabaseClusterName(env.Primary)}
+	cluster := facts{"name": env.Names().DatabaseClusterName(env.Primary)}
+	members := facts{"cluster": env.Names().DatabaseClusterName(env.Primary)}
 	all := networkSizes(env.Network, primary)
 	if env.DR.Mode == config.DRStandby {
 		all = append(all, networkSizes(env.DR.Network, secondary)...)
@@ -80,7 +72,7 @@ func sizes(env config.Environment) []size {
 		size{subject: "secrets", region: primary, resourceType: "AWS::SecretsManager::Secret", among: true, fact: "name",
 			want: []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret(), env.Names().KafkaSecret(), env.Names().CacheSecret()}},
 		size{subject: "days of the database's error log", region: primary, resourceType: "AWS::Logs::LogGroup",
-			of:   Facts{"name": env.Names().DatabaseLogGroup(env.Primary, "error")},
+			of:   facts{"name": env.Names().DatabaseLogGroup(env.Primary, "error")},
 			fact: "days", want: []string{strconv.Itoa(env.Database.LogRetentionDays)}},
 	)
 }
@@ -97,28 +89,27 @@ func networkSizes(network config.Network, region string) []size {
 
 func repeat(value string, times int) []string { return slices.Repeat([]string{value}, times) }
 
-// check compares a size with the live resources.
-func (s size) check(step string, live []found, gaps []Gap) Check {
+// check compares a size with the live resources. What MiniStack lacks the type of is
+// not there to be compared.
+func (s size) check(t *testing.T, live []found, lacking map[string]bool) {
+	t.Helper()
+	if lacking[s.resourceType] {
+		return
+	}
 	var got []string
 	for _, resource := range live {
-		if resource.Type == s.resourceType && resource.Region == s.region && matches(resource.Facts, s.of) {
-			got = append(got, resource.Facts[s.fact])
+		if resource.resourceType == s.resourceType && resource.region == s.region && matches(resource.facts, s.of) {
+			got = append(got, resource.facts[s.fact])
 		}
 	}
-	want := slices.Sorted(slices.Values(s.want))
-	slices.Sort(got)
-	result := Check{Step: step, Subject: s.subject, Want: strings.Join(want, " "), Got: strings.Join(got, " "), Result: passed}
-	missing := slices.ContainsFunc(gaps, func(gap Gap) bool { return gap.Type == s.resourceType })
-	switch {
-	case len(got) == 0 && missing:
-		result.Result, result.Got = notExercised, s.resourceType+" is not in the emulator"
-	case s.among && !containsAll(got, want), !s.among && !slices.Equal(got, want):
-		result.Result = failed
+	if s.among {
+		assert.Subset(t, got, s.want, s.subject)
+	} else {
+		assert.ElementsMatch(t, s.want, got, s.subject)
 	}
-	return result
 }
 
-func matches(facts, wanted Facts) bool {
+func matches(facts, wanted facts) bool {
 	for key, value := range wanted {
 		if facts[key] != value {
 			return false
@@ -127,42 +118,55 @@ func matches(facts, wanted Facts) bool {
 	return true
 }
 
-func containsAll(got, want []string) bool {
-	for _, value := range want {
-		if !slices.Contains(got, value) {
-			return false
-		}
-	}
-	return true
-}
-
-// Resize is the change of size that the second deployment makes: the database's
-// class, one step up, and twice the memory for a task. It returns what it changed,
-// and fails when no larger class passes the environment's own validation.
-func Resize(env config.Environment) (config.Environment, []string, error) {
+// larger is the environment with the database's class one step up and twice the memory
+// for a task. It fails when no larger class passes the environment's own validation.
+func larger(t *testing.T, env config.Environment) config.Environment {
+	t.Helper()
 	family, class, _ := strings.Cut(env.Database.InstanceType, ".")
 	steps := []string{"medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"}
 	var last error
 	for _, step := range steps[slices.Index(steps, class)+1:] {
-		larger := env
-		larger.Database.InstanceType = family + "." + step
-		larger.Service.MemoryMiB = 2 * env.Service.MemoryMiB
-		if last = larger.Validate(); last == nil {
-			return larger, []string{
-				"Database.InstanceType " + env.Database.InstanceType + " to " + larger.Database.InstanceType,
-				fmt.Sprintf("Service.MemoryMiB %d to %d", env.Service.MemoryMiB, larger.Service.MemoryMiB),
-			}, nil
+		made := env
+		made.Database.InstanceType = family + "." + step
+		made.Service.MemoryMiB = 2 * env.Service.MemoryMiB
+		if last = made.Validate(); last == nil {
+			return made
 		}
 	}
-	return env, nil, fmt.Errorf("no larger size than %s passes the validation: %w", env.Database.InstanceType, last)
+	t.Fatalf("no larger size than %s passes the validation: %v", env.Database.InstanceType, last)
+	return env
 }
 
-// resized writes the larger sizes into a template.
-func resized(env, larger config.Environment) rewrite {
+// resized copies an assembly with the larger sizes in an environment's templates: an
+// environment that config does not have needs no synthesis.
+func resized(t *testing.T, source string, stacks []cfn.Stack, env, larger config.Environment) string {
+	t.Helper()
 	memory := regexp.MustCompile(fmt.Sprintf(`(?i)("memory":\s*)"%d"`, env.Service.MemoryMiB))
 	class := regexp.MustCompile(`(?i)(class":\s*"db\.)` + regexp.QuoteMeta(env.Database.InstanceType) + `"`)
-	return func(template []byte) []byte {
-		template = memory.ReplaceAll(template, fmt.Appendf(nil, `${1}"%d"`, larger.Service.MemoryMiB))
-		return class.ReplaceAll(template, []byte(`${1}`+larger.Database.InstanceType+`"`))
+	target := filepath.Join(t.TempDir(), "resized")
+	require.NoError(t, os.CopyFS(target, os.DirFS(source)))
+	changed := 0
+	for _, stack := range stacks {
+		content := memory.ReplaceAll(stack.Raw, fmt.Appendf(nil, `${1}"%d"`, larger.Service.MemoryMiB))
+		content = class.ReplaceAll(content, []byte(`${1}`+larger.Database.InstanceType+`"`))
+		if bytes.Equal(content, stack.Raw) {
+			continue
+		}
+		changed++
+		place, err := filepath.Rel(source, stack.Path)
+		require.NoError(t, err)
+		path := filepath.Join(target, place)
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+		index := slices.IndexFunc(stack.Assets, func(asset cfn.Asset) bool { return asset.Path == stack.Path })
+		require.GreaterOrEqual(t, index, 0)
+		// The CLI does not upload an object again: another template has another key.
+		for _, file := range []string{strings.TrimSuffix(path, ".template.json") + ".assets.json", filepath.Join(filepath.Dir(path), "manifest.json")} {
+			list, err := os.ReadFile(file)
+			require.NoError(t, err)
+			key := fmt.Sprintf("%x.json", sha256.Sum256(content))
+			require.NoError(t, os.WriteFile(file, bytes.ReplaceAll(list, []byte(stack.Assets[index].Key), []byte(key)), 0o600))
+		}
 	}
+	require.Positive(t, changed, "templates with another size")
+	return target
 }
