@@ -347,12 +347,18 @@ func readExamples(t *testing.T) []example {
 func (e example) judge(t *testing.T) changes.Report {
 	t.Helper()
 	template := func(properties string) map[string][]byte {
-		const beside = `"Topic": {"Type": "AWS::SNS::Topic"}, "Other": {"Type": "AWS::SNS::Topic"}, "Everything": {"Type": "AWS::EC2::NetworkAclEntry",
+		const beside = `"Vault": {"Type": "AWS::Backup::BackupVault", "Properties": {"LockConfiguration": {"MinRetentionDays": 7, "MaxRetentionDays": 100}}},
+			"Topic": {"Type": "AWS::SNS::Topic"}, "Other": {"Type": "AWS::SNS::Topic"}, "Everything": {"Type": "AWS::EC2::NetworkAclEntry",
 			"Properties": {"NetworkAclId": "covered", "RuleNumber": 50, "RuleAction": "allow", "Protocol": -1, "CidrBlock": "0.0.0.0/0"}}`
 		if properties == "-" {
 			return map[string][]byte{"s": []byte(`{"Resources": {` + beside + `}}`)}
 		}
-		return map[string][]byte{"s": []byte(`{"Resources": {` + beside + `, "It": {"Type": "` + e.kind + `", "Properties": ` + properties + `}}}`)}
+		more := ""
+		if e.kind == "AWS::Lambda::Function" {
+			more = `, "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 60}}, "Messages": {"Type": "AWS::Lambda::EventSourceMapping",
+				"Properties": {"FunctionName": {"Ref": "It"}, "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]}}}`
+		}
+		return map[string][]byte{"s": []byte(`{"Resources": {` + beside + more + `, "It": {"Type": "` + e.kind + `", "Properties": ` + properties + `}}}`)}
 	}
 	before, err := changes.ReadSet(template(e.before))
 	require.NoError(t, err)

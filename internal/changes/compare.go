@@ -24,6 +24,7 @@ type comparison struct {
 	found     map[string]*Finding
 	leading   map[place][]place // what a reference leads to, as far as it was asked
 	narrowed  map[place]bool    // the policies and rules of which something is no longer given
+	tags      map[string]bool   // the keys of tags that policies ask for, in lower case
 	trusted   map[string]bool   // the accounts that policies of base name, where no stack says which is its own
 	moves     map[string]string // what is new, by what it is but for its name
 	work      int               // judgements of resources, to hold that each is judged a few times only
@@ -40,7 +41,7 @@ func newComparison(base, head Set, types Schemas) *comparison {
 		base: base, head: head, types: types,
 		gone: map[string]bool{}, new: map[string]bool{},
 		replaced: map[place]replacement{}, inputs: map[place]bool{}, found: map[string]*Finding{}, leading: map[place][]place{},
-		narrowed: map[place]bool{}, trusted: map[string]bool{},
+		narrowed: map[place]bool{}, trusted: map[string]bool{}, tags: map[string]bool{},
 	}
 }
 
@@ -188,6 +189,10 @@ func (c *comparison) judgeDifference(is stack, before, after resource, one diffe
 		return // what is made anew is reported, and nothing was written for what follows it
 	case inSchema && known.Tags != "" && one.path[0] == known.Tags:
 		f.verdict, f.text, f.rule = Safe, "tags", ruleName("every type", "Tags", "any")
+		if len(one.path) > 1 && c.tags[strings.ToLower(one.path[1])] {
+			f.verdict, f.text = Interrupts, property+" changes from "+transition(level.before, level.after)+": a policy asks for this tag"
+			f.maybe = true
+		}
 	case c.replacedBy(is, after, one.path) && !revisions[after.kind]:
 		return // the replacement is reported
 	default:

@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -71,6 +72,16 @@ func ownVariable(c change) bool {
 
 // ownResource says that a value refers to a resource of its own stack.
 func ownResource(c change) bool { return own(c.in, c.after) != "" }
+
+// outlastsQueue says that a function may work on a message for longer than its queue
+// hides it from others: 30 seconds, where the queue does not say.
+func outlastsQueue(c change) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Values(c.in.resources)), func(r resource) bool {
+		queue := c.in.resources[own(c.in, r.properties["EventSourceArn"])]
+		hidden := cmp.Or(text(queue.properties, "VisibilityTimeout"), "30")
+		return queue.kind == "AWS::SQS::Queue" && own(c.in, r.properties["FunctionName"]) == c.is.id && larger(change{before: hidden, after: c.after})
+	})
+}
 
 // stopsFirst says that a service's deployment takes tasks away before it has new
 // ones. Blue/green, canary and linear deployments never do.

@@ -605,7 +605,7 @@ func member(rule string) string {
 var reach = map[string]pair{
 	"a wider network": {
 		member(`{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/16"}`), member(`{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/8"}`),
-		[]string{"Group widens"}, "newly open: tcp, port 443, from 10.0.0.0/8",
+		[]string{"Group interrupts maybe", "Group widens"}, "newly open: tcp, port 443, from 10.0.0.0/8",
 	},
 	"a narrower network": {
 		member(`{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/8"}`), member(`{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.7.0.0/16"}`),
@@ -617,7 +617,7 @@ var reach = map[string]pair{
 	},
 	"a wider network of IPv6": {
 		member(`{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv6": "2001:db8::/32"}`), member(`{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv6": "::/0"}`),
-		[]string{"Group widens"}, "from ::/0",
+		[]string{"Group interrupts maybe", "Group widens"}, "from ::/0",
 	},
 	"IPv4 says nothing of IPv6": {
 		member(`{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "0.0.0.0/0"}`), member(`{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv6": "::/0"}`),
@@ -625,7 +625,7 @@ var reach = map[string]pair{
 	},
 	"more ports": {
 		member(`{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/16"}`), member(`{"IpProtocol": "tcp", "FromPort": 440, "ToPort": 443, "CidrIp": "10.0.0.0/16"}`),
-		[]string{"Group widens"}, "ports 440 to 443",
+		[]string{"Group interrupts maybe", "Group widens"}, "ports 440 to 443",
 	},
 	"one port of every protocol": {
 		member(`{"IpProtocol": "-1", "CidrIp": "10.0.0.0/16"}`), member(`{"IpProtocol": "tcp", "FromPort": 440, "ToPort": 443, "CidrIp": "10.0.0.0/16"}`),
@@ -633,7 +633,7 @@ var reach = map[string]pair{
 	},
 	"every protocol": {
 		member(`{"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "CidrIp": "10.0.0.0/16"}`), member(`{"IpProtocol": -1, "CidrIp": "10.0.0.0/16"}`),
-		[]string{"Group widens"}, "every protocol, all ports",
+		[]string{"Group interrupts maybe", "Group widens"}, "every protocol, all ports",
 	},
 	"a rule that moves into a resource of its own": {
 		member(`{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "SourceSecurityGroupId": "sg"}`),

@@ -34,6 +34,8 @@ type attachment struct {
 // judgePermissions compares every subject of both sides.
 func (c *comparison) judgePermissions() {
 	before, after := subjects(c.base), subjects(c.head)
+	c.noteTags(before)
+	c.noteTags(after)
 	for _, was := range before {
 		for _, one := range withEffect(was.grants, policy.Allow) {
 			if len(one.Principal.Patterns) == 1 && strings.HasPrefix(one.Principal.Patterns[0], "account ") {
@@ -56,6 +58,19 @@ func (c *comparison) judgePermissions() {
 		}
 	}
 	c.judgeGoneSubjects(before, after)
+}
+
+// noteTags notes the tags of resources by which policies allow or deny.
+func (c *comparison) noteTags(all map[string]*subject) {
+	for _, about := range all {
+		for _, one := range about.grants {
+			for _, test := range one.Conditions {
+				if _, key, ok := strings.Cut(test.Key, ":resourcetag/"); ok {
+					c.tags[key] = true
+				}
+			}
+		}
+	}
 }
 
 // judgeGoneSubjects finds what nobody is allowed or denied any more.

@@ -13,8 +13,10 @@ const (
 
 // Documents of AWS that rules rely on.
 const (
-	reference  = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
-	ecsRolling = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html"
+	reference    = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+	queueTimeout = "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"
+	idleTimeout  = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html"
+	ecsRolling   = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html"
 )
 
 // computeRules: what runs, and how it is exchanged and scaled.
@@ -131,7 +133,8 @@ var computeRules = map[string][]rule{
 		row("ReservedConcurrentExecutions", up(Safe, "more may run at once"), down(Interrupts, "fewer may run at once")),
 		every("Role", Enters, "it runs with the permissions of another role"),
 		every("Runtime", Enters, "other code of AWS runs it"),
-		row("Timeout", up(Safe, "the function has longer to end"), down(Interrupts, "work that takes longer is cut off")),
+		row("Timeout", up(Safe, "the function has longer to end"), down(Interrupts, "work that takes longer is cut off"),
+			when("longer than a queue hides", outlastsQueue, Interrupts, "a message that is worked on is seen again", queueTimeout)),
 		list("VpcConfig/SecurityGroupIds", Widens, "the function reaches more", Interrupts, "the function reaches less"),
 		list("VpcConfig/SubnetIds", Traffic, "the function runs in another subnet, with its routes", Weakens, "the function runs in fewer subnets, perhaps of fewer zones"),
 	},

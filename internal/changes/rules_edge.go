@@ -24,7 +24,7 @@ var edgeRules = map[string][]rule{
 		must("LoadBalancerAttributes/access_logs.s3.enabled", "true", Weakens, "requests are no longer logged"),
 		every("LoadBalancerAttributes/access_logs.s3.bucket", Weakens, "requests are logged elsewhere"),
 		every("LoadBalancerAttributes/access_logs.s3.prefix", Weakens, "requests are logged elsewhere"),
-		row("LoadBalancerAttributes/idle_timeout.timeout_seconds", up(Safe, "quiet connections live longer"), down(Interrupts, "quiet connections end sooner")),
+		row("LoadBalancerAttributes/idle_timeout.timeout_seconds", when("more", larger, Interrupts, "a target that closes a quiet connection first makes requests fail", idleTimeout), down(Interrupts, "quiet connections end sooner")),
 		must("LoadBalancerAttributes/routing.http2.enabled", "true", Interrupts, "clients that speak HTTP/2 alone find nobody"),
 		must("LoadBalancerAttributes/routing.http.drop_invalid_header_fields.enabled", "true", Weakens, "invalid headers reach the service"),
 		must("LoadBalancerAttributes/routing.http.desync_mitigation_mode", "strictest|defensive", Weakens, "requests that are ambiguous reach the service"),

@@ -36,8 +36,8 @@ var networkRules = map[string][]rule{
 		judgedElsewhere("RuleAction", reachOfAll, func(c change) bool { return c.after == "allow" || c.after == "deny" }),
 	},
 	"AWS::EC2::SecurityGroup": {
-		judgedElsewhere("SecurityGroupEgress", reachOfAll, readsAsGroupRules),
-		judgedElsewhere("SecurityGroupIngress", reachOfAll, readsAsGroupRules),
+		groupRules("SecurityGroupEgress"),
+		groupRules("SecurityGroupIngress"),
 	},
 	"AWS::EC2::SecurityGroupEgress": {
 		harmless("Description", "a text for readers"),
@@ -45,6 +45,16 @@ var networkRules = map[string][]rule{
 	"AWS::EC2::SecurityGroupIngress": {
 		harmless("Description", "a text for readers"),
 	},
+}
+
+// groupRules are the rules that stand in a group itself. CloudFormation removes one that
+// changes before it adds it anew, also where only its description does.
+func groupRules(path string) rule {
+	made := judgedElsewhere(path, reachOfAll, readsAsGroupRules)
+	altered := mayInterrupt("what a changed rule lets pass is dropped for a moment", reference+"aws-resource-ec2-securitygroup.html")
+	altered.on, altered.holds = "altered", func(c change) bool { return hasMore(c.before, c.after) && hasMore(c.after, c.before) }
+	made.outcomes = append(made.outcomes, altered)
+	return made
 }
 
 // What compares properties of many resources together.

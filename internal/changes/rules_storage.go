@@ -1,5 +1,19 @@
 package changes
 
+import (
+	"maps"
+	"slices"
+)
+
+const vaultLock = "https://docs.aws.amazon.com/aws-backup/latest/devguide/API_PutBackupVaultLockConfiguration.html"
+
+// vaultRefuses: a vault fails a backup that is to be kept for longer than it may.
+var vaultRefuses = when("longer than a vault keeps", func(c change) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Values(c.in.resources)), func(r resource) bool {
+		return r.kind == "AWS::Backup::BackupVault" && larger(change{before: at(r.properties, "LockConfiguration.MaxRetentionDays"), after: c.after})
+	})
+}, Weakens, "a locked vault fails what is to be kept for longer", vaultLock)
+
 // storageRules: objects, images, messages and backups.
 var storageRules = map[string][]rule{
 	"AWS::S3::Bucket": {
@@ -57,7 +71,8 @@ var storageRules = map[string][]rule{
 	"AWS::Backup::BackupVault": {
 		judgedElsewhere("AccessPolicy", permissionsOfAll, readsAsPolicy),
 		every("LockConfiguration", Weakens, "recovery points can be deleted sooner"),
-		floor("LockConfiguration/MinRetentionDays", Weakens, "recovery points can be deleted sooner"),
+		row("LockConfiguration/MinRetentionDays", down(Weakens, "recovery points can be deleted sooner"),
+			when("more", larger, Weakens, "backups that are kept for fewer days fail", vaultLock)),
 		floor("LockConfiguration/MaxRetentionDays", Weakens, "recovery points cannot be kept as long"),
 	},
 	"AWS::Backup::BackupPlan": {
@@ -65,9 +80,9 @@ var storageRules = map[string][]rule{
 		row("BackupPlan/BackupPlanRule/*", comes(Safe, "a backup more"), goes(Weakens, "a backup less")),
 		floor("BackupPlan/BackupPlanRule/*/CompletionWindowMinutes", Weakens, "a backup has less time to end"),
 		list("BackupPlan/BackupPlanRule/*/CopyActions", Widens, "backups are copied to another place", Weakens, "backups are copied no more, or kept for less time"),
-		floor("BackupPlan/BackupPlanRule/*/CopyActions/*/Lifecycle/DeleteAfterDays", Weakens, "copies are kept for fewer days"),
+		row("BackupPlan/BackupPlanRule/*/CopyActions/*/Lifecycle/DeleteAfterDays", up(Safe, "copies are kept longer"), down(Weakens, "copies are kept for fewer days"), vaultRefuses),
 		must("BackupPlan/BackupPlanRule/*/EnableContinuousBackup", "true", Weakens, "the moment to restore cannot be chosen"),
-		floor("BackupPlan/BackupPlanRule/*/Lifecycle/DeleteAfterDays", Weakens, "backups are kept for fewer days"),
+		row("BackupPlan/BackupPlanRule/*/Lifecycle/DeleteAfterDays", up(Safe, "backups are kept longer"), down(Weakens, "backups are kept for fewer days"), vaultRefuses),
 		every("BackupPlan/BackupPlanRule/*/ScheduleExpression", Weakens, "backups are made at other times, or less often"),
 		floor("BackupPlan/BackupPlanRule/*/StartWindowMinutes", Weakens, "a backup has less time to start"),
 		every("BackupPlan/BackupPlanRule/*/TargetBackupVault", Weakens, "backups go into another vault"),
