@@ -47,7 +47,7 @@ func TestAMisspeltOrMissingPropertyOfAnyStackFailsTheSynthesis(t *testing.T) {
 					Type: new("AWS::SNS::Topic"), Properties: &map[string]any{"DisplayNamee": "Alarms"},
 				})
 				awscdk.NewCfnResource(scope, new("Missing"), &awscdk.CfnResourceProps{
-					Type: new("AWS::SNS::Subscription"), Properties: &map[string]any{"TopicArn": "arn:aws:sns:sa-east-1:111111111111:alarms"},
+					Type: new("AWS::SNS::Subscription"), Properties: &map[string]any{"TopicArn": "arn:aws:sns:sa-east-1:123456789012:alarms"},
 				})
 			}
 		}

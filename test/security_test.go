@@ -395,8 +395,8 @@ func namesSecret(env environment, text string) bool {
 }
 
 func TestAPasswordThatBeginsLikeANameIsNoName(t *testing.T) {
-	env := environment{Environment: config.Environment{Name: "production", Site: config.Site{Account: "222222222222"}}}
-	const arn = "arn:aws:secretsmanager:sa-east-1:222222222222:secret:wallet-production/database/app"
+	env := environment{Environment: config.Environment{Name: "production", Site: config.Site{Account: "210987654321"}}}
+	const arn = "arn:aws:secretsmanager:sa-east-1:210987654321:secret:wallet-production/database/app"
 	for text, named := range map[string]bool{
 		"wallet-production/database/app": true, "AmazonMSK_wallet-production_app": true, arn: true, arn + "-a1B2c3": true, arn + ":username::": true,
 		"{{resolve:secretsmanager:wallet-production/cache/app:SecretString:password}}": true,

@@ -165,38 +165,38 @@ func narrowed(account string, g policy.Grant) bool {
 
 // The places where a stranger can hide; each is a statement that opens something.
 func TestAStrangerIsFoundWhereverItHides(t *testing.T) {
-	const account, rest = "111111111111", `"Action": "s3:GetObject", "Resource": "*"`
+	const account, rest = "123456789012", `"Action": "s3:GetObject", "Resource": "*"`
 	for name, statement := range map[string]string{
 		"another account":                         `"Effect": "Allow", "Principal": {"AWS": "999999999999"}`,
-		"another account's root":                  `"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::111111111111:root", "arn:aws:iam::999999999999:root"]}`,
+		"another account's root":                  `"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::123456789012:root", "arn:aws:iam::999999999999:root"]}`,
 		"another account's role":                  `"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::999999999999:role/r"}`,
 		"another account, in pieces":              `"Effect": "Allow", "Principal": {"AWS": {"Fn::Join": ["", ["arn:aws:iam::9999", "99999999:root"]]}}`,
 		"another account, substituted":            `"Effect": "Allow", "Principal": {"AWS": {"Fn::Sub": ["arn:aws:iam::${Who}:root", {"Who": "999999999999"}]}}`,
 		"an account from a parameter":             `"Effect": "Allow", "Principal": {"AWS": {"Ref": "Account"}}`,
-		"an account under a condition":            `"Effect": "Allow", "Principal": {"AWS": {"Fn::If": ["Shared", "999999999999", "111111111111"]}}`,
+		"an account under a condition":            `"Effect": "Allow", "Principal": {"AWS": {"Fn::If": ["Shared", "999999999999", "123456789012"]}}`,
 		"any account's role of a name":            `"Effect": "Allow", "Principal": {"AWS": "*"}, "Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/r"}}`,
 		"anybody":                                 `"Effect": "Allow", "Principal": "*"`,
-		"anybody that the request does not name":  `"Effect": "Allow", "Principal": "*", "Condition": {"StringEqualsIfExists": {"aws:PrincipalAccount": "111111111111"}}`,
-		"anybody but ours":                        `"Effect": "Allow", "Principal": "*", "Condition": {"StringNotEquals": {"aws:PrincipalAccount": "111111111111"}}`,
-		"all but one":                             `"Effect": "Allow", "NotPrincipal": {"AWS": "arn:aws:iam::111111111111:root"}`,
+		"anybody that the request does not name":  `"Effect": "Allow", "Principal": "*", "Condition": {"StringEqualsIfExists": {"aws:PrincipalAccount": "123456789012"}}`,
+		"anybody but ours":                        `"Effect": "Allow", "Principal": "*", "Condition": {"StringNotEquals": {"aws:PrincipalAccount": "123456789012"}}`,
+		"all but one":                             `"Effect": "Allow", "NotPrincipal": {"AWS": "arn:aws:iam::123456789012:root"}`,
 		"whom a denial spares":                    `"Effect": "Deny", "NotPrincipal": {"AWS": "arn:aws:iam::999999999999:root"}`,
-		"whom a denial's condition spares":        `"Effect": "Deny", "Principal": "*", "Condition": {"StringNotEquals": {"aws:PrincipalAccount": ["111111111111", "999999999999"]}}`,
+		"whom a denial's condition spares":        `"Effect": "Deny", "Principal": "*", "Condition": {"StringNotEquals": {"aws:PrincipalAccount": ["123456789012", "999999999999"]}}`,
 		"a role whom a denial's condition spares": `"Effect": "Deny", "Principal": "*", "Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/cdk-*"}}`,
 		"an organization":                         `"Effect": "Allow", "Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-999"}}`,
 		"an organization's unit":                  `"Effect": "Allow", "Principal": "*", "Condition": {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-999/*"}}`,
-		"an organization beside our account":      `"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Condition": {"StringEquals": {"aws:SourceAccount": "111111111111", "aws:SourceOrgID": "o-999"}}`,
-		"a stranger's tokens":                     `"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::111111111111:oidc-provider/evil.example"}`,
-		"a stranger's directory":                  `"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::111111111111:saml-provider/evil"}`,
+		"an organization beside our account":      `"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012", "aws:SourceOrgID": "o-999"}}`,
+		"a stranger's tokens":                     `"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/evil.example"}`,
+		"a stranger's directory":                  `"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::123456789012:saml-provider/evil"}`,
 		"anonymous visitors":                      `"Effect": "Allow", "Principal": {"Federated": "cognito-identity.amazonaws.com"}`,
 		"another account's provider":              `"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::999999999999:oidc-provider/token.actions.githubusercontent.com"}`,
 		"a canonical user":                        `"Effect": "Allow", "Principal": {"CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"}`,
 		"a service for any account":               `"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}`,
-		"a service for another account":           `"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Condition": {"StringEquals": {"aws:SourceAccount": ["111111111111", "999999999999"]}}`,
+		"a service for another account":           `"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Condition": {"StringEquals": {"aws:SourceAccount": ["123456789012", "999999999999"]}}`,
 		"a service for another's resource":        `"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:*:*"}}`,
 		"a service for any account's image":       `"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "ecr:BatchGetImage"`,
 		"a service that is none":                  `"Effect": "Allow", "Principal": {"Service": "amazonaws.com.evil.example"}`,
-		"what is not named":                       `"Effect": "Allow", "NotAction": "iam:*", "Principal": {"AWS": "111111111111"}`,
-		"a condition that cannot be read":         `"Effect": "Allow", "Principal": {"AWS": "111111111111"}, "Condition": {"StringEquals": {"Ref": "Condition"}}`,
+		"what is not named":                       `"Effect": "Allow", "NotAction": "iam:*", "Principal": {"AWS": "123456789012"}`,
+		"a condition that cannot be read":         `"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Condition": {"StringEquals": {"Ref": "Condition"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := false
@@ -209,7 +209,7 @@ func TestAStrangerIsFoundWhereverItHides(t *testing.T) {
 			assert.True(t, found, "it is let in and nobody says so")
 		})
 	}
-	own := policy.Read(`{"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, ` + rest + `}]}`)
+	own := policy.Read(`{"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, ` + rest + `}]}`)
 	assert.Empty(t, fmt.Sprint(stranger(account, "AWS::KMS::Key", own[0])), "the account itself")
 }
 

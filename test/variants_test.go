@@ -51,7 +51,7 @@ func replicating() config.Environment {
 	env := config.Production()
 	env.Messaging.Replication = config.ReplicationRunning
 	env.Site.KafkaSource = config.KafkaSource{
-		ARN:     "arn:aws:kafka:sa-east-1:222222222222:cluster/wallet-production/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f-7",
+		ARN:     "arn:aws:kafka:sa-east-1:" + config.Production().Site.Account + ":cluster/wallet-production/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f-7",
 		Subnets: []string{"subnet-0123456789abcdef0", "subnet-0123456789abcdef1", "subnet-0123456789abcdef2"},
 	}
 	return env

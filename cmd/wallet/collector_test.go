@@ -54,7 +54,7 @@ func TestTheCollectorIsCopiedAsItIsAndLookedForAfterwards(t *testing.T) {
 	_, digest, _ := strings.Cut(env.Service.CollectorImage, "@")
 	calls, out, err := copyCollector(t, env.Site.Account, false, "staging")
 	require.NoError(t, err, out)
-	const registry = "111111111111.dkr.ecr.sa-east-1.amazonaws.com"
+	registry := env.Site.Account + ".dkr.ecr.sa-east-1.amazonaws.com"
 	look := "aws ecr describe-images --region sa-east-1 --repository-name wallet-staging/collector --image-ids imageDigest=" + digest +
 		" --query imageDetails[0].imageDigest --output text"
 	if len(calls) > 3 && strings.HasPrefix(calls[2], "docker") {

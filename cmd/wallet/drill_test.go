@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"wallet-infra/config"
 	"wallet-infra/internal/drill"
 	"wallet-infra/internal/exit"
 )
@@ -24,7 +25,11 @@ func drive(t *testing.T, answer string, arguments ...string) (string, error) {
 	return call(answer, true, append([]string{"production", "drill"}, arguments...)...)
 }
 
-const arn = "arn:aws:arc-region-switch::222222222222:plan/wallet-production-failover:abc123"
+// ofProduction is the account that holds production's plans.
+var (
+	ofProduction = config.Production().Site.Account
+	arn          = "arn:aws:arc-region-switch::" + ofProduction + ":plan/wallet-production-failover:abc123"
+)
 
 // realAccount stands for a real one: what Region switch answers, by operation, where
 // STS and CloudFormation know the caller and the plans that are given.
@@ -40,11 +45,11 @@ func realAccount(t *testing.T, plans ...string) map[string]cbor.Map {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.FormValue("Action") {
 		case "GetCallerIdentity":
-			fmt.Fprint(w, "<R><GetCallerIdentityResult><Account>222222222222</Account><Arn>arn:aws:iam::222222222222:user/u</Arn></GetCallerIdentityResult></R>")
+			fmt.Fprintf(w, "<R><GetCallerIdentityResult><Account>%[1]s</Account><Arn>arn:aws:iam::%[1]s:user/u</Arn></GetCallerIdentityResult></R>", ofProduction)
 		case "ListStackResources":
 			fmt.Fprint(w, "<R><ListStackResourcesResult><StackResourceSummaries>")
 			for _, plan := range plans {
-				fmt.Fprintf(w, "<member><PhysicalResourceId>arn:aws:arc-region-switch::222222222222:plan/wallet-production-%s:abc123</PhysicalResourceId></member>", plan)
+				fmt.Fprintf(w, "<member><PhysicalResourceId>arn:aws:arc-region-switch::%s:plan/wallet-production-%s:abc123</PhysicalResourceId></member>", ofProduction, plan)
 			}
 			fmt.Fprint(w, "</StackResourceSummaries></ListStackResourcesResult></R>")
 		default:
@@ -54,7 +59,7 @@ func realAccount(t *testing.T, plans ...string) map[string]cbor.Map {
 	}))
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "222222222222", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": ofProduction, "AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	} {
 		t.Setenv(name, value)

@@ -166,7 +166,7 @@ func TestWithoutATerminalAQuestionIsRefusedBeforeAnythingIsRead(t *testing.T) {
 		"staging rollback": nobody,
 		"staging password": nobody,
 		"staging restore":  nobody,
-		"production drill follow --plan-arn arn:aws:arc-region-switch::222222222222:plan/p:1": nobody,
+		"production drill follow --plan-arn arn:aws:arc-region-switch::999999999999:plan/p:1": nobody,
 		"production destroy --yes":   "production is protected: it is removed by a person at a terminal alone",
 		"production destroy":         "production is protected: it is removed by a person at a terminal alone",
 		"staging deploy --prepare a": nobody,

@@ -30,11 +30,11 @@ var nested = map[string]string{
 		"assembly-Production": {"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Production"}}}}`,
 	"assembly-Production/manifest.json": `{"artifacts": {
 		"Data.assets": {"type": "cdk:asset-manifest"},
-		"Data": {"type": "aws:cloudformation:stack", "environment": "aws://222222222222/sa-east-1",
+		"Data": {"type": "aws:cloudformation:stack", "environment": "aws://210987654321/sa-east-1",
 			"displayName": "Production/Data (wallet-production-data)", "dependencies": ["Network", "Data.assets"],
 			"properties": {"templateFile": "Data.json", "stackName": "wallet-production-data", "terminationProtection": true,
 				"requiresBootstrapStackVersion": 6, "lookupRole": {"requiresBootstrapStackVersion": 8}}},
-		"Network": {"type": "aws:cloudformation:stack", "environment": "aws://222222222222/us-east-1",
+		"Network": {"type": "aws:cloudformation:stack", "environment": "aws://210987654321/us-east-1",
 			"displayName": "Production/ANetwork", "properties": {"templateFile": "Network.json", "stackName": "wallet-production-network"}}}}`,
 	"assembly-Production/Data.json":    `{"Resources": {"A": {"Type": "AWS::S3::Bucket"}, "B": {"Type": "AWS::SNS::Topic"}}}`,
 	"assembly-Production/Network.json": `{"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}`,
@@ -48,7 +48,7 @@ func TestNoStackOfAStageIsOverlooked(t *testing.T) {
 	data := stacks[1]
 	assert.Equal(t, "Production/Data", data.ID, "as the CDK CLI selects it, without the name in brackets")
 	assert.Equal(t, "wallet-production-data", data.Name)
-	assert.Equal(t, "222222222222", data.Account)
+	assert.Equal(t, "210987654321", data.Account)
 	assert.Equal(t, "sa-east-1", data.Region)
 	assert.True(t, data.TerminationProtection)
 	assert.False(t, stacks[0].TerminationProtection)

@@ -42,7 +42,7 @@ func TestADirectoryThatIsNotReadIsNeverAnEmptyOne(t *testing.T) {
 	assert.Equal(t, "AWS::SNS::Topic", stacks[1].Template.Resources["T"].Type)
 	stacks, err = ReadTemplates(write(t, nested))
 	require.NoError(t, err)
-	assert.Equal(t, "222222222222", stacks[0].Account, "an assembly knows where its stacks are")
+	assert.Equal(t, "210987654321", stacks[0].Account, "an assembly knows where its stacks are")
 }
 
 func TestATemplateIsReadWithAllThatItSays(t *testing.T) {

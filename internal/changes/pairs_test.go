@@ -467,8 +467,8 @@ var permissions = map[string]pair{
 		[]string{"Role replaces", "Role widens"}, "no boundary limits",
 	},
 	"a role that trusts someone else": {
-		trusts(`{"Effect": "Allow", "Principal": {"AWS": "111111111111"}, "Action": "sts:AssumeRole"}`), trusts(`{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::111111111111:root", "222222222222"]}, "Action": "sts:AssumeRole"}`),
-		[]string{"Role widens"}, "sts:AssumeRole on itself for account 222222222222",
+		trusts(`{"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "sts:AssumeRole"}`), trusts(`{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::123456789012:root", "210987654321"]}, "Action": "sts:AssumeRole"}`),
+		[]string{"Role widens"}, "sts:AssumeRole on itself for account 210987654321",
 	},
 	"a role that trusts any branch": {
 		trusts(`{"Effect": "Allow", "Principal": {"Federated": "p"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {"t:sub": "repo:o/r:ref:refs/heads/main"}}}`),

@@ -93,7 +93,8 @@ func TestANewEnvironmentCompilesAndIsValid(t *testing.T) {
 	for _, want := range []string{`"999999999999"`, `"api.untried.example.com"`, `"static.untried.example.com"`, `"Z0123456789UNTRIED"`, "func Untried() Environment {", "func untriedNetwork() Network {"} {
 		assert.Contains(t, made, want)
 	}
-	for _, of := range []string{"111111111111", "staging.wallet", "Z0123456789STAGING", "10.10.", "stagingNetwork", "stagingPartitions", "func Staging"} {
+	staging := config.Staging().Site
+	for _, of := range []string{staging.Account, staging.HostedZone.Name, staging.HostedZone.ID, "10.10.", "stagingNetwork", "stagingPartitions", "func Staging"} {
 		assert.NotContains(t, made, of, "it is staging's")
 	}
 	assert.Contains(t, after[".github/workflows/main.yml"], "\n  untried:\n    name: Untried\n")
@@ -134,8 +135,8 @@ func TestABadChoiceWritesNothingAndIsToldWhole(t *testing.T) {
 		"Site.Account: want an account that producti": {Name: "untried", Account: config.Production().Site.Account},
 		"Site.HostedZone.ID: want":                    {Name: "untried", HostedZone: "zone"},
 		"Site.HostedZone.Name: want":                  {Name: "untried", Domain: "UPPER"},
-		"Site.APIDomain: want a host name that":       {Name: "untried", Domain: "staging.wallet.example.com"},
-		"Site.StaticDomain: want a host name that st": {Name: "untried", Domain: "staging.wallet.example.com"},
+		"Site.APIDomain: want a host name that":       {Name: "untried", Domain: strings.TrimPrefix(config.Staging().Site.APIDomain, "api.")},
+		"Site.StaticDomain: want a host name that st": {Name: "untried", Domain: strings.TrimPrefix(config.Staging().Site.StaticDomain, "static.")},
 	} {
 		_, err := Prepare(root, choice)
 		assert.ErrorContains(t, err, want)

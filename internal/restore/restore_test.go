@@ -48,7 +48,7 @@ func newShelf(t *testing.T) *shelf {
 		DBClusterMembers: []types.DBClusterMember{{DBInstanceIdentifier: aws.String("writer")}},
 	}
 	snapshot := func(name, of string, day int, status string) types.DBClusterSnapshot {
-		return types.DBClusterSnapshot{DBClusterSnapshotIdentifier: &name, DBClusterSnapshotArn: aws.String("arn:aws:rds:sa-east-1:111111111111:cluster-snapshot:" + name), DBClusterIdentifier: &of,
+		return types.DBClusterSnapshot{DBClusterSnapshotIdentifier: &name, DBClusterSnapshotArn: aws.String("arn:aws:rds:sa-east-1:123456789012:cluster-snapshot:" + name), DBClusterIdentifier: &of,
 			SnapshotCreateTime: aws.Time(restorableTo.AddDate(0, 0, -day)), Status: &status}
 	}
 	return &shelf{
@@ -130,7 +130,7 @@ func (s *shelf) RestoreDBClusterToPointInTime(_ context.Context, in *rds.Restore
 }
 
 func (s *shelf) RestoreDBClusterFromSnapshot(_ context.Context, in *rds.RestoreDBClusterFromSnapshotInput, _ ...func(*rds.Options)) (*rds.RestoreDBClusterFromSnapshotOutput, error) {
-	assert.Equal(s.t, "arn:aws:rds:sa-east-1:111111111111:cluster-snapshot:awsbackup:job-new", *in.SnapshotIdentifier)
+	assert.Equal(s.t, "arn:aws:rds:sa-east-1:123456789012:cluster-snapshot:awsbackup:job-new", *in.SnapshotIdentifier)
 	return &rds.RestoreDBClusterFromSnapshotOutput{}, s.restored(*in.DBClusterIdentifier, in.Tags, in.VpcSecurityGroupIds, in.DBClusterParameterGroupName)
 }
 
@@ -254,7 +254,7 @@ func TestASnapshotThatCannotBeOneIsRefusedAtOnce(t *testing.T) {
 		assert.ErrorContains(t, err, "--snapshot: want latest, or a recovery point of AWS Backup", name)
 		assert.ErrorContains(t, err, "--region: want")
 	}
-	for _, name := range []string{"latest", "awsbackup:copyjob-1-2", "arn:aws:rds:us-east-1:111111111111:cluster-snapshot:awsbackup:job-1-2-3"} {
+	for _, name := range []string{"latest", "awsbackup:copyjob-1-2", "arn:aws:rds:us-east-1:123456789012:cluster-snapshot:awsbackup:job-1-2-3"} {
 		_, err := Options{Snapshot: name}.Where(config.Production())
 		assert.NoError(t, err, name)
 	}

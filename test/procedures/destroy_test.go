@@ -35,7 +35,7 @@ func TestARemovalTellsWhatIsLostAndGoesBackwards(t *testing.T) {
 	assert.Contains(t, out, "LOST:\n  - AWS::RDS::DBCluster Cluster (physical-cluster), after a last snapshot that is kept")
 	assert.Contains(t, out, "kept, and yours to remove (docs/DEPLOYMENT.md#removing-an-environment):\n  - AWS::MSK::Cluster Kafka (physical-kafka)")
 	assert.Contains(t, out, "wallet-staging-network stays: AWS::MSK::Cluster Kafka (physical-kafka) stays and stands in its subnets")
-	assert.Less(t, strings.Index(out, "LOST"), strings.Index(out, "Remove staging from account 111111111111?"), "before the question")
+	assert.Less(t, strings.Index(out, "LOST"), strings.Index(out, "Remove staging from account "+ofStaging+"?"), "before the question")
 	order := w.deployed()
 	assert.Equal(t, []string{"Observability", "Compute", "Registry", "Messaging", "Data", "Global"}, order, "each before those it needs; the network waits for the brokers")
 	assert.Contains(t, w.words(), "destroy Staging/Data --app")
@@ -59,12 +59,12 @@ func TestAProtectedEnvironmentGoesOnlyWhenAPersonConfirmsTwice(t *testing.T) {
 	}{
 		"--yes":                     {"", false, true, exit.Refused},
 		"--yes at a terminal":       {"", true, true, exit.Declined},
-		"a pipe":                    {"staging\ndestroy 111111111111\n", false, false, exit.Refused},
+		"a pipe":                    {"staging\ndestroy " + ofStaging + "\n", false, false, exit.Refused},
 		"yes":                       {"yes\nyes\n", true, false, exit.Declined},
 		"the name alone":            {"staging\n", true, false, exit.Declined},
 		"the name and a yes":        {"staging\nyes\n", true, false, exit.Declined},
-		"the name, another account": {"staging\ndestroy 222222222222\n", true, false, exit.Declined},
-		"both":                      {"staging\ndestroy 111111111111\n", true, false, exit.Done},
+		"the name, another account": {"staging\ndestroy 999999999999\n", true, false, exit.Declined},
+		"both":                      {"staging\ndestroy " + ofStaging + "\n", true, false, exit.Done},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -83,7 +83,7 @@ func TestProtectionIsDroppedStackByStack(t *testing.T) {
 	w := newWorld(t)
 	env := protectedStaging(w)
 	w.onCDK = func(arguments []string) int { return map[bool]int{true: 1}[arguments[1] == "Staging/Compute"] }
-	out, err := w.runIn(context.Background(), env, "staging\ndestroy 111111111111\n", true, destroying(destroy.Options{}))
+	out, err := w.runIn(context.Background(), env, "staging\ndestroy "+ofStaging+"\n", true, destroying(destroy.Options{}))
 	assert.Equal(t, exit.Failed, exit.Of(err))
 	assert.Contains(t, out, "removed:\n  - wallet-staging-observability")
 	assert.ErrorContains(t, err, "Compute could not be removed")

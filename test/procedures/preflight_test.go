@@ -31,8 +31,8 @@ func TestADeploymentThatCannotEndWellIsNotBegun(t *testing.T) {
 		want   []string
 	}{
 		"expired credentials":         {"1.1.0", func(w *world) { w.errors["sts GetCallerIdentity"] = "ExpiredToken" }, []string{"credentials have expired", "sign in again"}},
-		"another account":             {"1.1.0", func(w *world) { w.account = "999999999999" }, []string{"of account 999999999999", "staging is in 111111111111", "AWS_PROFILE"}},
-		"region not bootstrapped":     {"1.1.0", func(w *world) { delete(w.bootstrap, "us-east-1") }, []string{"us-east-1 is not bootstrapped: npx cdk bootstrap --custom-permissions-boundary " + config.DeploymentBoundary() + " aws://111111111111/us-east-1"}},
+		"another account":             {"1.1.0", func(w *world) { w.account = "999999999999" }, []string{"of account 999999999999", "staging is in " + ofStaging, "AWS_PROFILE"}},
+		"region not bootstrapped":     {"1.1.0", func(w *world) { delete(w.bootstrap, "us-east-1") }, []string{"us-east-1 is not bootstrapped: npx cdk bootstrap --custom-permissions-boundary " + config.DeploymentBoundary() + " aws://" + ofStaging + "/us-east-1"}},
 		"bootstrap too old":           {"1.1.0", func(w *world) { w.bootstrap["sa-east-1"] = "7" }, []string{"sa-east-1 has version 7", "need 8", "npx cdk bootstrap --custom-permissions-boundary"}},
 		"lookup role missing":         {"1.1.0", func(w *world) { w.errors["sts AssumeRole"] = "AccessDenied" }, []string{"sa-east-1: STS AssumeRole: not permitted", "--as-caller"}},
 		"image of another processor":  {"1.1.0", func(w *world) { w.images["sa-east-1/wallet-staging/service:1.1.0"] = "arm64" }, []string{"built for arm64", "--platform linux/amd64"}},
@@ -166,9 +166,9 @@ func TestLooksGoThroughTheLookupRoleOfEachRegion(t *testing.T) {
 	_, err := w.run("", false, deploying("1.1.0"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		"arn:aws:iam::111111111111:role/cdk-hnb659fds-lookup-role-111111111111-sa-east-1",
-		"arn:aws:iam::111111111111:role/cdk-hnb659fds-lookup-role-111111111111-us-east-1",
-		"arn:aws:iam::111111111111:role/cdk-hnb659fds-file-publishing-role-111111111111-sa-east-1", // for a function's code
+		"arn:aws:iam::" + ofStaging + ":role/cdk-hnb659fds-lookup-role-" + ofStaging + "-sa-east-1",
+		"arn:aws:iam::" + ofStaging + ":role/cdk-hnb659fds-lookup-role-" + ofStaging + "-us-east-1",
+		"arn:aws:iam::" + ofStaging + ":role/cdk-hnb659fds-file-publishing-role-" + ofStaging + "-sa-east-1", // for a function's code
 	}, w.assumed, "each region's, once")
 
 	w = newWorld(t)

@@ -162,11 +162,14 @@ const stamp = "2026-11-20T10:00:00Z"
 // newest is when ECS's newest deployment began.
 var newest = time.Unix(1_790_000_000, 0)
 
+// ofStaging is the account in which staging is deployed.
+var ofStaging = config.Staging().Site.Account
+
 // newWorld is an account in which staging runs release 1.0.0 and nothing is wrong.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, account: config.Staging().Site.Account,
+		t: t, account: ofStaging,
 		bootstrap:   map[string]string{"sa-east-1": "30", "us-east-1": "30"},
 		stacks:      map[string]*stackState{},
 		images:      map[string]string{},
@@ -302,7 +305,7 @@ func writeAssembly(dir, tag string, standby bool) {
 			artifacts["Data.assets"] = map[string]any{"type": "cdk:asset-manifest", "properties": map[string]any{"file": "Data.assets.json"}}
 		}
 		artifacts[title] = map[string]any{
-			"type": "aws:cloudformation:stack", "environment": "aws://111111111111/" + (&world{}).regionOf("wallet-staging-"+name),
+			"type": "aws:cloudformation:stack", "environment": "aws://" + ofStaging + "/" + (&world{}).regionOf("wallet-staging-"+name),
 			"displayName": "Staging/" + title + " (wallet-staging-" + name + ")", "dependencies": before,
 			"properties": map[string]any{"templateFile": title + ".json", "stackName": "wallet-staging-" + name,
 				"requiresBootstrapStackVersion": 6, "lookupRole": map[string]int{"requiresBootstrapStackVersion": 8}, "tags": map[string]string{"Environment": "staging"}},
@@ -311,7 +314,7 @@ func writeAssembly(dir, tag string, standby bool) {
 	// An app synthesizes other environments too, in the same account perhaps.
 	_ = os.WriteFile(filepath.Join(inner, "Other.json"), []byte(`{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}`), 0o600)
 	artifacts["Other"] = map[string]any{
-		"type": "aws:cloudformation:stack", "environment": "aws://111111111111/sa-east-1", "displayName": "Other/Network (wallet-other-network)",
+		"type": "aws:cloudformation:stack", "environment": "aws://" + ofStaging + "/sa-east-1", "displayName": "Other/Network (wallet-other-network)",
 		"properties": map[string]any{"templateFile": "Other.json", "stackName": "wallet-other-network", "tags": map[string]string{"Environment": "other"}},
 	}
 	writeAssets(dir)
