@@ -64,3 +64,12 @@ if ! cmp -s "$requirements" build/ministack/requirements.txt; then
   build/ministack/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement "$requirements"
   cp "$requirements" build/ministack/
 fi
+
+# The OpenTelemetry collector, from Go modules; without the ways to look for targets that
+# no task uses. The first build takes some minutes.
+sources=$(cat test/engines/collector/binary/* | sha256sum)
+if [ "$(cat build/collector/sources 2> /dev/null)" != "$sources" ]; then
+  mkdir -p build/collector
+  (cd test/engines/collector/binary && go build -tags remove_all_sd -ldflags="-s -w" -o "$OLDPWD/build/collector/collector" .)
+  echo "$sources" > build/collector/sources
+fi
