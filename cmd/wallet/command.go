@@ -60,7 +60,15 @@ func newCommand(in io.Reader, terminal bool) *cobra.Command {
 			if verb, _, err := some.Find(words[:1]); err == nil && verb != some {
 				return fmt.Errorf("want the environment first: wallet %s %s", names[0], words[0])
 			}
-			return unknownEnvironment(words[0])
+			problem := unknownEnvironment(words[0])
+			switch verb, rest, err := some.Find(words[1:]); {
+			case err != nil || len(words) == 1:
+				return problem
+			case verb == some:
+				return errors.Join(problem, known(some, rest))
+			default:
+				return errors.Join(problem, cli.Unknown(verb, rest))
+			}
 		},
 	}
 	root.Long = root.Short + ".\n\nThe environment comes first: wallet " + names[0] + " deploy. What can be done with one:\n\n" + list(some)

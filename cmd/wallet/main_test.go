@@ -147,6 +147,10 @@ func TestAllThatIsWrongWithACommandLineIsToldAtOnce(t *testing.T) {
 	for _, want := range []string{"--version: want a whole number", "--image-tag: want a value", "--yes: want it once"} {
 		assert.ErrorContains(t, err, want)
 	}
+	_, err = try(t, "stagin deploy --dryrun --wait 1h")
+	assert.EqualError(t, err, "unknown environment \"stagin\" (known: "+knownNames()+"); did you mean staging?\nunknown flag: --dryrun; did you mean --dry-run?")
+	_, err = try(t, "stagin deplyo")
+	assert.EqualError(t, err, "unknown environment \"stagin\" (known: "+knownNames()+"); did you mean staging?\nunknown command \"deplyo\" (wallet ENV --help lists them); did you mean deploy?")
 	_, err = try(t, "staging deploy extra --dryrun --stack Nope --prepare a_b --image-tag= --out here --wait")
 	assert.EqualError(t, err, `unknown flag: --dryrun; did you mean --dry-run?
 unknown flag: --out; did you mean --output or --root?

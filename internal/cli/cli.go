@@ -142,6 +142,14 @@ func (j *judgement) of(command *cobra.Command, words []string) error {
 	return errors.Join(j.problems...)
 }
 
+// Unknown tells the flags of a line that a command does not have, where the line is
+// refused for another reason already.
+func Unknown(command *cobra.Command, words []string) error {
+	judged := &judgement{bad: map[string]bool{}}
+	judged.known(command, words)
+	return errors.Join(judged.problems...)
+}
+
 // known are the words of a line without the flags that the command does not have, or
 // that want a value and have none.
 func (j *judgement) known(command *cobra.Command, words []string) []string {
