@@ -64,7 +64,7 @@ func newCommand(in io.Reader, terminal bool) *cobra.Command {
 			switch verb, rest, err := some.Find(words[1:]); {
 			case err != nil || len(words) == 1:
 				return problem
-			case verb == some:
+			case verb == some && !strings.HasPrefix(rest[0], "-"):
 				return errors.Join(problem, known(some, rest))
 			default:
 				return errors.Join(problem, cli.Unknown(verb, rest))

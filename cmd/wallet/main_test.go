@@ -149,6 +149,8 @@ func TestAllThatIsWrongWithACommandLineIsToldAtOnce(t *testing.T) {
 	}
 	_, err = try(t, "stagin deploy --dryrun --wait 1h")
 	assert.EqualError(t, err, "unknown environment \"stagin\" (known: "+knownNames()+"); did you mean staging?\nunknown flag: --dryrun; did you mean --dry-run?")
+	_, err = try(t, "stagin --hlp")
+	assert.ErrorContains(t, err, "\nunknown flag: --hlp; did you mean --help?")
 	_, err = try(t, "stagin deplyo")
 	assert.EqualError(t, err, "unknown environment \"stagin\" (known: "+knownNames()+"); did you mean staging?\nunknown command \"deplyo\" (wallet ENV --help lists them); did you mean deploy?")
 	_, err = try(t, "staging deploy extra --dryrun --stack Nope --prepare a_b --image-tag= --out here --wait")
