@@ -99,8 +99,7 @@ func (p person) prepare(ctx context.Context, program string, arguments ...string
 	return command, &output
 }
 
-// ends runs a command to its end, which may come early: interrupt, if not nil, is called
-// with its process.
+// ends runs a command to its end; begun, if not nil, gets its process.
 func (p person) ends(t *testing.T, answers string, begun func(*os.Process), program string, arguments ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), runWait)
