@@ -92,15 +92,11 @@ func (v *Verdict) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("verdict: want one of %s, got %q", keys(Verdicts()), text)
-}
-
-func keys(all []Verdict) string {
-	var words []string
-	for _, verdict := range all {
-		words = append(words, verdict.String())
+	var known []string
+	for _, verdict := range Verdicts() {
+		known = append(known, verdict.String())
 	}
-	return strings.Join(words, ", ")
+	return fmt.Errorf("verdict: want one of %s, got %q", strings.Join(known, ", "), text)
 }
 
 // Report is the result of a comparison.
@@ -180,22 +176,10 @@ func (r Report) Count(verdict Verdict) int {
 
 // Worst is the highest verdict of the report.
 func (r Report) Worst() Verdict {
-	worst := Safe
-	for _, finding := range r.Findings {
-		worst = max(worst, finding.Verdict)
+	if len(r.Findings) == 0 {
+		return Safe
 	}
-	return worst
-}
-
-// Of returns the findings of a verdict, such as Traffic.
-func (r Report) Of(verdict Verdict) []Finding {
-	var found []Finding
-	for _, finding := range r.Findings {
-		if finding.Verdict == verdict {
-			found = append(found, finding)
-		}
-	}
-	return found
+	return r.Findings[0].Verdict
 }
 
 // TrafficRules returns the findings that concern listeners and listener rules:
@@ -203,14 +187,10 @@ func (r Report) Of(verdict Verdict) []Finding {
 // wherever a deployment has moved them meanwhile. A deployment asks for this
 // before it starts.
 func (r Report) TrafficRules() []Finding {
-	var found []Finding
-	for _, finding := range r.Findings {
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(finding Finding) bool {
 		rule := finding.Type == listener || finding.Type == listenerRule
-		if rule && finding.Verdict >= Traffic && (finding.Verdict == Traffic || finding.Verdict >= Replaces) {
-			found = append(found, finding)
-		}
-	}
-	return found
+		return !rule || finding.Verdict != Traffic && finding.Verdict < Replaces
+	})
 }
 
 // sort brings the findings into the order in which they are read.

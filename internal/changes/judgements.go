@@ -170,7 +170,7 @@ func stopsMore(c change) bool {
 
 // onlyCountsMore says that the rules are those of before, and others that count.
 func onlyCountsMore(c change) bool {
-	return !hasMore(c.after, c.before) && !filtersLess(c) && !stopsMore(c)
+	return !loses(c) && !filtersLess(c) && !stopsMore(c)
 }
 
 func counts(rule any) bool {
@@ -283,7 +283,7 @@ func prometheusRules(value any) (any, bool) {
 }
 
 // growsInside and growsOutside say whether what a list gained is in the templates.
-func growsInside(c change) bool { return hasMore(c.before, c.after) && !growsOutside(c) }
+func growsInside(c change) bool { return gains(c) && !growsOutside(c) }
 func growsOutside(c change) bool {
 	return slices.ContainsFunc(cfn.List(c.after), func(item any) bool { return hasMore(c.before, item) && len(references(item)) == 0 })
 }

@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -59,15 +60,7 @@ func (r Report) Text(out io.Writer) error {
 		fmt.Fprintf(table, "\nVERDICT\tSTACK\tRESOURCE\tTYPE\n")
 	}
 	for _, finding := range r.Findings {
-		if finding.Verdict == Safe {
-			continue
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", finding.Title(), finding.Stack, orDash(finding.Resource), orDash(finding.Type))
-	}
-	for _, finding := range r.Findings {
-		if finding.Verdict == Safe {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", finding.Title(), finding.Stack, orDash(finding.Resource), orDash(finding.Type))
-		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", finding.Title(), finding.Stack, cmp.Or(finding.Resource, "-"), cmp.Or(finding.Type, "-"))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -86,24 +79,13 @@ func (r Report) Text(out io.Writer) error {
 	return nil
 }
 
-func orDash(word string) string {
-	if word == "" {
-		return "-"
-	}
-	return word
-}
-
 func writeDetails(out io.Writer, finding Finding) {
 	fmt.Fprintf(out, "\n%s: %s %s\n", finding.Title(), finding.Stack, finding.Resource)
 	if finding.Path != "" {
 		fmt.Fprintf(out, "  %s\n", finding.Path)
 	}
 	for _, detail := range finding.Details {
-		doubt := ""
-		if detail.Maybe {
-			doubt = "maybe: "
-		}
-		fmt.Fprintf(out, "  - %s%s [%s]\n", doubt, detail.Text, detail.Change)
+		fmt.Fprintf(out, "  - %s%s [%s]\n", detail.doubt(), detail.Text, detail.Change)
 		if detail.Source != "" {
 			fmt.Fprintf(out, "    %s\n", detail.Source)
 		}
@@ -111,6 +93,14 @@ func writeDetails(out io.Writer, finding Finding) {
 	for _, reason := range finding.Acknowledged {
 		fmt.Fprintf(out, "  acknowledged: %s\n", reason)
 	}
+}
+
+// doubt is what stands before a detail that templates alone do not decide.
+func (d Detail) doubt() string {
+	if d.Maybe {
+		return "maybe: "
+	}
+	return ""
 }
 
 // suggestions are the entries for everything that is open.
@@ -265,14 +255,11 @@ func markdownItem(finding Finding) string {
 			fmt.Fprintf(&item, "  - and %d more\n", len(finding.Details)-i)
 			break
 		}
-		doubt, source := "", ""
-		if detail.Maybe {
-			doubt = "maybe: "
-		}
+		source := ""
 		if detail.Source != "" {
 			source = fmt.Sprintf(" ([AWS](%s))", detail.Source)
 		}
-		fmt.Fprintf(&item, "  - %s%s%s\n", doubt, escape(clip(detail.Text, mostOfDetail)), source)
+		fmt.Fprintf(&item, "  - %s%s%s\n", detail.doubt(), escape(clip(detail.Text, mostOfDetail)), source)
 	}
 	return item.String()
 }

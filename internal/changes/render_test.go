@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +35,8 @@ func mixed(t *testing.T) Report {
 		"wallet-staging-compute": resources(pairs["a rule with other weights"].after + "," + statement(`{"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "*"}`)),
 	}
 	report := compare(t, before, after)
-	read, err := ReadAcknowledgements([]byte("acknowledged:\n" + strings.ReplaceAll(indent(Suggestion(report.Of(Interrupts)[0])), `reason: ""`, "reason: in the quiet hour, see the plan")))
+	interrupts := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Verdict == Interrupts })
+	read, err := ReadAcknowledgements([]byte("acknowledged:\n" + strings.ReplaceAll(indent(Suggestion(report.Findings[interrupts])), `reason: ""`, "reason: in the quiet hour, see the plan")))
 	require.NoError(t, err)
 	return read.Acknowledge(report, []string{"wallet-staging-data"}, today)
 }

@@ -117,43 +117,41 @@ func mayInterrupt(text string, source ...string) outcome {
 }
 
 func up(verdict Verdict, text string) outcome {
-	return outcome{on: "more", holds: larger, verdict: verdict, text: text}
+	return when("more", larger, verdict, text)
 }
 
 // down is everything that is not certainly more: less, a number that appears or
 // goes, and what is no number.
 func down(verdict Verdict, text string) outcome {
-	return outcome{on: "less", holds: func(c change) bool { return !larger(c) }, verdict: verdict, text: text}
+	return when("less", unless(larger), verdict, text)
 }
 
 func grows(verdict Verdict, text string) outcome {
-	return outcome{on: "grows", holds: func(c change) bool { return hasMore(c.before, c.after) }, verdict: verdict, text: text}
+	return when("grows", gains, verdict, text)
 }
 
 func shrinks(verdict Verdict, text string) outcome {
-	return outcome{on: "shrinks", holds: func(c change) bool { return hasMore(c.after, c.before) }, verdict: verdict, text: text}
+	return when("shrinks", loses, verdict, text)
 }
 
 func reordered() outcome {
-	return outcome{on: "reordered", verdict: Safe, text: "the same in another order",
-		holds: func(c change) bool { return !hasMore(c.before, c.after) && !hasMore(c.after, c.before) }}
+	return when("reordered", func(c change) bool { return !gains(c) && !loses(c) }, Safe, "the same in another order")
 }
 
 func comes(verdict Verdict, text string) outcome {
-	return outcome{on: "comes", holds: func(c change) bool { return c.before == nil }, verdict: verdict, text: text}
+	return when("comes", func(c change) bool { return c.before == nil }, verdict, text)
 }
 
 func goes(verdict Verdict, text string) outcome {
-	return outcome{on: "goes", holds: func(c change) bool { return c.after == nil }, verdict: verdict, text: text}
+	return when("goes", func(c change) bool { return c.after == nil }, verdict, text)
 }
 
 func alters(verdict Verdict, text string) outcome {
-	return outcome{on: "alters", holds: func(c change) bool { return c.before != nil && c.after != nil }, verdict: verdict, text: text}
+	return when("alters", func(c change) bool { return c.before != nil && c.after != nil }, verdict, text)
 }
 
 func becomes(verdict Verdict, text string, values ...string) outcome {
-	return outcome{on: "becomes " + strings.Join(values, "|"), verdict: verdict, text: text,
-		holds: func(c change) bool { return !leaves(values)(c) }}
+	return when("becomes "+strings.Join(values, "|"), unless(leaves(values)), verdict, text)
 }
 
 func when(on string, holds func(change) bool, verdict Verdict, text string, source ...string) outcome {
@@ -184,6 +182,10 @@ func larger(c change) bool {
 	to, wrong := strconv.ParseFloat(cfn.Canonical(c.after), 64)
 	return err == nil && wrong == nil && to > was
 }
+
+// gains and loses say whether a list has items that it had not, or no longer has.
+func gains(c change) bool { return hasMore(c.before, c.after) }
+func loses(c change) bool { return hasMore(c.after, c.before) }
 
 // hasMore finds items that were not there. What cannot be read may have more.
 func hasMore(before, after any) bool {

@@ -52,7 +52,7 @@ var networkRules = map[string][]rule{
 func groupRules(path string) rule {
 	made := judgedElsewhere(path, reachOfAll, readsAsGroupRules)
 	altered := mayInterrupt("what a changed rule lets pass is dropped for a moment", reference+"aws-resource-ec2-securitygroup.html")
-	altered.on, altered.holds = "altered", func(c change) bool { return hasMore(c.before, c.after) && hasMore(c.after, c.before) }
+	altered.on, altered.holds = "altered", func(c change) bool { return gains(c) && loses(c) }
 	made.outcomes = append(made.outcomes, altered)
 	return made
 }

@@ -264,7 +264,7 @@ func TestWhatMovesTheTrafficOfAListenerIsTold(t *testing.T) {
 			one("Record", "AWS::Route53::RecordSet", `"Name": "a", "Weight": `+weight)
 	}
 	report := compare(t, map[string]string{"s": resources(rule("100"))}, map[string]string{"s": resources(rule("0"))})
-	require.Len(t, report.Of(Traffic), 2)
+	require.Equal(t, 2, report.Count(Traffic))
 	require.Len(t, report.TrafficRules(), 1)
 	assert.Equal(t, "Rule", report.TrafficRules()[0].Resource)
 	for action, touched := range map[string]int{"forward": 1, "redirect": 0} {
