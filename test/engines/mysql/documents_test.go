@@ -13,8 +13,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"wallet-infra/test/engines/mysql/server"
 )
 
 // piece is SQL of a document: a block, or a query between backticks.
@@ -86,17 +84,15 @@ func the(t *testing.T, text string) piece {
 // phrase are words in capitals, such as "ALTER TABLE", which are no statement.
 var phrase = regexp.MustCompile(`^[A-Z ]+$`)
 
-func TestEveryStatementInTheDocumentsRunsOnTheMigratedSchema(t *testing.T) {
-	database := server.Start(t, nil)
-	newRelease(t, database, "r1", nil).migrate(t, "none")
-	session := database.Session(t)
+func runsTheDocuments(t *testing.T, on table) {
+	on.with(t, "r1").migrate(t, "none")
 	ran := 0
 	for _, p := range documented(t) {
 		if strings.ContainsAny(p.text, "…") || strings.Contains(p.text, "-- kind:") || phrase.MatchString(p.text) {
 			continue // a migration has a test of its own, and a form is nobody's to paste
 		}
 		for _, statement := range p.statements() {
-			_, err := session.ExecContext(t.Context(), statement)
+			_, err := on.owner.ExecContext(t.Context(), statement)
 			assert.NoError(t, err, "%s: %s", p.place, statement)
 			ran++
 		}
@@ -108,10 +104,9 @@ func TestEveryStatementInTheDocumentsRunsOnTheMigratedSchema(t *testing.T) {
 // (docs/APPLICATION.md), and marks them with the time.
 const batch = 100
 
-func TestEventsThatKafkaLostArePublishedAgainOnceAndNoOthers(t *testing.T) {
-	database := server.Start(t, nil)
-	newRelease(t, database, "r1", nil).migrate(t, "none")
-	session := database.Session(t)
+func publishesAgain(t *testing.T, on table) {
+	on.with(t, "r1").migrate(t, "none")
+	session := on.owner
 	lost := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	run := lost.Add(2 * time.Hour)
 	// Before the loss, in the gap (more than two batches of the procedure), and after it,
@@ -206,14 +201,8 @@ func execute(t *testing.T, session *sql.Conn, statement string, values ...any) i
 
 // The example in docs/DEPLOYMENT.md: A knows three versions, B adds the column, C
 // drops the one that B no longer asks for.
-func TestTheExampleOfAContractRefusesTheReleaseThatItWouldBreak(t *testing.T) {
-	database := server.Start(t, nil)
-	expand := map[string]string{"0004_purpose.up.sql": "-- kind: expand\nALTER TABLE transaction ADD COLUMN purpose VARCHAR(100) NULL;\n"}
-	both := map[string]string{"0005_no_description.up.sql": the(t, "-- kind: contract").text}
-	for name, content := range expand {
-		both[name] = content
-	}
-	a, b, c := newRelease(t, database, "a", nil), newRelease(t, database, "b", expand), newRelease(t, database, "c", both)
+func refusesTheBrokenRelease(t *testing.T, on table) {
+	a, b, c := on.with(t, "a"), on.with(t, "b", addPurpose), on.with(t, "c", addPurpose, the(t, "-- kind: contract").text)
 	a.migrate(t, "none")
 	b.migrate(t, "a")
 	status, said := a.run(t, "check")

@@ -13,12 +13,11 @@ import (
 
 // The migrations' own tests inject faults into a fake of the server. What they hold
 // without a fault holds here too.
-func TestTheFakeOfTheMigrationsTestsAnswersAsTheServer(t *testing.T) {
-	database := server.Start(t, nil)
+func answersAsTheFake(t *testing.T, on table) {
 	suite := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "^(TestOnAFakeServer|TestOnARealServer)$", "./cmd/migrate/migrations")
 	suite.Dir = root
-	suite.Env = append(os.Environ(), "WALLET_TEST_MYSQL="+server.Owner+":"+server.Password+"@tcp(127.0.0.1:"+database.Port+")/",
-		"WALLET_TEST_MYSQL_CA="+database.Authority.File)
+	suite.Env = append(os.Environ(), "WALLET_TEST_MYSQL="+server.Owner+":"+server.Password+"@tcp(127.0.0.1:"+on.Port+")/",
+		"WALLET_TEST_MYSQL_CA="+on.Authority.File)
 	output, err := suite.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	for _, on := range []string{"Fake", "Real"} {

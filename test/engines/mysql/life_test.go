@@ -24,7 +24,7 @@ type table struct {
 	owner *sql.Conn
 }
 
-func TestTheLifeOfMigrations(t *testing.T) {
+func TestTheSchema(t *testing.T) {
 	database := server.Start(t, nil, server.Arguments(server.Parameters(t, "production"))...)
 	on := table{database, database.Session(t)}
 	for _, part := range []struct {
@@ -41,6 +41,10 @@ func TestTheLifeOfMigrations(t *testing.T) {
 		{"the first tables take what the application writes", takesWhatTheApplicationWrites},
 		{"an expand lets the release before write, before, during and after", letsTheReleaseBeforeWrite},
 		{"a release before notices what is no expand", noticesWhatIsNoExpand},
+		{"the documents' example of a contract refuses the release that it would break", refusesTheBrokenRelease},
+		{"every statement in the documents runs on the migrated schema", runsTheDocuments},
+		{"events that Kafka lost are published again, once, and no others", publishesAgain},
+		{"the fake of the migrations' own tests answers as the server", answersAsTheFake},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			on.clear(t)
