@@ -143,9 +143,12 @@ func TestWhatATaskIsToldLeadsToTheEngines(t *testing.T) {
 		})
 		t.Run("every variable of docs/APPLICATION.md means what it is for", func(t *testing.T) {
 			for _, name := range engines.Contract(t, "variable") {
-				assert.Contains(t, w.application, name)
+				_, told := w.application[name]
+				assert.True(t, told, "%s is missing", name)
 			}
 			assert.Empty(t, w.application.check())
+			_, port, _ := strings.Cut(w.application["QUARKUS_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"], "localhost:")
+			assert.Contains(t, w.collector, `"grpc":{"endpoint":"127.0.0.1:`+port+`"}`, "the collector beside it listens elsewhere")
 		})
 		t.Run("without one of them it does not start", func(t *testing.T) { withoutOne(t, p, w) })
 		t.Run("a wrong one is a clear failure", func(t *testing.T) { wrong(t, p, w) })

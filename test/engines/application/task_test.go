@@ -23,6 +23,7 @@ type task struct {
 	script             []string // of the preparation
 	database, standbys string   // host names
 	cache              string
+	collector          string                       // its configuration, as far as the template says it
 	secrets            map[string]map[string]string // by ARN
 }
 
@@ -65,6 +66,10 @@ func tasks(t *testing.T, environment, bootstrap string) []task {
 				case "wallet-service":
 					require.Nil(t, made.application, "one task definition serves")
 					made.application = made.environment(t, resolver, container)
+				case "collector":
+					for _, variable := range cfn.List(cfn.Lookup(container, "Environment")) {
+						made.collector += resolver.Text(stack, cfn.Lookup(variable, "Value"))
+					}
 				case "prepare":
 					made.prepare = made.environment(t, resolver, container)
 					for _, part := range append(cfn.List(cfn.Lookup(container, "EntryPoint")), cfn.List(cfn.Lookup(container, "Command"))...) {

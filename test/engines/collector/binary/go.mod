@@ -1,6 +1,6 @@
 module wallet-infra/test/engines/collector/binary
 
-go 1.26.8
+go 1.26.0
 
 require (
 	github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusremotewriteexporter v0.159.0
