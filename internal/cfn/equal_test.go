@@ -214,7 +214,7 @@ func (m maker) pattern() string {
 		if m.IntN(2) == 0 {
 			fmt.Fprintf(&text, "${%s%s}", pick(m, []string{"", "", "!"}), pick(m, names))
 		} else {
-			text.WriteString(fmt.Sprint(pick(m, pieces)))
+			fmt.Fprint(&text, pick(m, pieces))
 		}
 	}
 	return text.String()

@@ -155,11 +155,7 @@ func (w *walk) call(in Stack, name string, argument any) any {
 	case "Fn::If":
 		return w.choose(in, argument)
 	}
-	if name == "Fn::ToJsonString" { // in JSON, 1 is not "1"
-		defer func(texts bool) { w.texts = texts }(w.texts)
-		w.texts = false
-	}
-	resolved := w.value(in, argument)
+	resolved := w.argument(in, name, argument)
 	unknown := Object{name: resolved}
 	switch name {
 	case "Fn::FindInMap":
@@ -182,6 +178,15 @@ func (w *walk) call(in Stack, name string, argument any) any {
 		}
 	}
 	return unknown
+}
+
+// argument resolves what a function is given. In the JSON that one makes, 1 is not "1".
+func (w *walk) argument(in Stack, function string, argument any) any {
+	if function == "Fn::ToJsonString" {
+		defer func(texts bool) { w.texts = texts }(w.texts)
+		w.texts = false
+	}
+	return w.value(in, argument)
 }
 
 // ref resolves a parameter, a pseudo parameter or a resource.

@@ -73,6 +73,21 @@ var pairs = map[string]pair{
 		[]string{"refused"}, "none can be made before the other: A, B",
 	},
 
+	"a tag that a policy asks for": {
+		one("A", "AWS::KMS::Key", `"Tags": [{"Key": "Team", "Value": "a"}, {"Key": "Other", "Value": "a"}]`, retained) + "," +
+			statement(`{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "a"}}}`),
+		one("A", "AWS::KMS::Key", `"Tags": [{"Key": "Team", "Value": "b"}, {"Key": "Other", "Value": "a"}]`, retained) + "," +
+			statement(`{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "a"}}}`),
+		[]string{"A interrupts maybe"}, "a policy asks for this tag",
+	},
+	"a tag that no policy asks for": {
+		one("A", "AWS::KMS::Key", `"Tags": [{"Key": "Team", "Value": "a"}, {"Key": "Other", "Value": "a"}]`, retained) + "," +
+			statement(`{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "a"}}}`),
+		one("A", "AWS::KMS::Key", `"Tags": [{"Key": "Team", "Value": "a"}, {"Key": "Other", "Value": "b"}]`, retained) + "," +
+			statement(`{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "a"}}}`),
+		nil, "tags",
+	},
+
 	// What is written alike and is not alike.
 	"a description that shows a secret": {
 		one("A", "AWS::KMS::Key", `"Description": "a"`, retained), one("A", "AWS::KMS::Key", `"Description": "{{resolve:secretsmanager:wallet/pager}}"`, retained),
