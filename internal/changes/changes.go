@@ -5,9 +5,9 @@
 //
 // It reads templates alone and asks no account. Which property replaces a
 // resource, and which types hold state, is CloudFormation's own knowledge
-// (package schema). Which update interrupts is in no machine-readable source, so
-// interrupts.go holds a table with AWS's sentence behind each row. Where it
-// cannot judge, it says so; it never takes the unknown for safe.
+// (package schema). Which update interrupts is in no machine-readable source: the
+// tables of rules name AWS's document behind each such row. Where it cannot judge, it
+// says so; it never takes the unknown for safe.
 package changes
 
 import (
