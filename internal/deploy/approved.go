@@ -3,6 +3,7 @@ package deploy
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -202,7 +203,8 @@ func (d Deployment) otherImage(ctx context.Context, at service.Place, approved [
 	revisions, err := wallet.Revisions(ctx, aws.ToString(history[0].TargetServiceRevisionArn))
 	for _, revision := range revisions {
 		if image := wallet.Image(revision); image.ContainerName != nil && !approved[index].Is(aws.ToString(image.ImageDigest)) {
-			return fmt.Sprintf("%s runs the image %s, and %s is the approved", wallet.Name, aws.ToString(image.ImageDigest), approved[index].Digest), nil
+			runs := cmp.Or(aws.ToString(image.ImageDigest), "of which ECS names no digest")
+			return fmt.Sprintf("%s runs the image %s, and %s is the approved", wallet.Name, runs, approved[index].Digest), nil
 		}
 	}
 	return "", err

@@ -6,6 +6,7 @@ package emulator
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -197,7 +198,9 @@ func (l *life) grow(t *testing.T, deploy func()) {
 		ids[resource.stack+"/"+resource.logicalID] = resource.id
 	}
 	bigger := larger(t, l.env)
-	l.synthesisIs(t, resized(t, l.synthesis, l.stacks, l.env, bigger))
+	assembly := filepath.Join(l.root, "resized")
+	resized(t, l.synthesis, assembly, l.stacks, l.env, bigger)
+	l.synthesisIs(t, assembly)
 	deploy()
 	l.inspect(t, bigger)
 	for _, resource := range l.live {

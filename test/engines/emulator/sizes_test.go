@@ -139,11 +139,10 @@ func larger(t *testing.T, env config.Environment) config.Environment {
 
 // resized copies an assembly with the larger sizes in an environment's templates: an
 // environment that config does not have needs no synthesis.
-func resized(t *testing.T, source string, stacks []cfn.Stack, env, larger config.Environment) string {
+func resized(t *testing.T, source, target string, stacks []cfn.Stack, env, larger config.Environment) {
 	t.Helper()
 	memory := regexp.MustCompile(fmt.Sprintf(`(?i)("memory":\s*)"%d"`, env.Service.MemoryMiB))
 	class := regexp.MustCompile(`(?i)(class":\s*"db\.)` + regexp.QuoteMeta(env.Database.InstanceType) + `"`)
-	target := filepath.Join(t.TempDir(), "resized")
 	require.NoError(t, os.CopyFS(target, os.DirFS(source)))
 	changed := 0
 	for _, stack := range stacks {
@@ -168,5 +167,4 @@ func resized(t *testing.T, source string, stacks []cfn.Stack, env, larger config
 		}
 	}
 	require.Positive(t, changed, "templates with another size")
-	return target
 }
