@@ -209,7 +209,7 @@ var mutations = map[string]mutation{
 	"a record of another target":         {"AWS::Route53::RecordSet", "AliasTarget", plain{"DNSName": "x"}, []string{"traffic"}},
 	"a firewall without rules":           {"AWS::WAFv2::WebACL", "Rules", []any{}, []string{"weakens"}},
 	"a role that trusts everyone":        {"AWS::IAM::Role", "AssumeRolePolicyDocument", plain{"Version": "2012-10-17", "Statement": []any{plain{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}}, []string{"widens"}},
-	"a group that is open":               {"AWS::EC2::SecurityGroup", "SecurityGroupIngress", []any{plain{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}}, []string{"widens"}},
+	"a group that is open":               {"AWS::EC2::SecurityGroup", "SecurityGroupIngress", []any{plain{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}}, []string{"interrupts", "widens"}},
 }
 
 func TestEachChangeOfThePlatformGetsItsVerdict(t *testing.T) {
