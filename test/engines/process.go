@@ -60,10 +60,10 @@ func (p *Process) Said(t *testing.T) string {
 }
 
 // Await returns when the program is ready. It fails when the program ends, or is not
-// ready in a minute.
+// ready in three minutes, which a busy machine may need.
 func (p *Process) Await(t *testing.T, ready func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		err := ready()
 		if err == nil {
 			return
@@ -74,7 +74,7 @@ func (p *Process) Await(t *testing.T, ready func() error) {
 		default:
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s is not ready in a minute: %v\n%s", p.command.Path, err, p.Said(t))
+			t.Fatalf("%s is not ready in three minutes: %v\n%s", p.command.Path, err, p.Said(t))
 		}
 	}
 }
