@@ -32,6 +32,8 @@ func (g *gateway) imitate(ctx context.Context, service, region, action string, b
 		answer = `{"Quota": {"Value": 10000}}`
 	case "grafana:GET /versions":
 		answer = `{"grafanaVersions": ["8.4", "9.4", "10.4"]}`
+	case "xray:POST /GetTraceSegmentDestination":
+		answer = `{"Destination": "XRay", "Status": "ACTIVE"}`
 	case "ecs:ListServiceDeployments":
 		answer = `{"serviceDeployments": []}`
 		var wanted struct{ Status []string }
