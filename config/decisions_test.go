@@ -248,10 +248,10 @@ var decisions = map[string][]decision{
 			l := e.Observability.Limits
 			return []any{l.DatabaseCPUPercent, l.ConnectionsPercent, l.ReplicaLag, l.DeadlocksPerMinute, l.FreeMemoryPercent}
 		}, "80 80 1s 6 10", "80 80 1s 6 10", "above them a failover no longer fits, or users miss their own writes"},
-		{"limits of cache, brokers and certificates", func(e Environment) []any {
+		{"limits of cache, brokers, missing traffic and certificates", func(e Environment) []any {
 			l := e.Observability.Limits
-			return []any{l.CacheCPUPercent, l.CacheMemoryPercent, l.EvictionsPerMinute, l.KafkaDiskPercent, l.CertificateDays}
-		}, "80 80 100 85 30", "80 80 100 85 30", "each leaves the time that its repair takes"},
+			return []any{l.CacheCPUPercent, l.CacheMemoryPercent, l.EvictionsPerMinute, l.KafkaDiskPercent, l.TrafficPercent, l.TrafficPerMinute, l.CertificateDays}
+		}, "80 80 100 85 10 60 30", "80 80 100 85 10 60 30", "each leaves the time that its repair takes"},
 	},
 }
 

@@ -484,6 +484,8 @@ func fixtureLimits() Limits {
 		CacheMemoryPercent: 80,
 		EvictionsPerMinute: 100,
 		KafkaDiskPercent:   85,
+		TrafficPercent:     10,
+		TrafficPerMinute:   60,
 		CertificateDays:    30,
 	}
 }

@@ -56,6 +56,9 @@ type Limits struct {
 	// KafkaDiskPercent is a broker's disk use: above Messaging.VolumeTargetPercent,
 	// at which storage grows by itself.
 	KafkaDiskPercent int
+	// TrafficPercent is the share of an operation's traffic of the same hour a week ago
+	// below which it has stopped. TrafficPerMinute is what there must have been.
+	TrafficPercent, TrafficPerMinute int
 	// CertificateDays is the remaining life of a certificate. ACM starts to renew
 	// 60 days before the end.
 	CertificateDays int
@@ -78,6 +81,8 @@ func walletLimits() Limits {
 		CacheMemoryPercent: 80, // a snapshot's fork needs the rest
 		EvictionsPerMinute: 100,
 		KafkaDiskPercent:   85, // AWS's own advice for MSK
+		TrafficPercent:     10, // a holiday is half of a working day, not a tenth
+		TrafficPerMinute:   60, // with less, a quarter of an hour can be empty by chance
 		CertificateDays:    30,
 	}
 }
@@ -128,5 +133,7 @@ func validateLimits(p *problems, l Limits, m Messaging) {
 	p.positive(limits+"EvictionsPerMinute", l.EvictionsPerMinute)
 	p.check(m.VolumeTargetPercent < l.KafkaDiskPercent && l.KafkaDiskPercent < 100, limits+"KafkaDiskPercent", l.KafkaDiskPercent,
 		"more than Messaging.VolumeTargetPercent, %d, and less than 100", m.VolumeTargetPercent)
+	between(p, limits+"TrafficPercent", l.TrafficPercent, 1, 99)
+	p.positive(limits+"TrafficPerMinute", l.TrafficPerMinute)
 	between(p, limits+"CertificateDays", l.CertificateDays, 1, 59) // ACM renews from 60 on
 }

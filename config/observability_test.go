@@ -37,6 +37,8 @@ func TestThresholdsThatAreNeverOrAlwaysCrossed(t *testing.T) {
 		"cache memory":                   {func(e *Environment) { limits(e).CacheMemoryPercent = 100 }, `Observability.Limits.CacheMemoryPercent: want 1 to 99, got 100`},
 		"evictions":                      {func(e *Environment) { limits(e).EvictionsPerMinute = 0 }, `Observability.Limits.EvictionsPerMinute: want at least 1, got 0`},
 		"disk grows":                     {func(e *Environment) { limits(e).KafkaDiskPercent = 60 }, `Observability.Limits.KafkaDiskPercent: want more than Messaging.VolumeTargetPercent, 60, and less than 100, got 60`},
+		"traffic share":                  {func(e *Environment) { limits(e).TrafficPercent = 100 }, `Observability.Limits.TrafficPercent: want 1 to 99, got 100`},
+		"traffic":                        {func(e *Environment) { limits(e).TrafficPerMinute = 0 }, `Observability.Limits.TrafficPerMinute: want at least 1, got 0`},
 		"certificate":                    {func(e *Environment) { limits(e).CertificateDays = 60 }, `Observability.Limits.CertificateDays: want 1 to 59, got 60`},
 	})
 }

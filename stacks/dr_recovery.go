@@ -41,7 +41,7 @@ func NewDRRecovery(stage awscdk.Stage, env config.Environment, global Global, dr
 	rows = slices.Concat(rows, alarms.Prefixed("standby-", downgraded(here.alarms(env), active)))
 	alarms.New(stack, names, dr.Topics, rows)
 	alarms.NewEvents(stack, dr.Topics, here.events(env))
-	prometheus.NewRules(stack, names, env.Observability, dr.Metrics)
+	prometheus.NewRules(stack, names, env.Observability, dr.Metrics, active)
 	dashboards.NewStandby(stack, here.dashboards(env, rows), standby)
 	return stack
 }

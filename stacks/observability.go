@@ -41,6 +41,6 @@ func NewObservability(stage awscdk.Stage, env config.Environment, network Networ
 	alarms.NewOutage(stack, names, topics, outage, made)
 	alarms.NewEvents(stack, topics, here.events(env))
 	dashboards.New(stack, here.dashboards(env, rows))
-	prometheus.NewRules(stack, names, env.Observability, data.Metrics)
+	prometheus.NewRules(stack, names, env.Observability, data.Metrics, active)
 	tracing.New(stack, env.Names(), env.Service.TraceSampleRatio)
 }

@@ -116,7 +116,7 @@ func TestNoCommandOfTheRunbookIsOfOneEnvironmentAlone(t *testing.T) {
 	require.True(t, found)
 	for _, env := range config.All() {
 		for _, own := range []string{env.Names().Prefix(), env.Site.Account, env.Site.APIDomain} {
-			assert.Falsef(t, strings.Contains(before+after, own), "%s: %s is of one environment", runbookPage, own)
+			assert.NotContainsf(t, before+after, own, "%s: %s is of one environment", runbookPage, own)
 		}
 		for _, call := range documentCalls(t) {
 			if call.Page != runbookPage {

@@ -75,7 +75,7 @@ var (
 	promStrings  = regexp.MustCompile(`"[^"]*"`)
 	promMatchers = regexp.MustCompile(`\{[^}]*\}`)
 	promBy       = regexp.MustCompile(`\bby \([^)]*\)`)
-	promRange    = regexp.MustCompile(`\[[^\]]*\]`)
+	promRange    = regexp.MustCompile(`\[[^\]]*\]|offset \d+\w`)
 	promName     = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*(\s*\()?`)
 )
 
@@ -86,7 +86,7 @@ func promMetrics(expression string) []string {
 	}
 	var names []string
 	for _, name := range promName.FindAllString(expression, -1) {
-		if !strings.HasSuffix(name, "(") && name != "or" {
+		if !strings.HasSuffix(name, "(") && !slices.Contains([]string{"or", "and", "unless", "ALERTS"}, name) {
 			names = append(names, name)
 		}
 	}
@@ -110,7 +110,11 @@ func promRules(t *testing.T, env environment) []promRule {
 	}
 	data := env.stack(t, "observability").only(t, "AWS::APS::RuleGroupsNamespace").Properties["Data"]
 	for _, other := range env.everywhere("AWS::APS::RuleGroupsNamespace") {
-		assert.Equal(t, data, other.Properties["Data"], "the regions compute different things")
+		if other.stack.region == env.Primary.Name {
+			continue
+		}
+		quiet := strings.ReplaceAll(render(data), "severity: critical", "severity: warning")
+		assert.Equal(t, quiet, other.Properties["Data"], "the regions compute different things, or one without customers wakes somebody")
 		workspace, there := env.origin(other.stack, other.Properties["Workspace"])
 		require.True(t, there)
 		assert.Equal(t, other.stack.region, workspace.stack.region)
@@ -143,19 +147,21 @@ func TestPrometheusComputesFromWhatTheServiceExports(t *testing.T) {
 				assert.Regexpf(t, anchorOf, rule.Annotations["runbook"], "%s", rule.Alert)
 			}
 		}
-		assert.Equal(t, fmt.Sprintf("wallet:operations_failed:ratio5m > %g", env.Observability.ErrorRatePercent/100), alerts["WalletOperationsFailing"].Expr)
+		// What they say, promtool judges: test/engines/prometheus. Here stand config's numbers.
+		budget := env.Observability.ErrorRatePercent / 100
+		assert.Contains(t, alerts["ErrorBudgetBurnsFast"].Expr, fmt.Sprintf("> %g", 14.4*budget))
+		assert.Contains(t, alerts["ErrorBudgetBurnsSlowly"].Expr, fmt.Sprintf("> %g", budget))
+		assert.Contains(t, alerts["OperationMissing"].Expr, fmt.Sprintf("< %g", float64(env.Observability.Limits.TrafficPercent)/100))
 		assert.Equal(t, fmt.Sprintf("wallet:operation_duration_seconds:p95 > %[1]g or wallet:operation_duration_seconds:mean > %[1]g", env.Observability.LatencyTarget.Seconds()), alerts["WalletOperationSlow"].Expr)
-		assert.Equal(t, "wallet:outbox_failed:rate5m > 0", alerts["OutboxFailing"].Expr)
-		assert.Equal(t, "wallet:outbox_published:ratio15m < 0.9", alerts["OutboxBehind"].Expr)
-		assert.Equal(t, `absent(up{job="wallet-service"} == 1)`, alerts["MetricsMissing"].Expr)
-		assert.Len(t, alerts, 5)
+		assert.Len(t, alerts, 8)
 	})
 }
 
 func TestPrometheusAlertsWaitAndWakeAsAgreed(t *testing.T) {
 	want := map[string]string{
-		"WalletOperationsFailing": "critical after 5m", "WalletOperationSlow": "warning after 10m",
-		"OutboxFailing": "warning after 5m", "OutboxBehind": "critical after 15m", "MetricsMissing": "warning after 15m",
+		"ErrorBudgetBurnsFast": "critical after ", "ErrorBudgetBurnsSlowly": "warning after ", "OperationMissing": "critical after 10m",
+		"WalletOperationSlow": "warning after 10m", "OutboxFailing": "warning after 5m", "OutboxStopped": "critical after 5m",
+		"OutboxBehind": "critical after 15m", "MetricsMissing": "warning after 15m",
 	}
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		got := map[string]string{}
@@ -177,16 +183,12 @@ func TestEveryKindOfOperationIsCountedAndTimed(t *testing.T) {
 				recorded[rule.Record+" "+rule.Labels["operation"]+rule.Labels["flow"]] = rule.Expr
 			}
 		}
-		assert.ElementsMatch(t,
-			[]string{
-				"wallet_operations_created_total", "wallet_operations_deposits_total", "wallet_operations_withdrawals_total",
-				"wallet_operations_transfers_total", "wallet_operations_queries_total",
-			},
-			promMetrics(recorded["wallet:operations:rate5m "]))
-		assert.Equal(t, "sum(rate(wallet_operations_failed_total[5m])) / (wallet:operations:rate5m + sum(rate(wallet_operations_failed_total[5m])))",
-			recorded["wallet:operations_failed:ratio5m "])
+		counters := map[string]string{"creation": "created", "deposit": "deposits", "withdrawal": "withdrawals", "transfer": "transfers", "query": "queries"}
+		for operation, counter := range counters {
+			assert.Equal(t, []string{"wallet_operations_" + counter + "_total"}, promMetrics(recorded["wallet:operation:rate15m "+operation]))
+		}
 		for _, flow := range []string{"deposited", "withdrawn", "transferred"} {
-			assert.Equal(t, "sum(increase(wallet_money_"+flow+"_total[1h]))", recorded["wallet:money:increase1h "+flow])
+			assert.Contains(t, promMetrics(recorded["wallet:money:increase1h "+flow]), "wallet_money_"+flow+"_total")
 		}
 		for _, operation := range []string{"creation", "deposit", "withdrawal", "transfer", "query"} {
 			for _, percentile := range []string{"95", "99"} {
@@ -197,7 +199,7 @@ func TestEveryKindOfOperationIsCountedAndTimed(t *testing.T) {
 			assert.Equal(t, "sum(rate("+timer+"_sum[5m])) / sum(rate("+timer+"_count[5m]))",
 				recorded["wallet:operation_duration_seconds:mean "+operation])
 		}
-		assert.Len(t, recorded, 22)
+		assert.Len(t, recorded, 28)
 	})
 }
 

@@ -57,13 +57,14 @@ func New(scope constructs.Construct, props Props) Workspace {
 	return Workspace{ARN: *workspace.AttrArn(), RemoteWrite: *workspace.AttrPrometheusEndpoint() + "api/v1/remote_write"}
 }
 
-// NewRules lets a workspace compute what dashboards and alerts read.
-func NewRules(scope constructs.Construct, names config.Names, watch config.Observability, workspace Workspace) {
+// NewRules lets a workspace compute what dashboards and alerts read. In a region that is
+// not active, where no customer is, no alert wakes anybody.
+func NewRules(scope constructs.Construct, names config.Names, watch config.Observability, workspace Workspace, active bool) {
 	own := constructs.NewConstruct(scope, new("Prometheus"))
 	awsaps.NewCfnRuleGroupsNamespace(own, new("Rules"), &awsaps.CfnRuleGroupsNamespaceProps{
 		Name:      new(names.Prefix()),
 		Workspace: new(workspace.ARN),
-		Data:      new(rules(watch)),
+		Data:      new(rules(watch, active)),
 	})
 }
 
