@@ -45,7 +45,8 @@ func TestStatefulLock(t *testing.T) {
 		extract, err := schema.Extract(filepath.Join("..", schema.Database), types)
 		require.NoError(t, err)
 		for _, name := range types {
-			extract[name] = extract[name] // a custom resource, whose empty entry says that it is known
+			known := extract[name] // nothing of a custom resource, which its entry makes known
+			extract[name] = known
 		}
 		writeJSON(t, schemaFile, extract)
 		writeJSON(t, lockFile, currentIdentities(t))

@@ -40,8 +40,8 @@ type scenario struct {
 const scrape = 30 * time.Second
 
 // ok and bad are counters of the service's answers.
-func ok(task, values string) series  { return answers(task, "200", values) }
-func bad(task, values string) series { return answers(task, "500", values) }
+func ok(task, values string) series { return answers(task, "200", values) }
+func bad(values string) series      { return answers("a", "500", values) }
 
 func answers(task, status, values string) series {
 	return series{fmt.Sprintf(`http_server_requests_seconds_count{job="wallet-service",instance=%q,status=%q}`, task, status), values}
@@ -97,32 +97,32 @@ func scenarios() map[string]scenario {
 		"nothing is wrong": {series: healthy("a", 3), at: 3 * time.Hour},
 		"every request fails at full load: within three minutes": {
 			series: append(without(healthy("a", 2), `status="200"`),
-				ok("a", fmt.Sprintf("0+7500x%d 900000x20", hours(1))), bad("a", fmt.Sprintf("_x%d 0+7500x20", hours(1)))),
+				ok("a", fmt.Sprintf("0+7500x%d 900000x20", hours(1))), bad(fmt.Sprintf("_x%d 0+7500x20", hours(1)))),
 			at: time.Hour + 3*time.Minute, fires: []string{"ErrorBudgetBurnsFast"},
 		},
 		"two of a hundred requests fail: within the hour": {
-			series: append(healthy("a", 3), bad("a", fmt.Sprintf("0x%d 0+150x%d", hours(1), hours(2)))),
+			series: append(healthy("a", 3), bad(fmt.Sprintf("0x%d 0+150x%d", hours(1), hours(2)))),
 			at:     2 * time.Hour, fires: []string{"ErrorBudgetBurnsFast"},
 		},
 		"one of two hundred fails for a day: nobody is woken, somebody is told": {
-			series: append(serving("a", 26), bad("a", constant(60, 26))),
+			series: append(serving("a", 26), bad(constant(60, 26))),
 			at:     26 * time.Hour, fires: []string{"ErrorBudgetBurnsSlowly"},
 		},
 		"nine of ten thousand fail, as promised": {
-			series: append(serving("a", 26), bad("a", constant(13, 26))),
+			series: append(serving("a", 26), bad(constant(13, 26))),
 			at:     26 * time.Hour,
 		},
 		"every request fails at one a minute: a page within a quarter of an hour": {
 			series: []series{
 				up("a", fmt.Sprintf("1x%d", hours(3))),
-				ok("a", fmt.Sprintf("0+0.5x%d 60x60", hours(1))), bad("a", fmt.Sprintf("_x%d 0+0.5x60", hours(1))),
+				ok("a", fmt.Sprintf("0+0.5x%d 60x60", hours(1))), bad(fmt.Sprintf("_x%d 0+0.5x60", hours(1))),
 			},
 			at: time.Hour + 15*time.Minute, fires: []string{"ErrorBudgetBurnsFast"},
 		},
 		"one request fails in a quiet night": {
 			series: []series{
 				up("a", fmt.Sprintf("1x%d", hours(3))),
-				ok("a", constant(1, 3)), bad("a", fmt.Sprintf("_x%d 1x60", hours(2))),
+				ok("a", constant(1, 3)), bad(fmt.Sprintf("_x%d 1x60", hours(2))),
 			},
 			at: 2*time.Hour + 4*time.Minute,
 		},
@@ -132,7 +132,7 @@ func scenarios() map[string]scenario {
 		},
 		"a burst of failures is the first that a counter tells": {
 			// It is born with 40,000: a rate sees only what comes after.
-			series: append(healthy("a", 2), bad("a", fmt.Sprintf("_x%d 40000x20", hours(1)))),
+			series: append(healthy("a", 2), bad(fmt.Sprintf("_x%d 40000x20", hours(1)))),
 			at:     time.Hour + 2*time.Minute, fires: []string{"ErrorBudgetBurnsFast"},
 		},
 		"a task is replaced, and its counters with it": {
@@ -141,7 +141,7 @@ func scenarios() map[string]scenario {
 			at: time.Hour + 5*time.Minute,
 		},
 		"a counter starts again after a restart in place": {
-			series: append(without(healthy("a", 3), `status="200"`), ok("a", fmt.Sprintf("0+7500x%d 0+7500x%d", hours(1), hours(2))), bad("a", fmt.Sprintf("50x%d 0x%d", hours(1), hours(2)))),
+			series: append(without(healthy("a", 3), `status="200"`), ok("a", fmt.Sprintf("0+7500x%d 0+7500x%d", hours(1), hours(2))), bad(fmt.Sprintf("50x%d 0x%d", hours(1), hours(2)))),
 			at:     time.Hour + 4*time.Minute,
 		},
 		"a release runs beside the one before": {
