@@ -104,12 +104,16 @@ var auroraVersions = []string{"3.10.0", "3.10.1", "3.10.2", "3.10.3", "3.10.4"}
 // DatabaseName is the schema that the wallet service uses.
 const DatabaseName = "wallet"
 
-// The two MySQL users. The administrator owns the schema and changes it in
-// migrations; the application reads and writes rows, and rotation alternates it
-// with a second user of the same rights, "wallet_app_clone".
+// OutboxTable is where the wallet service keeps the events that it has to publish.
+const OutboxTable = "outbox_events"
+
+// The MySQL users. The administrator owns the schema and changes it in migrations; the
+// application reads and writes rows, and rotation alternates it with a second user of
+// the same rights, "wallet_app_clone"; the last one reads [OutboxTable] and nothing else.
 const (
-	DatabaseAdminUser = "wallet_admin" // at most 16 characters, by RDS
-	DatabaseAppUser   = "wallet_app"   // at most 26, which leaves room for "_clone"
+	DatabaseAdminUser  = "wallet_admin" // at most 16 characters, by RDS
+	DatabaseAppUser    = "wallet_app"   // at most 26, which leaves room for "_clone"
+	DatabaseOutboxUser = "wallet_outbox"
 )
 
 // DatabaseEventSource and RotatedEvent name the event by which the rotation of a

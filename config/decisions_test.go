@@ -252,6 +252,8 @@ var decisions = map[string][]decision{
 			l := e.Observability.Limits
 			return []any{l.CacheCPUPercent, l.CacheMemoryPercent, l.EvictionsPerMinute, l.KafkaDiskPercent, l.TrafficPercent, l.TrafficPerMinute, l.CertificateDays}
 		}, "80 80 100 85 10 60 30", "80 80 100 85 10 60 30", "each leaves the time that its repair takes"},
+		{"age of an event that waits", func(e Environment) []any { return []any{e.Observability.Limits.OutboxAge} },
+			"5m0s", "5m0s", "a failover and a broker's restart take less"},
 	},
 }
 

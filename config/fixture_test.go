@@ -486,6 +486,7 @@ func fixtureLimits() Limits {
 		KafkaDiskPercent:   85,
 		TrafficPercent:     10,
 		TrafficPerMinute:   60,
+		OutboxAge:          5 * time.Minute,
 		CertificateDays:    30,
 	}
 }

@@ -88,11 +88,14 @@ func (n Names) DatabaseLogGroup(r Region, log string) string {
 // Restorer is the role by which a person restores the database.
 func (n Names) Restorer() string { return n.Prefix() + "-restorer" }
 
-// DatabaseAdminSecret and DatabaseAppSecret hold the two database users.
+// DatabaseAdminSecret holds the owner of the schema.
 func (n Names) DatabaseAdminSecret() string { return n.Prefix() + "/database/admin" }
 
 // DatabaseAppSecret holds the least-privilege user that the service runs as.
 func (n Names) DatabaseAppSecret() string { return n.Prefix() + "/database/app" }
+
+// DatabaseOutboxSecret holds the user that the outbox is measured as.
+func (n Names) DatabaseOutboxSecret() string { return n.Prefix() + "/database/outbox" }
 
 // RotationQueue holds the rotations that a deployment must follow, and
 // FailedRotationQueue those that none has followed. AWS wants the suffix.

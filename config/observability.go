@@ -59,6 +59,8 @@ type Limits struct {
 	// TrafficPercent is the share of an operation's traffic of the same hour a week ago
 	// below which it has stopped. TrafficPerMinute is what there must have been.
 	TrafficPercent, TrafficPerMinute int
+	// OutboxAge is how long an event may wait in the outbox to be published.
+	OutboxAge time.Duration
 	// CertificateDays is the remaining life of a certificate. ACM starts to renew
 	// 60 days before the end.
 	CertificateDays int
@@ -83,7 +85,10 @@ func walletLimits() Limits {
 		KafkaDiskPercent:   85, // AWS's own advice for MSK
 		TrafficPercent:     10, // a holiday is half of a working day, not a tenth
 		TrafficPerMinute:   60, // with less, a quarter of an hour can be empty by chance
-		CertificateDays:    30,
+		// Sixty rounds of the publisher. A failover of the database and a broker's restart
+		// take less; what acts on events is wrong for longer than a customer waits.
+		OutboxAge:       5 * time.Minute,
+		CertificateDays: 30,
 	}
 }
 
@@ -135,5 +140,6 @@ func validateLimits(p *problems, l Limits, m Messaging) {
 		"more than Messaging.VolumeTargetPercent, %d, and less than 100", m.VolumeTargetPercent)
 	between(p, limits+"TrafficPercent", l.TrafficPercent, 1, 99)
 	p.positive(limits+"TrafficPerMinute", l.TrafficPerMinute)
-	between(p, limits+"CertificateDays", l.CertificateDays, 1, 59) // ACM renews from 60 on
+	p.seconds(limits+"OutboxAge", l.OutboxAge, time.Minute, time.Hour) // it is measured once a minute
+	between(p, limits+"CertificateDays", l.CertificateDays, 1, 59)     // ACM renews from 60 on
 }

@@ -39,6 +39,8 @@ func TestThresholdsThatAreNeverOrAlwaysCrossed(t *testing.T) {
 		"disk grows":                     {func(e *Environment) { limits(e).KafkaDiskPercent = 60 }, `Observability.Limits.KafkaDiskPercent: want more than Messaging.VolumeTargetPercent, 60, and less than 100, got 60`},
 		"traffic share":                  {func(e *Environment) { limits(e).TrafficPercent = 100 }, `Observability.Limits.TrafficPercent: want 1 to 99, got 100`},
 		"traffic":                        {func(e *Environment) { limits(e).TrafficPerMinute = 0 }, `Observability.Limits.TrafficPerMinute: want at least 1, got 0`},
+		"an event too young to be seen":  {func(e *Environment) { limits(e).OutboxAge = 59 * time.Second }, `Observability.Limits.OutboxAge: want whole seconds, 1m0s to 1h0m0s, got 59s`},
+		"events that wait for ever":      {func(e *Environment) { limits(e).OutboxAge = 2 * time.Hour }, `Observability.Limits.OutboxAge: want whole seconds, 1m0s to 1h0m0s, got 2h0m0s`},
 		"certificate":                    {func(e *Environment) { limits(e).CertificateDays = 60 }, `Observability.Limits.CertificateDays: want 1 to 59, got 60`},
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"wallet-infra/constructs/encryption"
 	"wallet-infra/constructs/kafka"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/outbox"
 	"wallet-infra/constructs/prometheus"
 	"wallet-infra/constructs/redeploy"
 	"wallet-infra/constructs/registry"
@@ -29,6 +30,8 @@ type Compute struct {
 	Edge    edge.Edge
 	// Redeploy brings rotated passwords to the tasks.
 	Redeploy redeploy.Redeploy
+	// Outbox measures whether the service publishes its events.
+	Outbox outbox.Outbox
 }
 
 // ComputeProps are what a region's compute stack stands on.
@@ -90,7 +93,11 @@ func NewCompute(stage awscdk.Stage, env config.Environment, props ComputeProps) 
 	if !props.Standby {
 		exportMigration(stack, migration)
 	}
-	return Compute{Stack: stack, Service: wallet, Edge: balancer, Redeploy: redeploy.New(stack, rotation)}
+	measured := outbox.New(stack, outbox.Props{
+		Names: names, Region: props.Region, Network: props.Network, Database: props.Database,
+		LogKey: logKey, LogRetentionDays: env.Service.LogRetentionDays,
+	})
+	return Compute{Stack: stack, Service: wallet, Edge: balancer, Redeploy: redeploy.New(stack, rotation), Outbox: measured}
 }
 
 // hostName leads to a region's load balancer. In standby the API's name belongs to the
@@ -122,7 +129,7 @@ func exportOutputs(stack awscdk.Stack, balancer edge.Edge, wallet service.Servic
 
 // exportMigration tells them what a migration runs with.
 func exportMigration(stack awscdk.Stack, migration release.Migration) {
-	output(stack, config.OutputMigrationTask, migration.Task.TaskDefinitionArn())
+	output(stack, config.OutputMigrationTask, new(migration.Definition))
 	output(stack, config.OutputMigrationSubnets, new(strings.Join(migration.Subnets, ",")))
 	output(stack, config.OutputMigrationSecurityGroup, migration.SecurityGroup.SecurityGroupId())
 }

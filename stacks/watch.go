@@ -34,6 +34,7 @@ func (w watched) alarms(env config.Environment) []alarms.Row {
 		w.compute.Service.Alarms(env.Service, env.MinTasks(w.region)),
 		w.database.Alarms(env.Database, watch.Limits, env.Active(w.region)),
 		w.cache.Alarms(watch.Limits),
+		w.compute.Outbox.Alarms(watch.Limits, env.Active(w.region)),
 		w.messaging.Kafka.Alarms(watch),
 		w.network.Alarms(),
 		w.compute.Redeploy.Alarms(),
@@ -78,6 +79,7 @@ func (w watched) dashboards(env config.Environment, rows []alarms.Row) dashboard
 		Metrics: dashboards.Metrics{
 			Edge: w.compute.Edge.Metrics(), Firewall: w.compute.Edge.Firewall.Metrics(w.region), Service: w.compute.Service.Metrics(),
 			Database: w.database.Metrics(), Cache: w.cache.Metrics(), Kafka: w.messaging.Kafka.Metrics(), Network: w.network.Metrics(),
+			Outbox: w.compute.Outbox.Metrics(),
 		},
 	}
 }

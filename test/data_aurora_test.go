@@ -211,7 +211,7 @@ func TestAStolenDiskSnapshotOrInsightOfTheDatabaseTellsNothing(t *testing.T) {
 		for id, instance := range auroraInstances(t, env) {
 			assert.Equal(t, key, instance.Properties["PerformanceInsightsKMSKeyId"], id)
 		}
-		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
+		for _, name := range databaseSecrets(env) {
 			_, secret := auroraSecret(t, env, name)
 			assert.Equal(t, key, secret.Properties["KmsKeyId"], name)
 		}
@@ -449,7 +449,7 @@ func TestAPatchOfTheDatabaseIsNoChangeOfTheGlobalDatabase(t *testing.T) {
 
 func TestTheSecondRegionCanLogInWhenTheFirstIsGone(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
+		for _, name := range databaseSecrets(env) {
 			_, secret := auroraSecret(t, env, name)
 			if env.DR.Mode != config.DRStandby {
 				assert.Nil(t, secret.Properties["ReplicaRegions"], "%s leaves the country", name)
@@ -493,7 +493,7 @@ func TestNoDatabasePasswordStandsInATemplate(t *testing.T) {
 			at(cluster.Properties, "MasterUserPassword", "Fn::Join", 1))
 		assert.Nil(t, cluster.Properties["ManageMasterUserPassword"], "AWS refuses it on a global database")
 		assert.Equal(t, true, cluster.Properties["EnableIAMDatabaseAuthentication"])
-		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
+		for _, name := range databaseSecrets(env) {
 			_, secret := auroraSecret(t, env, name)
 			assert.Nil(t, secret.Properties["SecretString"], name)
 			assert.Equal(t, 32.0, at(secret.Properties, "GenerateSecretString", "PasswordLength"), name)
@@ -515,9 +515,18 @@ func TestTheServiceIsNotTheAdministratorOfItsDatabase(t *testing.T) {
 			assert.Contains(t, fields, `"dbname":"wallet"`)
 			assert.Contains(t, fields, `"ssl":true`)
 		}
-		user := env.stack(t, "data").only(t, "Custom::DatabaseUser")
-		assert.Equal(t, []any{"SELECT", "INSERT", "UPDATE", "DELETE"}, user.Properties["Privileges"])
-		assert.Equal(t, config.DatabaseName, user.Properties["Schema"])
+		users := env.stack(t, "data").ofType("Custom::DatabaseUser")
+		require.Len(t, users, 2)
+		for id, user := range users {
+			assert.Equal(t, config.DatabaseName, user.Properties["Schema"])
+			if strings.HasPrefix(id, "DatabaseOutbox") {
+				assert.Equal(t, []any{"SELECT"}, user.Properties["Privileges"])
+				assert.Equal(t, "outbox_events", user.Properties["Table"], "the table of the service's outbox (docs/APPLICATION.md)")
+				continue
+			}
+			assert.Equal(t, []any{"SELECT", "INSERT", "UPDATE", "DELETE"}, user.Properties["Privileges"])
+			assert.NotContains(t, user.Properties, "Table")
+		}
 	})
 }
 
@@ -525,7 +534,7 @@ func TestNoPasswordBreaksTheConfigurationThatItIsExpandedInto(t *testing.T) {
 	const breaking = " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}~" // all that a URL, JSON, a shell or ${…} gives a meaning
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		var excluded []any
-		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
+		for _, name := range databaseSecrets(env) {
 			_, secret := auroraSecret(t, env, name)
 			excluded = append(excluded, at(secret.Properties, "GenerateSecretString", "ExcludeCharacters"))
 		}
@@ -547,7 +556,7 @@ func TestRunningTasksSurviveARotation(t *testing.T) {
 		_, app := auroraSecret(t, env, env.Names().DatabaseAppSecret())
 		assert.NotContains(t, fmt.Sprint(at(admin.Properties, "GenerateSecretString", "SecretStringTemplate")), "masterarn")
 		assert.Contains(t, fmt.Sprint(at(app.Properties, "GenerateSecretString", "SecretStringTemplate")), "masterarn", "the service's user alternates")
-		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
+		for _, name := range databaseSecrets(env) {
 			assert.Equal(t, false, auroraRotation(t, env, name).Properties["RotateImmediatelyOnUpdate"])
 		}
 	})
@@ -562,7 +571,7 @@ var rotationCron = regexp.MustCompile(`^cron\(0 (\d|1\d|2[0-3]) \? \* (SUN|MON|T
 func TestBothPasswordsAreNeverReplacedAtTheSameTime(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		days := map[string]bool{}
-		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
+		for _, name := range databaseSecrets(env) {
 			rules := auroraRotation(t, env, name).Properties["RotationRules"]
 			found := rotationCron.FindStringSubmatch(fmt.Sprint(at(rules, "ScheduleExpression")))
 			require.Len(t, found, 4, "%v", rules)
@@ -614,18 +623,28 @@ func TestSecretsManagerAloneRotatesAndForThisAccount(t *testing.T) {
 	})
 }
 
+// databaseSecrets are the names of all secrets of the database's users.
+func databaseSecrets(env environment) []string {
+	return []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret(), env.Names().DatabaseOutboxSecret()}
+}
+
 func TestNothingRotatesOrCreatesAUserBeforeItCanLogIn(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
 		data := env.stack(t, "data")
 		users := slices.Collect(maps.Keys(data.ofType("Custom::DatabaseUser")))
-		require.Len(t, users, 1)
-		admin, app := auroraRotation(t, env, env.Names().DatabaseAdminSecret()), auroraRotation(t, env, env.Names().DatabaseAppSecret())
-		for _, schedule := range []resource{admin, app} {
-			assert.Contains(t, schedule.DependsOn, users[0], "there is no user to rotate yet")
+		require.Len(t, users, 2)
+		var schedules []resource
+		for _, name := range databaseSecrets(env) {
+			schedules = append(schedules, auroraRotation(t, env, name))
+		}
+		for _, schedule := range schedules {
+			for _, user := range users {
+				assert.Contains(t, schedule.DependsOn, user, "there is no user to rotate yet")
+			}
 			permission, _ := holder(t, data, "AWS::Lambda::Permission", "secretsmanager.amazonaws.com", "Principal")
 			assert.Contains(t, schedule.DependsOn, permission, "Secrets Manager may not call the function yet")
 		}
-		for _, each := range []resource{data.Resources[users[0]], admin, app} {
+		for _, each := range append(schedules, data.Resources[users[0]], data.Resources[users[1]]) {
 			assert.Contains(t, each.DependsOn, auroraWriter(t, env))
 			for id := range data.ofType("AWS::EC2::SecurityGroupIngress") {
 				if strings.Contains(id, "DatabaseSecurityGroup") {
@@ -703,7 +722,7 @@ func TestTheDatabaseOutlivesItsStack(t *testing.T) {
 			}
 		}
 		kept["security group"] = data.Resources[textAt(t, cluster.Properties, "VpcSecurityGroupIds", 0, "Fn::GetAtt", 0)]
-		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
+		for _, name := range databaseSecrets(env) {
 			_, kept[name] = auroraSecret(t, env, name)
 		}
 		for _, log := range []string{"audit", "error", "slowquery"} {

@@ -270,7 +270,7 @@ func TestACopyThatIsNotGoodIsNoticedAndSoIsNobodyLooking(t *testing.T) {
 		theDatabase(t, env, at(policy.Properties, "PolicyDocument", "Statement", 0, "Resource"))
 		assert.Equal(t, env.DR.Mode == config.DRStandby, at(policy.Properties, "PolicyDocument", "Statement", 1, "Action") == "secretsmanager:DescribeSecret", "it may not look at the replicas")
 		replicated := rendered(at(function.Properties, "Environment", "Variables", "REPLICATED_SECRETS"))
-		for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret()} {
+		for _, name := range databaseSecrets(env) {
 			id, secret := auroraSecret(t, env, name)
 			attachment, _ := holder(t, data, "AWS::SecretsManager::SecretTargetAttachment", map[string]any{"Ref": id}, "SecretId")
 			assert.Equal(t, secret.Properties["ReplicaRegions"] != nil, strings.Contains(replicated, attachment), name)

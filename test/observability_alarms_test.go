@@ -76,6 +76,8 @@ var awsMetrics = map[string]map[string]described{
 	"AWS/S3": each("DestinationBucket, RuleId, SourceBucket", "Maximum", "ReplicationLatency"),
 	// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 	"AWS/Lambda": each("FunctionName", "Sum", "Errors", "Invocations"),
+	// Ours: lambda/outbox writes them, and test/engines/mysql reads what it writes.
+	"Wallet": each("Environment", anyStatistic, "OutboxOldestEventAge", "OutboxUnpublishedEvents"),
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 	"AWS/SQS": each("QueueName", anyStatistic, "ApproximateNumberOfMessagesVisible"),
 }
@@ -181,6 +183,7 @@ func bounds(env environment, region string) map[string]bound {
 		"Maximum UnderMinIsrPartitionCount":          above(0),
 		"Maximum KafkaDataLogsDiskUsed":              above(limits.KafkaDiskPercent),
 		"MAX(SumOffsetLag)":                          above(promise.ConsumerLagRecords),
+		"Maximum OutboxOldestEventAge":               above(limits.OutboxAge.Seconds()),
 		"Sum ErrorPortAllocation":                    above(0),
 		"SUM(NumberOfBackupJobsFailed)":              above(0),
 		"SUM(NumberOfRestoreJobsFailed)":             above(0),
@@ -331,8 +334,8 @@ func TestCacheNodesAreNamedAsElastiCacheNamesThem(t *testing.T) {
 func always(env environment, region, metric string) bool {
 	active := region == env.DR.ActiveRegion || env.DR.Mode != config.DRStandby
 	switch metric {
-	case "WRITER CPUUtilization":
-		return active // only the active region has a writer
+	case "WRITER CPUUtilization", "OutboxOldestEventAge":
+		return active // only the active region has a writer, and events of its own
 	case "AuroraGlobalDBRPOLag":
 		return !active // a secondary cluster publishes it
 	}
@@ -370,7 +373,7 @@ func standsBy(id string) bool { return strings.HasPrefix(id, "standby-") && id !
 func TestWhatWakesSomebodyIsWorthIt(t *testing.T) {
 	t.Parallel()
 	critical := []string{
-		"outage", "edge-errors", "edge-latency", "edge-healthy-targets", "service-tasks",
+		"outage", "edge-errors", "edge-latency", "edge-healthy-targets", "service-tasks", "outbox-age",
 		"database-writer-cpu", "database-writer-connections", "database-reader-connections",
 		"kafka-brokers", "kafka-offline-partitions", "kafka-controller", "standby-lag", "primary-lag", "load-balancer-sa-east-1",
 	}

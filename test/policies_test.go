@@ -132,6 +132,8 @@ var resourcePolicies = map[string][]right{
 
 	"DatabaseAdminSecretPolicy":  secret(),
 	"DatabaseAppSecretPolicy":    secret(),
+	"DatabaseOutboxSecretPolicy": secret(),
+	"OutboxPermission":           {{without: "nobody measures the outbox", who: "Service events.amazonaws.com", actions: "lambda:InvokeFunction", on: "${OutboxMeasureFunction.Arn}", when: []string{"ArnLike|aws:SourceArn|${OutboxSchedule.Arn}"}, source: eventTargets}},
 	"BackupWatchPermission":      {{without: "nobody looks after copies", who: "Service events.amazonaws.com", actions: "lambda:InvokeFunction", on: "${BackupWatchFunction.Arn}", when: []string{"ArnLike|aws:SourceArn|${BackupWatchSchedule.Arn}"}, source: eventTargets}},
 	"DatabaseRotationPermission": {{without: "no password rotates", who: "Service secretsmanager.amazonaws.com", actions: "lambda:InvokeFunction", on: "${DatabaseRotationFunction.Arn}", when: []string{ownAccount}, source: rotationRole}},
 

@@ -192,6 +192,11 @@ var roles = map[string][]right{
 	"ReleaseSmokeFunctionRole": function("ReleaseSmokeFunction",
 		right{without: "no release passes its test, for nobody knows which region writes", actions: "rds:DescribeGlobalClusters", on: "arn:aws:rds::ACCOUNT:global-cluster:wallet-ENV-global", applies: twoRegions, source: serviceRoles + "list_amazonrds.html"},
 	),
+	"OutboxMeasureRole": function("OutboxMeasure",
+		right{without: "the outbox is not measured", actions: "secretsmanager:GetSecretValue", on: "arn:aws:secretsmanager:REGION:ACCOUNT:secret:wallet-ENV/database/outbox-??????", source: "secretsmanager/latest/userguide/auth-and-access_examples.html"},
+		right{without: "the password that measures the outbox cannot be decrypted", actions: "kms:Decrypt", on: "${data:DatabaseKey.Arn}", when: []string{viaSecrets}, applies: firstRegion, source: "secretsmanager/latest/userguide/security-encryption.html"},
+		right{without: "the password that measures the outbox cannot be decrypted in the second region", actions: "kms:Decrypt", on: "${global:SecretsKey.Arn}", when: []string{viaSecrets}, applies: secondRegion, source: "secretsmanager/latest/userguide/security-encryption.html"},
+	),
 	"RedeployFunctionRole": function("RedeployFunction",
 		right{without: "tasks keep a password that a rotation took away", actions: "ecs:UpdateService", on: "arn:aws:ecs:REGION:ACCOUNT:service/wallet-ENV/wallet-service", when: keepsService, source: serviceRoles + "list_amazonelasticcontainerservice.html"},
 		right{without: "a rotation starts a deployment while one is under way", actions: "ecs:ListServiceDeployments", on: "arn:aws:ecs:REGION:ACCOUNT:service/wallet-ENV/wallet-service", source: serviceRoles + "list_amazonelasticcontainerservice.html"},
@@ -204,7 +209,7 @@ var roles = map[string][]right{
 		right{without: "the news of a rotation cannot be decrypted, nor given up", actions: "kms:Decrypt kms:GenerateDataKey", on: "${RedeployKey.Arn}", when: []string{"StringEquals|kms:ViaService|sqs.REGION.amazonaws.com"}, source: "lambda/latest/dg/services-sqs-configure.html"},
 	),
 	"DatabaseRotationFunctionRole": function("DatabaseRotationFunction",
-		right{without: "no password rotates", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue secretsmanager:ListSecretVersionIds secretsmanager:PutSecretValue secretsmanager:UpdateSecretVersionStage", on: "${DatabaseAdminSecretAttachment} ${DatabaseAppSecretAttachment}", source: rotationRole},
+		right{without: "no password rotates", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue secretsmanager:ListSecretVersionIds secretsmanager:PutSecretValue secretsmanager:UpdateSecretVersionStage", on: "${DatabaseAdminSecretAttachment} ${DatabaseAppSecretAttachment} ${DatabaseOutboxSecretAttachment}", source: rotationRole},
 		right{without: "a rotation finds no new password", actions: "secretsmanager:GetRandomPassword", on: "*", source: rotationRole},
 		right{without: "a rotation cannot read or store a password", actions: "kms:Decrypt kms:GenerateDataKey", on: "${DatabaseKey.Arn}", when: []string{viaSecrets}, source: rotationRole},
 		right{without: "the standby's password is dead after two rotations", actions: "kms:Encrypt kms:GenerateDataKey", on: "${global:SecretsKey.Arn}", when: []string{viaEither}, applies: twoRegions, source: "secretsmanager/latest/userguide/replicate-secrets-troubleshoot.html"},
@@ -230,11 +235,11 @@ var roles = map[string][]right{
 	"BackupWatchRole": function("BackupWatch",
 		right{without: "nobody notices that an export is missing", actions: "rds:DescribeExportTasks", on: "arn:aws:rds:REGION:ACCOUNT:cluster:${DatabaseCluster}", source: exports},
 		right{without: "a new database is missed for its first export", actions: "rds:DescribeDBClusters", on: "arn:aws:rds:REGION:ACCOUNT:cluster:${DatabaseCluster}", source: serviceRoles + "list_amazonrds.html"},
-		right{without: "nobody notices that a replica of a password does not follow", actions: "secretsmanager:DescribeSecret", on: "${DatabaseAdminSecretAttachment} ${DatabaseAppSecretAttachment}", applies: twoRegions, source: "secretsmanager/latest/userguide/replicate-secrets.html"},
+		right{without: "nobody notices that a replica of a password does not follow", actions: "secretsmanager:DescribeSecret", on: "${DatabaseAdminSecretAttachment} ${DatabaseAppSecretAttachment} ${DatabaseOutboxSecretAttachment}", applies: twoRegions, source: "secretsmanager/latest/userguide/replicate-secrets.html"},
 	),
 	"DatabaseUserFunctionRole": function("DatabaseUserFunction",
-		right{without: "the service's database user is never made", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue", on: "${DatabaseAdminSecretAttachment} ${DatabaseAppSecretAttachment}", source: "secretsmanager/latest/userguide/auth-and-access_examples.html"},
-		right{without: "the database user's password cannot be decrypted", actions: "kms:Decrypt", on: "${DatabaseKey.Arn}", when: []string{viaSecrets}, source: "secretsmanager/latest/userguide/security-encryption.html"},
+		right{without: "the users of the database are never made", actions: "secretsmanager:DescribeSecret secretsmanager:GetSecretValue", on: "${DatabaseAdminSecretAttachment} ${DatabaseAppSecretAttachment} ${DatabaseOutboxSecretAttachment}", source: "secretsmanager/latest/userguide/auth-and-access_examples.html"},
+		right{without: "the users' passwords cannot be decrypted", actions: "kms:Decrypt", on: "${DatabaseKey.Arn}", when: []string{viaSecrets}, source: "secretsmanager/latest/userguide/security-encryption.html"},
 	),
 	"DatabaseMonitoringRole": {
 		{without: "nobody sees the database's processes", who: "Service monitoring.rds.amazonaws.com", actions: "sts:AssumeRole", when: []string{"StringEquals|aws:SourceAccount|ACCOUNT"}, source: "AmazonRDS/latest/AuroraUserGuide/USER_Monitoring.OS.Enabling.html"},
@@ -417,6 +422,7 @@ var takers = map[string][]string{
 	"ReleaseMigrationDefinitionTaskRole":                   {"ReleaseMigrationDefinition TaskRoleArn"},
 	"ReleaseMigrationFunctionRole":                         {"ReleaseMigrationFunction Role"},
 	"ReleaseSmokeFunctionRole":                             {"ReleaseSmokeFunction Role"},
+	"OutboxMeasureRole":                                    {"OutboxMeasureFunction Role"},
 	"ReplicatorRole":                                       {"ReplicatorEvents ServiceExecutionRoleArn"},
 	"StorageBackupsReplicationRole":                        {"StorageBackups ReplicationConfiguration.Role"},
 	"StorageStaticReplicationRole":                         {"StorageStatic ReplicationConfiguration.Role"},
@@ -474,7 +480,7 @@ func eachReference(value any, path []string, visit func(target string, path []st
 
 // functionRoles are the roles of the functions that are made of the commands in lambda/.
 var functionRoles = map[string]string{
-	"copies": "BackupWatchRole", "dbrotation": "DatabaseRotationFunctionRole", "dbuser": "DatabaseUserFunctionRole", "kafka": "AccessFunctionRole",
+	"copies": "BackupWatchRole", "dbrotation": "DatabaseRotationFunctionRole", "dbuser": "DatabaseUserFunctionRole", "kafka": "AccessFunctionRole", "outbox": "OutboxMeasureRole",
 	"migration": "ReleaseMigrationFunctionRole", "redeploy": "RedeployFunctionRole", "smoke": "ReleaseSmokeFunctionRole",
 }
 

@@ -385,7 +385,7 @@ func namesSecret(env environment, text string) bool {
 	if dynamicSecret.MatchString(text) {
 		return true
 	}
-	for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret(), env.Names().KafkaSecret(), env.Names().CacheSecret()} {
+	for _, name := range []string{env.Names().DatabaseAdminSecret(), env.Names().DatabaseAppSecret(), env.Names().DatabaseOutboxSecret(), env.Names().KafkaSecret(), env.Names().CacheSecret()} {
 		arn := regexp.MustCompile(`^arn:aws:secretsmanager:[a-z0-9-]+:` + env.Site.Account + `:secret:` + regexp.QuoteMeta(name) + `(-[A-Za-z0-9]{6}|-\?{6})?(:[a-zA-Z]*:[A-Z]*:)?$`)
 		if text == name || arn.MatchString(text) {
 			return true
@@ -639,18 +639,22 @@ func TestFunctionsRunOnTheProcessorTheyAreBuiltFor(t *testing.T) {
 				least = 120 // one attempt with each of three versions of a password
 			case strings.HasPrefix(function.id, "ReleaseMigration"), strings.HasPrefix(function.id, "Redeploy"):
 				least = 60 // a few calls of ECS, which calls or is called again
+			case strings.HasPrefix(function.id, "Outbox"):
+				least = 50 // a few attempts, and an end before the next minute's
 			case strings.HasPrefix(function.id, "ReleaseSmoke"):
 				least = 150 // two minutes of a JVM that warms up, and time to say so
 			}
 			timeout, _ := function.Properties["Timeout"].(float64)
 			assert.GreaterOrEqualf(t, timeout, least, "%s gives up before the last of its attempts", function.id)
 		}
-		assert.Equal(t, 7+4*env.DR.Mode.SecondaryRegions(), built, "for the users of the database, their passwords and the copies; in each region with a platform the users of Kafka, and deployments: migration, test, and what follows a rotation")
+		assert.Equal(t, 8+5*env.DR.Mode.SecondaryRegions(), built, "for the users of the database, their passwords and the copies; in each region with a platform the users of Kafka, the outbox, and deployments: migration, test, and what follows a rotation")
 	})
 }
 
 func TestADeadUserFunctionDoesNotHoldADeploymentForAnHour(t *testing.T) {
 	eachEnvironment(t, func(t *testing.T, env environment) {
-		assert.Equal(t, "300", fmt.Sprint(env.stack(t, "data").only(t, "Custom::DatabaseUser").Properties["ServiceTimeout"]))
+		for id, user := range env.stack(t, "data").ofType("Custom::DatabaseUser") {
+			assert.Equal(t, "300", fmt.Sprint(user.Properties["ServiceTimeout"]), id)
+		}
 	})
 }

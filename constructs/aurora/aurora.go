@@ -53,11 +53,14 @@ type Database struct {
 	SecurityGroup awsec2.ISecurityGroup
 	// AdminSecret is the owner of the schema: migrations and rotation use it, the
 	// service never does. AppSecret is the user that the service runs as. Both
-	// have the fields username, password, host, port and dbname.
+	// have the fields username, password, host, port and dbname. A third is known by its
+	// name ([config.Names.DatabaseOutboxSecret]).
 	//
 	// A reader also needs their key ([encryption.SecretsStatement]): the secrets' own
 	// grant leaves it out.
 	AdminSecret, AppSecret awssecretsmanager.ISecret
+	// SecretsKey is the ARN of the key of all three in the region.
+	SecretsKey string
 
 	// readersScale says that queries load the readers, which are watched then.
 	readersScale bool
@@ -73,8 +76,8 @@ type Primary struct {
 	Key awskms.IKey
 }
 
-// New makes the database: the cluster, the application's user inside it, and
-// the rotation of both passwords.
+// New makes the database: the cluster, the users inside it, and the rotation of their
+// passwords.
 func New(scope constructs.Construct, props Props) Primary {
 	own := constructs.NewConstruct(scope, new("Database"))
 	key := encryption.NewKey(own, "Key", encryption.Props{
@@ -84,13 +87,15 @@ func New(scope constructs.Construct, props Props) Primary {
 	})
 	// The secrets know the key by its ARN only. Knowing the construct, each grant
 	// on a secret would write its reader into the key's policy.
-	secretsKey := awskms.Key_FromKeyArn(own, new("SecretsKey"), key.KeyArn())
+	keyARN := key.KeyArn()
+	secretsKey := awskms.Key_FromKeyArn(own, new("SecretsKey"), keyARN)
 	admin := newAdminSecret(own, secretsKey, props)
 	made := newCluster(own, key, admin, props)
 	scaleReaders(made.cluster, props.Names, props.Database)
 
-	users := newCredentials(key, made.cluster.Secret(), newAppSecret(own, secretsKey, admin, props).Attach(made.cluster))
-	rotate(own, made, newAppUser(own, made, users, props), users, props)
+	users := newCredentials(*keyARN, made.cluster.Secret(),
+		newAppSecret(own, secretsKey, admin, props).Attach(made.cluster), newOutboxSecret(own, secretsKey, props).Attach(made.cluster))
+	rotate(own, made, newUsers(own, made, users, props), users, props)
 	database := Primary{
 		Database: Database{
 			Name:          *made.cluster.ClusterIdentifier(),
@@ -99,6 +104,7 @@ func New(scope constructs.Construct, props Props) Primary {
 			SecurityGroup: made.group,
 			AdminSecret:   users.admin,
 			AppSecret:     users.app,
+			SecretsKey:    users.keyARN,
 			readersScale:  true,
 		},
 		Arn: made.arn,

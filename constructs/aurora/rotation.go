@@ -24,10 +24,11 @@ const (
 	rotationMemory  = 128 // MiB
 )
 
-// rotate replaces both passwords, each in its window. The application alternates
+// rotate replaces the passwords, each in its window. The application alternates
 // between two users: running tasks keep a password that works, and the next rotation
-// is refused while one of them may hold the user that it would take.
-func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, users credentials, props Props) {
+// is refused while one of them may hold the user that it would take. The others change
+// their own.
+func rotate(scope constructs.Construct, to cluster, made []constructs.IDependable, users credentials, props Props) {
 	regions := []config.Region{props.Region} // with tasks, its own first
 	if props.Standby.exists() {
 		regions = append(regions, props.Standby.Region)
@@ -67,12 +68,15 @@ func rotate(scope constructs.Construct, to cluster, user constructs.IConstruct, 
 	})
 	// A new schedule tests the login, so the function comes first with all that it
 	// may do, the way to the database, and the users whose login it is.
-	ready := []constructs.IDependable{rotator, permission, to.writer, to.group, group, user}
+	ready := append([]constructs.IDependable{rotator, permission, to.writer, to.group, group}, made...)
 	schedule(scope, "AdminRotation", users.adminARN, arn, props.Database.AdminRotation, ready)
 	schedule(scope, "AppRotation", users.appARN, arn, props.Database.AppRotation, ready)
+	// With the administrator's, on which it does not depend: a failed one shows at once.
+	schedule(scope, "OutboxRotation", users.outboxARN, arn, props.Database.AdminRotation, ready)
 	// Deleted by mistake, a password that has rotated is nowhere else.
 	users.admin.DenyAccountRootDelete()
 	users.app.DenyAccountRootDelete()
+	users.outbox.DenyAccountRootDelete()
 }
 
 // schedule lets the function rotate a secret.
@@ -104,7 +108,7 @@ func newEventPolicy(scope constructs.Construct, names config.Names, regions []co
 	})
 }
 
-// newRotationPolicy lets the function read and replace the two secrets.
+// newRotationPolicy lets the function read and replace the secrets.
 func newRotationPolicy(scope constructs.Construct, users credentials, props Props) awsiam.ManagedPolicy {
 	statements := []policy.Statement{
 		{

@@ -25,7 +25,7 @@ type SecondaryProps struct {
 	// Protected keeps the cluster and what it needs when the stack goes.
 	Protected bool
 	Network   network.Network // the second region's
-	// SecretsKey encrypts the replicas of the primary's two secrets in this region.
+	// SecretsKey encrypts the replicas of the primary's secrets in this region.
 	SecretsKey awskms.IKey
 	// LogKey encrypts the log groups; its policy must allow CloudWatch Logs.
 	LogKey awskms.IKey
@@ -57,6 +57,7 @@ func NewSecondary(scope constructs.Construct, props SecondaryProps) Database {
 		SecurityGroup: group,
 		AdminSecret:   replicatedSecret(own, "AdminSecret", props.Names.DatabaseAdminSecret(), props),
 		AppSecret:     replicatedSecret(own, "AppSecret", props.Names.DatabaseAppSecret(), props),
+		SecretsKey:    *props.SecretsKey.KeyArn(),
 	}
 }
 

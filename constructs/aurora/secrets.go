@@ -20,17 +20,20 @@ const passwordExcludes = " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}~"
 // characters.
 const passwordLength = 32
 
-// credentials are the secrets of the two users.
+// credentials are the secrets of the users.
 type credentials struct {
-	admin, app               awssecretsmanager.ISecret
-	adminARN, appARN, keyARN string
+	admin, app, outbox                  awssecretsmanager.ISecret
+	adminARN, appARN, outboxARN, keyARN string
 }
 
-func newCredentials(key awskms.IKey, admin, app awssecretsmanager.ISecret) credentials {
-	return credentials{admin: admin, app: app, adminARN: *admin.SecretArn(), appARN: *app.SecretArn(), keyARN: *key.KeyArn()}
+func newCredentials(keyARN string, admin, app, outbox awssecretsmanager.ISecret) credentials {
+	return credentials{
+		admin: admin, app: app, outbox: outbox,
+		adminARN: *admin.SecretArn(), appARN: *app.SecretArn(), outboxARN: *outbox.SecretArn(), keyARN: keyARN,
+	}
 }
 
-func (c credentials) arns() []string { return []string{c.adminARN, c.appARN} }
+func (c credentials) arns() []string { return []string{c.adminARN, c.appARN, c.outboxARN} }
 
 // newAdminSecret makes the credentials of the schema's owner.
 //
@@ -49,6 +52,16 @@ func newAppSecret(scope constructs.Construct, key awskms.IKey, admin awssecretsm
 		SecretName:  new(props.Names.DatabaseAppSecret()),
 		Description: new("The wallet service's own database user, which reads and writes rows"),
 	}, map[string]any{"username": config.DatabaseAppUser, "masterarn": *admin.SecretArn()})
+}
+
+// newOutboxSecret makes the credentials that the outbox is measured with. They name no
+// administrator: nobody keeps this password longer than a measurement, so rotation
+// changes it in place.
+func newOutboxSecret(scope constructs.Construct, key awskms.IKey, props Props) awssecretsmanager.Secret {
+	return newSecret(scope, "OutboxSecret", key, props, awssecretsmanager.SecretProps{
+		SecretName:  new(props.Names.DatabaseOutboxSecret()),
+		Description: new("The database user that reads the outbox's table and nothing else: the outbox is measured with it"),
+	}, map[string]any{"username": config.DatabaseOutboxUser})
 }
 
 // newSecret makes a database secret with a generated password. Attaching it to

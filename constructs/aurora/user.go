@@ -24,14 +24,14 @@ const (
 	userDeadline = 5 * time.Minute
 )
 
-// newAppUser makes the application's user in the database: nothing but the
-// rows of the wallet's schema, because migrations change it as the
-// administrator. A change of the properties updates the user.
-func newAppUser(scope constructs.Construct, to cluster, users credentials, props Props) awscdk.CustomResource {
+// newUsers makes the users in the database: the application's has nothing but the rows of
+// the wallet's schema, because migrations change it as the administrator; the outbox's
+// reads one table. A change of the properties updates the user.
+func newUsers(scope constructs.Construct, to cluster, users credentials, props Props) []constructs.IDependable {
 	group := newClientGroup(scope, "UserGroup", to, props, "Creation of the database user of the application")
 	maker := function.New(scope, "UserFunction", function.Props{
 		Command:          "dbuser",
-		Description:      "Creates the wallet service's database user",
+		Description:      "Creates the users of the wallet's database",
 		Timeout:          userTimeout,
 		MemoryMiB:        userMemory,
 		Network:          props.Network,
@@ -46,21 +46,28 @@ func newAppUser(scope constructs.Construct, to cluster, users credentials, props
 			encryption.SecretsStatement(props.Region, users.keyARN),
 		)},
 	})
-	user := awscdk.NewCustomResource(scope, new("AppUser"), &awscdk.CustomResourceProps{
-		ServiceToken:   maker.FunctionArn(),
-		ServiceTimeout: value.Duration(userDeadline),
-		ResourceType:   new("Custom::DatabaseUser"),
-		Properties: &map[string]any{
-			"AdminSecret": users.adminARN,
-			"AppSecret":   users.appARN,
-			"Schema":      config.DatabaseName,
-			"Privileges":  jsii.Strings("SELECT", "INSERT", "UPDATE", "DELETE"),
-		},
-	})
-	// Ready means: somebody answers, the security groups between let through, and the function
-	// may read.
-	user.Node().AddDependency(to.writer, to.group, group, maker)
-	return user
+	arn := maker.FunctionArn()
+	var made []constructs.IDependable
+	for _, each := range []struct {
+		id         string
+		properties map[string]any
+	}{
+		{"AppUser", map[string]any{"AppSecret": users.appARN, "Privileges": jsii.Strings("SELECT", "INSERT", "UPDATE", "DELETE")}},
+		{"OutboxUser", map[string]any{"AppSecret": users.outboxARN, "Table": config.OutboxTable, "Privileges": jsii.Strings("SELECT")}},
+	} {
+		each.properties["AdminSecret"], each.properties["Schema"] = users.adminARN, config.DatabaseName
+		user := awscdk.NewCustomResource(scope, new(each.id), &awscdk.CustomResourceProps{
+			ServiceToken:   arn,
+			ServiceTimeout: value.Duration(userDeadline),
+			ResourceType:   new("Custom::DatabaseUser"),
+			Properties:     &each.properties,
+		})
+		// Ready means: somebody answers, the security groups between let through, and the function
+		// may read.
+		user.Node().AddDependency(to.writer, to.group, group, maker)
+		made = append(made, user)
+	}
+	return made
 }
 
 // newClientGroup makes the security group of a function that manages users: it

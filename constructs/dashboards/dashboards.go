@@ -23,6 +23,7 @@ import (
 	"wallet-infra/constructs/edge"
 	"wallet-infra/constructs/kafka"
 	"wallet-infra/constructs/network"
+	"wallet-infra/constructs/outbox"
 	"wallet-infra/constructs/service"
 	"wallet-infra/constructs/waf"
 )
@@ -72,6 +73,7 @@ type Metrics struct {
 	Cache    cache.Metrics
 	Kafka    kafka.Metrics
 	Network  network.Metrics
+	Outbox   outbox.Metrics
 }
 
 // New makes the three dashboards.

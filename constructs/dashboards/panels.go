@@ -72,6 +72,9 @@ func technical(p Props) []panel {
 			limits: []limit{{"server's limit", float64(p.Database.MaxConnections)}}},
 		{title: "Consumer lag, records", lines: []line{{"worst group", m.Kafka.ConsumerLag}},
 			limits: []limit{{"alarm", float64(p.Watch.ConsumerLagRecords)}}},
+		{title: "Outbox: age of the oldest event, seconds", lines: []line{{"oldest", m.Outbox.Age}},
+			limits: []limit{{"alarm", p.Watch.Limits.OutboxAge.Seconds()}}},
+		{title: "Outbox: events that wait", lines: []line{{"unpublished", m.Outbox.Rows}}},
 	}
 }
 

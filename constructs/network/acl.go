@@ -8,6 +8,7 @@ import (
 
 	"wallet-infra/config"
 	"wallet-infra/constructs/acknowledge"
+	"wallet-infra/constructs/value"
 )
 
 // firstEphemeralPort is where clients' source ports start, by AWS's advice for
@@ -56,7 +57,9 @@ func guardDatabaseTier(vpc awsec2.Vpc, network config.Network) {
 }
 
 func ports(first, last int) awsec2.AclTraffic {
-	return awsec2.AclTraffic_TcpPortRange(jsii.Number(first), jsii.Number(last))
+	return value.Once(fmt.Sprintf("ports %d-%d", first, last), func() awsec2.AclTraffic {
+		return awsec2.AclTraffic_TcpPortRange(jsii.Number(first), jsii.Number(last))
+	})
 }
 
 // aclRules numbers the rules of one ACL in the order in which they are written.

@@ -150,7 +150,7 @@ func logRole(scope constructs.Construct, props Props, group awslogs.LogGroup) aw
 // image layers, so every network has it.
 func addEndpoints(vpc awsec2.Vpc, network config.Network) {
 	vpc.AddGatewayEndpoint(new("S3"), &awsec2.GatewayVpcEndpointOptions{
-		Service: awsec2.GatewayVpcEndpointAwsService_S3(),
+		Service: value.Once("endpoint S3", awsec2.GatewayVpcEndpointAwsService_S3),
 	})
 	if len(network.InterfaceEndpoints) == 0 {
 		return

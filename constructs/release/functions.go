@@ -31,7 +31,7 @@ func newMigrator(scope constructs.Construct, migration Migration, props Props) a
 	limits := props.Delivery.Migration
 	environment := map[string]string{
 		"CLUSTER":               props.Service.ClusterName,
-		"TASK_DEFINITION":       *migration.Task.TaskDefinitionArn(),
+		"TASK_DEFINITION":       migration.Definition,
 		"CONTAINER":             config.MigrationContainer,
 		"SERVICE_CONTAINER":     props.Names.ServiceName(),
 		"SUBNETS":               strings.Join(migration.Subnets, ","),

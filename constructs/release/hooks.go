@@ -20,7 +20,7 @@ type hook struct {
 
 // callFrom lets ECS call the functions in the service's deployments. CDK's own way
 // to do so has no details, and would let ECS call every version of a function.
-func callFrom(scope constructs.Construct, service awsecs.FargateService, hooks []hook) {
+func callFrom(scope constructs.Construct, service constructs.Node, hooks []hook) {
 	var functions []string
 	for _, h := range hooks {
 		functions = append(functions, *h.function.FunctionArn())
@@ -42,5 +42,5 @@ func callFrom(scope constructs.Construct, service awsecs.FargateService, hooks [
 		}
 		list = append(list, property)
 	}
-	service.Node().DefaultChild().(awsecs.CfnService).AddPropertyOverride(new("DeploymentConfiguration.LifecycleHooks"), list)
+	service.DefaultChild().(awsecs.CfnService).AddPropertyOverride(new("DeploymentConfiguration.LifecycleHooks"), list)
 }

@@ -20,6 +20,7 @@ import (
 // Migration is the task that changes the schema, as whoever runs it by hand needs it.
 type Migration struct {
 	Task          awsecs.FargateTaskDefinition
+	Definition    string // the ARN of the task's revision
 	Subnets       []string
 	SecurityGroup awsec2.ISecurityGroup
 }
@@ -67,6 +68,7 @@ func newMigration(scope constructs.Construct, props Props) Migration {
 	acknowledgeTask(task)
 	return Migration{
 		Task:          task,
+		Definition:    *task.TaskDefinitionArn(),
 		Subnets:       props.Network.PrivateSubnets,
 		SecurityGroup: group,
 	}
@@ -87,10 +89,9 @@ func environment(props Props) *map[string]*string {
 // addOwner lets ECS read the credentials of the schema's owner when the task
 // starts, and never the service.
 func addOwner(scope constructs.Construct, task awsecs.FargateTaskDefinition, container awsecs.ContainerDefinition, props Props) {
-	owner := props.Database.AdminSecret
-	local := service.Local(scope, "Owner", owner)
+	local := service.Local(scope, "Owner", props.Database.AdminSecret)
 	service.AddUser(container, local, "DATABASE_")
-	task.AddToExecutionRolePolicy(encryption.SecretsStatement(props.Region, *owner.EncryptionKey().KeyArn()).CDK())
+	task.AddToExecutionRolePolicy(encryption.SecretsStatement(props.Region, props.Database.SecretsKey).CDK())
 }
 
 // newTaskGroup lets the task reach the writer, and AWS for its image, its secret and

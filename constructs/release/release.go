@@ -50,11 +50,12 @@ func New(scope constructs.Construct, props Props) Migration {
 	if props.Delivery.HooksOff {
 		return migration
 	}
-	callFrom(own, props.Service.Fargate, []hook{
+	service := props.Service.Fargate.Node()
+	callFrom(own, service, []hook{
 		{stage: "PRE_SCALE_UP", function: newMigrator(own, migration, props), details: map[string]any{
 			// Beside the function's own variable: this one returns with the service when
 			// CloudFormation takes an update of it back.
-			"taskDefinition": migration.Task.TaskDefinitionArn(),
+			"taskDefinition": migration.Definition,
 		}},
 		{stage: "POST_TEST_TRAFFIC_SHIFT", function: newTester(own, props)},
 	})
@@ -65,6 +66,6 @@ func New(scope constructs.Construct, props Props) Migration {
 	for _, group := range *props.Edge.LoadBalancer.Connections().SecurityGroups() {
 		needed = append(needed, group)
 	}
-	props.Service.Fargate.Node().AddDependency(needed...)
+	service.AddDependency(needed...)
 	return migration
 }

@@ -2,7 +2,7 @@ package service
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 
 	"wallet-infra/constructs/acknowledge"
@@ -11,8 +11,7 @@ import (
 // acknowledgeRoles accepts what cdk-nag finds in the two roles: what the task
 // may do (send traces, and hold sessions where they are allowed), and what ECS
 // may do to start it (pull the image, read the secrets, write the logs).
-func acknowledgeRoles(task awsecs.TaskDefinition, sessions awslogs.LogGroup, props Props) {
-	role, execution := task.TaskRole(), task.ExecutionRole()
+func acknowledgeRoles(role, execution awsiam.IRole, sessions awslogs.LogGroup, props Props) {
 	own := acknowledge.Accepted{
 		Rule: "PCI.DSS.321-IAMNoInlinePolicy", Reason: "The policy belongs to this one role and goes with it: nobody can attach it to another",
 	}

@@ -22,7 +22,7 @@ func addSecrets(scope constructs.Construct, task awsecs.FargateTaskDefinition, a
 	AddUser(app, Local(own, "Cache", props.Cache.Secret), "CACHE_")
 	AddUser(app, Local(own, "Kafka", props.Kafka.Secret), "BROKER_")
 	task.AddToExecutionRolePolicy(encryption.SecretsStatement(
-		props.Region, *props.Database.AppSecret.EncryptionKey().KeyArn(), *props.Cache.Secret.EncryptionKey().KeyArn(), *props.Kafka.Secret.EncryptionKey().KeyArn()).CDK())
+		props.Region, props.Database.SecretsKey, *props.Cache.Secret.EncryptionKey().KeyArn(), *props.Kafka.Secret.EncryptionKey().KeyArn()).CDK())
 }
 
 // AddUser gives a container both halves of a secret as environment variables, which

@@ -84,9 +84,10 @@ func New(scope constructs.Construct, props Props) Service {
 	made.Fargate = newFargate(own, made, task, props)
 	// Tasks that start before their permissions and their way to the database are
 	// there fail, and so does the deployment.
-	needed := append(configureDeployment(own, made.Fargate, app, props), task.ExecutionRole(), made.SecurityGroup)
+	execution := task.ExecutionRole()
+	needed := append(configureDeployment(own, made.Fargate, app, props), execution, made.SecurityGroup)
 	made.Fargate.Node().AddDependency(needed...)
-	acknowledgeRoles(task, sessions, props)
+	acknowledgeRoles(task.TaskRole(), execution, sessions, props)
 	made.scale(props)
 	return made
 }

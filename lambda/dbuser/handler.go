@@ -27,7 +27,7 @@ var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 // changes the schema or the server and belongs to the administrator.
 var grantable = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
 
-// handler creates the application's user.
+// handler creates a user.
 type handler struct {
 	secrets walletdb.SecretReader
 	open    walletdb.Opener
@@ -39,6 +39,7 @@ type request struct {
 	AdminSecret string   // the secret of the user that connects
 	AppSecret   string   // the secret of the user to create
 	Schema      string   // the schema that the user works in
+	Table       string   // the one table of it that the user may use; empty for all
 	Privileges  []string // what the user may do there
 }
 
@@ -70,6 +71,9 @@ func parse(properties map[string]any) (request, error) {
 	if !plainName.MatchString(wanted.Schema) {
 		problems = append(problems, fmt.Errorf("resource property Schema: want %s, got %q", plainName, wanted.Schema))
 	}
+	if wanted.Table != "" && !plainName.MatchString(wanted.Table) {
+		problems = append(problems, fmt.Errorf("resource property Table: want nothing or %s, got %q", plainName, wanted.Table))
+	}
 	if len(wanted.Privileges) == 0 {
 		problems = append(problems, errors.New("resource property Privileges: want at least one, got none"))
 	}
@@ -90,7 +94,7 @@ func (h handler) apply(ctx context.Context, wanted request) error {
 	}
 	app, err := walletdb.Read(ctx, h.secrets, wanted.AppSecret)
 	if err != nil {
-		return fmt.Errorf("the application's secret: %w", err)
+		return fmt.Errorf("the user's secret: %w", err)
 	}
 	db, err := h.open(admin)
 	if err != nil {
@@ -120,14 +124,28 @@ func makeUser(ctx context.Context, db *sql.DB, app walletdb.Credentials, wanted 
 	if err != nil {
 		return fmt.Errorf("find the users of %s: %w", app.Username, walletdb.WithoutText(err))
 	}
-	//nolint:gosec // both parts were checked against what may stand in a statement
-	grant := "GRANT " + strings.Join(wanted.Privileges, ", ") + " ON `" + wanted.Schema + "`.* TO ?@'%'"
 	for _, user := range users {
-		if _, err := db.ExecContext(ctx, grant, user); err != nil {
-			return fmt.Errorf("grant to the user %s: %w", user, walletdb.WithoutText(err))
+		for _, statement := range wanted.grants() {
+			if _, err := db.ExecContext(ctx, statement, user); err != nil {
+				return fmt.Errorf("grant to the user %s: %w", user, walletdb.WithoutText(err))
+			}
 		}
 	}
 	return nil
+}
+
+// grants are the statements that give a user its privileges, of parts that were checked
+// against what may stand in a statement. The table comes with the
+// first migration, after the user, and MySQL takes a grant on a table that is not there
+// only with CREATE among the privileges ("GRANT Statement" in its reference manual):
+// the user has that for the moment between two statements.
+func (r request) grants() []string {
+	privileges, on := strings.Join(r.Privileges, ", "), " ON `"+r.Schema+"`."
+	if r.Table == "" {
+		return []string{"GRANT " + privileges + on + "* TO ?@'%'"}
+	}
+	on += "`" + r.Table + "`"
+	return []string{"GRANT CREATE, " + privileges + on + " TO ?@'%'", "REVOKE CREATE" + on + " FROM ?@'%'"}
 }
 
 // alternates returns those of a user and its clone that exist: the secret names

@@ -102,6 +102,25 @@ func TestTheFirstDeploymentCreatesSchemaUserAndPrivilegesAsTheAdministrator(t *t
 	require.NoError(t, mock.ExpectationsWereMet())
 }
 
+// The table does not exist before the first migration, which comes after the users.
+func TestAUserOfOneTableIsMadeBeforeTheTable(t *testing.T) {
+	h, mock, _ := newHandler(t, appSecret)
+	writes(mock, true)
+	mock.ExpectExec(createSchema).WillReturnResult(sqlmock.NewResult(0, 1))
+	mock.ExpectExec(createUser).WithArgs("wallet_app", "app-pass").WillReturnResult(sqlmock.NewResult(0, 0))
+	mock.ExpectQuery(findUsers).WithArgs("wallet_app", "wallet_app_clone").WillReturnRows(found("wallet_app"))
+	mock.ExpectExec("GRANT CREATE, SELECT ON `wallet`.`outbox_events` TO ?@'%'").WithArgs("wallet_app").WillReturnResult(sqlmock.NewResult(0, 0))
+	mock.ExpectExec("REVOKE CREATE ON `wallet`.`outbox_events` FROM ?@'%'").WithArgs("wallet_app").WillReturnResult(sqlmock.NewResult(0, 0))
+	mock.ExpectClose()
+	one := properties()
+	one["Table"], one["Privileges"] = "outbox_events", []any{"SELECT"}
+
+	_, err := h.ensure(t.Context(), one)
+
+	require.NoError(t, err)
+	require.NoError(t, mock.ExpectationsWereMet())
+}
+
 func TestAnUpdateAfterRotationServesBothAlternatesAndSetsNoPassword(t *testing.T) {
 	h, mock, _ := newHandler(t, cloneSecret)
 	writes(mock, true)
@@ -225,7 +244,7 @@ func TestNoErrorQuotesAPassword(t *testing.T) {
 func TestAnIncompleteSecretIsRefusedBeforeTheDatabaseIsTouched(t *testing.T) {
 	h, mock, users := newHandler(t, `{"username":"wallet_app","password":"app-pass"}`)
 	_, err := h.ensure(t.Context(), properties())
-	require.ErrorContains(t, err, "the application's secret: want username, password, host and port")
+	require.ErrorContains(t, err, "the user's secret: want username, password, host and port")
 	assert.Empty(t, *users)
 	require.NoError(t, mock.ExpectationsWereMet())
 }
@@ -233,6 +252,7 @@ func TestAnIncompleteSecretIsRefusedBeforeTheDatabaseIsTouched(t *testing.T) {
 func TestWhatCouldEscapeAStatementOrTheLeastPrivilegeIsRefused(t *testing.T) {
 	for property, value := range map[string]any{
 		"Schema":      "wallet`; DROP DATABASE mysql; --",
+		"Table":       "outbox_events TO x; --",
 		"Privileges":  []any{"SELECT", "ALL PRIVILEGES"},
 		"AdminSecret": "",
 	} {

@@ -1,6 +1,6 @@
 // Command dbuser is the Lambda function behind the custom resource that creates
-// the application's MySQL user: CloudFormation can make a cluster and a secret,
-// but not a user in the database.
+// the MySQL users of the application and of who measures its outbox: CloudFormation can
+// make a cluster and a secret, but not a user in the database.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Package walletdb is what the functions that manage the database's users share:
+// Package walletdb is what the functions that log in to the database share:
 // how they read a secret and how they connect with it.
 package walletdb
 

@@ -23,16 +23,17 @@ import (
 	"wallet-infra/test/engines/mysql/server"
 )
 
-// world is production's database, its two secrets and the functions of its users, which
+// world is production's database, its secrets and the functions of its users, which
 // reach the database by a proxy.
 type world struct {
 	server.Server
 	*cloud
 	owner            *sql.Conn
-	port             string         // of the proxy
-	resource         map[string]any // the properties of Custom::DatabaseUser
+	port             string                    // of the proxy
+	users            map[string]map[string]any // the properties of each Custom::DatabaseUser, by the ARN of its secret
 	adminARN, appARN string
-	admin, app       map[string]any // the fields of the secrets as they are made
+	fields           map[string]map[string]any // of the secrets as they are made, by their ARN
+	admin, app       map[string]any
 	user, rotation   function
 }
 
@@ -44,24 +45,28 @@ func newWorld(t *testing.T) *world {
 	w := &world{Server: server.Start(t, []string{"localhost"}, server.Arguments(server.Parameters(t, environment))...), cloud: newCloud(t)}
 	w.port = w.proxy(t, w.Port)
 	w.owner = w.Session(t)
-	stack, made := engines.Resource(t, engines.Stacks(t, environment), "Data", "Custom::DatabaseUser")
+	stack, _ := engines.Resource(t, engines.Stacks(t, environment), "Data", "AWS::RDS::DBCluster")
 	resolver := cfn.Resolver{Attribute: reference}
-	var ok bool
-	w.resource, ok = resolver.Resolve(stack, made.Properties).(map[string]any)
-	require.True(t, ok)
-	w.adminARN, w.appARN = w.resource["AdminSecret"].(string), w.resource["AppSecret"].(string)
+	w.users, w.fields = map[string]map[string]any{}, map[string]map[string]any{}
+	for _, made := range stack.Template.OfType("Custom::DatabaseUser") {
+		properties, ok := resolver.Resolve(stack, made.Properties).(map[string]any)
+		require.True(t, ok)
+		secret := properties["AppSecret"].(string)
+		w.users[secret] = properties
+		if properties["Table"] == nil {
+			w.adminARN, w.appARN = properties["AdminSecret"].(string), secret
+		}
+	}
 	for _, secret := range stack.Template.OfType("AWS::SecretsManager::Secret") {
 		generated, ok := secret.Properties["GenerateSecretString"].(map[string]any)
 		require.True(t, ok, secret.ID)
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal([]byte(resolver.Text(stack, generated["SecretStringTemplate"])), &fields))
-		switch secret.ID {
-		case w.adminARN:
-			w.admin = fields
-		case w.appARN:
-			w.app = fields
+		if secret.ID == w.adminARN || w.users[secret.ID] != nil {
+			w.fields[secret.ID] = fields
 		}
 	}
+	w.admin, w.app = w.fields[w.adminARN], w.fields[w.appARN]
 	w.user = newFunction(t, environment, "dbuser", "DatabaseUserFunction", w.Authority, w.URL)
 	w.rotation = newFunction(t, environment, "dbrotation", "DatabaseRotationFunction", w.Authority, w.URL)
 	return w
@@ -97,22 +102,32 @@ func (w *world) content(fields map[string]any, change map[string]any) string {
 func (w *world) reset(t *testing.T) {
 	t.Helper()
 	w.arm(0, nil)
-	app, admin := w.app["username"], w.admin["username"]
-	execute(t, w.owner, "DROP USER IF EXISTS ?@'%', ?@'%', ?@'%'", app, app.(string)+"_clone", admin)
-	execute(t, w.owner, "CREATE USER ?@'%' IDENTIFIED BY 'admin-first'", admin)
-	execute(t, w.owner, "GRANT "+server.Privileges+" ON *.* TO ?@'%' WITH GRANT OPTION", admin)
-	fresh := func(fields map[string]any, password string) *secret {
-		return &secret{versions: map[string]*version{"first": {
+	admin := w.admin["username"]
+	w.secrets = map[string]*secret{}
+	for arn, fields := range w.fields {
+		execute(t, w.owner, "DROP USER IF EXISTS ?@'%', ?@'%'", fields["username"], fields["username"].(string)+"_clone")
+		password := "app-first"
+		if arn == w.adminARN {
+			password = "admin-first"
+		}
+		w.secrets[arn] = &secret{versions: map[string]*version{"first": {
 			content: w.content(fields, map[string]any{"password": password}), stages: []string{current}, created: time.Now().Add(-time.Hour),
 		}}}
 	}
+	execute(t, w.owner, "CREATE USER ?@'%' IDENTIFIED BY 'admin-first'", admin)
+	execute(t, w.owner, "GRANT "+server.Privileges+" ON *.* TO ?@'%' WITH GRANT OPTION", admin)
 	w.tasks, w.told = nil, nil
-	w.secrets = map[string]*secret{w.adminARN: fresh(w.admin, "admin-first"), w.appARN: fresh(w.app, "app-first")}
 }
 
-// deploy lets CloudFormation create or update the resource, and returns what it is
-// answered.
+// deploy lets CloudFormation create or update the application's user, and returns what it
+// is answered.
 func (w *world) deploy(t *testing.T, function *instance, request string) (status, reason string, err error) {
+	t.Helper()
+	return w.deployUser(t, function, request, w.appARN)
+}
+
+// deployUser does so with the user of a secret.
+func (w *world) deployUser(t *testing.T, function *instance, request, arn string) (status, reason string, err error) {
 	t.Helper()
 	answered := make(chan map[string]any, 1)
 	formation := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -124,7 +139,7 @@ func (w *world) deploy(t *testing.T, function *instance, request string) (status
 	defer formation.Close()
 	err = function.call(t, map[string]any{
 		"RequestType": request, "ResponseURL": formation.URL, "StackId": "stack", "RequestId": "1", "LogicalResourceId": "DatabaseAppUser",
-		"ResourceType": "Custom::DatabaseUser", "ResourceProperties": w.resource,
+		"ResourceType": "Custom::DatabaseUser", "ResourceProperties": w.users[arn],
 	})
 	if err != nil {
 		return "", "", err
