@@ -135,10 +135,10 @@ func makeUser(ctx context.Context, db *sql.DB, app walletdb.Credentials, wanted 
 }
 
 // grants are the statements that give a user its privileges, of parts that were checked
-// against what may stand in a statement. The table comes with the
-// first migration, after the user, and MySQL takes a grant on a table that is not there
-// only with CREATE among the privileges ("GRANT Statement" in its reference manual):
-// the user has that for the moment between two statements.
+// against what may stand in a statement. The table comes with the first migration, after
+// the user, and MySQL takes a grant on a table that is not there only with CREATE among
+// the privileges ("GRANT Statement" in its reference manual): the user has that for the
+// moment between two statements.
 func (r request) grants() []string {
 	privileges, on := strings.Join(r.Privileges, ", "), " ON `"+r.Schema+"`."
 	if r.Table == "" {

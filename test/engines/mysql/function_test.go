@@ -33,8 +33,8 @@ type function struct {
 
 const region = "sa-east-1"
 
-// newFunction builds the program of lambda/NAME, for the function in the stack Data whose
-// logical ID begins as said. An authority stands for the region's.
+// newFunction builds the program of lambda/NAME, for the function of the first region
+// whose logical ID begins as said. An authority stands for the region's.
 func newFunction(t *testing.T, environment, name, id string, authority *engines.Authority, aws string) function {
 	t.Helper()
 	f := function{program: filepath.Join(t.TempDir(), name), environment: []string{
@@ -63,8 +63,8 @@ func newFunction(t *testing.T, environment, name, id string, authority *engines.
 func (f *function) configure(t *testing.T, environment, id string) {
 	t.Helper()
 	for _, stack := range engines.Stacks(t, environment) {
-		if !strings.HasSuffix(stack.ID, "/Data") {
-			continue
+		if strings.Contains(stack.ID, "/DR") {
+			continue // the second region's, which are equal
 		}
 		for _, resource := range stack.Template.OfType("AWS::Lambda::Function") {
 			if !strings.HasPrefix(resource.ID, id) {
