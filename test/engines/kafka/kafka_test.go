@@ -320,7 +320,8 @@ func (r run) deletion(t *testing.T) {
 // A broker goes away while events are written, and stays away.
 func (r run) loss(t *testing.T) {
 	const topic, before, events = "wallet-events", 3, 400 // two of writesAndReads, one without a key
-	client := r.client(t, kgo.RecordDeliveryTimeout(time.Minute), kgo.RetryTimeout(time.Minute), kgo.ProducerBatchMaxBytes(4096))
+	// A broker that is killed while it accepts looks like one that expects no TLS.
+	client := r.client(t, kgo.RecordDeliveryTimeout(time.Minute), kgo.RetryTimeout(time.Minute), kgo.ProducerBatchMaxBytes(4096), kgo.AlwaysRetryEOF())
 	results := make(chan error, events)
 	for i := range events {
 		if i == events/4 {
