@@ -508,6 +508,7 @@ func difference(more, fewer map[crossing]int) map[crossing]int {
 // servingDiffers are the only properties that the region which serves decides. None
 // of them replaces a resource.
 var servingDiffers = map[string][]string{
+	"AWS::APS::RuleGroupsNamespace":               {"Data"}, // whose traffic must not stop
 	"AWS::ApplicationAutoScaling::ScalableTarget": {"MinCapacity"},
 	"AWS::ElasticLoadBalancingV2::TargetGroup":    {"HealthCheckPath"},
 	"AWS::CloudWatch::Alarm":                      {"AlarmActions", "OKActions", "AlarmDescription", "Threshold", "TreatMissingData"},
