@@ -39,7 +39,7 @@ func newOutbox(t *testing.T) outbox {
 	require.NoError(t, err)
 	require.Equal(t, "SUCCESS", status, reason)
 
-	measure := newFunction(t, "production", "outbox", "OutboxMeasureFunction", w.Authority, w.URL)
+	measure := newFunction(t, "outbox", "OutboxMeasureFunction", w.Authority, w.URL)
 	measure.timeout = 7 * time.Second // of which the function keeps five to say why
 	measure.environment = append(measure.environment, "HOST=localhost")
 	for _, variable := range measure.environment {

@@ -67,8 +67,8 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	w.admin, w.app = w.fields[w.adminARN], w.fields[w.appARN]
-	w.user = newFunction(t, environment, "dbuser", "DatabaseUserFunction", w.Authority, w.URL)
-	w.rotation = newFunction(t, environment, "dbrotation", "DatabaseRotationFunction", w.Authority, w.URL)
+	w.user = newFunction(t, "dbuser", "DatabaseUserFunction", w.Authority, w.URL)
+	w.rotation = newFunction(t, "dbrotation", "DatabaseRotationFunction", w.Authority, w.URL)
 	return w
 }
 
@@ -458,7 +458,7 @@ func rotatesAfterAnEnd(t *testing.T, w *world) {
 // The function as it is deployed trusts the region's authorities alone, which did not
 // sign this server.
 func provesItsAuthority(t *testing.T, w *world) {
-	deployed := newFunction(t, "production", "dbrotation", "DatabaseRotationFunction", nil, w.URL)
+	deployed := newFunction(t, "dbrotation", "DatabaseRotationFunction", nil, w.URL)
 	deployed.timeout = 12 * time.Second // of which the function keeps ten to say why
 	function := deployed.start(t)
 	defer function.kill()
