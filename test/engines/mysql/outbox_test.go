@@ -123,8 +123,10 @@ func (o outbox) measure(t *testing.T) (map[string]float64, error) {
 // examined are the rows that the server has looked at for the function's user.
 func (o outbox) examined(t *testing.T) (rows int) {
 	t.Helper()
-	require.NoError(t, o.owner.QueryRowContext(t.Context(),
-		"SELECT SUM_ROWS_EXAMINED FROM performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE 'SELECT%outbox_events%MIN%'").Scan(&rows))
+	require.Eventually(t, func() bool { // the server counts a statement after its answer
+		return nil == o.owner.QueryRowContext(t.Context(),
+			"SELECT SUM_ROWS_EXAMINED FROM performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE 'SELECT%outbox_events%MIN%'").Scan(&rows)
+	}, 10*time.Second, 10*time.Millisecond, "the function has asked nothing")
 	execute(t, o.owner, "TRUNCATE performance_schema.events_statements_summary_by_digest")
 	return rows
 }
