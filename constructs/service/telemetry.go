@@ -139,11 +139,12 @@ type pipeline struct {
 
 // keptSeries are what the application exports and a rule, a dashboard or a person in an
 // incident reads: every sample is paid for, and a new label of the application must not
-// multiply them unseen.
+// multiply them unseen. What the receiver and the exporter make themselves passes beside
+// them: up, four series scrape_*, and target_info.
 const keptSeries = "(wallet_(operations|money|outbox|cqrs)_.*" +
 	"|http_server_requests_seconds_(count|sum|max|bucket)" +
 	"|jvm_(memory_used_bytes|memory_max_bytes|gc_pause_seconds_(count|sum|max)|threads_live_threads)" +
-	"|process_cpu_usage|up)"
+	"|process_cpu_usage)"
 
 // collectorFor reads the application's metrics every interval and hands them and its
 // traces to AWS.
