@@ -97,12 +97,7 @@ func recordings() []rule {
 	}
 	return append(recorded,
 		rule{Record: "wallet:outbox_failed:increase5m", Expr: orNothing(grown("wallet_outbox_events_failed_total", 5*time.Minute))},
-		rule{Record: "wallet:outbox_published:increase5m", Expr: orNothing(grown("wallet_outbox_events_published_total", 5*time.Minute))},
-		rule{
-			Record: "wallet:outbox_published:ratio15m",
-			Expr: orNothing(grown("wallet_outbox_events_published_total", 15*time.Minute)) +
-				" / " + grown("wallet_outbox_events_created_total", 15*time.Minute),
-		})
+		rule{Record: "wallet:outbox_published:increase5m", Expr: orNothing(grown("wallet_outbox_events_published_total", 5*time.Minute))})
 }
 
 // durations are the operations' times.
@@ -194,10 +189,6 @@ func alerts(watch config.Observability) []rule {
 		alert("OutboxStopped", "outbox-failing", alarms.Critical, 5*time.Minute,
 			"wallet:outbox_failed:increase5m > 0 and wallet:outbox_published:increase5m == 0",
 			"No event is published and each try fails: Kafka refuses them, or is not reached."),
-		// A tenth of slack for the events that are under way.
-		alert("OutboxBehind", "outbox-behind", alarms.Critical, 15*time.Minute,
-			"wallet:outbox_published:ratio15m < 0.9",
-			"Events are written faster than they are published; what depends on them is late."),
 		alert("MetricsMissing", "metrics-missing", alarms.Warning, 15*time.Minute,
 			fmt.Sprintf(`absent(up{job=%q} == 1)`, Job),
 			"Prometheus hears of no task: the alerts above are blind."),
