@@ -288,6 +288,9 @@ func growsOutside(c change) bool {
 	return slices.ContainsFunc(cfn.List(c.after), func(item any) bool { return hasMore(c.before, item) && len(references(item)) == 0 })
 }
 
+// comesWithCopies says of a new backup rule that it copies what it backs up.
+func comesWithCopies(c change) bool { return c.before == nil && at(c.after, "CopyActions") != nil }
+
 // readsAsPolicy says that both sides are policies that can be taken apart, or that
 // there was none or is none, and that only their statements differ.
 func readsAsPolicy(c change) bool {

@@ -321,6 +321,36 @@ var pairs = map[string]pair{
 		one("A", "AWS::Backup::BackupPlan", `"BackupPlan": {"BackupPlanRule": [{"RuleName": "Daily"}]}`),
 		[]string{"A weakens"}, "copied no more",
 	},
+	"a backup more that is copied to a stranger": {
+		one("A", "AWS::Backup::BackupPlan", `"BackupPlan": {"BackupPlanRule": [{"RuleName": "Daily"}]}`),
+		one("A", "AWS::Backup::BackupPlan", `"BackupPlan": {"BackupPlanRule": [{"RuleName": "Daily"}, {"RuleName": "Weekly", "CopyActions": [{"DestinationBackupVaultArn": "v"}]}]}`),
+		[]string{"A widens"}, "copied to another place",
+	},
+	"a new plan that copies backups to a stranger": {
+		"", one("A", "AWS::Backup::BackupPlan", `"BackupPlan": {"BackupPlanRule": [{"RuleName": "Daily", "CopyActions": [{"DestinationBackupVaultArn": "v"}]}]}`),
+		[]string{"A widens"}, "copied to another place",
+	},
+	"a new plan that copies nothing": {
+		"", one("A", "AWS::Backup::BackupPlan", `"BackupPlan": {"BackupPlanRule": [{"RuleName": "Daily"}]}`),
+		nil, "",
+	},
+	"a new rule that sends events to a stranger": {
+		"", one("A", "AWS::Events::Rule", `"Targets": [{"Id": "t", "Arn": "arn:aws:events:sa-east-1:999999999999:event-bus/x"}]`),
+		[]string{"A enters"}, "not in the templates",
+	},
+	"a new rule that tells a topic of the platform": {
+		one("Topic", "AWS::SNS::Topic", `"TopicName": "t"`),
+		one("Topic", "AWS::SNS::Topic", `"TopicName": "t"`) + "," + one("A", "AWS::Events::Rule", `"Targets": [{"Id": "t", "Arn": {"Ref": "Topic"}}]`),
+		nil, "",
+	},
+	"a new alarm that starts what no template makes": {
+		"", one("A", "AWS::CloudWatch::Alarm", `"AlarmActions": ["arn:aws:lambda:sa-east-1:999999999999:function:x"]`),
+		[]string{"A enters"}, "not in the templates",
+	},
+	"a new schedule calls an API": {
+		"", one("A", "AWS::Scheduler::Schedule", `"Target": {"Arn": "arn:aws:scheduler:::aws-sdk:rds:deleteDBCluster", "RoleArn": "r"}`),
+		[]string{"A enters"}, "something else is called",
+	},
 	"a firewall that counts where it stopped": {
 		one("A", "AWS::WAFv2::WebACL", `"Scope": "REGIONAL", "Rules": [{"Name": "r", "Action": {"Block": {}}, "Statement": {"S": 1}}]`),
 		one("A", "AWS::WAFv2::WebACL", `"Scope": "REGIONAL", "Rules": [{"Name": "r", "Action": {"Count": {}}, "Statement": {"S": 1}}]`),

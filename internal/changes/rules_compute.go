@@ -151,7 +151,7 @@ var computeRules = map[string][]rule{
 		every("ScheduleExpression", Weakens, "it runs at other times, or less often"),
 		every("ScheduleExpressionTimezone", Weakens, "it runs at other times"),
 		must("State", "|ENABLED", Weakens, "it does not run any more"),
-		every("Target/Arn", Enters, "something else is called"),
+		alsoWhenNew(every("Target/Arn", Enters, "something else is called")),
 		every("Target/Input", Enters, "the call does something else"),
 		every("Target/RoleArn", Enters, "the call is made with the permissions of another role"),
 	},

@@ -32,7 +32,7 @@ var observabilityRules = map[string][]rule{
 		every("ScheduleExpression", Weakens, "its targets are called at other times"),
 		must("State", "|ENABLED", Weakens, "its events reach nobody"),
 		row("Targets/*", comes(Enters, "its events reach someone else, or start something else"), goes(Weakens, "its events reach fewer")),
-		every("Targets/*/Arn", Enters, "its events reach someone else, or start something else"),
+		row("Targets/*/Arn", does(Enters, "its events reach someone else, or start something else"), startsOutside()),
 		every("Targets/*/InputTransformer", Weakens, "its targets are told something else"),
 		every("Targets/*/RoleArn", Enters, "its targets are called with the permissions of another role"),
 		every("Targets/*/SqsParameters", Interrupts, "its messages are kept in another order"),
@@ -87,10 +87,25 @@ var observabilityRules = map[string][]rule{
 	},
 }
 
+// tellsOutside is an action that no template makes, also of a new alarm.
+func tellsOutside() outcome {
+	made := when("grows elsewhere", growsOutside, Enters, "it tells someone, or starts something, that is not in the templates")
+	made.fresh = true
+	return made
+}
+
+// startsOutside is a target that no template makes, of a new rule: a target more is
+// judged by itself.
+func startsOutside() outcome {
+	made := when("new, elsewhere", func(c change) bool { return c.before == nil && growsOutside(c) }, Enters, "its events reach someone, or start something, that is not in the templates")
+	made.fresh = true
+	return made
+}
+
 // alarmRules are those of every kind of alarm.
 var alarmRules = []rule{
 	must("ActionsEnabled", "|true", Weakens, "nobody hears the alarm"),
-	row("AlarmActions", shrinks(Weakens, "fewer hear the alarm"), when("grows", growsInside, Safe, "more hear the alarm"), when("grows elsewhere", growsOutside, Enters, "it tells someone, or starts something, that is not in the templates"), reordered()),
+	row("AlarmActions", shrinks(Weakens, "fewer hear the alarm"), when("grows", growsInside, Safe, "more hear the alarm"), tellsOutside(), reordered()),
 	harmless("AlarmDescription", "a text for readers"),
-	row("OKActions", shrinks(Weakens, "fewer hear that it is over"), when("grows", growsInside, Safe, "more hear that it is over"), when("grows elsewhere", growsOutside, Enters, "it tells someone, or starts something, that is not in the templates"), reordered()),
+	row("OKActions", shrinks(Weakens, "fewer hear that it is over"), when("grows", growsInside, Safe, "more hear that it is over"), tellsOutside(), reordered()),
 }

@@ -77,9 +77,10 @@ var storageRules = map[string][]rule{
 	},
 	"AWS::Backup::BackupPlan": {
 		harmless("BackupPlan/BackupPlanName", "a name for readers"),
-		row("BackupPlan/BackupPlanRule/*", comes(Safe, "a backup more"), goes(Weakens, "a backup less")),
+		row("BackupPlan/BackupPlanRule/*", when("comes", func(c change) bool { return c.before == nil && !comesWithCopies(c) }, Safe, "a backup more"),
+			when("comes with copies", comesWithCopies, Widens, "backups are copied to another place"), goes(Weakens, "a backup less")),
 		floor("BackupPlan/BackupPlanRule/*/CompletionWindowMinutes", Weakens, "a backup has less time to end"),
-		list("BackupPlan/BackupPlanRule/*/CopyActions", Widens, "backups are copied to another place", Weakens, "backups are copied no more, or kept for less time"),
+		alsoWhenNew(list("BackupPlan/BackupPlanRule/*/CopyActions", Widens, "backups are copied to another place", Weakens, "backups are copied no more, or kept for less time")),
 		row("BackupPlan/BackupPlanRule/*/CopyActions/*/Lifecycle/DeleteAfterDays", up(Safe, "copies are kept longer"), down(Weakens, "copies are kept for fewer days"), vaultRefuses),
 		must("BackupPlan/BackupPlanRule/*/EnableContinuousBackup", "true", Weakens, "the moment to restore cannot be chosen"),
 		row("BackupPlan/BackupPlanRule/*/Lifecycle/DeleteAfterDays", up(Safe, "backups are kept longer"), down(Weakens, "backups are kept for fewer days"), vaultRefuses),
