@@ -139,6 +139,7 @@ func TestTheServiceCannotStopOrEmptyTheCache(t *testing.T) {
 			assert.Contains(t, position, given)
 			assert.Greater(t, position[given], position["-@all"], "begin with nothing")
 			assert.Greater(t, position["-@dangerous"], position[given], "take the dangerous ones out of what was given")
+			assert.Greater(t, position["-@scripting"], position[given], "FUNCTION LOAD and FUNCTION FLUSH are writes")
 			assert.Greater(t, position["-@admin"], position[given])
 		}
 		assert.Contains(t, position, "-@all")

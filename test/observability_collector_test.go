@@ -124,6 +124,7 @@ func TestXRayMayKeepTheSpansThatTheTasksSend(t *testing.T) {
 					continue
 				}
 				on++
+				assert.Equal(t, 100.0, search.Properties["IndexingPercentage"], "traces that the service sampled and paid for are not found in X-Ray")
 				require.Len(t, search.DependsOn, 1, "Transaction Search is turned on before X-Ray may write")
 				policy := search.stack.Resources[search.DependsOn[0]]
 				require.Equal(t, "AWS::Logs::ResourcePolicy", policy.Type)

@@ -24,12 +24,13 @@ const (
 // (Quarkus fills a cache entry under WATCH), and manage its connection (AUTH,
 // HELLO, PING, CLIENT, COMMAND). The categories hold a few commands that stop a
 // server or lay it bare (KEYS, FLUSHALL, CLIENT KILL); taking @dangerous out
-// removes them. What a cluster client asks to find a key's node belongs to no
+// removes them, and @scripting those that load or drop Lua (FUNCTION LOAD is a write).
+// What a cluster client asks to find a key's node belongs to no
 // category of these and is named.
 var access = strings.Join([]string{
 	"on", "~*", "-@all",
 	"+@read", "+@write", "+@transaction", "+@connection",
-	"-@admin", "-@dangerous",
+	"-@admin", "-@dangerous", "-@scripting",
 	"+cluster|slots", "+cluster|shards", "+cluster|nodes",
 }, " ")
 

@@ -211,7 +211,7 @@ func (w task) series(t *testing.T, sinks *aws) {
 			continue // the resource's attributes
 		}
 		assert.Equal(t, w.stack.Region, labels["region"], labels["__name__"])
-		assert.NotEmpty(t, labels["environment"], labels["__name__"])
+		assert.True(t, strings.HasPrefix(w.stack.Name, "wallet-"+labels["environment"]+"-"), "%s of %s says that it is of %q", labels["__name__"], w.stack.Name, labels["environment"])
 		assert.NotEmpty(t, labels["version"], labels["__name__"])
 	}
 	application := []string{

@@ -288,6 +288,10 @@ func (r run) nothingElse(t *testing.T) {
 			}
 			return err
 		},
+		"spreads a wallet's events over more partitions": func() error {
+			answers, err := service.CreatePartitions(ctx, 1, mine)
+			return errors.Join(err, answers.Error())
+		},
 		"empties its history": func() error {
 			answers, err := service.DeleteRecords(ctx, kadm.Offsets{mine: {0: {Topic: mine, At: -1}}})
 			return errors.Join(err, answers.Error())

@@ -101,8 +101,9 @@ func scenarios() map[string]scenario {
 			at: time.Hour + 3*time.Minute, fires: []string{"ErrorBudgetBurnsFast"},
 		},
 		"two of a hundred requests fail: within the hour": {
-			series: append(healthy("a", 3), bad(fmt.Sprintf("0x%d 0+150x%d", hours(1), hours(2)))),
-			at:     2 * time.Hour, fires: []string{"ErrorBudgetBurnsFast"},
+			// After a good day: the window of an hour alone sees it.
+			series: append(healthy("a", 10), bad(fmt.Sprintf("0x%d 0+150x%d", hours(8), hours(2)))),
+			at:     9 * time.Hour, fires: []string{"ErrorBudgetBurnsFast"},
 		},
 		"one of two hundred fails for a day: nobody is woken, somebody is told": {
 			series: append(serving("a", 26), bad(constant(60, 26))),

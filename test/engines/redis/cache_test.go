@@ -5,6 +5,7 @@ package redis
 import (
 	"crypto/tls"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -104,6 +105,7 @@ func TestTheCacheServesTheApplicationAndNobodyElse(t *testing.T) {
 				"the application does its work":                                  worksOn,
 				"a cluster client logs in, names itself and finds a key's node":  findsNodes,
 				"the application can neither empty, stop nor read it out":        refusesTheRest,
+				"nothing that rules the server is allowed":                       refusesByCategory,
 				"a stranger is refused":                                          refusesStrangers,
 				"the password goes to the cache alone":                           provesItsName,
 				"a full one forgets what nobody asked for and takes what is new": forgets,
@@ -181,8 +183,8 @@ func findsNodes(t *testing.T, wallet cache, cluster *server.Cluster) {
 // What stops a server, empties it, lays it bare or takes its only thread for long.
 var refused = [][]any{
 	{"FLUSHALL"}, {"FLUSHDB"}, {"KEYS", "*"}, {"CONFIG", "GET", "*"}, {"CONFIG", "SET", "maxmemory", "1"}, {"CONFIG", "REWRITE"},
-	{"EVAL", "return 1", "0"}, {"EVALSHA", "0", "0"}, {"EVAL_RO", "return 1", "0"}, {"FUNCTION", "LIST"}, {"FCALL", "f", "0"}, {"SCRIPT", "FLUSH"},
-	{"SHUTDOWN", "NOSAVE"}, {"SAVE"}, {"BGSAVE"}, {"BGREWRITEAOF"}, {"REPLICAOF", "NO", "ONE"}, {"PSYNC", "?", "-1"}, {"SYNC"},
+	{"EVAL", "return 1", "0"}, {"EVALSHA", "0", "0"}, {"EVAL_RO", "return 1", "0"}, {"FUNCTION", "LIST"}, {"FUNCTION", "LOAD", "#!lua name=x\nredis.register_function('x', function() return 1 end)"}, {"FUNCTION", "FLUSH"}, {"FCALL", "f", "0"}, {"SCRIPT", "FLUSH"},
+	{"SHUTDOWN", "NOSAVE"}, {"FAILOVER"}, {"SAVE"}, {"BGSAVE"}, {"BGREWRITEAOF"}, {"REPLICAOF", "NO", "ONE"}, {"PSYNC", "?", "-1"}, {"SYNC"},
 	{"MONITOR"}, {"SLOWLOG", "GET"}, {"LATENCY", "LATEST"}, {"MODULE", "LIST"}, {"INFO"}, {"ROLE"}, {"LASTSAVE"}, {"SWAPDB", "0", "1"},
 	{"ACL", "LIST"}, {"ACL", "WHOAMI"}, {"ACL", "SETUSER", "x"}, {"CLIENT", "LIST"}, {"CLIENT", "KILL", "ID", "1"}, {"CLIENT", "PAUSE", "1"},
 	{"CLIENT", "NO-EVICT", "on"}, {"MIGRATE", "h", "1", "k", "0", "1"}, {"RESTORE", "k", "0", "x"}, {"SORT", "k"}, {"SORT_RO", "k"},
@@ -200,6 +202,45 @@ func refusesTheRest(t *testing.T, wallet cache, cluster *server.Cluster) {
 		assert.True(t, err != nil && strings.HasPrefix(err.Error(), "NOPERM "), "%v: want it refused for want of a right, got %v", command, err)
 	}
 	assert.NoError(t, connection.Get(t.Context(), "k").Err(), "after all that")
+}
+
+// refusesByCategory asks the server itself which commands it counts among those that rule
+// it, so that a right too many is seen of which nobody here thought.
+func refusesByCategory(t *testing.T, wallet cache, cluster *server.Cluster) {
+	t.Helper()
+	admin := cluster.Connect(t, cluster.Nodes[0], server.Administrator)
+	needed := []string{"cluster|slots", "cluster|shards", "cluster|nodes"} // to find a key's node
+	for _, category := range []string{"admin", "dangerous", "scripting", "pubsub"} {
+		commands, err := admin.Do(t.Context(), "ACL", "CAT", category).StringSlice()
+		require.NoError(t, err)
+		require.NotEmpty(t, commands, category)
+		for _, command := range commands {
+			if slices.Contains(needed, command) {
+				continue
+			}
+			assert.Contains(t, mayRun(t, admin, wallet.app.Name, command), "no permissions to run", "%s (@%s): want it refused", command, category)
+		}
+	}
+}
+
+// mayRun is the server's answer to whether a user may run a command, with as many words
+// as it must have.
+func mayRun(t *testing.T, admin *redis.Client, user, command string) string {
+	t.Helper()
+	question := []any{"ACL", "DRYRUN", user}
+	for word := range strings.SplitSeq(command, "|") {
+		question = append(question, word)
+	}
+	const most = 8
+	for range most {
+		answer, err := admin.Do(t.Context(), question...).Text()
+		if err == nil {
+			return answer
+		}
+		question = append(question, "1")
+	}
+	t.Fatalf("%s has no number of words that the server takes", command)
+	return ""
 }
 
 func refusesStrangers(t *testing.T, wallet cache, cluster *server.Cluster) {
