@@ -99,6 +99,14 @@ var sabotages = []struct {
 		alarms[alarm] = cfn.Object{"AlarmType": "applicationHealth", "ResourceIdentifier": p.env.Names().AlarmARN(p.env.Primary, alarm)}
 	}, "sa-east-1 was called: DescribeAlarms"},
 
+	{"the probes ask each other's region", func(p *platform) {
+		var probes []any
+		for _, probe := range p.stack(stackRecovery).Template.OfType("AWS::Route53::HealthCheck") {
+			probes = append(probes, probe.Properties["HealthCheckConfig"])
+		}
+		exchange(probes, "FullyQualifiedDomainName")
+	}, "wallet-production-load-balancer-sa-east-1 looks at"},
+
 	// The name and the regions.
 	{"the health checks of the records are exchanged", func(p *platform) { p.exchange("HealthCheckId") }, "hangs on the health check of"},
 	{"the health checks and the regions are exchanged alike", func(p *platform) {

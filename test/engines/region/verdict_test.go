@@ -15,6 +15,7 @@ import (
 	r53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"wallet-infra/config"
+	"wallet-infra/internal/cfn"
 )
 
 // What happened in an execution.
@@ -102,9 +103,33 @@ func (r *regionSwitch) unknown(ctx context.Context) []string {
 		found, err := client.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{name}})
 		if err != nil || len(found.MetricAlarms) != 1 || !watched[aws.ToString(found.MetricAlarms[0].AlarmArn)] {
 			wrong = append(wrong, fmt.Sprintf("the plan does not watch the alarm %s of us-east-1 (%v)", name, err))
+			continue
 		}
+		wrong = append(wrong, r.probed(region, name)...)
 	}
 	return wrong
+}
+
+// probed says where an alarm about a region looks at something else than that region's
+// own name: who reads it would fail over away from the region that is well. It reads the
+// templates: the emulator's health checks have other IDs than it tells the alarms.
+func (r *regionSwitch) probed(region, name string) []string {
+	made := r.stack(stackRecovery).Template
+	for _, alarm := range made.OfType("AWS::CloudWatch::Alarm") {
+		if alarm.Properties["AlarmName"] != name {
+			continue
+		}
+		id, _ := cfn.Lookup(alarm.Properties, "Dimensions", 0, "Value", "Fn::GetAtt", 0).(string)
+		for _, probe := range made.OfType("AWS::Route53::HealthCheck") {
+			want := r.env.Names().RegionalDomain(r.region(region))
+			if asked := cfn.Lookup(probe.Properties, "HealthCheckConfig", "FullyQualifiedDomainName"); probe.ID == id && asked != want {
+				return []string{fmt.Sprintf("%s looks at %v and not at %s", name, asked, want)}
+			} else if probe.ID == id {
+				return nil
+			}
+		}
+	}
+	return []string{name + " looks at nothing"}
 }
 
 // loadBalancer is the address of a region's only one.
