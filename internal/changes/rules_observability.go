@@ -32,7 +32,7 @@ var observabilityRules = map[string][]rule{
 		every("ScheduleExpression", Weakens, "its targets are called at other times"),
 		must("State", "|ENABLED", Weakens, "its events reach nobody"),
 		row("Targets/*", comes(Enters, "its events reach someone else, or start something else"), goes(Weakens, "its events reach fewer")),
-		row("Targets/*/Arn", does(Enters, "its events reach someone else, or start something else"), startsOutside()),
+		row("Targets/*/Arn", when("inside", unless(growsOutside), Enters, "its events reach someone else, or start something else"), startsOutside()),
 		every("Targets/*/InputTransformer", Weakens, "its targets are told something else"),
 		every("Targets/*/RoleArn", Enters, "its targets are called with the permissions of another role"),
 		every("Targets/*/SqsParameters", Interrupts, "its messages are kept in another order"),
@@ -94,10 +94,9 @@ func tellsOutside() outcome {
 	return made
 }
 
-// startsOutside is a target that no template makes, of a new rule: a target more is
-// judged by itself.
+// startsOutside is a target that no template makes, also of a new rule.
 func startsOutside() outcome {
-	made := when("new, elsewhere", func(c change) bool { return c.before == nil && growsOutside(c) }, Enters, "its events reach someone, or start something, that is not in the templates")
+	made := when("elsewhere", growsOutside, Enters, "its events reach someone, or start something, that is not in the templates")
 	made.fresh = true
 	return made
 }
