@@ -11,7 +11,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 # The linters of workflows stand apart: both sets pin the same YAML library.
 WORKFLOWS := go tool -modfile=.ci/workflows.mod
 
-.PHONY: build/wallet help synth test race engines lint preflight cfnlint lock update commands changes identity drill cost check clean
+.PHONY: build/wallet help synth test race engines lint preflight cfnlint lock update commands changes identity cost check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -96,7 +96,7 @@ identity: node_modules/.package-lock.json ## show what would change in whom an a
 cost: ## print the fixed monthly cost of the templates of the last synth
 	@for environment in $(if $(ENV),$(ENV),$$(go tool wallet environments)); do go tool wallet "$$environment" cost; done
 
-check: lint synth test ## lint, synth and test; CI adds cfnlint, race and commands
+check: lint synth test ## lint, synth and test; CI adds cfnlint, race, commands and engines
 
 clean: ## remove what the other targets wrote
 	rm -rf cdk.out node_modules build

@@ -23,7 +23,7 @@ type Observability struct {
 	ConsumerLagRecords int
 	// MetricRetentionDays is how long Managed Prometheus keeps a series.
 	MetricRetentionDays int
-	// ScrapeInterval is how often Prometheus reads /metrics.
+	// ScrapeInterval is how often a task's collector reads /metrics.
 	ScrapeInterval time.Duration
 	// GrafanaVersion is the workspace's version, such as "10.4": one of those that
 	// `aws grafana list-versions` shows in the second region, which a deployment checks.
@@ -115,8 +115,8 @@ func validateObservability(p *problems, o Observability) {
 	p.positive("Observability.WAFBlocksPerMinute", o.WAFBlocksPerMinute)
 	p.positive("Observability.ConsumerLagRecords", o.ConsumerLagRecords)
 	between(p, "Observability.MetricRetentionDays", o.MetricRetentionDays, 1, 1095)
-	// Prometheus takes a series for gone when it has not heard of it for 5 minutes.
-	p.seconds("Observability.ScrapeInterval", o.ScrapeInterval, 30*time.Second, 5*time.Minute)
+	// The rules count in windows of two minutes, which hold four readings (constructs/prometheus).
+	p.seconds("Observability.ScrapeInterval", o.ScrapeInterval, 15*time.Second, 30*time.Second)
 	major, minor, _ := strings.Cut(o.GrafanaVersion, ".")
 	p.check(slices.Contains(grafanaMajors, major) && digitsPattern.MatchString(minor), "Observability.GrafanaVersion", o.GrafanaVersion,
 		"a version of Managed Grafana, such as 10.4 (%s are documented)", strings.Join(grafanaMajors, ", "))

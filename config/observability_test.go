@@ -18,7 +18,8 @@ func TestObservabilityThatSeesNothing(t *testing.T) {
 		"Grafana 11":         {func(e *Environment) { e.Observability.GrafanaVersion = "11.2" }, `Observability.GrafanaVersion: want a version of Managed Grafana, such as 10.4 (9, 10, 12, 13 are documented), got "11.2"`},
 		"Grafana's minor":    {func(e *Environment) { e.Observability.GrafanaVersion = "10.04" }, `Observability.GrafanaVersion: want a version of Managed Grafana, such as 10.4 (9, 10, 12, 13 are documented), got "10.04"`},
 		"Grafana's patch":    {func(e *Environment) { e.Observability.GrafanaVersion = "10.4.1" }, `Observability.GrafanaVersion: want a version of Managed Grafana, such as 10.4 (9, 10, 12, 13 are documented), got "10.4.1"`},
-		"scrapes too often":  {func(e *Environment) { e.Observability.ScrapeInterval = 15 * time.Second }, `Observability.ScrapeInterval: want whole seconds, 30s to 5m0s, got 15s`},
+		"scrapes too often":  {func(e *Environment) { e.Observability.ScrapeInterval = 10 * time.Second }, `Observability.ScrapeInterval: want whole seconds, 15s to 30s, got 10s`},
+		"scrapes too seldom": {func(e *Environment) { e.Observability.ScrapeInterval = time.Minute }, `Observability.ScrapeInterval: want whole seconds, 15s to 30s, got 1m0s`},
 	})
 }
 

@@ -41,3 +41,10 @@ for repository in "$(fact service_repository)" "$(fact migrations_repository)"; 
   # An image stays what it is and is not wrapped into an index: its digest is what was tested.
   docker buildx imagetools create --prefer-index=false --tag "$to/$repository:$2" "$from/$repository:$2"
 done
+# No task starts without the collector, which is known by its digest.
+repository=$(fact collector_repository) digest=$(fact collector_digest)
+if aws ecr describe-images --region "$3" --repository-name "$repository" --image-ids "imageDigest=$digest" > /dev/null 2>&1; then
+  echo "$repository@$digest is in $3 already"
+else
+  docker buildx imagetools create --prefer-index=false --tag "$to/$repository:${digest/:/-}" "$from/$repository@$digest"
+fi

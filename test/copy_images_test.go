@@ -20,7 +20,7 @@ func TestImagesThatExistReachTheSecondRegion(t *testing.T) {
 	log := filepath.Join(dir, "log")
 	for name, script := range map[string]string{
 		// The migrations' image is there already; of the service's ECR knows nothing.
-		"aws":    `echo "aws $*" >> "$LOG"; case "$*" in *get-caller-identity*) echo "$ACCOUNT"; exit 0;; *get-login-password*) echo a-password;; *describe-images*service*) exit 254;; esac`,
+		"aws":    `echo "aws $*" >> "$LOG"; case "$*" in *get-caller-identity*) echo "$ACCOUNT"; exit 0;; *get-login-password*) echo a-password;; *describe-images*service*|*describe-images*collector*) exit 254;; esac`,
 		"docker": `[ "$1" = login ] && cat > /dev/null; echo "docker $*" >> "$LOG"`,
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\nexit 0\n"), 0o755))
@@ -43,6 +43,9 @@ func TestImagesThatExistReachTheSecondRegion(t *testing.T) {
 	content, err = os.ReadFile(log)
 	require.NoError(t, err)
 	assert.Contains(t, string(content), "docker buildx imagetools create --prefer-index=false --tag "+account+".dkr.ecr.us-east-1.amazonaws.com/wallet-production/service:1.2.3 "+account+".dkr.ecr.sa-east-1.amazonaws.com/wallet-production/service:1.2.3")
+	digest := config.Production().Service.CollectorDigest()
+	assert.Contains(t, string(content), account+".dkr.ecr.us-east-1.amazonaws.com/wallet-production/collector:"+strings.Replace(digest, ":", "-", 1)+" "+account+".dkr.ecr.sa-east-1.amazonaws.com/wallet-production/collector@"+digest,
+		"no task of the second region starts without its collector")
 	assert.NotContains(t, string(content), "wallet-production/migrations:1.2.3 ", "a tag is immutable: what is there cannot be copied again")
 	assert.NotContains(t, string(content)+output, "a-password")
 	assert.Equal(t, 2, strings.Count(string(content), "docker login"))

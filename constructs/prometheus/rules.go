@@ -67,8 +67,11 @@ func rules(watch config.Observability, active bool) string {
 // grown is by how much counters grew in a window, over all tasks. A counter that is
 // born in the window, with a task or with its first failure, counts from nothing, of
 // which `increase` knows nothing: it takes the first value that it sees for the start.
+// Born is what nobody heard of for an hour before: after a gap, a task's whole life would
+// else count as the failures of two minutes.
 func grown(counter string, window time.Duration) string {
-	return fmt.Sprintf("sum((increase(%[1]s[%[2]s]) and %[1]s offset %[2]s) or %[1]s)", counter, minutes(window))
+	return fmt.Sprintf("sum((increase(%[1]s[%[2]s]) and last_over_time(%[1]s[1h] offset %[2]s)) or (%[1]s unless last_over_time(%[1]s[1h] offset %[2]s)))",
+		counter, minutes(window))
 }
 
 // orNothing is nothing where the service has not counted yet: what a task that lives

@@ -9,7 +9,7 @@ import (
 )
 
 // acknowledgeRoles accepts what cdk-nag finds in the two roles: what the task
-// may do (send traces, and hold sessions where they are allowed), and what ECS
+// may do (send metrics and traces, and hold sessions where they are allowed), and what ECS
 // may do to start it (pull the image, read the secrets, write the logs).
 func acknowledgeRoles(role, execution awsiam.IRole, sessions awslogs.LogGroup, props Props) {
 	own := acknowledge.Accepted{

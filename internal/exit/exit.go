@@ -55,7 +55,7 @@ var Table = []struct {
 	{Stale, "what was reviewed is no longer what would be executed; prepare and review again"},
 	{Failed, "something was begun and failed; the last lines say what stands and how to go on"},
 	{Found, "something was found that a person must judge: a change to acknowledge, or a drift"},
-	{CheckFailed, "a check of a rehearsal, of a synthesis or of what was removed failed; the output says which"},
+	{CheckFailed, "a check of the synthesis failed; the output says which"},
 	{ImagesMissing, "the repositories stand and the release's images are not pushed yet; nothing more was created"},
 	{Interrupted, "interrupted; CloudFormation or ECS finishes what was begun, the same command goes on from there"},
 }

@@ -71,7 +71,9 @@ func newGateway(t *testing.T, server ministack.Server, env config.Environment, s
 			}
 			return nil
 		},
-		ErrorLog: log.New(io.Discard, "", 0), // an interrupted command hangs up
+		// The emulator closes a connection at rest when it likes, also under a request.
+		Transport: &http.Transport{DisableKeepAlives: true},
+		ErrorLog:  log.New(io.Discard, "", 0), // an interrupted command hangs up
 	}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.serve(proxy, w, r) }))
 	t.Cleanup(front.Close)

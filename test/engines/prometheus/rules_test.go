@@ -189,6 +189,11 @@ func scenarios() map[string]scenario {
 			series: []series{up("a", fmt.Sprintf("1x%d 0x%d", hours(1), hours(1)))},
 			at:     time.Hour + 25*time.Minute, fires: []string{"MetricsMissing"},
 		},
+		"tasks are heard again after a gap: their old failures wake nobody again": {
+			series: append([]series{up("a", fmt.Sprintf("1x%d", hours(3))), ok("a", fmt.Sprintf("0+7500x%d _x30 1200000+7500x%d", hours(1), hours(1)))},
+				bad(fmt.Sprintf("60000x%d _x30 60000x%d", hours(1), hours(1)))),
+			at: time.Hour + 17*time.Minute, fires: []string{"ErrorBudgetBurnsSlowly"}, // of the day
+		},
 		"the region is lost and comes back": {
 			series: []series{
 				up("a", fmt.Sprintf("1x%d _x%d 1x%d", hours(1), hours(1), hours(1))),

@@ -41,6 +41,7 @@ func newWire(t *testing.T, emulator string) *wire {
 	require.NoError(t, err)
 	w := &wire{}
 	proxy := &httputil.ReverseProxy{
+		Transport:    &http.Transport{DisableKeepAlives: true}, // the emulator closes one at rest when it likes
 		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }, // the client went
 	}
