@@ -35,9 +35,16 @@ func ChangedPolicies(base, head Set, stacks []cfn.Stack, report Report) []Polici
 	}
 	before, after := subjects(base), subjects(head)
 	var found []Policies
-	for _, key := range slices.Sorted(maps.Keys(after)) {
-		is := after[key]
-		one := Policies{Stack: is.stack, Subject: strings.TrimPrefix(key, is.stack+"/"), Identity: is.identity, After: standIns{head, stacks}.document(is)}
+	both := maps.Clone(before)
+	maps.Copy(both, after)
+	for _, key := range slices.Sorted(maps.Keys(both)) {
+		is := both[key]
+		one := Policies{Stack: is.stack, Subject: strings.TrimPrefix(key, is.stack+"/"), Identity: is.identity}
+		if now, exists := after[key]; exists {
+			one.After = standIns{head, stacks}.document(now)
+		} else if !slices.ContainsFunc(stacks, func(chosen cfn.Stack) bool { return chosen.Name == is.stack }) {
+			continue // of a stack that is not deployed
+		}
 		if was, existed := before[key]; existed {
 			one.Before = standIns{base, stacks}.document(was)
 		}

@@ -36,9 +36,8 @@ func (l *look) checkAccess(ctx context.Context, base, head changes.Set, report c
 	for _, policies := range changes.ChangedPolicies(base, head, l.Selected, report) {
 		name := policies.Stack + " " + policies.Subject
 		switch {
-		case policies.After == "":
-			said.none++ // without a policy nothing is allowed
-		case policies.Before == "":
+		// What goes may have been a denial.
+		case policies.Before == "" || policies.After == "":
 			said.alone = append(said.alone, name)
 		case silent != "":
 			said.unknown = append(said.unknown, name+": not asked any more")
@@ -102,5 +101,5 @@ func (a *access) show(to console.Console) {
 	to.Say("%d policies grant nothing new", a.none)
 	to.List("may grant new access:", a.grants)
 	to.List("unknown, because AWS gave no answer; the rules above are all that judged these:", a.unknown)
-	to.List("new, so that AWS has nothing to compare with; the rules above are all that judged these:", a.alone)
+	to.List("new or gone, so that AWS has nothing to compare with; the rules above are all that judged these:", a.alone)
 }

@@ -99,7 +99,7 @@ func TestAWSIsAskedWithTheSameNamesOnBothSidesAndOnlyWhereItHasTwo(t *testing.T)
 	out, err := w.runIn(context.Background(), protectedStaging(w), "", false, accessing(deploy.Options{DryRun: true}))
 	require.NoError(t, err, out)
 	assert.Empty(t, w.compared, "there is nothing to compare with")
-	assert.Contains(t, out, "new, so that AWS has nothing to compare with")
+	assert.Contains(t, out, "new or gone, so that AWS has nothing to compare with")
 	assert.Contains(t, out, "wallet-staging-global Reader trust")
 }
 
