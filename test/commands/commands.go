@@ -128,7 +128,11 @@ func snippets(page string, source []byte) []Snippet {
 			var span strings.Builder
 			at := 0
 			for child := n.FirstChild(); child != nil; child = child.NextSibling() {
-				segment := child.(*ast.Text).Segment
+				text, isText := child.(*ast.Text)
+				if !isText {
+					continue
+				}
+				segment := text.Segment
 				if span.Len() == 0 {
 					at = segment.Start
 				}

@@ -3,6 +3,7 @@ package procedures
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -84,9 +85,9 @@ func TestAWSIsAskedWithTheSameNamesOnBothSidesAndOnlyWhereItHasTwo(t *testing.T)
 	require.NoError(t, err)
 	require.Len(t, w.compared, 2)
 	var before, after object
-	require.NoError(t, json.Unmarshal([]byte(w.compared[0]["existingPolicyDocument"].(string)), &before))
-	require.NoError(t, json.Unmarshal([]byte(w.compared[0]["newPolicyDocument"].(string)), &after))
-	statement := func(document object) object { return document["Statement"].(array)[0].(object) }
+	require.NoError(t, json.Unmarshal(fmt.Append(nil, w.compared[0]["existingPolicyDocument"]), &before))
+	require.NoError(t, json.Unmarshal(fmt.Append(nil, w.compared[0]["newPolicyDocument"]), &after))
+	statement := func(document object) object { return first(document["Statement"]) }
 	assert.Equal(t, "IDENTITY_POLICY", w.compared[0]["policyType"])
 	assert.Equal(t, "arn:aws:s3:::wallet-staging-global-Assets/*", statement(after)["Resource"])
 	assert.Equal(t, statement(before)["Resource"], statement(after)["Resource"])

@@ -155,6 +155,15 @@ func (w *world) ran(tag string) string {
 	return "sha256:service-" + tag
 }
 
+// first is the first object of a list, and nothing of what is none.
+func first(list any) object {
+	if items, _ := list.([]any); len(items) > 0 {
+		one, _ := items[0].(object)
+		return one
+	}
+	return nil
+}
+
 func (w *world) answerImages(request ask) (any, string, string) {
 	repository := request.text("repositoryName")
 	if registry := map[string]string{"sa-east-1": "registry", "us-east-1": "dr-registry"}[request.region]; w.stacks["wallet-staging-"+registry] == nil && request.operation != "DescribeRegistry" {
@@ -166,14 +175,14 @@ func (w *world) answerImages(request ask) (any, string, string) {
 	if request.operation == "DescribeRegistry" {
 		return object{"replicationConfiguration": object{"rules": w.replication}}, "", ""
 	}
-	ids, _ := request.input["imageIds"].([]any)
-	if digest, _ := ids[0].(object)["imageDigest"].(string); digest != "" {
+	id := first(request.input["imageIds"])
+	if digest, _ := id["imageDigest"].(string); digest != "" {
 		if !w.collectors[request.region+"/"+repository+"@"+digest] {
 			return nil, "ImageNotFoundException", ""
 		}
 		return object{"imageDetails": array{object{"imageDigest": digest}}}, "", ""
 	}
-	tag, _ := ids[0].(object)["imageTag"].(string)
+	tag, _ := id["imageTag"].(string)
 	architecture, known := w.images[request.region+"/"+repository+":"+tag]
 	if !known {
 		return nil, "ImageNotFoundException", ""
@@ -298,16 +307,15 @@ func (w *world) answerTask(request ask) (any, string, string) {
 		w.task.image = "1.dkr.ecr/wallet-staging/migrations:1.0.0"
 		return definition("arn:task-definition/wallet-staging-migrate:7", w.task.image), "", ""
 	case "RegisterTaskDefinition":
-		containers, _ := request.input["containerDefinitions"].([]any)
-		w.task.image, _ = containers[0].(object)["image"].(string)
-		w.task.environment, _ = containers[0].(object)["environment"].(array)
+		container := first(request.input["containerDefinitions"])
+		w.task.image, _ = container["image"].(string)
+		w.task.environment, _ = container["environment"].(array)
 		return definition("arn:task-definition/"+request.text("family")+":1", w.task.image), "", ""
 	case "RunTask":
 		network, _ := request.input["networkConfiguration"].(object)
 		w.task.network, _ = network["awsvpcConfiguration"].(object)
 		overrides, _ := request.input["overrides"].(object)
-		containers, _ := overrides["containerOverrides"].([]any)
-		command, _ := containers[0].(object)["command"].([]any)
+		command, _ := first(overrides["containerOverrides"])["command"].([]any)
 		for _, word := range command {
 			w.task.command = append(w.task.command, fmt.Sprint(word))
 		}

@@ -79,7 +79,7 @@ func (a *aws) connect(w http.ResponseWriter, r *http.Request, hosts []string, to
 		return
 	}
 	w.WriteHeader(http.StatusOK)
-	client, sent, err := w.(http.Hijacker).Hijack()
+	client, sent, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		_ = server.Close()
 		return

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -51,10 +52,11 @@ func newWorld(t *testing.T) *world {
 	for _, made := range stack.Template.OfType("Custom::DatabaseUser") {
 		properties, ok := resolver.Resolve(stack, made.Properties).(map[string]any)
 		require.True(t, ok)
-		secret := properties["AppSecret"].(string)
+		secret, named := properties["AppSecret"].(string)
+		require.Truef(t, named, "the secret of %v", properties)
 		w.users[secret] = properties
 		if properties["Table"] == nil {
-			w.adminARN, w.appARN = properties["AdminSecret"].(string), secret
+			w.adminARN, w.appARN = fmt.Sprint(properties["AdminSecret"]), secret
 		}
 	}
 	for _, secret := range stack.Template.OfType("AWS::SecretsManager::Secret") {
@@ -105,7 +107,7 @@ func (w *world) reset(t *testing.T) {
 	admin := w.admin["username"]
 	w.secrets = map[string]*secret{}
 	for arn, fields := range w.fields {
-		execute(t, w.owner, "DROP USER IF EXISTS ?@'%', ?@'%'", fields["username"], fields["username"].(string)+"_clone")
+		execute(t, w.owner, "DROP USER IF EXISTS ?@'%', ?@'%'", fields["username"], fmt.Sprint(fields["username"])+"_clone")
 		password := "app-first"
 		if arn == w.adminARN {
 			password = "admin-first"
