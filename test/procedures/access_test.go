@@ -102,6 +102,8 @@ func TestAWSIsAskedWithTheSameNamesOnBothSidesAndOnlyWhereItHasTwo(t *testing.T)
 	assert.Empty(t, w.compared, "there is nothing to compare with")
 	assert.Contains(t, out, "new or gone, so that AWS has nothing to compare with")
 	assert.Contains(t, out, "wallet-staging-global Reader trust")
+	assert.Contains(t, out, "wallet-staging-global Other trust", "a policy that goes, which may have denied, is told to nobody")
+	assert.Contains(t, out, "0 policies grant nothing new", "what goes is counted for safe")
 }
 
 func TestNothingIsAskedWhereNothingChangesOrNothingIsProtected(t *testing.T) {
